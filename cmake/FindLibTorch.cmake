@@ -1,0 +1,81 @@
+# LibTorch: the imported target `torch`, LibTorch_VERSION, and LibTorch_HAS_CUDA when it is a CUDA build.
+#
+# The one place that knows how LibTorch's own CMake package wants to be treated; the build uses it, and the installed
+# GlowConfig.cmake too. Which LibTorch: Torch_DIR or CMAKE_PREFIX_PATH say, as for any package.
+
+# Nobody has this version, so nothing is loaded; but CMake lists the packages it would take, the best first.
+find_package(Torch 9999 CONFIG QUIET)
+list(POP_FRONT Torch_CONSIDERED_CONFIGS _libtorch_config)
+list(POP_FRONT Torch_CONSIDERED_VERSIONS LibTorch_VERSION)
+set(LibTorch_HAS_CUDA FALSE)
+unset(_libtorch_problem)
+
+if(_libtorch_config)
+  cmake_path(GET _libtorch_config PARENT_PATH _libtorch_dir)
+  unset(Torch_DIR)
+  set(Torch_DIR "${_libtorch_dir}" CACHE PATH "Folder of LibTorch's TorchConfig.cmake" FORCE)
+  # Torch's package looks for its other half, Caffe2, in the system's folders first, and would mix two LibTorchs.
+  cmake_path(REPLACE_FILENAME _libtorch_dir Caffe2 OUTPUT_VARIABLE _libtorch_caffe2_dir)
+  unset(Caffe2_DIR)
+  set(Caffe2_DIR "${_libtorch_caffe2_dir}" CACHE PATH "Folder of LibTorch's Caffe2Config.cmake" FORCE)
+
+  file(GLOB _libtorch_targets "${Caffe2_DIR}/Caffe2Targets.cmake")
+  if(_libtorch_targets)
+    file(STRINGS "${_libtorch_targets}" _libtorch_cuda_targets REGEX "add_library\\(torch_cuda ")
+    if(_libtorch_cuda_targets)
+      set(LibTorch_HAS_CUDA TRUE)
+    endif()
+  endif()
+else()
+  set(_libtorch_problem "there is none. Three ways to have one:
+    apt-get install libtorch-dev                       Debian's, CPU only, found by itself
+    scripts/setup.sh --torch pypi                      PyPI's, a CUDA build (then scripts/build.sh --torch pypi)
+    cmake -DCMAKE_PREFIX_PATH=/path/to/libtorch ...    any unpacked LibTorch")
+endif()
+
+if(LibTorch_HAS_CUDA)
+  find_program(LibTorch_NVCC nvcc
+    HINTS ENV CUDACXX ENV CUDA_HOME ENV CUDA_PATH "${CUDAToolkit_ROOT}" PATHS /usr/local/cuda PATH_SUFFIXES bin)
+  mark_as_advanced(LibTorch_NVCC)
+  if(CMAKE_VERSION VERSION_LESS 3.26)
+    set(_libtorch_problem "${_libtorch_dir} is a CUDA build, which needs CMake 3.26 or newer, not ${CMAKE_VERSION} \
+(PyPI's package cmake will do)")
+  elseif(NOT LibTorch_NVCC)
+    set(_libtorch_problem "${_libtorch_dir} is a CUDA build, which needs the CUDA toolkit, and there is no nvcc \
+(put it on PATH, set CUDA_HOME, or take a LibTorch for the CPU)")
+  else()
+    cmake_path(GET LibTorch_NVCC PARENT_PATH CUDA_TOOLKIT_ROOT_DIR)
+    cmake_path(GET CUDA_TOOLKIT_ROOT_DIR PARENT_PATH CUDA_TOOLKIT_ROOT_DIR)
+    if(NOT CMAKE_CUDA_COMPILER)
+      set(CMAKE_CUDA_COMPILER "${LibTorch_NVCC}")
+    endif()
+  endif()
+
+  # LibTorch reads its own variable instead of CMAKE_CUDA_ARCHITECTURES. Left alone it asks the GPU; where there is
+  # none it takes an architecture so old that today's nvcc refuses it.
+  if(NOT TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
+    if(CMAKE_CUDA_ARCHITECTURES MATCHES "^[0-9]")
+      string(REGEX REPLACE "([0-9]+)([0-9])[-a-z]*" "\\1.\\2" _libtorch_architectures "${CMAKE_CUDA_ARCHITECTURES}")
+    else()
+      execute_process(COMMAND nvidia-smi -L OUTPUT_VARIABLE _libtorch_gpus ERROR_QUIET RESULT_VARIABLE _libtorch_ignored)
+      if(NOT _libtorch_gpus MATCHES "GPU 0")
+        set(_libtorch_architectures "8.0;9.0+PTX")
+      endif()
+    endif()
+    set(TORCH_CUDA_ARCH_LIST "${_libtorch_architectures}" CACHE STRING "CUDA architectures, as LibTorch writes them")
+  endif()
+endif()
+
+if(_libtorch_config AND NOT _libtorch_problem)
+  # Its package talks much and warns of what nobody here can change; errors still come through.
+  set(_libtorch_log_level "${CMAKE_MESSAGE_LOG_LEVEL}")
+  set(CMAKE_MESSAGE_LOG_LEVEL ERROR)
+  find_package(Torch CONFIG QUIET)
+  set(CMAKE_MESSAGE_LOG_LEVEL "${_libtorch_log_level}")
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS Torch_DIR Torch_FOUND
+  VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "${_libtorch_problem}")

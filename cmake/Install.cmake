@@ -1,0 +1,23 @@
+# What `cmake --install` puts where, and the package that find_package(Glow) reads.
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Glow")
+
+install(TARGETS glow EXPORT GlowTargets)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/glow" "${PROJECT_BINARY_DIR}/include/glow"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(EXPORT GlowTargets NAMESPACE glow:: DESTINATION "${package_dir}")
+
+string(REGEX MATCH "^([0-9]+)\\.([0-9]+)" unused "${LibTorch_VERSION}")
+set(LibTorch_VERSION_MAJOR "${CMAKE_MATCH_1}")
+set(LibTorch_VERSION_MINOR "${CMAKE_MATCH_2}")
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/GlowConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/cmake/GlowConfig.cmake" INSTALL_DESTINATION "${package_dir}")
+# Before 1.0 a minor version may change what the one before promised.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/cmake/GlowConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${PROJECT_BINARY_DIR}/cmake/GlowConfig.cmake"
+  "${PROJECT_BINARY_DIR}/cmake/GlowConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindLibTorch.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindTurboJPEG.cmake"
+  DESTINATION "${package_dir}")

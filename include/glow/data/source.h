@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <glow/io/image.h>
+
+namespace glow::data {
+
+/// A list of pictures that can be read in any order, from several threads at once. It holds them in memory or
+/// reads them when asked; it neither scales nor crops. Indices run from 0 to size() - 1.
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+
+  /// Number of images.
+  virtual std::int64_t size() const = 0;
+  /// Channels of every image of the source: 1 (grey) or 3 (RGB) but for arrays, which may have any number.
+  virtual int channels() const = 0;
+  /// The shape that every image has by the nature of the source (an array, not a folder of files).
+  virtual std::optional<io::ImageShape> common_shape() const { return std::nullopt; }
+  /// Height, width and channels of image `index`, without decoding it.
+  /// Throws IoError, FormatError naming the file.
+  virtual io::ImageShape shape(std::int64_t index) const = 0;
+  /// Image `index`, of the shape above. Throws IoError, FormatError naming the file.
+  virtual io::Image image(std::int64_t index) const = 0;
+  /// The class of image `index`, -1 when the source has no classes.
+  virtual std::int64_t label(std::int64_t index) const = 0;
+  /// What messages call image `index`: its file, or its place in a file.
+  virtual std::string name(std::int64_t index) const = 0;
+};
+
+/// A data set as it stands on disk. `valid` and `test` are null when it has no such split.
+struct DataSet {
+  /// The specification it was opened with.
+  std::string name;
+  std::shared_ptr<const ImageSource> train;
+  std::shared_ptr<const ImageSource> valid;
+  std::shared_ptr<const ImageSource> test;
+  /// Names of the classes, in the order of the labels; empty when it has none.
+  std::vector<std::string> class_names;
+};
+
+/// Opens a data set by its specification:
+/// - `fashion-mnist[:DIR]`: four idx files, as .gz or not; without DIR where Debian's dataset-fashion-mnist puts them.
+/// - `cifar10:DIR`: the binary version, data_batch_1..5.bin, test_batch.bin and batches.meta.txt.
+/// - `folder:DIR`: the PNG and JPEG files at any depth below DIR, in bytewise path order. Links are followed, hidden
+///   names left out. When DIR/train is a folder, DIR/train, DIR/valid (or DIR/val) and DIR/test are the splits and an
+///   image beside them is an error. All images are grey when the first one is, else RGB; alpha is composited onto
+///   white.
+/// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
+/// `with_labels`: whether the sub-folders of a folder are its classes; the others know their labels anyway.
+///
+/// Throws ConfigError for a specification it does not know, IoError and FormatError as the files deserve.
+DataSet open_data_set(const std::string& specification, bool with_labels = false);
+
+/// The class of every image of the source, -1 where there is none.
+std::vector<std::int64_t> all_labels(const ImageSource& source);
+
+}  // namespace glow::data

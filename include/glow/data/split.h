@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <glow/data/source.h>
+
+namespace glow::data {
+
+/// Some images of another source, in the order given.
+class SubsetSource : public ImageSource {
+ public:
+  /// Throws ShapeError when an index is outside the source.
+  SubsetSource(std::shared_ptr<const ImageSource> source, std::vector<std::int64_t> indices);
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
+  int channels() const override { return source_->channels(); }
+  std::optional<io::ImageShape> common_shape() const override { return source_->common_shape(); }
+  io::ImageShape shape(std::int64_t index) const override { return source_->shape(indices_[index]); }
+  io::Image image(std::int64_t index) const override { return source_->image(indices_[index]); }
+  std::int64_t label(std::int64_t index) const override { return source_->label(indices_[index]); }
+  std::string name(std::int64_t index) const override { return source_->name(indices_[index]); }
+
+ private:
+  std::shared_ptr<const ImageSource> source_;
+  std::vector<std::int64_t> indices_;
+};
+
+/// The default size of a held-out validation split: the smaller of 5,000 and a tenth of the training images.
+std::int64_t default_valid_images(std::int64_t train_images);
+
+/// Moves `count` training images, chosen by `seed`, to the validation split, in place of any that the set had (0: no
+/// validation split). A negative count keeps the set's own, or means default_valid_images where it has none.
+/// Both splits keep the order of the images; the test split is not touched.
+///
+/// Throws ConfigError (naming --valid-images) when no training image would be left.
+DataSet hold_out_validation(DataSet set, std::int64_t count, std::uint64_t seed);
+
+}  // namespace glow::data

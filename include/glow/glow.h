@@ -1,0 +1,26 @@
+#pragma once
+
+/// What an application needs: the model, its files and its quantiser under `glow::`.
+
+#include <glow/error.h>
+#include <glow/nn/glow.h>
+#include <glow/nn/model_file.h>
+#include <glow/ops/threads.h>
+#include <glow/version.h>
+
+namespace glow {
+
+using nn::CouplingKind;
+using nn::Encoding;
+using nn::Glow;
+using nn::GlowOptions;
+using nn::Latents;
+using nn::PermutationKind;
+using nn::Quantizer;
+using nn::SampleOptions;
+using nn::Temperature;
+using nn::load_model;
+using nn::save_model;
+using ops::use_threads;
+
+}  // namespace glow

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/pimpl.h>
+
+#include <glow/nn/actnorm.h>
+#include <glow/nn/weight_source.h>
+
+namespace glow::nn {
+
+/// A convolution's effective weights: what is left when the actnorm, scale or edge plane around it is folded in.
+struct FoldedConvolution {
+  /// [O, I, kernel, kernel]
+  torch::Tensor weight;
+  /// [O], or [1, O, H, W] where the edge plane is folded in.
+  torch::Tensor bias;
+};
+
+/// A convolution without bias, followed by an actnorm (the hidden layers of a coupling network).
+class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
+ public:
+  /// `inputs` counts the edge plane, where there is one.
+  ActNormConvImpl(std::int64_t inputs, std::int64_t outputs, std::int64_t kernel);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// Draws the weights from N(0, 0.05^2).
+  void draw(WeightSource& source);
+  /// (conv(x) + bias) * scale as one convolution with bias [O].
+  FoldedConvolution fold() const;
+
+  /// [O, I, kernel, kernel]
+  torch::Tensor weight;
+  ActNorm actnorm{nullptr};
+
+ private:
+  std::int64_t inputs_, outputs_, kernel_;
+};
+TORCH_MODULE(ActNormConv);
+
+/// A 3x3 convolution that starts at zero: (conv(x) + bias) * exp(3 * log_scale) (Glow, section 3.3, "Zero initialization").
+class ZeroConvImpl : public torch::nn::Cloneable<ZeroConvImpl> {
+ public:
+  /// `inputs` does not count the edge plane.
+  ZeroConvImpl(std::int64_t inputs, std::int64_t outputs, bool edge_bias);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// As one convolution of the inputs alone: weight [O, I, 3, 3], bias [1, O, H, W] (edge plane) or [1, O, 1, 1].
+  FoldedConvolution fold(std::int64_t height, std::int64_t width) const;
+
+  /// [O, I + edge, 3, 3]
+  torch::Tensor weight;
+  /// [O]
+  torch::Tensor bias, log_scale;
+
+ private:
+  std::int64_t inputs_, outputs_;
+  bool edge_bias_;
+};
+TORCH_MODULE(ZeroConv);
+
+/// The result of a folded ZeroConv: [N, I, H, W] -> [N, O, H, W].
+torch::Tensor apply(const FoldedConvolution& folded, const torch::Tensor& x);
+
+/// A linear layer that starts at zero: (weight * x + bias) * exp(3 * log_scale).
+class ZeroLinearImpl : public torch::nn::Cloneable<ZeroLinearImpl> {
+ public:
+  ZeroLinearImpl(std::int64_t inputs, std::int64_t outputs);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// [N, I] -> [N, O]
+  torch::Tensor forward(const torch::Tensor& x) const;
+
+  /// [O, I]
+  torch::Tensor weight;
+  /// [O]
+  torch::Tensor bias, log_scale;
+
+ private:
+  std::int64_t inputs_, outputs_;
+};
+TORCH_MODULE(ZeroLinear);
+
+}  // namespace glow::nn

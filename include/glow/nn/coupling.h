@@ -1,0 +1,71 @@
+#pragma once
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/pimpl.h>
+
+#include <glow/nn/convolution.h>
+#include <glow/ops/coupling_transform.h>
+
+namespace glow::nn {
+
+struct CouplingOptions {
+  /// Channels of the flow variable, even.
+  std::int64_t channels = 2;
+  std::int64_t hidden_width = 512;
+  ops::CouplingKind kind = ops::CouplingKind::kAffine;
+  bool edge_bias = true;
+};
+
+/// A coupling network with every actnorm, scale and edge plane folded into three convolutions.
+struct FoldedCouplingNet {
+  /// 3x3 over the padded input, edge plane included.
+  FoldedConvolution first;
+  /// 1x1
+  FoldedConvolution second;
+  /// 3x3, its edge plane folded into the bias.
+  FoldedConvolution third;
+};
+
+/// The network f of a coupling (Glow, section 3.3): conv3x3 -> actnorm -> ReLU -> conv1x1 -> actnorm -> ReLU -> ZeroConv3x3.
+class CouplingNetImpl : public torch::nn::Cloneable<CouplingNetImpl> {
+ public:
+  explicit CouplingNetImpl(const CouplingOptions& options);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  void draw(WeightSource& source);
+  /// For a flow variable of this size. Differentiable.
+  FoldedCouplingNet fold(std::int64_t height, std::int64_t width) const;
+
+  ActNormConv conv1{nullptr}, conv2{nullptr};
+  ZeroConv conv3{nullptr};
+
+ private:
+  CouplingOptions options_;
+};
+TORCH_MODULE(CouplingNet);
+
+/// The first hidden layer before its ReLU: x1 [N, C/2, H, W] -> [N, width, H, W].
+torch::Tensor first_layer(const FoldedCouplingNet& net, const torch::Tensor& x1);
+/// The second hidden layer before its ReLU, from the first's output before its ReLU.
+torch::Tensor second_layer(const FoldedCouplingNet& net, const torch::Tensor& hidden);
+/// The whole network: x1 [N, C/2, H, W] -> h [N, C or C/2, H, W].
+torch::Tensor apply(const FoldedCouplingNet& net, const torch::Tensor& x1);
+
+/// The coupling of a flow step. It only owns its network; what it computes is ops::couple and ops::uncouple.
+class CouplingImpl : public torch::nn::Cloneable<CouplingImpl> {
+ public:
+  explicit CouplingImpl(const CouplingOptions& options);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  ops::CouplingKind kind() const { return options_.kind; }
+
+  CouplingNet net{nullptr};
+
+ private:
+  CouplingOptions options_;
+};
+TORCH_MODULE(Coupling);
+
+}  // namespace glow::nn

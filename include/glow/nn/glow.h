@@ -1,0 +1,127 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/pimpl.h>
+
+#include <glow/nn/flat_parameters.h>
+#include <glow/nn/initialize.h>
+#include <glow/nn/latents.h>
+#include <glow/nn/level.h>
+#include <glow/nn/options.h>
+#include <glow/nn/quantizer.h>
+#include <glow/nn/sample_options.h>
+#include <glow/nn/top.h>
+
+namespace glow::nn {
+
+struct FoldedGlow;
+class FoldCache;
+
+/// What one pass from image to latents gives.
+struct Encoding {
+  Latents latents;
+  /// log|det d eps/dx|, nats [N].
+  torch::Tensor log_det;
+  /// log p(x | label), nats [N].
+  torch::Tensor log_prob;
+  /// [N, num_classes] of the auxiliary classifier; undefined for an unconditional model.
+  torch::Tensor class_logits;
+};
+
+/// Glow: Generative Flow with Invertible 1x1 Convolutions (Kingma & Dhariwal 2018, arXiv 1807.03039).
+///
+/// Images x are float [N, C, H, W] in [-1/2, 1/2) (see Quantizer); they are brought to the model's device and dtype.
+/// `labels` are int64 [N] in 0..num_classes-1 for a conditional model and undefined for an unconditional one.
+/// Wrong shapes (of labels too; N = 0 is one) throw ShapeError, labels missing or out of range ConfigError.
+///
+/// With GradMode on, every function records a graph. Without it the folded weights are prepared once and kept until a
+/// parameter changes, and several threads may call at once.
+class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
+ public:
+  /// A model with random weights drawn by `seed`, on the CPU in float32, to be initialised from data.
+  /// Throws ConfigError (GlowOptions::validate).
+  explicit GlowImpl(const GlowOptions& options, std::uint64_t seed = 0);
+  /// A model whose weights are all to be read from somewhere.
+  struct WithoutWeights {};
+  GlowImpl(const GlowOptions& options, WithoutWeights);
+
+  const GlowOptions& options() const { return options_; }
+  const Quantizer& quantizer() const { return quantizer_; }
+  /// Names of the classes, empty when they are not known.
+  const std::vector<std::string>& class_names() const { return class_names_; }
+  /// Throws ConfigError unless there are num_classes names or none.
+  void set_class_names(std::vector<std::string> names);
+  torch::Dtype dtype() const { return flat_.values().scalar_type(); }
+  torch::Device device() const { return flat_.values().device(); }
+
+  /// Density of the continuous images, nats [N].
+  torch::Tensor log_prob(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
+  /// log p(x | y) of a conditional model for every class y, nats [N, num_classes]. Throws ConfigError for an
+  /// unconditional one.
+  torch::Tensor log_prob_by_class(const torch::Tensor& x) const;
+  /// log (1/Y) sum_y p(x | y), nats [N]. Throws ConfigError for an unconditional model.
+  torch::Tensor log_prob_marginal(const torch::Tensor& x) const;
+  /// Latents, density and class logits in one pass.
+  Encoding evaluate(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
+  /// The exact latents of the images.
+  Latents encode(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
+  /// The images [N, C, H, W] of the latents: the inverse of encode. Values may lie outside [-1/2, 1/2).
+  torch::Tensor decode(const Latents& latents, const torch::Tensor& labels = {}) const;
+  /// `count` >= 1 images [count, C, H, W] drawn from the model. Throws ConfigError.
+  torch::Tensor sample(std::int64_t count, const SampleOptions& options = {}) const;
+  /// The labels that `sample` draws when it is given none: int64 [count]; undefined for an unconditional model.
+  torch::Tensor sample_labels(std::int64_t count, const SampleOptions& options = {}) const;
+  /// Standard normal latents times the temperature, for images options.first_index ... + count - 1.
+  Latents sample_latents(std::int64_t count, const SampleOptions& options = {}) const;
+
+  /// Starts every actnorm from the statistics of images x [N, C, H, W], in sequence through the network (section 3.1).
+  /// With several processes each passes its share.
+  InitializeReport initialize(const torch::Tensor& x, const InitializeOptions& options = {});
+  /// Whether initialize ran or the weights came from a file.
+  bool initialized() const { return initialized_; }
+  /// For whoever sets all weights by hand.
+  void mark_initialized() { initialized_ = true; }
+
+  /// The one buffer that all parameters are views of; `to` and `clone` keep it so.
+  FlatParameters& flat_parameters() { return flat_; }
+  const FlatParameters& flat_parameters() const { return flat_; }
+
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+  std::shared_ptr<torch::nn::Module> clone(const c10::optional<torch::Device>& device = c10::nullopt) const override;
+  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+  void to(torch::Dtype dtype, bool non_blocking = false) override;
+  void to(torch::Device device, bool non_blocking = false) override;
+
+ private:
+  LevelImpl& level(std::int64_t index) const { return *levels_->ptr<LevelImpl>(static_cast<std::size_t>(index)); }
+  /// The flow without the top's prior: latents of the levels below, the top's z, and their log-determinant.
+  struct Flow {
+    std::vector<torch::Tensor> eps;
+    torch::Tensor z;
+    torch::Tensor log_det;
+  };
+  Flow flow(const FoldedGlow& folded, const torch::Tensor& x) const;
+  FoldedGlow fold() const;
+  std::shared_ptr<const FoldedGlow> folded(bool with_inverses) const;
+  void gather();
+  torch::Tensor to_model(const torch::Tensor& x) const;
+  torch::Tensor checked_labels(const torch::Tensor& labels, std::int64_t count) const;
+
+  GlowOptions options_;
+  Quantizer quantizer_;
+  std::vector<std::string> class_names_;
+  bool initialized_ = false;
+  FlatParameters flat_;
+  std::shared_ptr<FoldCache> cache_;
+  torch::nn::ModuleList levels_{nullptr};
+  Top top_{nullptr};
+};
+TORCH_MODULE(Glow);
+
+}  // namespace glow::nn

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/pimpl.h>
+
+#include <glow/nn/options.h>
+#include <glow/nn/weight_source.h>
+#include <glow/ops/channel_map.h>
+
+namespace glow::nn {
+
+/// Mixes the channels between couplings, by one of four linear maps (Glow, section 3.2).
+class PermutationImpl : public torch::nn::Cloneable<PermutationImpl> {
+ public:
+  PermutationImpl(PermutationKind kind, std::int64_t channels);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// Draws the start: a random order (shuffle), a random rotation (conv1x1, lu). Reverse has nothing to draw.
+  void draw(WeightSource& source);
+
+  /// The map `first` and then this layer. log|det| comes from slogdet in float64, or from the LU form's diagonal.
+  ops::ChannelMap after(const ops::ChannelMap& first) const;
+
+  PermutationKind kind() const { return kind_; }
+
+  /// As Module::to, which would make the indices floating-point too.
+  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+  void to(torch::Dtype dtype, bool non_blocking = false) override;
+  using torch::nn::Module::to;
+
+  /// conv1x1: [C, C]
+  torch::Tensor weight;
+  /// lu: [C, C]; only the strict triangles count.
+  torch::Tensor lower, upper;
+  /// lu: [C]; the diagonal of U is sign_diagonal * exp(log_diagonal). The signs are fixed.
+  torch::Tensor log_diagonal, sign_diagonal;
+  /// reverse, shuffle: int64 [C], y_i = x_{indices[i]}; lu: row i of P is one-hot at indices[i].
+  torch::Tensor indices;
+
+ private:
+  /// P (L + I) (U + diag(sign * exp(log_diagonal))), [C, C]
+  torch::Tensor lu_product() const;
+  void draw_lu(WeightSource& source);
+
+  PermutationKind kind_;
+  std::int64_t channels_;
+};
+TORCH_MODULE(Permutation);
+
+}  // namespace glow::nn

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/pimpl.h>
+
+#include <glow/nn/convolution.h>
+#include <glow/nn/gaussian_prior.h>
+#include <glow/nn/options.h>
+
+namespace glow::nn {
+
+/// The learned Gaussian of the top latent. The reference computes it by a ZeroConv of an input of zeros, so that only
+/// the bias, the scale and the edge plane's weights act.
+class TopPriorImpl : public torch::nn::Cloneable<TopPriorImpl> {
+ public:
+  TopPriorImpl(std::int64_t channels, bool edge_bias);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// [1, 2C, H, W] or [1, 2C, 1, 1]: mean, then log_sd.
+  torch::Tensor mean_and_log_sd(std::int64_t height, std::int64_t width) const;
+
+  /// [2C]
+  torch::Tensor bias, log_scale;
+  /// [2C, 1, 3, 3]; undefined without edge bias.
+  torch::Tensor edge_weight;
+
+ private:
+  std::int64_t channels_;
+  bool edge_bias_;
+};
+TORCH_MODULE(TopPrior);
+
+/// The end of the flow: the prior of the top latent, moved by the class of a conditional model, and the auxiliary
+/// classifier.
+class TopImpl : public torch::nn::Cloneable<TopImpl> {
+ public:
+  explicit TopImpl(const GlowOptions& options);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// Mean and log_sd before any class moves them: [1, 2C, H, W] or [1, 2C, 1, 1]; zeros of these options without learn_top.
+  torch::Tensor fold(const torch::TensorOptions& tensor_options) const;
+  /// The Gaussian of the top latent. `labels` int64 [N] for a conditional model, undefined otherwise.
+  DiagonalGaussian gaussian(const torch::Tensor& folded, const torch::Tensor& labels) const;
+  /// z [N, C, H, W] -> class logits [N, num_classes], from its mean over space. Only for a conditional model.
+  torch::Tensor class_logits(const torch::Tensor& z) const;
+
+  /// Null without learn_top.
+  TopPrior prior{nullptr};
+  /// Null without classes.
+  ZeroLinear class_embedding{nullptr}, classifier{nullptr};
+
+ private:
+  GlowOptions options_;
+};
+TORCH_MODULE(Top);
+
+}  // namespace glow::nn

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+
+#include <torch/types.h>
+
+namespace glow::nn {
+
+/// The random numbers that initial weights are made of: a pure function of the seed and of how many tensors were drawn
+/// before.
+class WeightSource {
+ public:
+  explicit WeightSource(std::uint64_t seed) : seed_(seed) {}
+
+  /// Standard normal, float64 on the CPU.
+  torch::Tensor normal(torch::IntArrayRef shape);
+  /// A random rotation, float64 [size, size]: the orthogonal factor of a Gaussian matrix.
+  torch::Tensor rotation(std::int64_t size);
+  /// A random order of 0..size-1, int64 [size].
+  torch::Tensor permutation(std::int64_t size);
+
+ private:
+  std::uint64_t seed_;
+  std::int64_t drawn_ = 0;
+};
+
+}  // namespace glow::nn

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <torch/types.h>
+
+namespace glow::ops {
+
+/// What a random number is for; part of its address, so that no two uses share numbers.
+enum class Stream : std::uint8_t {
+  kShuffle = 1,
+  kAugmentation = 2,
+  kValidationSplit = 3,
+  kDequantisation = 4,
+  kSample = 5,
+  kSampleLabel = 6,
+  kInitialWeights = 7,
+};
+
+/// The address of rows of random numbers. A number is a pure function of (key, index of its row, place in the
+/// row) through Philox4x32-10 (Salmon et al. 2011), so it does not depend on batch size, number of processes
+/// or anything drawn before.
+struct RandomKey {
+  std::uint64_t seed = 0;
+  Stream stream = Stream::kSample;
+  /// Epoch, training step or evaluation draw: 0 or more, below 2^40.
+  std::int64_t step = 0;
+};
+
+/// The first `count` numbers of row `index`: uniform integers below 2^64.
+/// Throws ConfigError when count is above 2^25, index not in 0..2^56-1 or step not in 0..2^40-1.
+std::vector<std::uint64_t> random_integers(const RandomKey& key, std::int64_t index, std::int64_t count);
+
+/// A uniformly random permutation of 0..size-1 (Fisher-Yates over the key's rows 0, 1, ...).
+std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t size);
+
+/// Uniform on [0, 1), [N, count] with N = indices.size(): row i depends on (key, indices[i]) alone.
+/// Multiples of 2^-32, computed on the CPU, rounded down to float32 (so they stay below 1) or exact in float64, then
+/// brought to the device of `options`.
+///
+/// Throws ConfigError when the dtype is another, count is above 2^26, an index not in 0..2^56-1 or step not in
+/// 0..2^40-1.
+torch::Tensor uniform(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
+                      const torch::TensorOptions& options);
+
+/// Standard normal (Box-Muller in float64), otherwise as uniform.
+torch::Tensor normal(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
+                     const torch::TensorOptions& options);
+
+}  // namespace glow::ops

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <torch/types.h>
+
+namespace glow::train {
+
+/// Everything that the future of a run depends on, besides its options.
+struct TrainingState {
+  /// Steps done; as many updates has the optimiser made, and values has the average seen.
+  std::int64_t step = 0;
+  /// Best validation bits/dim so far, and its step; infinity before the first evaluation.
+  double best_bits_per_dim = std::numeric_limits<double>::infinity();
+  std::int64_t best_step = -1;
+  /// [P] each, the layout of nn::FlatParameters.
+  torch::Tensor parameters, first_moment, second_moment, average;
+  /// The model's buffers by name (fixed permutations, signs).
+  std::map<std::string, torch::Tensor> buffers = {};
+};
+
+/// Writes DIRECTORY/step-000012000.safetensors atomically, then removes all but the newest `keep` checkpoints, and
+/// those of later steps, which belong to a future that this one replaces. `config` is the run's configuration as JSON:
+/// it is stored, and read_checkpoint returns it. Returns the file's path. Throws IoError.
+std::filesystem::path write_checkpoint(const std::filesystem::path& directory, const TrainingState& state,
+                                       const std::string& config, std::int64_t keep);
+
+struct LoadedCheckpoint {
+  TrainingState state;
+  std::string config;
+};
+/// Throws IoError, FormatError (checksum, missing or unknown tensors).
+LoadedCheckpoint read_checkpoint(const std::filesystem::path& path);
+
+/// The newest checkpoint in the directory that is intact (read_checkpoint throws no FormatError); nullopt when there is
+/// none. Throws IoError when the directory or a checkpoint is there and cannot be read.
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& directory);
+
+}  // namespace glow::train

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include <torch/types.h>
+
+#include <glow/train/options.h>
+
+namespace glow::train {
+
+/// Adamax as the reference computes it, or textbook Adam, over one flat buffer.
+///
+///     both:    m = b1*m + (1 - b1)*g,  rate = lr * sqrt(1 - b2^t) / (1 - b1^t)
+///     Adamax:  v = max(b2*v, |g|),         w -= rate * m / (v + 1e-8)
+///     Adam:    v = b2*v + (1 - b2)*g^2,    w -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)
+class Optimizer {
+ public:
+  /// State for `parameters` [P], which `step` updates in place.
+  Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2);
+
+  /// One step along `gradients` [P].
+  void step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate);
+
+  /// [P] each, and the steps taken: what a checkpoint keeps.
+  torch::Tensor first_moment, second_moment;
+  std::int64_t steps = 0;
+
+ private:
+  OptimizerKind kind_;
+  double beta2_;
+};
+
+/// Euclidean norm of a flat tensor [P], a scalar tensor on its device.
+torch::Tensor flat_norm(const torch::Tensor& values);
+
+/// Scales `gradients` [P] in place so that their norm is at most `largest`; returns the norm before, as a scalar
+/// tensor.
+torch::Tensor clip_norm(torch::Tensor gradients, double largest);
+
+}  // namespace glow::train

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace glow::train {
+
+enum class OptimizerKind {
+  /// The reference's Adamax: an infinity norm, and Adam's bias correction.
+  kAdamax,
+  /// Textbook Adam (Kingma & Ba 2015, algorithm 1).
+  kAdam,
+};
+
+/// How a model is trained. What a run's config.json holds beside the model's and the data's options.
+struct TrainOptions {
+  /// Images a step.
+  std::int64_t batch = 64;
+  /// Length of the run in steps; 0: as `epochs` says.
+  std::int64_t steps = 0;
+  /// Length of the run in passes over the training images, when `steps` is 0.
+  double epochs = 100;
+  /// After the warm-up.
+  double learning_rate = 1e-3;
+  OptimizerKind optimizer = OptimizerKind::kAdamax;
+  /// Length of the linear warm-up, in the reference's epochs of 50,000 images of 32x32 (Schedule).
+  double warmup_epochs = 10;
+  /// Decay of the second moment; 0: from the batch, as in the reference (Schedule).
+  double beta2 = 0;
+  /// Decay of the weights' average; 0: no average; negative: from the batch, the number that beta2 has by default.
+  double ema_decay = -1;
+  /// Images that start the actnorms; 0: max(32, 256 * 32^2 / (H*W)), at most the set.
+  std::int64_t init_images = 0;
+  /// Largest gradient norm; 0: gradients are not clipped.
+  double clip_norm = 0;
+  /// Weight of the auxiliary classifier's loss; 0: none.
+  double weight_y = 0;
+  /// Everything random in the run is a function of this.
+  std::uint64_t seed = 0;
+
+  /// Steps between lines of metrics.jsonl.
+  std::int64_t log_every = 100;
+  /// Steps between evaluations on the validation images; 0: only at the end.
+  std::int64_t eval_every = 2000;
+  /// Steps between sample grids; 0: only at the end.
+  std::int64_t sample_every = 2000;
+  /// Steps between checkpoints; 0: only at the end.
+  std::int64_t checkpoint_every = 2000;
+  /// Newest checkpoints kept.
+  std::int64_t keep = 2;
+
+  /// Throws ConfigError that names the field.
+  void validate() const;
+};
+
+/// Calls `visit(name, field)` for each field; flags are the names with '-' for '_'.
+template <class Options, class Visitor>
+void visit_fields(Options& options, Visitor&& visit) {
+  visit("batch", options.batch);
+  visit("steps", options.steps);
+  visit("epochs", options.epochs);
+  visit("lr", options.learning_rate);
+  visit("optimizer", options.optimizer);
+  visit("warmup_epochs", options.warmup_epochs);
+  visit("beta2", options.beta2);
+  visit("ema_decay", options.ema_decay);
+  visit("init_images", options.init_images);
+  visit("clip_norm", options.clip_norm);
+  visit("weight_y", options.weight_y);
+  visit("seed", options.seed);
+  visit("log_every", options.log_every);
+  visit("eval_every", options.eval_every);
+  visit("sample_every", options.sample_every);
+  visit("checkpoint_every", options.checkpoint_every);
+  visit("keep", options.keep);
+}
+
+/// "adamax", "adam"
+std::string to_string(OptimizerKind kind);
+/// Throws ConfigError that lists the names.
+void from_string(const std::string& name, OptimizerKind& kind);
+
+}  // namespace glow::train

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <utility>
+
+namespace glow::train {
+
+/// Where a training run keeps its files (docs/formats.md, "Run directory").
+class RunDirectory {
+ public:
+  explicit RunDirectory(std::filesystem::path root) : root_(std::move(root)) {}
+
+  const std::filesystem::path& root() const { return root_; }
+  std::filesystem::path config() const { return root_ / "config.json"; }
+  std::filesystem::path metrics() const { return root_ / "metrics.jsonl"; }
+  std::filesystem::path timing() const { return root_ / "timing.jsonl"; }
+  std::filesystem::path model() const { return root_ / "model.safetensors"; }
+  std::filesystem::path report() const { return root_ / "report.html"; }
+  std::filesystem::path checkpoints() const { return root_ / "checkpoints"; }
+  std::filesystem::path samples() const { return root_ / "samples"; }
+  /// "samples/step-000002000.png"
+  std::filesystem::path sample_grid(std::int64_t step) const;
+
+  /// Whether a run was started here: config.json is there.
+  bool holds_run() const;
+  /// Makes the directory and its folders. Throws IoError.
+  void create() const;
+  /// Removes the files that a run writes, and its folders inside this one when they are empty then; nothing else.
+  /// Throws IoError.
+  void remove_run() const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace glow::train

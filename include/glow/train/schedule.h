@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+#include <glow/train/options.h>
+
+namespace glow::train {
+
+/// The reference's way of counting: an "epoch" is 50,000 images whatever the set, and an image of H x W counts as
+/// H*W/32^2 images. A pure function of the step, so that a resumed run continues exactly.
+class Schedule {
+ public:
+  Schedule(const TrainOptions& options, std::int64_t height, std::int64_t width);
+
+  /// Learning rate of step `step` (from 0): the first is 0 while there is a warm-up.
+  double learning_rate(std::int64_t step) const;
+  /// options.beta2, or 1 - 1/ceil(50,000 / counted batch).
+  double beta2() const { return beta2_; }
+  /// options.ema_decay, or the number that beta2 has by default; 0: no average.
+  double ema_decay() const { return ema_decay_; }
+
+ private:
+  double counted_batch_;
+  double learning_rate_;
+  double warmup_images_;
+  double beta2_;
+  double ema_decay_;
+};
+
+/// Images that start the actnorms: `requested`, or max(32, 256 * 32^2 / (H*W)); at most `available`.
+std::int64_t init_images(std::int64_t requested, std::int64_t available, std::int64_t height, std::int64_t width);
+
+}  // namespace glow::train

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <glow/nn/glow.h>
+#include <glow/train/checkpoint.h>
+#include <glow/train/optimizer.h>
+#include <glow/train/options.h>
+#include <glow/train/schedule.h>
+#include <glow/train/weight_average.h>
+
+namespace glow::train {
+
+/// What one step of training gave.
+struct StepReport {
+  /// Steps done, this one included.
+  std::int64_t step = 0;
+  /// Mean over the batch, bits/dim, of the weights before the step.
+  double bits_per_dim = 0;
+  /// Auxiliary classification loss, bits an image; 0 without one.
+  double class_bits = 0;
+  double gradient_norm = 0;
+  double learning_rate = 0;
+};
+
+/// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. Knows nothing of files, data
+/// sets or time; TrainingRun does.
+class Trainer {
+ public:
+  /// The model must be initialised, and stay on its device and in its dtype while it is trained.
+  /// Throws ConfigError when it is not, when `options` are not valid, or ask for a classifier that the model has not.
+  Trainer(nn::Glow model, const TrainOptions& options);
+
+  /// One step on uint8 [N, C, H, W], labels int64 [N] for a conditional model (undefined for another); `indices` are
+  /// the images' global indices, which with the step (from 1: draw 0 is the initialisation's) decide their
+  /// dequantisation noise. The loss is the mean over the images of bits/dim + weight_y * class bits. Throws
+  /// NumericalError when it or its gradient is not finite; the weights are then as before.
+  StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels, const std::vector<std::int64_t>& indices);
+
+  /// The averaged weights as a model of their own in eval mode. The next call overwrites it.
+  nn::Glow averaged_model();
+
+  std::int64_t steps_done() const { return steps_done_; }
+  const Schedule& schedule() const { return schedule_; }
+
+  /// For a checkpoint; best_* are the caller's to fill in. Its tensors are the trainer's own: the next step changes
+  /// them.
+  TrainingState state() const;
+  /// Continues from a checkpoint. Throws FormatError when its tensors do not fit the model; nothing is changed then.
+  void restore(const TrainingState& state);
+
+ private:
+  torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
+  void update(double learning_rate);
+
+  nn::Glow model_;
+  TrainOptions options_;
+  Schedule schedule_;
+  /// [P], the model's own buffers.
+  torch::Tensor parameters_, gradients_;
+  Optimizer optimizer_;
+  WeightAverage average_;
+  nn::Glow averaged_{nullptr};
+  std::int64_t steps_done_ = 0;
+};
+
+}  // namespace glow::train

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <glow/data/images.h>
+#include <glow/nn/glow.h>
+#include <glow/train/evaluate.h>
+#include <glow/train/options.h>
+#include <glow/train/trainer.h>
+
+namespace glow::train {
+
+/// The images of a run: what it trains on, what chooses the best model, and, when not null, what scores that model at
+/// the end.
+struct RunData {
+  std::shared_ptr<const data::Images> train, valid, test;
+};
+
+/// Progress, for whoever wants to show it; every member may be null. Called from the thread that runs.
+struct RunCallbacks {
+  std::function<void(const nn::InitializeReport&)> initialized = nullptr;
+  /// After every step.
+  std::function<void(const StepReport&)> step = nullptr;
+  /// During an evaluation: what is scored ("validation", "test"), images done, images in all.
+  std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> evaluating = nullptr;
+  /// After an evaluation on the validation images: whether it is the best so far.
+  std::function<void(std::int64_t step, const Evaluation&, bool best)> evaluated = nullptr;
+  /// A file appeared: a model, a checkpoint, a sample grid.
+  std::function<void(const std::filesystem::path&)> wrote = nullptr;
+  /// Asked after every step; true: write a checkpoint and return.
+  std::function<bool()> should_stop = nullptr;
+};
+
+struct RunResult {
+  /// Of the averaged weights, on the validation images, and its step; infinity and -1 before the first evaluation.
+  double best_bits_per_dim = std::numeric_limits<double>::infinity();
+  std::int64_t best_step = -1;
+  std::int64_t steps_done = 0;
+  /// Whether should_stop ended the run early.
+  bool stopped = false;
+  /// Of the best model on the test images: when there are any and this call reached the end of the run.
+  std::optional<Evaluation> test;
+};
+
+/// A training run in a directory (docs/formats.md, "Run directory"): the trainer, its data order, evaluations, sample
+/// grids, metrics, checkpoints and the best model. What happens after a step depends on the options and the
+/// checkpoint's content alone, so that a run that was stopped and resumed writes what an uninterrupted one does.
+class TrainingRun {
+ public:
+  /// Starts a run: the directory (made when missing) gets config.json, which holds `config`, a JSON object. Unless the
+  /// model is initialised already, it is from the first init_images images of the first epoch's order, not augmented.
+  /// Throws IoError, ConfigError (a batch larger than the set, a directory that holds a run, images that do not fit
+  /// the model, no validation images).
+  static TrainingRun start(nn::Glow model, RunData data, const TrainOptions& options, std::filesystem::path directory,
+                           std::string config, RunCallbacks callbacks = {});
+  /// Continues the run in the directory from its newest intact checkpoint. `model` has the right options; its weights
+  /// are replaced, config.json too. Throws as start, IoError when there is no intact checkpoint, and FormatError when
+  /// the checkpoint does not fit the model.
+  static TrainingRun resume(nn::Glow model, RunData data, const TrainOptions& options, std::filesystem::path directory,
+                            std::string config, RunCallbacks callbacks = {});
+
+  TrainingRun(TrainingRun&&) noexcept;
+  TrainingRun& operator=(TrainingRun&&) noexcept;
+  ~TrainingRun();
+
+  /// Steps of the whole run: options.steps, or what options.epochs come to.
+  std::int64_t total_steps() const;
+  /// Steps done so far: more than 0 after a resume.
+  std::int64_t steps_done() const;
+  /// Trains to the end of the run; it ends with an evaluation, a sample grid, the best model's score on the test images
+  /// and a checkpoint. Returns at once when the end was reached before.
+  /// Throws IoError, NumericalError (Trainer::step), and what reading the images throws.
+  RunResult run();
+
+ private:
+  class Impl;
+  explicit TrainingRun(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace glow::train

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Configures and builds Glow in build/TORCH-PRESET, with what scripts/setup.sh has installed.
+#
+#   scripts/build.sh [--torch debian|pypi|PATH] [--preset release|debug|asan] [--without-tests]
+#
+#   --torch            as in scripts/setup.sh
+#   --preset           one of CMakePresets.json (default release)
+#   --without-tests    only the library and the tools
+#
+# GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1 in the environment turn the CMake options of these names on.
+
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+parse_options "--torch --preset --without-tests" "$@"
+locate_tools
+
+settings=("-DTorch_DIR=$torch_dir" "-DGLOW_WERROR=${GLOW_WERROR:-0}")
+if [[ $without_tests ]]; then
+  settings+=(-DGLOW_BUILD_TESTS=OFF)
+else
+  settings+=(-DGLOW_BUILD_TESTS=ON "-DGLOW_PYTHON=$python" "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}")
+fi
+say "configuring ${build_dir#"$root"/}"
+"$cmake" --preset "$preset" -B "$build_dir" "${settings[@]}"
+say "building ${build_dir#"$root"/}"
+"$cmake" --build "$build_dir" --parallel "$(nproc)"

@@ -1,0 +1,75 @@
+# Sourced by the scripts beside it: their options, and where the chosen LibTorch and its tools are.
+# shellcheck shell=bash disable=SC2034 # most of what is set here is for them
+set -euo pipefail
+script=$(basename "$0")
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+
+say() { printf '== %s\n' "$*"; }
+fail() {
+  printf '%s: %s\n' "$script" "$*" >&2
+  exit 1
+}
+usage_error() {
+  printf '%s: %s (--help tells more)\n' "$script" "$*" >&2
+  exit 2
+}
+
+# The comment at the top of a script is its help.
+print_help() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$root/scripts/$script"; }
+
+nvcc_path() { PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v nvcc; }
+
+default_torch() {
+  if nvidia-smi -L 2>/dev/null | grep -q '^GPU' && nvcc_path >/dev/null; then echo pypi; else echo debian; fi
+}
+
+# parse_options KNOWN ARGUMENT...: sets torch, preset, without_tests and build_dir. KNOWN names the script's options.
+parse_options() {
+  local known=" $1 --help "
+  shift
+  torch=$(default_torch)
+  preset=release
+  without_tests=
+  while (($#)); do
+    [[ $known == *" $1 "* ]] || usage_error "unknown option $1"
+    case $1 in
+      --help)
+        print_help
+        exit 0
+        ;;
+      --without-tests) without_tests=yes ;;
+      *)
+        (($# > 1)) || usage_error "$1 needs a value"
+        if [[ $1 == --torch ]]; then torch=$2; else preset=$2; fi
+        shift
+        ;;
+    esac
+    shift
+  done
+  if [[ $torch != debian && $torch != pypi ]]; then
+    [[ -f $torch/share/cmake/Torch/TorchConfig.cmake ]] ||
+      usage_error "--torch $torch: neither debian nor pypi, nor a folder with share/cmake/Torch/TorchConfig.cmake"
+    torch=$(cd "$torch" && pwd)
+  fi
+  build_dir=$root/build/$(basename "$torch")-$preset
+}
+
+# Sets python, cmake, ctest and torch_dir, the folder of TorchConfig.cmake, for what scripts/setup.sh has installed.
+locate_tools() {
+  python=$root/.deps/python/bin/python
+  cmake=cmake
+  ctest=ctest
+  case $torch in
+    debian) torch_dir=$(dirname "$(dpkg -L libtorch-dev | grep '/TorchConfig\.cmake$')") ;;
+    pypi)
+      local bin=$root/.deps/pypi/bin
+      python=$bin/python
+      cmake=$bin/cmake
+      ctest=$bin/ctest
+      torch_dir=$("$python" -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])')
+      torch_dir+=/share/cmake/Torch
+      ;;
+    *) torch_dir=$torch/share/cmake/Torch ;;
+  esac
+}

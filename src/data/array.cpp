@@ -1,0 +1,31 @@
+#include "data/array.h"
+
+#include <utility>
+
+namespace glow::data {
+
+ArraySource::ArraySource(Content content)
+    : content_(std::move(content)),
+      image_bytes_(std::int64_t{content_.shape.height} * content_.shape.width * content_.shape.channels),
+      size_(static_cast<std::int64_t>(content_.bytes.size()) / image_bytes_) {}
+
+io::Image ArraySource::image(std::int64_t index) const {
+  const std::string_view bytes = content_.bytes.substr(index * image_bytes_, image_bytes_);
+  return {content_.shape, {bytes.begin(), bytes.end()}};
+}
+
+std::int64_t ArraySource::label(std::int64_t index) const {
+  return content_.labels.empty() ? -1 : content_.labels[index];
+}
+
+std::string ArraySource::name(std::int64_t index) const {
+  return "image " + std::to_string(index) + " of " + content_.name;
+}
+
+std::shared_ptr<const ArraySource> make_array_source(const io::ImageShape& shape, std::string bytes,
+                                                     std::vector<std::uint8_t> labels, std::string name) {
+  const auto owner = std::make_shared<const std::string>(std::move(bytes));
+  return std::make_shared<ArraySource>(ArraySource::Content{shape, *owner, owner, std::move(labels), std::move(name)});
+}
+
+}  // namespace glow::data

@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "data/colour.h"
+#include "data/find_images.h"
+#include "data/formats.h"
+#include "io/errors.h"
+
+namespace glow::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder and the images below it, as relative paths in bytewise order.
+struct Folder {
+  fs::path root;
+  std::vector<std::string> files;
+};
+
+class FolderSource : public ImageSource {
+ public:
+  /// `labels`: one an image, or empty.
+  FolderSource(Folder folder, int channels, std::vector<std::int64_t> labels)
+      : folder_(std::move(folder)), channels_(channels), labels_(std::move(labels)) {}
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(folder_.files.size()); }
+  int channels() const override { return channels_; }
+
+  io::ImageShape shape(std::int64_t index) const override {
+    io::ImageShape shape = io::read_image_shape(path(index));
+    check_colour(shape, index);
+    shape.channels = channels_;
+    return shape;
+  }
+
+  io::Image image(std::int64_t index) const override {
+    io::Image image = io::read_image(path(index));
+    check_colour(image.shape, index);
+    return to_channels(std::move(image), channels_);
+  }
+
+  std::int64_t label(std::int64_t index) const override { return labels_.empty() ? -1 : labels_[index]; }
+  std::string name(std::int64_t index) const override { return path(index).string(); }
+
+ private:
+  fs::path path(std::int64_t index) const { return folder_.root / folder_.files[index]; }
+
+  void check_colour(const io::ImageShape& shape, std::int64_t index) const {
+    if (channels_ == 1 && !is_grey(shape))
+      throw io::format_error(path(index), "expected a grey image, as the first one of the data set is, has colour");
+  }
+
+  Folder folder_;
+  int channels_;
+  std::vector<std::int64_t> labels_;
+};
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+/// The first folder of a relative path, empty for a file at the top.
+std::string top_folder(const std::string& file) {
+  const std::size_t slash = file.find('/');
+  return slash == std::string::npos ? "" : file.substr(0, slash);
+}
+
+/// Folders by what they are called on disk: train, and valid, val and test where they exist.
+std::map<std::string, Folder> split_by_top_folder(const fs::path& directory, const std::vector<std::string>& files) {
+  std::map<std::string, Folder> splits;
+  for (const char* name : {"train", "valid", "val", "test"})
+    if (is_folder(directory / name)) splits[name].root = directory / name;
+  if (splits.contains("valid") && splits.contains("val"))
+    throw io::format_error(directory, "expected one validation split, has a folder valid and a folder val");
+  for (const std::string& file : files) {
+    const auto split = splits.find(top_folder(file));
+    if (split == splits.end())
+      throw io::format_error(directory / file,
+                             "expected images in the folders train, valid (or val) and test only, is beside them");
+    split->second.files.push_back(file.substr(split->first.size() + 1));
+  }
+  return splits;
+}
+
+std::map<std::string, Folder> find_splits(const fs::path& directory) {
+  std::vector<std::string> files = find_images(directory);
+  std::map<std::string, Folder> splits;
+  if (is_folder(directory / "train"))
+    splits = split_by_top_folder(directory, files);
+  else
+    splits["train"] = {directory, std::move(files)};
+  for (const auto& [name, folder] : splits)
+    if (folder.files.empty())
+      throw io::format_error(folder.root, "expected PNG or JPEG files in this folder or below it, has none");
+  return splits;
+}
+
+/// The first folders of the files, each once, in bytewise order.
+std::vector<std::string> find_classes(const Folder& folder) {
+  std::set<std::string> names;
+  for (const std::string& file : folder.files) names.insert(top_folder(file));
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<std::string>& class_names) {
+  std::vector<std::int64_t> labels;
+  labels.reserve(folder.files.size());
+  for (const std::string& file : folder.files) {
+    const std::string name = top_folder(file);
+    if (name.empty())
+      throw io::format_error(folder.root / file, "expected images in a folder named after their class, is in none");
+    const auto place = std::lower_bound(class_names.begin(), class_names.end(), name);
+    if (place == class_names.end() || *place != name)
+      throw io::format_error(folder.root / name, "expected a class of the training images, is none of their " +
+                                                     std::to_string(class_names.size()));
+    labels.push_back(place - class_names.begin());
+  }
+  return labels;
+}
+
+}  // namespace
+
+DataSet open_folder(const fs::path& directory, bool with_labels) {
+  std::map<std::string, Folder> splits = find_splits(directory);
+  const Folder& train = splits.at("train");
+  const int channels = is_grey(io::read_image_shape(train.root / train.files.front())) ? 1 : 3;
+  DataSet set;
+  if (with_labels) set.class_names = find_classes(train);
+  const auto make_source = [&](Folder& folder) {
+    std::vector<std::int64_t> labels;
+    if (with_labels) labels = find_labels(folder, set.class_names);
+    return std::make_shared<FolderSource>(std::move(folder), channels, std::move(labels));
+  };
+  for (auto& [name, folder] : splits) {
+    auto& split = name == "train" ? set.train : name == "test" ? set.test : set.valid;
+    split = make_source(folder);
+  }
+  return set;
+}
+
+}  // namespace glow::data

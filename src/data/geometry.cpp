@@ -1,0 +1,152 @@
+#include "data/geometry.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/ops/random.h>
+
+namespace glow::data {
+namespace {
+
+struct Size {
+  std::int64_t height;
+  std::int64_t width;
+  bool operator==(const Size&) const = default;
+};
+
+std::string text(const Size& size) { return std::to_string(size.height) + "x" + std::to_string(size.width); }
+
+Size target(const Geometry& geometry) { return {geometry.height, geometry.width}; }
+
+Size size_of(const at::Tensor& pixels) { return {pixels.size(1), pixels.size(2)}; }
+
+bool contains(const Size& outer, const Size& inner) {
+  return outer.height >= inner.height && outer.width >= inner.width;
+}
+
+std::int64_t scaled(std::int64_t length, std::int64_t numerator, std::int64_t denominator) {
+  return std::lround(static_cast<double>(length) * static_cast<double>(numerator) / static_cast<double>(denominator));
+}
+
+Size with_shorter_side(const Size& size, std::int64_t shorter) {
+  if (size.height <= size.width) return {shorter, scaled(size.width, shorter, size.height)};
+  return {scaled(size.height, shorter, size.width), shorter};
+}
+
+/// The largest part of `size` with the proportions of `shape`.
+Size largest_with_proportions(const Size& size, const Size& shape) {
+  if (size.height * shape.width > size.width * shape.height)
+    return {scaled(size.width, shape.height, shape.width), size.width};
+  return {size.height, scaled(size.height, shape.width, shape.height)};
+}
+
+constexpr const char* kNeverEnlarged = ": images are never enlarged";
+
+/// `image`: how the message begins.
+void check_resize(const Geometry& geometry, const Size& size, const std::string& image) {
+  const std::string resize = "--resize " + std::to_string(geometry.resize);
+  if (std::min(size.height, size.width) < geometry.resize)
+    throw ConfigError(image + "is too small for " + resize + kNeverEnlarged);
+  const Size resized = with_shorter_side(size, geometry.resize);
+  if (!contains(resized, target(geometry)))
+    throw ConfigError(image + "becomes " + text(resized) + " with " + resize + ", too small for a crop of " +
+                      text(target(geometry)));
+}
+
+at::Tensor crop(const at::Tensor& pixels, std::int64_t top, std::int64_t left, const Size& size) {
+  return pixels.narrow(1, top, size.height).narrow(2, left, size.width);
+}
+
+at::Tensor centre_crop(const at::Tensor& pixels, const Size& size) {
+  const Size full = size_of(pixels);
+  return crop(pixels, (full.height - size.height) / 2, (full.width - size.width) / 2, size);
+}
+
+/// A triangle filter widened to the scale (the usual antialiased bilinear): no negative lobes, so no ringing
+/// at edges.
+at::Tensor downscale(const at::Tensor& pixels, const Size& size) {
+  if (size_of(pixels) == size) return pixels;
+  const at::Tensor image = pixels.to(at::kFloat).contiguous().unsqueeze(0);
+  const at::Tensor smaller =
+      at::_upsample_bilinear2d_aa(image, at::IntArrayRef{size.height, size.width}, /*align_corners=*/false);
+  return smaller.squeeze(0).round_().clamp_(0, 255).to(at::kByte);
+}
+
+at::Tensor scale(const Geometry& geometry, const at::Tensor& pixels) {
+  const Size size = size_of(pixels);
+  if (geometry.resize > 0) return downscale(pixels, with_shorter_side(size, geometry.resize));
+  const bool is_padded = contains(target(geometry), size);
+  if (geometry.random_crop || is_padded) return pixels;
+  return downscale(centre_crop(pixels, largest_with_proportions(size, target(geometry))), target(geometry));
+}
+
+at::Tensor pad_with_black(const at::Tensor& pixels, const Size& size) {
+  const Size inner = size_of(pixels);
+  if (contains(inner, size)) return pixels;
+  at::Tensor padded = at::zeros({pixels.size(0), size.height, size.width}, pixels.options());
+  centre_crop(padded, inner).copy_(pixels);
+  return padded;
+}
+
+at::Tensor random_crop(const at::Tensor& pixels, const Size& size, const Augmentation& augmentation) {
+  const Size full = size_of(pixels);
+  const auto tops = static_cast<std::uint64_t>(full.height - size.height + 1);
+  const auto lefts = static_cast<std::uint64_t>(full.width - size.width + 1);
+  return crop(pixels, static_cast<std::int64_t>(augmentation.crop_top % tops),
+              static_cast<std::int64_t>(augmentation.crop_left % lefts), size);
+}
+
+/// Where a line of `length` pixels takes its pixels from when it moves by up to a tenth, its ends repeated.
+at::Tensor shifted_line(std::int64_t length, std::uint64_t draw) {
+  const std::int64_t most = length / 10;
+  const auto distance = static_cast<std::int64_t>(draw % static_cast<std::uint64_t>(2 * most + 1)) - most;
+  return at::arange(length, at::kLong).sub_(distance).clamp_(0, length - 1);
+}
+
+at::Tensor shift(const at::Tensor& pixels, const Augmentation& augmentation) {
+  return pixels.index_select(1, shifted_line(pixels.size(1), augmentation.shift_down))
+      .index_select(2, shifted_line(pixels.size(2), augmentation.shift_right));
+}
+
+}  // namespace
+
+void Geometry::validate() const {
+  if (height < 1 || width < 1) throw ConfigError("--image-size must be at least 1x1, is " + text(target(*this)));
+  if (resize != 0 && resize < std::min(height, width))
+    throw ConfigError("--resize " + std::to_string(resize) + " is too small for a crop of " + text(target(*this)));
+}
+
+Augmentation draw_augmentation(std::uint64_t seed, std::int64_t epoch, std::int64_t index) {
+  const ops::RandomKey key{.seed = seed, .stream = ops::Stream::kAugmentation, .step = epoch};
+  const std::vector<std::uint64_t> draws = ops::random_integers(key, index, 5);
+  return {draws[0], draws[1], draws[2], draws[3], draws[4]};
+}
+
+void check_shape(const Geometry& geometry, const io::ImageShape& shape, bool may_pad, const std::string& name) {
+  const Size size{shape.height, shape.width};
+  const std::string image = name + ": the image of " + text(size) + " (height x width) ";
+  if (geometry.resize > 0) {
+    check_resize(geometry, size, image);
+  } else {
+    const bool is_padded = may_pad && contains(target(geometry), size);
+    if (!is_padded && !contains(size, target(geometry)))
+      throw ConfigError(image + "is too small for --image-size " + text(target(geometry)) + kNeverEnlarged);
+  }
+}
+
+at::Tensor apply_geometry(const Geometry& geometry, const at::Tensor& pixels,
+                          const std::optional<Augmentation>& augmentation) {
+  const Size size = target(geometry);
+  const at::Tensor large = pad_with_black(scale(geometry, pixels), size);
+  if (!augmentation) return centre_crop(large, size);
+  at::Tensor image = geometry.random_crop ? random_crop(large, size, *augmentation) : centre_crop(large, size);
+  if (geometry.flip && augmentation->flip % 2 == 1) image = image.flip(2);
+  if (geometry.shift) image = shift(image, *augmentation);
+  return image;
+}
+
+}  // namespace glow::data

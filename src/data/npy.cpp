@@ -1,0 +1,41 @@
+#include <limits>
+#include <string>
+
+#include <glow/io/npy.h>
+
+#include "data/array.h"
+#include "data/formats.h"
+#include "io/errors.h"
+
+namespace glow::data {
+namespace {
+
+bool holds_images(const std::vector<std::int64_t>& shape) {
+  if (shape.size() != 3 && shape.size() != 4) return false;
+  for (const std::int64_t length : shape)
+    if (length < 1) return false;
+  for (std::size_t axis = 1; axis < shape.size(); ++axis)
+    if (shape[axis] > std::numeric_limits<int>::max()) return false;
+  return true;
+}
+
+}  // namespace
+
+DataSet open_npy(const std::filesystem::path& file) {
+  const auto reader = std::make_shared<const io::NpyReader>(file);
+  const std::vector<std::int64_t>& shape = reader->shape();
+  if (reader->dtype() != "|u1" || !holds_images(shape))
+    throw io::format_error(file, "expected images, \"|u1\" (uint8) [N, H, W, C] or [N, H, W] and not empty, is " +
+                                     io::in_quotes(reader->dtype()) + " " + io::to_text(shape));
+  const int channels = shape.size() == 4 ? static_cast<int>(shape[3]) : 1;
+  DataSet set;
+  set.train = std::make_shared<ArraySource>(
+      ArraySource::Content{.shape = {static_cast<int>(shape[1]), static_cast<int>(shape[2]), channels},
+                           .bytes = reader->data(),
+                           .owner = reader,
+                           .labels = {},
+                           .name = file.string()});
+  return set;
+}
+
+}  // namespace glow::data

@@ -1,0 +1,36 @@
+#include <glow/data/order.h>
+
+#include <string>
+
+#include <glow/error.h>
+#include <glow/ops/random.h>
+
+namespace glow::data {
+
+std::vector<std::int64_t> epoch_order(std::int64_t size, std::uint64_t seed, std::int64_t epoch) {
+  return ops::random_permutation({.seed = seed, .stream = ops::Stream::kShuffle, .step = epoch}, size);
+}
+
+BatchOrder::BatchOrder(std::int64_t size, std::int64_t batch, std::uint64_t seed)
+    : size_(size), batch_(batch), seed_(seed) {
+  if (batch < 1) throw ConfigError("--batch must be at least 1, is " + std::to_string(batch));
+  if (batch > size)
+    throw ConfigError("--batch " + std::to_string(batch) + " is larger than the training set of " +
+                      std::to_string(size) + " images");
+}
+
+std::vector<BatchOrder::Entry> BatchOrder::batch(std::int64_t step) {
+  std::vector<Entry> entries;
+  entries.reserve(static_cast<std::size_t>(batch_));
+  for (std::int64_t position = step * batch_; position < (step + 1) * batch_; ++position) {
+    const std::int64_t epoch = position / size_;
+    if (epoch != epoch_) {
+      order_ = epoch_order(size_, seed_, epoch);
+      epoch_ = epoch;
+    }
+    entries.push_back({order_[position % size_], epoch});
+  }
+  return entries;
+}
+
+}  // namespace glow::data

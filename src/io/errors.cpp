@@ -1,0 +1,56 @@
+#include "io/errors.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+namespace glow::io {
+namespace {
+
+std::string path_text(const std::filesystem::path& path) {
+  std::string text = path.string();
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
+std::string system_text(int error_number) {
+  return std::generic_category().message(error_number);
+}
+
+}  // namespace
+
+IoError cannot_read(const std::filesystem::path& path, std::string_view reason) {
+  return IoError("cannot read " + path_text(path) + ": " + std::string(reason));
+}
+
+IoError cannot_read(const std::filesystem::path& path, int error_number) {
+  return cannot_read(path, system_text(error_number));
+}
+
+IoError cannot_write(const std::filesystem::path& path, std::string_view reason) {
+  return IoError("cannot write " + path_text(path) + ": " + std::string(reason));
+}
+
+IoError cannot_write(const std::filesystem::path& path, int error_number) {
+  return cannot_write(path, system_text(error_number));
+}
+
+FormatError format_error(const std::filesystem::path& path, std::string_view problem) {
+  return FormatError(path_text(path) + ": " + std::string(problem));
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t kLongest = 120;
+  const bool cut = text.size() > kLongest;
+  const nlohmann::json value = std::string(text.substr(0, kLongest)) + (cut ? "..." : "");
+  constexpr bool kEnsureAscii = true;
+  return value.dump(-1, ' ', kEnsureAscii, nlohmann::json::error_handler_t::replace);
+}
+
+std::string to_text(const std::vector<std::int64_t>& shape) {
+  return nlohmann::json(shape).dump();
+}
+
+}  // namespace glow::io

@@ -1,0 +1,120 @@
+#include <glow/io/npy.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "io/array_bytes.h"
+#include "io/errors.h"
+#include "io/npy_header.h"
+
+namespace glow::io {
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::string_view kVersion1{"\x01\x00", 2};
+constexpr std::string_view kVersion2{"\x02\x00", 2};
+
+struct Dtype {
+  std::string_view name;
+  std::uint64_t size;
+};
+
+constexpr std::array<Dtype, 12> kDtypes = {{{"|b1", 1},
+                                            {"|u1", 1},
+                                            {"|i1", 1},
+                                            {"<u2", 2},
+                                            {"<i2", 2},
+                                            {"<f2", 2},
+                                            {"<u4", 4},
+                                            {"<i4", 4},
+                                            {"<f4", 4},
+                                            {"<u8", 8},
+                                            {"<i8", 8},
+                                            {"<f8", 8}}};
+
+/// Bytes of an element, 0 for a type we do not take.
+std::uint64_t element_size(std::string_view name) {
+  const auto* found =
+      std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == name; });
+  return found == kDtypes.end() ? 0 : found->size;
+}
+
+/// One byte has no order; some writers give one all the same.
+std::string without_byte_order(std::string descr) {
+  if (descr.size() == 3 && descr[2] == '1') {
+    descr[0] = '|';
+  }
+  return descr;
+}
+
+/// Splits a file into the text of its header and the data.
+std::pair<std::string_view, std::string_view> split(const std::filesystem::path& path,
+                                                    std::string_view bytes) {
+  const std::size_t length_start = kMagic.size() + kVersion1.size();
+  if (!bytes.starts_with(kMagic)) {
+    throw format_error(path, "not an npy file");
+  }
+  const std::string_view version = bytes.substr(kMagic.size(), kVersion1.size());
+  if (version != kVersion1 && version != kVersion2) {
+    throw format_error(path, "not of npy version 1.0 or 2.0");
+  }
+  const std::string_view rest = bytes.substr(length_start);
+  const std::size_t length_size = version == kVersion1 ? sizeof(std::uint16_t) : sizeof(std::uint32_t);
+  if (rest.size() < length_size) {
+    throw format_error(path, "the npy header ends early");
+  }
+  const std::uint64_t length = version == kVersion1 ? read_little_endian<std::uint16_t>(rest)
+                                                    : read_little_endian<std::uint32_t>(rest);
+  if (length > rest.size() - length_size) {
+    throw format_error(path, "the npy header ends early");
+  }
+  return {rest.substr(length_size, length), rest.substr(length_size + length)};
+}
+
+}  // namespace
+
+NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
+  const auto [text, data] = split(path, file_.bytes());
+  NpyHeader header = parse_npy_header(path, text);
+  dtype_ = without_byte_order(std::move(header.descr));
+  shape_ = std::move(header.shape);
+  data_ = data;
+  if (element_size(dtype_) == 0) {
+    throw format_error(path, "dtype " + in_quotes(dtype_) + " is none of the little-endian numbers accepted");
+  }
+  if (header.fortran_order) {
+    throw format_error(path, "the array is in Fortran order, expected C order");
+  }
+  if (array_bytes(shape_, element_size(dtype_)) != data.size()) {
+    throw format_error(path, "expected an array of dtype " + dtype_ + " and shape " + to_text(shape_) +
+                                 ", found " + std::to_string(data.size()) + " bytes");
+  }
+}
+
+void write_npy(const std::filesystem::path& path, const std::string& dtype,
+               const std::vector<std::int64_t>& shape, std::string_view data) {
+  if (element_size(dtype) == 0 || array_bytes(shape, element_size(dtype)) != data.size()) {
+    throw format_error(path, "cannot write " + std::to_string(data.size()) + " bytes as an array of dtype " +
+                                 in_quotes(dtype) + " and shape " + to_text(shape));
+  }
+  constexpr std::size_t kAlignment = 64;
+  const std::string dictionary = format_npy_header({.descr = dtype, .fortran_order = false, .shape = shape});
+  const std::size_t before = kMagic.size() + kVersion1.size() + sizeof(std::uint16_t);
+  const std::size_t padding = kAlignment - 1 - (before + dictionary.size()) % kAlignment;
+  const std::string text = dictionary + std::string(padding, ' ') + '\n';
+  if (text.size() > std::numeric_limits<std::uint16_t>::max()) {
+    throw format_error(path, "cannot write an array of " + std::to_string(shape.size()) + " dimensions");
+  }
+  AtomicFile file(path);
+  file.write(kMagic);
+  file.write(kVersion1);
+  const auto length = static_cast<std::uint16_t>(text.size());
+  file.write({reinterpret_cast<const char*>(&length), sizeof length});
+  file.write(text);
+  file.write(data);
+  file.commit();
+}
+
+}  // namespace glow::io

@@ -1,0 +1,51 @@
+#include <glow/nn/flow_step.h>
+
+#include <ATen/ATen.h>
+
+namespace glow::nn {
+
+FlowStepImpl::FlowStepImpl(const LevelShape& shape, const GlowOptions& options) : shape_(shape), options_(options) {
+  reset();
+}
+
+void FlowStepImpl::reset() {
+  actnorm = register_module("actnorm", ActNorm(shape_.channels));
+  permutation = register_module("permutation", Permutation(options_.permutation, shape_.channels));
+  const CouplingOptions coupling_options{.channels = shape_.channels,
+                                         .hidden_width = options_.hidden_width,
+                                         .kind = options_.coupling,
+                                         .edge_bias = options_.edge_bias};
+  coupling = register_module("coupling", Coupling(coupling_options));
+}
+
+void FlowStepImpl::pretty_print(std::ostream& stream) const {
+  stream << "glow::nn::FlowStep(" << shape_.channels << ", " << to_string(options_.permutation) << ", "
+         << to_string(options_.coupling) << ")";
+}
+
+void FlowStepImpl::draw(WeightSource& source) {
+  permutation->draw(source);
+  coupling->net->draw(source);
+}
+
+FoldedStep FlowStepImpl::fold() const {
+  return {.map = permutation->after(actnorm->channel_map()),
+          .inverse = {},
+          .kind = coupling->kind(),
+          .net = coupling->net->fold(shape_.height, shape_.width)};
+}
+
+ops::CouplingResult apply(const FoldedStep& step, const torch::Tensor& x) {
+  const auto mixed = ops::apply(step.map, x);
+  const auto h = apply(step.net, mixed.narrow(1, 0, mixed.size(1) / 2));
+  auto [y, log_det] = ops::couple(step.kind, mixed, h);
+  const auto of_map = step.map.log_abs_det * static_cast<double>(x.size(2) * x.size(3));
+  return {y, log_det.defined() ? log_det + of_map : of_map.expand(x.size(0))};
+}
+
+torch::Tensor apply_inverse(const FoldedStep& step, const torch::Tensor& y) {
+  const auto h = apply(step.net, y.narrow(1, 0, y.size(1) / 2));
+  return ops::apply(step.inverse, ops::uncouple(step.kind, y, h));
+}
+
+}  // namespace glow::nn

@@ -1,0 +1,253 @@
+#include <glow/nn/glow.h>
+
+#include <cmath>
+#include <numeric>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/ops/gaussian.h>
+#include <glow/ops/random.h>
+#include <glow/ops/squeeze.h>
+
+#include "nn/folded_glow.h"
+#include "ops/check.h"
+
+namespace glow::nn {
+namespace {
+
+const GlowOptions& validated(const GlowOptions& options) {
+  options.validate();
+  return options;
+}
+
+std::vector<std::int64_t> index_range(std::int64_t first, std::int64_t count) {
+  if (count < 1) throw ConfigError("count: expected at least 1, got " + std::to_string(count));
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), first);
+  return indices;
+}
+
+}  // namespace
+
+GlowImpl::GlowImpl(const GlowOptions& options, WithoutWeights)
+    : options_(validated(options)), quantizer_(options.bits, options.dimensions()) {
+  reset();
+  gather();
+}
+
+GlowImpl::GlowImpl(const GlowOptions& options, std::uint64_t seed) : GlowImpl(options, WithoutWeights{}) {
+  WeightSource source(seed);
+  for (std::int64_t l = 0; l < options_.levels; ++l) level(l).draw(source);
+}
+
+void GlowImpl::reset() {
+  levels_ = register_module("levels", torch::nn::ModuleList());
+  for (std::int64_t l = 0; l < options_.levels; ++l) levels_->push_back(Level(options_, l));
+  top_ = register_module("top", Top(options_));
+}
+
+void GlowImpl::pretty_print(std::ostream& stream) const {
+  stream << "glow::nn::Glow(" << options_.channels << "x" << options_.height << "x" << options_.width << ", levels "
+         << options_.levels << ", depth " << options_.depth << ", width " << options_.hidden_width << ")";
+}
+
+void GlowImpl::gather() {
+  flat_ = FlatParameters();
+  flat_.gather(*this);
+  cache_ = std::make_shared<FoldCache>();
+}
+
+std::shared_ptr<torch::nn::Module> GlowImpl::clone(const c10::optional<torch::Device>& device) const {
+  auto copy = torch::nn::Cloneable<GlowImpl>::clone(device);
+  dynamic_cast<GlowImpl&>(*copy).gather();
+  return copy;
+}
+
+void GlowImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
+  Module::to(device, dtype, non_blocking);
+  gather();
+}
+
+void GlowImpl::to(torch::Dtype dtype, bool non_blocking) {
+  Module::to(dtype, non_blocking);
+  gather();
+}
+
+void GlowImpl::to(torch::Device device, bool non_blocking) {
+  Module::to(device, non_blocking);
+  gather();
+}
+
+void GlowImpl::set_class_names(std::vector<std::string> names) {
+  if (!names.empty() && static_cast<std::int64_t>(names.size()) != options_.num_classes) {
+    throw ConfigError("class names: " + std::to_string(names.size()) + " for " + std::to_string(options_.num_classes) +
+                      " classes");
+  }
+  class_names_ = std::move(names);
+}
+
+FoldedGlow GlowImpl::fold() const {
+  FoldedGlow folded;
+  for (std::int64_t l = 0; l < options_.levels; ++l) folded.levels.push_back(level(l).fold());
+  folded.top = top_->fold(flat_.values().options());
+  return folded;
+}
+
+std::shared_ptr<const FoldedGlow> GlowImpl::folded(bool with_inverses) const {
+  if (!torch::GradMode::is_enabled()) {
+    return cache_->get(flat_.fingerprint(), with_inverses, [this] { return fold(); });
+  }
+  auto folded = std::make_shared<FoldedGlow>(fold());
+  if (with_inverses) add_inverses(*folded);
+  return folded;
+}
+
+torch::Tensor GlowImpl::to_model(const torch::Tensor& x) const {
+  // LibTorch's convolutions refuse an empty batch, with an error that nobody could read.
+  const bool fits = x.dim() == 4 && x.size(0) > 0 && x.size(1) == options_.channels && x.size(2) == options_.height &&
+                    x.size(3) == options_.width && x.is_floating_point();
+  if (!fits) {
+    throw ShapeError("images: expected floating-point [N, " + std::to_string(options_.channels) + ", " +
+                     std::to_string(options_.height) + ", " + std::to_string(options_.width) + "], N > 0, got " +
+                     c10::toString(x.scalar_type()) + " " + ops::shape_text(x.sizes()));
+  }
+  return x.to(device(), dtype());
+}
+
+torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t count) const {
+  if (options_.num_classes == 0) {
+    if (labels.defined()) throw ConfigError("labels: the model is unconditional and takes none");
+    return labels;
+  }
+  if (!labels.defined()) throw ConfigError("labels: the model is conditional and needs one per image");
+  if (labels.dim() != 1 || labels.size(0) != count || labels.scalar_type() != torch::kLong) {
+    throw ShapeError("labels: expected int64 [N] with N = " + std::to_string(count) + ", got " +
+                     c10::toString(labels.scalar_type()) + " " + ops::shape_text(labels.sizes()));
+  }
+  const auto lowest = labels.min().item<std::int64_t>(), highest = labels.max().item<std::int64_t>();
+  if (lowest < 0 || highest >= options_.num_classes) {
+    throw ConfigError("labels: expected 0.." + std::to_string(options_.num_classes - 1) + ", got " +
+                      std::to_string(lowest) + ".." + std::to_string(highest));
+  }
+  return labels.to(device());
+}
+
+GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x) const {
+  auto z = to_model(x);
+  auto log_det = torch::zeros({z.size(0)}, z.options());
+  std::vector<torch::Tensor> latents;
+  for (const auto& level : folded.levels) {
+    z = ops::squeeze(z);
+    for (const auto& step : level.steps) {
+      auto [y, step_log_det] = nn::apply(step, z);
+      z = y;
+      log_det = log_det + step_log_det;
+    }
+    if (!level.split_prior.weight.defined()) continue;
+    const auto halves = z.chunk(2, 1);
+    const auto gaussian = DiagonalGaussian::from_halves(nn::apply(level.split_prior, halves[0]));
+    latents.push_back(gaussian.whiten(halves[1]));
+    log_det = log_det + gaussian.log_det_of_whitening(halves[1].sizes());
+    z = halves[0];
+  }
+  return {std::move(latents), z, log_det};
+}
+
+Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels) const {
+  const auto weights = folded(false);
+  auto [eps, z, log_det] = flow(*weights, x);
+  const auto gaussian = top_->gaussian(weights->top, checked_labels(labels, z.size(0)));
+  eps.push_back(gaussian.whiten(z));
+  log_det = log_det + gaussian.log_det_of_whitening(z.sizes());
+  auto log_prob = log_det;
+  for (const auto& level_eps : eps) log_prob = log_prob + ops::standard_normal_log_prob(level_eps);
+  const auto logits = options_.num_classes > 0 ? top_->class_logits(z) : torch::Tensor();
+  return {{std::move(eps)}, log_det, log_prob, logits};
+}
+
+torch::Tensor GlowImpl::log_prob(const torch::Tensor& x, const torch::Tensor& labels) const {
+  return evaluate(x, labels).log_prob;
+}
+
+Latents GlowImpl::encode(const torch::Tensor& x, const torch::Tensor& labels) const {
+  return evaluate(x, labels).latents;
+}
+
+torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
+  if (options_.num_classes == 0) throw ConfigError("log_prob_by_class: the model is unconditional");
+  const auto weights = folded(false);
+  const auto [eps, z, log_det] = flow(*weights, x);
+  auto below = log_det;
+  for (const auto& level_eps : eps) below = below + ops::standard_normal_log_prob(level_eps);
+  std::vector<torch::Tensor> by_class;
+  for (std::int64_t y = 0; y < options_.num_classes; ++y) {
+    const auto labels = torch::full({z.size(0)}, y, torch::TensorOptions().dtype(torch::kLong).device(z.device()));
+    const auto gaussian = top_->gaussian(weights->top, labels);
+    by_class.push_back(below + gaussian.log_det_of_whitening(z.sizes()) +
+                       ops::standard_normal_log_prob(gaussian.whiten(z)));
+  }
+  return at::stack(by_class, 1);
+}
+
+torch::Tensor GlowImpl::log_prob_marginal(const torch::Tensor& x) const {
+  return log_prob_by_class(x).logsumexp(1) - std::log(static_cast<double>(options_.num_classes));
+}
+
+torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labels) const {
+  const auto levels = static_cast<std::size_t>(options_.levels);
+  if (latents.eps.size() != levels) {
+    throw ShapeError("latents: expected " + std::to_string(levels) + " levels, got " +
+                     std::to_string(latents.eps.size()));
+  }
+  const auto weights = folded(true);
+  const auto eps = [&](std::size_t l) {
+    const auto shape = latent_shape(options_, static_cast<std::int64_t>(l));
+    const auto& given = latents.eps[l];
+    ops::check_shape(given.dim() == 4 && given.size(0) > 0 && given.size(0) == latents.eps.back().size(0) &&
+                         given.size(1) == shape.channels && given.size(2) == shape.height &&
+                         given.size(3) == shape.width,
+                     ("latents: eps of level " + std::to_string(l) + " does not fit the model").c_str(), given);
+    return given.to(device(), dtype());
+  };
+  const auto top_eps = eps(levels - 1);
+  auto z = top_->gaussian(weights->top, checked_labels(labels, top_eps.size(0))).color(top_eps);
+  for (auto l = levels; l-- > 0;) {
+    const auto& level = weights->levels[l];
+    if (level.split_prior.weight.defined()) {
+      const auto gaussian = DiagonalGaussian::from_halves(nn::apply(level.split_prior, z));
+      z = at::cat({z, gaussian.color(eps(l))}, 1);
+    }
+    for (auto step = level.steps.rbegin(); step != level.steps.rend(); ++step) z = apply_inverse(*step, z);
+    z = ops::unsqueeze(z);
+  }
+  return z;
+}
+
+torch::Tensor GlowImpl::sample_labels(std::int64_t count, const SampleOptions& options) const {
+  if (options_.num_classes == 0) return {};
+  std::vector<std::int64_t> labels;
+  for (const auto index : index_range(options.first_index, count)) {
+    const auto drawn = ops::random_integers({options.seed, ops::Stream::kSampleLabel, 0}, index, 1).front();
+    labels.push_back(static_cast<std::int64_t>(drawn % static_cast<std::uint64_t>(options_.num_classes)));
+  }
+  return torch::tensor(labels, torch::kLong);
+}
+
+Latents GlowImpl::sample_latents(std::int64_t count, const SampleOptions& options) const {
+  const ops::RandomKey key{options.seed, ops::Stream::kSample, 0};
+  const auto rows =
+      ops::normal(key, index_range(options.first_index, count), options_.dimensions(), flat_.values().options());
+  auto latents = unflatten(rows, options_);
+  for (std::int64_t l = 0; l < options_.levels; ++l) {
+    latents.eps[static_cast<std::size_t>(l)].mul_(options.temperature.at(l, options_.levels));
+  }
+  return latents;
+}
+
+torch::Tensor GlowImpl::sample(std::int64_t count, const SampleOptions& options) const {
+  const auto labels = options.labels.defined() ? options.labels : sample_labels(count, options);
+  return decode(sample_latents(count, options), labels);
+}
+
+}  // namespace glow::nn

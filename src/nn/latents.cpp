@@ -1,0 +1,30 @@
+#include <glow/nn/latents.h>
+
+#include <ATen/ATen.h>
+
+#include "ops/check.h"
+
+namespace glow::nn {
+
+torch::Tensor flatten(const Latents& latents) {
+  std::vector<torch::Tensor> rows;
+  for (const auto& eps : latents.eps) rows.push_back(eps.flatten(1));
+  return at::cat(rows, 1);
+}
+
+Latents unflatten(const torch::Tensor& rows, const GlowOptions& options) {
+  ops::check_shape(rows.dim() == 2 && rows.size(1) == options.dimensions(),
+                   ("latents: expected [N, " + std::to_string(options.dimensions()) + "]").c_str(), rows);
+  Latents latents;
+  std::int64_t offset = 0;
+  for (std::int64_t l = 0; l < options.levels; ++l) {
+    const auto shape = latent_shape(options, l);
+    const auto count = shape.channels * shape.height * shape.width;
+    latents.eps.push_back(
+        rows.narrow(1, offset, count).reshape({rows.size(0), shape.channels, shape.height, shape.width}));
+    offset += count;
+  }
+  return latents;
+}
+
+}  // namespace glow::nn

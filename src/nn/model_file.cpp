@@ -1,0 +1,153 @@
+#include <glow/nn/model_file.h>
+
+#include <map>
+#include <set>
+
+#include <ATen/ATen.h>
+#include <nlohmann/json.hpp>
+
+#include <glow/error.h>
+#include <glow/io/safetensors.h>
+#include <glow/version.h>
+
+#include "nn/tensor_bytes.h"
+#include "ops/check.h"
+
+namespace glow::nn {
+namespace {
+
+constexpr const char* kFormat = "glow";
+const std::set<std::string> kKnownKeys{"glow.version", "glow.config", "glow.classes", io::kChecksumKey};
+
+/// Runs `read` and puts the file's name before what it complains of.
+template <class Read>
+auto naming(const std::filesystem::path& path, Read&& read) {
+  try {
+    return read();
+  } catch (const IoError&) {
+    throw;
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    const bool named = message.find(path.string()) != std::string::npos;
+    throw FormatError(named ? message : path.string() + ": " + message);
+  }
+}
+
+std::vector<std::string> parse_class_names(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  std::vector<std::string> names;
+  if (!json.is_array()) throw FormatError("glow.classes: not a JSON array");
+  for (const auto& name : json) {
+    if (!name.is_string()) throw FormatError("glow.classes: not an array of strings");
+    names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
+ModelInfo parse_info(const io::SafetensorsReader& file) {
+  if (file.metadata_value("format") != kFormat) {
+    throw FormatError("not a glow model: its format is '" + file.metadata_value("format") + "'");
+  }
+  for (const auto& [key, value] : file.metadata()) {
+    if (key.starts_with("glow.") && !kKnownKeys.contains(key)) throw FormatError("unknown metadata key '" + key + "'");
+  }
+  ModelInfo info{.options = glow_options_from_json(file.metadata_value("glow.config")),
+                 .class_names = {},
+                 .version = file.metadata_value("glow.version"),
+                 .checksum = file.metadata_value(io::kChecksumKey)};
+  const auto classes = file.metadata().find("glow.classes");
+  if (classes != file.metadata().end()) info.class_names = parse_class_names(classes->second);
+  return info;
+}
+
+void require_finite(const std::string& name, const torch::Tensor& tensor) {
+  if (!tensor.isfinite().all().item<bool>()) throw NumericalError("tensor '" + name + "' is not finite");
+}
+
+void check_value(const std::string& name, const torch::Tensor& value) {
+  require_finite(name, value);
+  if (name.ends_with(".indices")) {
+    const auto sorted = std::get<0>(value.sort());
+    if (!sorted.equal(torch::arange(value.numel(), torch::kLong))) {
+      throw FormatError("tensor '" + name + "' is no permutation");
+    }
+  }
+  if (name.ends_with(".sign_diagonal") && !value.abs().eq(1).all().item<bool>()) {
+    throw FormatError("tensor '" + name + "': a sign is not +1 or -1");
+  }
+}
+
+void load_tensor(const std::string& name, torch::Tensor& target, std::map<std::string, const io::TensorEntry*>& entries) {
+  const auto found = entries.find(name);
+  if (found == entries.end()) throw FormatError("missing tensor '" + name + "'");
+  const auto& entry = *found->second;
+  const std::string dtype = target.scalar_type() == torch::kLong ? "I64" : "F32";
+  if (entry.dtype != dtype || entry.shape != target.sizes().vec()) {
+    throw FormatError("tensor '" + name + "': expected " + dtype + " " + ops::shape_text(target.sizes()) + ", got " +
+                      entry.dtype + " " + ops::shape_text(entry.shape));
+  }
+  const auto value = to_tensor(entry);
+  check_value(name, value);
+  target.copy_(value);
+  entries.erase(found);
+}
+
+void load_weights(GlowImpl& model, const io::SafetensorsReader& file) {
+  const torch::NoGradGuard no_grad;
+  std::map<std::string, const io::TensorEntry*> entries;
+  for (const auto& entry : file.entries()) entries.emplace(entry.name, &entry);
+  for (auto& item : model.named_parameters()) load_tensor(item.key(), item.value(), entries);
+  for (auto& item : model.named_buffers()) load_tensor(item.key(), item.value(), entries);
+  if (!entries.empty()) throw FormatError("unknown tensor '" + entries.begin()->first + "'");
+}
+
+/// A hostile config must not make us allocate what the file does not hold.
+void check_amount(const io::SafetensorsReader& file, const GlowOptions& options) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : file.entries()) bytes += entry.data.size();
+  const auto expected = static_cast<std::uint64_t>(parameter_count(options)) * sizeof(float);
+  if (bytes < expected) {
+    throw FormatError("glow.config asks for " + std::to_string(expected) + " bytes of weights, the file holds " +
+                      std::to_string(bytes));
+  }
+}
+
+}  // namespace
+
+Glow load_model(const std::filesystem::path& path, torch::Device device) {
+  return naming(path, [&] {
+    const io::SafetensorsReader file(path);
+    const auto info = parse_info(file);
+    file.verify_checksum();
+    check_amount(file, info.options);
+    Glow model(info.options, GlowImpl::WithoutWeights{});
+    load_weights(*model, file);
+    model->set_class_names(info.class_names);
+    model->mark_initialized();
+    model->eval();
+    if (device != torch::kCPU) model->to(device);
+    return model;
+  });
+}
+
+std::string save_model(const Glow& model, const std::filesystem::path& path) {
+  if (!model->initialized()) throw ConfigError("save_model: the model was never initialised");
+  TensorBytes tensors;
+  for (const auto& item : model->named_parameters()) tensors.add(item.key(), item.value().to(torch::kFloat));
+  for (const auto& item : model->named_buffers()) {
+    const bool integer = item.value().scalar_type() == torch::kLong;
+    tensors.add(item.key(), integer ? item.value() : item.value().to(torch::kFloat));
+  }
+  for (const auto& entry : tensors.entries()) {
+    if (entry.dtype == "F32") require_finite(entry.name, to_tensor(entry));
+  }
+  io::Metadata metadata{{"format", kFormat}, {"glow.version", kVersion}, {"glow.config", to_json(model->options())}};
+  if (!model->class_names().empty()) metadata["glow.classes"] = nlohmann::json(model->class_names()).dump();
+  return io::write_safetensors(path, std::move(metadata), tensors.entries());
+}
+
+ModelInfo read_model_info(const std::filesystem::path& path) {
+  return naming(path, [&] { return parse_info(io::SafetensorsReader(path)); });
+}
+
+}  // namespace glow::nn

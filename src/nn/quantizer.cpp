@@ -1,0 +1,69 @@
+#include <glow/nn/quantizer.h>
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <numeric>
+#include <string>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/ops/random.h>
+
+#include "ops/check.h"
+
+namespace glow::nn {
+
+Quantizer::Quantizer(std::int64_t bits, std::int64_t dimensions) : bits_(bits), dimensions_(dimensions) {
+  if (bits < 1 || bits > 8) throw ConfigError("bits: expected 1..8, got " + std::to_string(bits));
+  if (dimensions < 1) throw ConfigError("dimensions: expected at least 1, got " + std::to_string(dimensions));
+}
+
+torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {
+  if (bytes.scalar_type() != torch::kByte || bytes.dim() < 1) {
+    throw ShapeError("quantizer: expected uint8 [N, ...], got " + std::string(c10::toString(bytes.scalar_type())) + " " +
+                     ops::shape_text(bytes.sizes()));
+  }
+  return bytes.to(torch::kDouble).div(static_cast<double>(256 / bins())).floor();
+}
+
+torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const DequantizeOptions& options) const {
+  const auto low = bin(bytes);
+  auto indices = options.indices;
+  if (indices.empty()) {
+    indices.resize(static_cast<std::size_t>(bytes.size(0)));
+    std::iota(indices.begin(), indices.end(), 0);
+  }
+  if (static_cast<std::int64_t>(indices.size()) != bytes.size(0)) {
+    throw ShapeError("dequantize: " + std::to_string(indices.size()) + " indices for " + std::to_string(bytes.size(0)) +
+                     " images");
+  }
+  if (bytes.numel() == 0) return torch::empty(bytes.sizes(), bytes.options().dtype(options.dtype));
+  const ops::RandomKey key{options.seed, ops::Stream::kDequantisation, options.draw};
+  const auto u = ops::uniform(key, indices, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());
+  const auto n = static_cast<double>(bins());
+  const auto x = ((low + u) / n - 0.5).to(options.dtype);
+  // The upper edge of a bin is a number of either dtype, and rounding may reach it: the largest number below it instead.
+  const auto edge = ((low + 1) / n - 0.5).to(options.dtype);
+  return at::minimum(x, at::nextafter(edge, torch::full_like(edge, -1.0)));
+}
+
+torch::Tensor Quantizer::center(const torch::Tensor& bytes, torch::Dtype dtype) const {
+  return ((bin(bytes) + 0.5) / static_cast<double>(bins()) - 0.5).to(dtype);
+}
+
+torch::Tensor Quantizer::to_bytes(const torch::Tensor& x) const {
+  const auto n = static_cast<double>(bins());
+  // x * n is exact, n being a power of two; x + 1/2 first would round values just below an edge up into the next bin.
+  const auto q = (x.detach() * n).floor().add(n / 2).clamp(0.0, n - 1).nan_to_num(0.0);
+  return q.mul(256.0 / n).to(torch::kByte);
+}
+
+torch::Tensor Quantizer::bits_per_dim(const torch::Tensor& log_prob) const {
+  const auto d = static_cast<double>(dimensions_);
+  const double log_bins = static_cast<double>(bits_) * std::numbers::ln2;
+  return (log_prob - d * log_bins) / (-d * std::numbers::ln2);
+}
+
+}  // namespace glow::nn

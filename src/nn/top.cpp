@@ -1,0 +1,58 @@
+#include <glow/nn/top.h>
+
+#include <ATen/ATen.h>
+
+#include <glow/ops/edge_padding.h>
+
+namespace glow::nn {
+
+TopPriorImpl::TopPriorImpl(std::int64_t channels, bool edge_bias) : channels_(channels), edge_bias_(edge_bias) {
+  reset();
+}
+
+void TopPriorImpl::reset() {
+  bias = register_parameter("bias", torch::zeros(2 * channels_));
+  log_scale = register_parameter("log_scale", torch::zeros(2 * channels_));
+  if (edge_bias_) edge_weight = register_parameter("edge_weight", torch::zeros({2 * channels_, 1, 3, 3}));
+}
+
+void TopPriorImpl::pretty_print(std::ostream& stream) const { stream << "glow::nn::TopPrior(" << channels_ << ")"; }
+
+torch::Tensor TopPriorImpl::mean_and_log_sd(std::int64_t height, std::int64_t width) const {
+  auto before_scale = bias.view({1, -1, 1, 1});
+  if (edge_bias_) before_scale = before_scale + ops::edge_bias(edge_weight, height, width);
+  return before_scale * scale_of(log_scale).view({1, -1, 1, 1});
+}
+
+TopImpl::TopImpl(const GlowOptions& options) : options_(options) { reset(); }
+
+void TopImpl::reset() {
+  const auto channels = latent_shape(options_, options_.levels - 1).channels;
+  if (options_.learn_top) prior = register_module("prior", TopPrior(channels, options_.edge_bias));
+  if (options_.num_classes > 0) {
+    class_embedding = register_module("class_embedding", ZeroLinear(options_.num_classes, 2 * channels));
+    classifier = register_module("classifier", ZeroLinear(channels, options_.num_classes));
+  }
+}
+
+void TopImpl::pretty_print(std::ostream& stream) const {
+  stream << "glow::nn::Top(" << (options_.learn_top ? "learned" : "standard normal");
+  if (options_.num_classes > 0) stream << ", " << options_.num_classes << " classes";
+  stream << ")";
+}
+
+torch::Tensor TopImpl::fold(const torch::TensorOptions& tensor_options) const {
+  const auto shape = latent_shape(options_, options_.levels - 1);
+  if (prior) return prior->mean_and_log_sd(shape.height, shape.width);
+  return torch::zeros({1, 2 * shape.channels, 1, 1}, tensor_options);
+}
+
+DiagonalGaussian TopImpl::gaussian(const torch::Tensor& folded, const torch::Tensor& labels) const {
+  if (!class_embedding) return DiagonalGaussian::from_halves(folded);
+  const auto one_hot = at::one_hot(labels, options_.num_classes).to(folded.scalar_type());
+  return DiagonalGaussian::from_halves(folded + class_embedding->forward(one_hot).unsqueeze(-1).unsqueeze(-1));
+}
+
+torch::Tensor TopImpl::class_logits(const torch::Tensor& z) const { return classifier->forward(z.mean({2, 3})); }
+
+}  // namespace glow::nn

@@ -1,0 +1,31 @@
+#include <glow/ops/threads.h>
+
+#include <sched.h>
+
+#include <string>
+#include <thread>
+
+#include <ATen/Parallel.h>
+
+#include <glow/error.h>
+
+namespace glow::ops {
+
+int available_threads() {
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+void use_threads(int count) {
+  if (count < 0) throw ConfigError("threads: expected a number >= 0, got " + std::to_string(count));
+  at::set_num_threads(count > 0 ? count : available_threads());
+  // LibTorch refuses a second setting of this one by throwing; the first stands.
+  static const bool once = [] {
+    at::set_num_interop_threads(1);
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
+}  // namespace glow::ops

@@ -1,0 +1,140 @@
+#include <glow/train/checkpoint.h>
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include <glow/error.h>
+#include <glow/io/safetensors.h>
+#include <glow/version.h>
+
+#include "io/errors.h"
+#include "nn/tensor_bytes.h"
+#include "train/step_files.h"
+
+namespace glow::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFormat = "glow-checkpoint";
+constexpr const char* kExtension = ".safetensors";
+constexpr const char* kBufferPrefix = "buffers.";
+/// Also stands for the layout of the flat tensors.
+constexpr std::int64_t kFormatVersion = 1;
+
+/// Calls `visit(name, tensor)` for the tensors of a state that are [P].
+template <class State, class Visitor>
+void visit_flat_tensors(State& state, Visitor&& visit) {
+  visit("parameters", state.parameters);
+  visit("first_moment", state.first_moment);
+  visit("second_moment", state.second_moment);
+  visit("average", state.average);
+}
+
+std::string training_json(const TrainingState& state) {
+  // JSON has no infinity: a best value that is not there yet becomes null.
+  return Json{{"format_version", kFormatVersion},
+              {"step", state.step},
+              {"best_step", state.best_step},
+              {"best_bits_per_dim", state.best_bits_per_dim}}
+      .dump();
+}
+
+void parse_training(const std::string& text, TrainingState& state) {
+  try {
+    const auto json = Json::parse(text);
+    const auto version = json.at("format_version").get<std::int64_t>();
+    if (version != kFormatVersion) {
+      throw FormatError("glow.training: format_version " + std::to_string(version) + ", this library reads " +
+                        std::to_string(kFormatVersion));
+    }
+    state.step = json.at("step").get<std::int64_t>();
+    state.best_step = json.at("best_step").get<std::int64_t>();
+    const auto& best = json.at("best_bits_per_dim");
+    if (!best.is_null()) state.best_bits_per_dim = best.get<double>();
+  } catch (const nlohmann::json::exception& error) {
+    throw FormatError(std::string("glow.training: ") + error.what());
+  }
+}
+
+torch::Tensor take(std::map<std::string, torch::Tensor>& tensors, const std::string& name) {
+  auto node = tensors.extract(name);
+  if (node.empty()) throw FormatError("missing tensor '" + name + "'");
+  return node.mapped();
+}
+
+TrainingState parse_state(const std::string& training, const std::vector<io::TensorEntry>& entries) {
+  TrainingState state;
+  parse_training(training, state);
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& entry : entries) tensors.emplace(entry.name, nn::to_tensor(entry));
+  visit_flat_tensors(state, [&](const char* name, torch::Tensor& tensor) { tensor = take(tensors, name); });
+  const std::string prefix = kBufferPrefix;
+  for (auto& [name, tensor] : tensors) {
+    if (!name.starts_with(prefix)) throw FormatError("unknown tensor '" + name + "'");
+    state.buffers.emplace(name.substr(prefix.size()), tensor);
+  }
+  return state;
+}
+
+void remove_old(const std::filesystem::path& directory, std::int64_t step, std::int64_t keep) {
+  for (const auto& file : step_files(directory, kExtension)) {
+    if (file.step <= step && keep-- > 0) continue;
+    std::error_code error;
+    std::filesystem::remove(file.path, error);
+    if (error) throw io::cannot_write(file.path, error.message());
+  }
+}
+
+bool is_intact(const std::filesystem::path& path) {
+  try {
+    read_checkpoint(path);
+    return true;
+  } catch (const FormatError&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+std::filesystem::path write_checkpoint(const std::filesystem::path& directory, const TrainingState& state,
+                                       const std::string& config, std::int64_t keep) {
+  nn::TensorBytes tensors;
+  visit_flat_tensors(state, [&](const char* name, const torch::Tensor& tensor) { tensors.add(name, tensor); });
+  for (const auto& [name, buffer] : state.buffers) tensors.add(kBufferPrefix + name, buffer);
+  const auto path = directory / (step_name(state.step) + kExtension);
+  io::write_safetensors(path,
+                        {{"format", kFormat},
+                         {"glow.version", kVersion},
+                         {"glow.config", config},
+                         {"glow.training", training_json(state)}},
+                        tensors.entries());
+  remove_old(directory, state.step, keep);
+  return path;
+}
+
+LoadedCheckpoint read_checkpoint(const std::filesystem::path& path) {
+  const io::SafetensorsReader file(path);
+  if (file.metadata_value("format") != kFormat) {
+    throw io::format_error(
+        path, "expected the format " + std::string(kFormat) + ", got " + io::in_quotes(file.metadata_value("format")));
+  }
+  file.verify_checksum();
+  const auto& config = file.metadata_value("glow.config");
+  const auto& training = file.metadata_value("glow.training");
+  try {
+    return {parse_state(training, file.entries()), config};
+  } catch (const FormatError& error) {
+    throw io::format_error(path, error.what());
+  }
+}
+
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& directory) {
+  for (const auto& file : step_files(directory, kExtension)) {
+    if (is_intact(file.path)) return file.path;
+  }
+  return std::nullopt;
+}
+
+}  // namespace glow::train

@@ -1,0 +1,47 @@
+#include "train/json_lines.h"
+
+#include <cerrno>
+#include <sstream>
+#include <string>
+
+#include <glow/io/file.h>
+
+#include "io/errors.h"
+
+namespace glow::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
+
+/// Whether the line belongs to the run up to `last_step`; one that was torn by a crash does not.
+bool belongs(const Json& line, std::int64_t last_step) {
+  const auto step = line.is_object() ? line.find("step") : line.end();
+  return step != line.end() && step->is_number_integer() && step->get<std::int64_t>() <= last_step;
+}
+
+}  // namespace
+
+JsonLines::JsonLines(std::filesystem::path path, std::int64_t last_step) : path_(std::move(path)) {
+  std::string kept;
+  if (std::filesystem::exists(path_)) {
+    std::istringstream lines(io::read_file(path_, kMostBytes));
+    for (std::string line; std::getline(lines, line);) {
+      auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (!belongs(json, last_step)) break;
+      kept += line + "\n";
+      last_kept_ = std::move(json);
+    }
+  }
+  io::write_file(path_, kept);
+  stream_.open(path_, std::ios::app | std::ios::binary);
+  if (!stream_) throw io::cannot_write(path_, errno);
+}
+
+void JsonLines::add(const Json& object) {
+  stream_ << object.dump() << "\n" << std::flush;
+  if (!stream_) throw io::cannot_write(path_, errno);
+}
+
+}  // namespace glow::train

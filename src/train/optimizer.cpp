@@ -1,0 +1,50 @@
+#include <glow/train/optimizer.h>
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+namespace glow::train {
+namespace {
+
+constexpr double kBeta1 = 0.9;
+constexpr double kEpsilon = 1e-8;
+
+}  // namespace
+
+Optimizer::Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2)
+    : first_moment(at::zeros_like(parameters)), second_moment(at::zeros_like(parameters)), kind_(kind), beta2_(beta2) {}
+
+void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate) {
+  const torch::NoGradGuard no_grad;
+  ++steps;
+  const double correction1 = 1 - std::pow(kBeta1, steps);
+  const double correction2 = 1 - std::pow(beta2_, steps);
+  first_moment.lerp_(gradients, 1 - kBeta1);
+  if (kind_ == OptimizerKind::kAdamax) {
+    at::maximum_out(second_moment, second_moment.mul_(beta2_), gradients.abs());
+    parameters.addcdiv_(first_moment, second_moment + kEpsilon, -learning_rate * std::sqrt(correction2) / correction1);
+  } else {
+    second_moment.mul_(beta2_).addcmul_(gradients, gradients, 1 - beta2_);
+    const auto deviation = second_moment.div(correction2).sqrt_().add_(kEpsilon);
+    parameters.addcdiv_(first_moment, deviation, -learning_rate / correction1);
+  }
+}
+
+torch::Tensor flat_norm(const torch::Tensor& values) {
+  // In two stages: on the CPU a single float32 sum over tens of millions of numbers loses digits.
+  constexpr std::int64_t kRow = 4096;
+  const auto rows = values.numel() / kRow;
+  const auto row_norms = values.narrow(0, 0, rows * kRow).view({rows, kRow}).norm(2, {1});
+  const auto rest = values.narrow(0, rows * kRow, values.numel() - rows * kRow);
+  return at::cat({row_norms, rest}).norm();
+}
+
+torch::Tensor clip_norm(torch::Tensor gradients, double largest) {
+  const torch::NoGradGuard no_grad;
+  const auto norm = flat_norm(gradients);
+  gradients.mul_(norm.reciprocal().mul_(largest).clamp_max_(1.0));
+  return norm;
+}
+
+}  // namespace glow::train

@@ -1,0 +1,58 @@
+#include <glow/train/options.h>
+
+#include <limits>
+#include <sstream>
+
+#include <glow/error.h>
+
+namespace glow::train {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Throws unless `value` lies in [low, high); a NaN lies nowhere.
+template <class Number>
+void require(const char* field, Number value, double low, double high = kInfinity) {
+  const auto number = static_cast<double>(value);
+  if (number >= low && number < high) return;
+  std::ostringstream message;
+  message << field << ": expected at least " << low;
+  if (high < kInfinity) message << " and below " << high;
+  message << ", got " << value;
+  throw ConfigError(message.str());
+}
+
+}  // namespace
+
+void TrainOptions::validate() const {
+  require("batch", batch, 1);
+  require("steps", steps, 0);
+  require("epochs", epochs, 0);
+  if (steps == 0 && epochs == 0) throw ConfigError("epochs: expected more than 0 where steps is 0, got 0");
+  require("lr", learning_rate, 0);
+  require("warmup_epochs", warmup_epochs, 0);
+  require("beta2", beta2, 0, 1);
+  if (!(ema_decay < 0)) require("ema_decay", ema_decay, 0, 1);
+  require("init_images", init_images, 0);
+  require("clip_norm", clip_norm, 0);
+  require("weight_y", weight_y, 0);
+  require("log_every", log_every, 1);
+  require("eval_every", eval_every, 0);
+  require("sample_every", sample_every, 0);
+  require("checkpoint_every", checkpoint_every, 0);
+  require("keep", keep, 1);
+}
+
+std::string to_string(OptimizerKind kind) { return kind == OptimizerKind::kAdamax ? "adamax" : "adam"; }
+
+void from_string(const std::string& name, OptimizerKind& kind) {
+  for (const auto known : {OptimizerKind::kAdamax, OptimizerKind::kAdam}) {
+    if (name == to_string(known)) {
+      kind = known;
+      return;
+    }
+  }
+  throw ConfigError("optimizer: unknown value '" + name + "', expected one of adamax, adam");
+}
+
+}  // namespace glow::train

@@ -1,0 +1,44 @@
+#include <glow/train/run_directory.h>
+
+#include <system_error>
+
+#include "io/errors.h"
+#include "train/step_files.h"
+
+namespace glow::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+void remove_path(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  // A folder in which somebody keeps files of their own stays.
+  if (error && error != std::errc::directory_not_empty) throw io::cannot_write(path, error.message());
+}
+
+}  // namespace
+
+fs::path RunDirectory::sample_grid(std::int64_t step) const { return samples() / (step_name(step) + ".png"); }
+
+bool RunDirectory::holds_run() const {
+  std::error_code ignored;  // what cannot be looked at cannot be written to either, and that says why
+  return fs::exists(config(), ignored);
+}
+
+void RunDirectory::create() const {
+  for (const auto& directory : {root_, checkpoints(), samples()}) {
+    std::error_code error;
+    fs::create_directories(directory, error);
+    if (error) throw io::cannot_write(directory, error.message());
+  }
+}
+
+void RunDirectory::remove_run() const {
+  for (const auto& file : step_files(checkpoints(), ".safetensors")) remove_path(file.path);
+  for (const auto& file : step_files(samples(), ".png")) remove_path(file.path);
+  for (const auto& path : {model(), metrics(), timing(), report(), checkpoints(), samples(), config()})
+    remove_path(path);
+}
+
+}  // namespace glow::train

@@ -1,0 +1,62 @@
+#include "train/run_log.h"
+
+#include <sys/resource.h>
+
+namespace glow::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The most memory that this process has had resident.
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace
+
+RunLog::RunLog(const RunDirectory& directory, std::int64_t last_step)
+    : metrics_(directory.metrics(), last_step), timing_(directory.timing(), last_step) {
+  const auto& last = timing_.last_kept();
+  if (!last.is_null()) earlier_seconds_ = last.value("seconds", 0.0);
+}
+
+void RunLog::count(std::int64_t images, double seconds) {
+  counted_images_ += images;
+  counted_seconds_ += seconds;
+}
+
+void RunLog::step(const StepReport& report) {
+  metrics_.add(Json{{"step", report.step},
+                    {"bits_per_dim", report.bits_per_dim},
+                    {"class_bits", report.class_bits},
+                    {"gradient_norm", report.gradient_norm},
+                    {"learning_rate", report.learning_rate}});
+  timing(report.step, "", counted_images_, counted_seconds_);
+  counted_images_ = 0;
+  counted_seconds_ = 0;
+}
+
+void RunLog::evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds) {
+  // A mean that does not exist, when no image has a finite density, becomes null.
+  metrics_.add(Json{{"step", step},
+                    {prefix + "_bits_per_dim", evaluation.bits_per_dim},
+                    {prefix + "_standard_error", evaluation.standard_error},
+                    {prefix + "_images", evaluation.images},
+                    {prefix + "_non_finite", evaluation.non_finite}});
+  timing(step, prefix + "_", evaluation.images, seconds);
+}
+
+void RunLog::timing(std::int64_t step, const std::string& prefix, std::int64_t images, double seconds) {
+  timing_.add(Json{{"step", step},
+                   {"seconds", earlier_seconds_ + seconds_since(start_)},
+                   {prefix + "images_per_second", static_cast<double>(images) / seconds},
+                   {"peak_memory_bytes", peak_memory_bytes()}});
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace glow::train

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <glow/train/evaluate.h>
+#include <glow/train/run_directory.h>
+#include <glow/train/trainer.h>
+
+#include "train/json_lines.h"
+
+namespace glow::train {
+
+/// What a run writes down as it goes: metrics.jsonl, in which nothing depends on a clock, and timing.jsonl with the
+/// seconds, images/s and memory of the same lines.
+class RunLog {
+ public:
+  /// Continues the files of the directory after step `last_step`, 0 for a new run.
+  RunLog(const RunDirectory& directory, std::int64_t last_step);
+
+  /// Adds to what the next line of `step` counts: images trained on, and the seconds that took.
+  void count(std::int64_t images, double seconds);
+  void step(const StepReport& report);
+  /// `prefix` of the keys: "valid" or "test".
+  void evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds);
+
+ private:
+  void timing(std::int64_t step, const std::string& prefix, std::int64_t images, double seconds);
+
+  JsonLines metrics_;
+  JsonLines timing_;
+  /// Seconds of the run before this process.
+  double earlier_seconds_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::int64_t counted_images_ = 0;
+  double counted_seconds_ = 0;
+};
+
+/// Seconds since `start`.
+double seconds_since(std::chrono::steady_clock::time_point start);
+
+}  // namespace glow::train

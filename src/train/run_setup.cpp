@@ -1,0 +1,69 @@
+#include "train/run_setup.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/data/order.h>
+#include <glow/error.h>
+
+namespace glow::train {
+namespace {
+
+std::string shape_text(std::int64_t channels, std::int64_t height, std::int64_t width) {
+  return std::to_string(channels) + "x" + std::to_string(height) + "x" + std::to_string(width);
+}
+
+void require_labels(const data::Images& images, const std::string& split, std::int64_t num_classes) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(images.size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  const auto labels = images.labels(indices);
+  for (const auto label : {labels.min().item<std::int64_t>(), labels.max().item<std::int64_t>()}) {
+    if (label >= 0 && label < num_classes) continue;
+    throw ConfigError(split + " images: the model needs labels 0.." + std::to_string(num_classes - 1) + ", " +
+                      (label < 0 ? "an image has none" : "an image has " + std::to_string(label)));
+  }
+}
+
+void require_images(const data::Images* images, const std::string& split, const nn::GlowOptions& model) {
+  if (images == nullptr || images->size() == 0) throw ConfigError(split + " images: there are none");
+  const auto& geometry = images->geometry();
+  if (images->channels() != model.channels || geometry.height != model.height || geometry.width != model.width) {
+    throw ConfigError(split + " images: the model needs " + shape_text(model.channels, model.height, model.width) +
+                      " (channels, height, width), got " +
+                      shape_text(images->channels(), geometry.height, geometry.width));
+  }
+  if (model.num_classes > 0) require_labels(*images, split, model.num_classes);
+}
+
+}  // namespace
+
+void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options) {
+  options.validate();
+  require_images(data.train.get(), "training", model->options());
+  require_images(data.valid.get(), "validation", model->options());
+  if (data.test) require_images(data.test.get(), "test", model->options());
+  const data::BatchOrder refuses_a_batch_larger_than_the_set(data.train->size(), options.batch, options.seed);
+}
+
+nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options) {
+  const auto& shape = model->options();
+  auto indices = data::epoch_order(images.size(), options.seed, 0);
+  indices.resize(static_cast<std::size_t>(init_images(options.init_images, images.size(), shape.height, shape.width)));
+  const auto bytes = images.bytes(indices).to(model->device());
+  const auto x =
+      model->quantizer().dequantize(bytes, {.seed = options.seed, .indices = indices, .dtype = model->dtype()});
+  return model->initialize(x, {.chunk = options.batch});
+}
+
+std::int64_t total_steps(const TrainOptions& options, std::int64_t images) {
+  if (options.steps > 0) return options.steps;
+  const auto steps = std::ceil(options.epochs * static_cast<double>(images) / static_cast<double>(options.batch));
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(steps));
+}
+
+}  // namespace glow::train

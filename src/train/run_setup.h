@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+#include <glow/nn/glow.h>
+#include <glow/train/training_run.h>
+
+namespace glow::train {
+
+/// Throws ConfigError for options that are not valid, and for images that are missing, fewer than a batch, or do not
+/// fit the model (shape, labels).
+void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options);
+
+/// Starts the actnorms from the first images of the first epoch's order, not augmented, with draw 0 of the
+/// dequantisation noise.
+nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options);
+
+/// options.steps, or what options.epochs of so many training images come to; at least 1.
+std::int64_t total_steps(const TrainOptions& options, std::int64_t images);
+
+}  // namespace glow::train

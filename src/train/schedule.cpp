@@ -1,0 +1,33 @@
+#include <glow/train/schedule.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace glow::train {
+namespace {
+
+constexpr double kEpochImages = 50'000;
+constexpr double kReferencePixels = 32 * 32;
+
+}  // namespace
+
+Schedule::Schedule(const TrainOptions& options, std::int64_t height, std::int64_t width)
+    : counted_batch_(static_cast<double>(options.batch * height * width) / kReferencePixels),
+      learning_rate_(options.learning_rate),
+      warmup_images_(options.warmup_epochs * kEpochImages) {
+  const double batch_decay = 1 - 1 / std::ceil(kEpochImages / counted_batch_);
+  beta2_ = options.beta2 > 0 ? options.beta2 : batch_decay;
+  ema_decay_ = options.ema_decay < 0 ? batch_decay : options.ema_decay;
+}
+
+double Schedule::learning_rate(std::int64_t step) const {
+  const double images = static_cast<double>(step) * counted_batch_;
+  return images < warmup_images_ ? learning_rate_ * (images / warmup_images_) : learning_rate_;
+}
+
+std::int64_t init_images(std::int64_t requested, std::int64_t available, std::int64_t height, std::int64_t width) {
+  const std::int64_t automatic = std::max<std::int64_t>(32, 256 * 32 * 32 / (height * width));
+  return std::min(requested > 0 ? requested : automatic, available);
+}
+
+}  // namespace glow::train

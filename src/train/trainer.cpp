@@ -1,0 +1,138 @@
+#include <glow/train/trainer.h>
+
+#include <cmath>
+#include <numbers>
+#include <sstream>
+#include <string>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+
+#include "ops/check.h"
+
+namespace glow::train {
+namespace {
+
+nn::Glow checked(nn::Glow model, const TrainOptions& options) {
+  options.validate();
+  if (!model->initialized()) throw ConfigError("trainer: the model is not initialised");
+  if (options.weight_y > 0 && model->options().num_classes == 0) {
+    throw ConfigError("weight_y: the model is unconditional and has no classifier");
+  }
+  model->train();
+  return model;
+}
+
+void require_finite(const StepReport& report) {
+  // A finite gradient needs a finite loss.
+  if (std::isfinite(report.gradient_norm) && std::isfinite(report.bits_per_dim)) return;
+  std::ostringstream message;
+  message << "step " << report.step << ": the loss or its gradient is not finite (bits/dim " << report.bits_per_dim
+          << ", gradient norm " << report.gradient_norm << ")";
+  throw NumericalError(message.str());
+}
+
+/// A tensor of the trainer and the one of a checkpoint that is to replace it.
+struct Replacement {
+  std::string name;
+  torch::Tensor target;
+  torch::Tensor value;
+};
+
+void require_fit(const Replacement& item) {
+  const auto& [name, target, value] = item;
+  if (value.sizes() == target.sizes() && value.scalar_type() == target.scalar_type()) return;
+  throw FormatError("checkpoint: tensor '" + name + "' does not fit the model: expected " +
+                    c10::toString(target.scalar_type()) + " " + ops::shape_text(target.sizes()) + ", got " +
+                    c10::toString(value.scalar_type()) + " " + ops::shape_text(value.sizes()));
+}
+
+}  // namespace
+
+Trainer::Trainer(nn::Glow model, const TrainOptions& options)
+    : model_(checked(std::move(model), options)),
+      options_(options),
+      schedule_(options, model_->options().height, model_->options().width),
+      parameters_(model_->flat_parameters().values()),
+      gradients_(model_->flat_parameters().gradients()),
+      optimizer_(options.optimizer, parameters_, schedule_.beta2()),
+      average_(parameters_, schedule_.ema_decay()) {}
+
+StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels,
+                         const std::vector<std::int64_t>& indices) {
+  StepReport report{.step = steps_done_ + 1, .learning_rate = schedule_.learning_rate(steps_done_)};
+  const auto& quantizer = model_->quantizer();
+  const auto x =
+      quantizer.dequantize(bytes.to(model_->device()),
+                           {.seed = options_.seed, .draw = report.step, .indices = indices, .dtype = model_->dtype()});
+  gradients_.zero_();
+  const auto encoding = model_->evaluate(x, labels);
+  const auto bits = quantizer.bits_per_dim(encoding.log_prob).mean();
+  const auto label_bits = class_bits(encoding.class_logits, labels);
+  (bits + options_.weight_y * label_bits).backward();
+  const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
+
+  // The one place where the host waits for the device.
+  const auto numbers = at::stack({bits, label_bits, norm}).detach().to(torch::kCPU, torch::kDouble);
+  report.bits_per_dim = numbers[0].item<double>();
+  report.class_bits = numbers[1].item<double>();
+  report.gradient_norm = numbers[2].item<double>();
+  require_finite(report);
+  update(report.learning_rate);
+  return report;
+}
+
+torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const {
+  if (options_.weight_y == 0) return torch::zeros({}, parameters_.options());
+  return at::cross_entropy_loss(logits, labels.to(logits.device())) / std::numbers::ln2;
+}
+
+void Trainer::update(double learning_rate) {
+  optimizer_.step(parameters_, gradients_, learning_rate);
+  average_.update(parameters_);
+  ++steps_done_;
+}
+
+nn::Glow Trainer::averaged_model() {
+  const torch::NoGradGuard no_grad;
+  if (averaged_.is_empty()) {
+    averaged_ = nn::Glow(std::dynamic_pointer_cast<nn::GlowImpl>(model_->clone()));
+    averaged_->eval();
+  }
+  averaged_->flat_parameters().values().copy_(average_.value_or(parameters_));
+  return averaged_;
+}
+
+TrainingState Trainer::state() const {
+  TrainingState state{.step = steps_done_,
+                      .parameters = parameters_,
+                      .first_moment = optimizer_.first_moment,
+                      .second_moment = optimizer_.second_moment,
+                      .average = average_.sum};
+  for (const auto& item : model_->named_buffers()) state.buffers.emplace(item.key(), item.value());
+  return state;
+}
+
+void Trainer::restore(const TrainingState& state) {
+  const torch::NoGradGuard no_grad;
+  if (state.step < 0) throw FormatError("checkpoint: step " + std::to_string(state.step) + " is negative");
+  std::vector<Replacement> replacements{{"parameters", parameters_, state.parameters},
+                                        {"first_moment", optimizer_.first_moment, state.first_moment},
+                                        {"second_moment", optimizer_.second_moment, state.second_moment},
+                                        {"average", average_.sum, state.average}};
+  auto buffers = state.buffers;
+  for (const auto& item : model_->named_buffers()) {
+    const auto node = buffers.extract(item.key());
+    if (node.empty()) throw FormatError("checkpoint: missing tensor 'buffers." + item.key() + "'");
+    replacements.push_back({"buffers." + item.key(), item.value(), node.mapped()});
+  }
+  if (!buffers.empty()) throw FormatError("checkpoint: unknown tensor 'buffers." + buffers.begin()->first + "'");
+  // All are looked at before one is changed.
+  for (const auto& replacement : replacements) require_fit(replacement);
+  for (auto& replacement : replacements) replacement.target.copy_(replacement.value);
+  steps_done_ = optimizer_.steps = average_.updates = state.step;
+  averaged_ = nullptr;  // it has copies of the old buffers
+}
+
+}  // namespace glow::train

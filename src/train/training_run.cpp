@@ -1,0 +1,207 @@
+#include <glow/train/training_run.h>
+
+#include <chrono>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/io/file.h>
+#include <glow/io/image.h>
+#include <glow/nn/model_file.h>
+#include <glow/train/run_directory.h>
+
+#include "io/errors.h"
+#include "train/batches.h"
+#include "train/run_log.h"
+#include "train/run_setup.h"
+#include "train/sample_grid.h"
+
+namespace glow::train {
+
+namespace {
+
+Trainer continued(const nn::Glow& model, const TrainOptions& options, const TrainingState& state) {
+  Trainer trainer(model, options);
+  if (state.step > 0) trainer.restore(state);
+  return trainer;
+}
+
+}  // namespace
+
+class TrainingRun::Impl {
+ public:
+  struct Inputs {
+    nn::Glow model;
+    RunData data;
+    TrainOptions options;
+    RunDirectory directory;
+    std::string config;
+    RunCallbacks callbacks;
+  };
+
+  /// The model is initialised, and the directory is there. Continues from `state`.
+  Impl(Inputs inputs, const TrainingState& state);
+
+  std::int64_t total_steps() const { return total_steps_; }
+  std::int64_t steps_done() const { return trainer_.steps_done(); }
+  RunResult run();
+
+ private:
+  /// Whether what is done every `every` steps, and at the end, is due.
+  bool due(std::int64_t every) const;
+  void train_step(Batches& batches);
+  void validate();
+  Evaluation test();
+  Evaluation score(nn::Glow model, const data::Images& images, const std::string& key, const std::string& what);
+  void write_samples();
+  void write_checkpoint();
+  void wrote(const std::filesystem::path& path) const;
+
+  Inputs inputs_;
+  std::int64_t total_steps_;
+  Trainer trainer_;
+  RunLog log_;
+  double best_bits_per_dim_;
+  std::int64_t best_step_;
+};
+
+TrainingRun::Impl::Impl(Inputs inputs, const TrainingState& state)
+    : inputs_(std::move(inputs)),
+      total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
+      trainer_(continued(inputs_.model, inputs_.options, state)),
+      log_(inputs_.directory, state.step),
+      best_bits_per_dim_(state.best_bits_per_dim),
+      best_step_(state.best_step) {}
+
+RunResult TrainingRun::Impl::run() {
+  RunResult result;
+  const auto& options = inputs_.options;
+  const bool labelled = inputs_.model->options().num_classes > 0;
+  auto batches =
+      training_batches(*inputs_.data.train, {options.batch, options.seed, labelled, steps_done(), total_steps_});
+  while (steps_done() < total_steps_ && !result.stopped) {
+    train_step(batches);
+    if (due(options.eval_every)) validate();
+    if (due(options.sample_every)) write_samples();
+    if (steps_done() == total_steps_) {
+      if (inputs_.data.test) result.test = test();
+    } else {
+      result.stopped = inputs_.callbacks.should_stop && inputs_.callbacks.should_stop();
+    }
+    // The last thing that happens to a step: what a checkpoint is resumed from has been written down.
+    if (due(options.checkpoint_every) || result.stopped) write_checkpoint();
+  }
+  result.best_bits_per_dim = best_bits_per_dim_;
+  result.best_step = best_step_;
+  result.steps_done = steps_done();
+  return result;
+}
+
+bool TrainingRun::Impl::due(std::int64_t every) const {
+  return steps_done() == total_steps_ || (every > 0 && steps_done() % every == 0);
+}
+
+void TrainingRun::Impl::train_step(Batches& batches) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto batch = batches.next();
+  const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices);
+  log_.count(batch.bytes.size(0), seconds_since(start));
+  if (due(inputs_.options.log_every)) log_.step(report);
+  if (inputs_.callbacks.step) inputs_.callbacks.step(report);
+}
+
+void TrainingRun::Impl::validate() {
+  auto model = trainer_.averaged_model();
+  const auto evaluation = score(model, *inputs_.data.valid, "valid", "validation");
+  // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
+  const double bits = evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim;
+  const bool best = best_step_ < 0 || bits < best_bits_per_dim_;
+  if (best) {
+    best_bits_per_dim_ = bits;
+    best_step_ = steps_done();
+    nn::save_model(model, inputs_.directory.model());
+    wrote(inputs_.directory.model());
+  }
+  if (inputs_.callbacks.evaluated) inputs_.callbacks.evaluated(steps_done(), evaluation, best);
+}
+
+Evaluation TrainingRun::Impl::test() {
+  auto model = nn::load_model(inputs_.directory.model());
+  model->to(inputs_.model->device(), inputs_.model->dtype());
+  return score(model, *inputs_.data.test, "test", "test");
+}
+
+Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, const std::string& key,
+                                    const std::string& what) {
+  const auto start = std::chrono::steady_clock::now();
+  EvaluateOptions options{.batch = inputs_.options.batch, .seed = inputs_.options.seed};
+  if (inputs_.callbacks.evaluating) {
+    options.progress = [&](std::int64_t done, std::int64_t total) { inputs_.callbacks.evaluating(what, done, total); };
+  }
+  const auto evaluation = evaluate(model, images, options);
+  log_.evaluation(steps_done(), key, evaluation, seconds_since(start));
+  return evaluation;
+}
+
+void TrainingRun::Impl::write_samples() {
+  auto model = trainer_.averaged_model();
+  const auto path = inputs_.directory.sample_grid(steps_done());
+  io::write_png(path, sample_grid(model, inputs_.options.batch, inputs_.options.seed));
+  wrote(path);
+}
+
+void TrainingRun::Impl::write_checkpoint() {
+  auto state = trainer_.state();
+  state.best_bits_per_dim = best_bits_per_dim_;
+  state.best_step = best_step_;
+  wrote(train::write_checkpoint(inputs_.directory.checkpoints(), state, inputs_.config, inputs_.options.keep));
+}
+
+void TrainingRun::Impl::wrote(const std::filesystem::path& path) const {
+  if (inputs_.callbacks.wrote) inputs_.callbacks.wrote(path);
+}
+
+TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options,
+                               std::filesystem::path directory, std::string config, RunCallbacks callbacks) {
+  const RunDirectory files(std::move(directory));
+  require_usable(model, data, options);
+  if (files.holds_run()) throw ConfigError(files.root().string() + ": holds a run already");
+  files.create();
+  io::write_file(files.config(), config);
+  if (!model->initialized()) {
+    const auto report = initialize(model, *data.train, options);
+    if (callbacks.initialized) callbacks.initialized(report);
+  }
+  return TrainingRun(std::make_unique<Impl>(
+      Impl::Inputs{std::move(model), std::move(data), options, files, std::move(config), std::move(callbacks)},
+      TrainingState{}));
+}
+
+TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions& options,
+                                std::filesystem::path directory, std::string config, RunCallbacks callbacks) {
+  const RunDirectory files(std::move(directory));
+  require_usable(model, data, options);
+  const auto checkpoint = newest_checkpoint(files.checkpoints());
+  if (!checkpoint) throw io::cannot_read(files.checkpoints(), "it holds no intact checkpoint to resume from");
+  const auto loaded = read_checkpoint(*checkpoint);
+  model->mark_initialized();
+  auto impl = std::make_unique<Impl>(
+      Impl::Inputs{std::move(model), std::move(data), options, files, config, std::move(callbacks)}, loaded.state);
+  files.create();
+  io::write_file(files.config(), config);
+  return TrainingRun(std::move(impl));
+}
+
+TrainingRun::TrainingRun(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TrainingRun::TrainingRun(TrainingRun&&) noexcept = default;
+TrainingRun& TrainingRun::operator=(TrainingRun&&) noexcept = default;
+TrainingRun::~TrainingRun() = default;
+
+std::int64_t TrainingRun::total_steps() const { return impl_->total_steps(); }
+std::int64_t TrainingRun::steps_done() const { return impl_->steps_done(); }
+RunResult TrainingRun::run() { return impl_->run(); }
+
+}  // namespace glow::train

@@ -1,0 +1,204 @@
+#include <filesystem>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <glow/data/source.h>
+#include <glow/error.h>
+
+#include "support/files.h"
+#include "support/pictures.h"
+#include "support/temporary_directory.h"
+#include "support/throws.h"
+
+namespace glow::data {
+namespace {
+
+namespace fs = std::filesystem;
+using glow::testing::make_picture;
+using glow::testing::put;
+using glow::testing::TemporaryDirectory;
+using glow::testing::throws;
+
+class FolderTest : public ::testing::Test {
+ protected:
+  void add(const std::string& name, const io::Image& image = make_picture(2, 2, 3)) {
+    fs::create_directories((directory_ / name).parent_path());
+    io::write_png(directory_ / name, image);
+  }
+  DataSet open(bool with_labels = false) const {
+    return open_data_set("folder:" + directory_.path().string(), with_labels);
+  }
+  /// The names of a source's images, relative to the folder.
+  std::vector<std::string> names(const ImageSource& source) const {
+    std::vector<std::string> all;
+    for (std::int64_t i = 0; i < source.size(); ++i)
+      all.push_back(fs::relative(source.name(i), directory_.path()).string());
+    return all;
+  }
+
+  TemporaryDirectory directory_;
+};
+
+using Names = std::vector<std::string>;
+using Labels = std::vector<std::int64_t>;
+
+TEST_F(FolderTest, FindsImagesAtAnyDepthInBytewisePathOrder) {
+  for (const char* name : {"b.png", "a/z.png", "a.png", "B.png", "a b.png", "a/b/c.png", "\xc3\xa4.png", "a-1.png"})
+    add(name);
+  EXPECT_EQ(names(*open().train),
+            (Names{"B.png", "a b.png", "a-1.png", "a.png", "a/b/c.png", "a/z.png", "b.png", "\xc3\xa4.png"}));
+}
+
+TEST_F(FolderTest, GoesByTheExtensionInAnyCaseAndIgnoresHiddenFiles) {
+  for (const char* name : {"1.PNG", "2.Jpg", "3.jpeg", ".4.png", ".hidden/5.png"}) add(name);
+  put(directory_ / "notes.txt", "not an image");
+  EXPECT_EQ(names(*open().train), (Names{"1.PNG", "2.Jpg", "3.jpeg"}));
+}
+
+TEST_F(FolderTest, FollowsLinksButNotRoundInCircles) {
+  TemporaryDirectory elsewhere;
+  io::write_png(elsewhere / "far.png", make_picture(2, 2, 3));
+  add("a/near.png");
+  fs::create_directory_symlink(elsewhere.path(), directory_ / "linked");
+  fs::create_symlink(elsewhere / "far.png", directory_ / "file.png");
+  fs::create_directory_symlink("..", directory_ / "a/up");
+  fs::create_directory_symlink("self", directory_ / "self");
+  EXPECT_EQ(names(*open().train).size(), 3u);
+  EXPECT_EQ(open().train->image(1).pixels, make_picture(2, 2, 3).pixels);
+}
+
+TEST_F(FolderTest, HoldsTheImagesWithTheirOwnSizes) {
+  add("1.png", make_picture(5, 4, 3, 1));
+  add("2.png", make_picture(3, 7, 3, 2));
+  const DataSet set = open();
+  EXPECT_EQ(set.train->common_shape(), std::nullopt);
+  EXPECT_EQ(set.train->shape(1), (io::ImageShape{3, 7, 3}));
+  EXPECT_EQ(set.train->image(1).pixels, make_picture(3, 7, 3, 2).pixels);
+  EXPECT_EQ(set.train->label(1), -1);
+}
+
+TEST_F(FolderTest, TheFirstImageDecidesBetweenGreyAndColour) {
+  add("1.png", make_picture(2, 2, 1));
+  EXPECT_EQ(open().train->channels(), 1);
+  add("0.png", make_picture(2, 2, 3));
+  EXPECT_EQ(open().train->channels(), 3);
+}
+
+TEST_F(FolderTest, RepeatsGreyAmongColours) {
+  add("1.png");
+  add("2.png", {{1, 2, 1}, {10, 200}});
+  EXPECT_EQ(open().train->shape(1), (io::ImageShape{1, 2, 3}));
+  EXPECT_EQ(open().train->image(1).pixels, (std::vector<std::uint8_t>{10, 10, 10, 200, 200, 200}));
+}
+
+TEST_F(FolderTest, CompositesAlphaOntoWhite) {
+  // v·a/255 + 255 − a: opaque, transparent, half.
+  add("1.png", {{1, 3, 4}, {1, 2, 3, 255, 1, 2, 3, 0, 0, 100, 255, 128}});
+  EXPECT_EQ(open().train->image(0).pixels, (std::vector<std::uint8_t>{1, 2, 3, 255, 255, 255, 127, 177, 255}));
+}
+
+TEST_F(FolderTest, GreyWithAlphaIsGrey) {
+  add("1.png", {{1, 2, 2}, {60, 255, 60, 128}});
+  EXPECT_EQ(open().train->channels(), 1);
+  EXPECT_EQ(open().train->image(0).pixels, (std::vector<std::uint8_t>{60, 157}));
+}
+
+TEST_F(FolderTest, RefusesAColourImageAmongGreyOnes) {
+  add("1.png", make_picture(2, 2, 1));
+  add("2.png", make_picture(2, 2, 3));
+  const auto train = open().train;
+  const std::string path = (directory_ / "2.png").string();
+  EXPECT_TRUE(throws<FormatError>([&] { train->shape(1); }, {path, "expected a grey image"}));
+  EXPECT_TRUE(throws<FormatError>([&] { train->image(1); }, {path, "expected a grey image"}));
+}
+
+TEST_F(FolderTest, SubFoldersAreClassesWhenLabelsAreAskedFor) {
+  for (const char* name : {"dog/1.png", "cat/deep/2.png", "cat/1.png", "cat b/1.png"}) add(name);
+  const DataSet set = open(true);
+  EXPECT_EQ(set.class_names, (Names{"cat", "cat b", "dog"}));
+  EXPECT_EQ(names(*set.train), (Names{"cat b/1.png", "cat/1.png", "cat/deep/2.png", "dog/1.png"}));
+  EXPECT_EQ(all_labels(*set.train), (Labels{1, 0, 0, 2}));
+  EXPECT_TRUE(open(false).class_names.empty());
+}
+
+TEST_F(FolderTest, RefusesImagesWithoutAClassWhenLabelsAreAskedFor) {
+  add("cat/1.png");
+  add("stray.png");
+  EXPECT_TRUE(throws<FormatError>([&] { open(true); }, {(directory_ / "stray.png").string(), "class"}));
+}
+
+class FolderSplitTest : public FolderTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(FolderSplitTest, TopFoldersAreSplitsWhenThereIsATrainFolder) {
+  const std::string valid = GetParam();
+  for (const std::string& name : {std::string("train/b/1.png"), std::string("train/a/2.png"), valid + "/b/3.png"})
+    add(name);
+  const DataSet set = open(true);
+  EXPECT_EQ(names(*set.train), (Names{"train/a/2.png", "train/b/1.png"}));
+  EXPECT_EQ(all_labels(*set.train), (Labels{0, 1}));
+  ASSERT_NE(set.valid, nullptr);
+  EXPECT_EQ(names(*set.valid), (Names{valid + "/b/3.png"}));
+  EXPECT_EQ(all_labels(*set.valid), (Labels{1}));
+  EXPECT_EQ(set.test, nullptr);
+}
+
+INSTANTIATE_TEST_SUITE_P(ValidationFolders, FolderSplitTest, ::testing::Values("valid", "val"));
+
+TEST_F(FolderTest, HasATestSplitButNoValidationSplitWhereTheDiskHasNone) {
+  add("train/1.png");
+  add("test/2.png");
+  EXPECT_EQ(open().valid, nullptr);
+  EXPECT_EQ(names(*open().test), Names{"test/2.png"});
+}
+
+TEST_F(FolderTest, WithoutATrainFolderTopFoldersMeanNothing) {
+  add("test/1.png");
+  add("val/2.png");
+  EXPECT_EQ(names(*open().train), (Names{"test/1.png", "val/2.png"}));
+  EXPECT_EQ(open().test, nullptr);
+}
+
+TEST_F(FolderTest, RefusesImagesBesideTheSplits) {
+  add("train/1.png");
+  add("extra/2.png");
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {(directory_ / "extra/2.png").string(), "beside"}));
+}
+
+TEST_F(FolderTest, RefusesTwoValidationSplits) {
+  for (const char* name : {"train/1.png", "val/2.png", "valid/3.png"}) add(name);
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {directory_.path().string(), "one validation split"}));
+}
+
+TEST_F(FolderTest, RefusesAClassThatTrainingDoesNotHave) {
+  for (const char* name : {"train/cat/1.png", "test/cat/2.png", "test/unicorn/3.png"}) add(name);
+  EXPECT_TRUE(throws<FormatError>([&] { open(true); }, {(directory_ / "test/unicorn").string(), "class"}));
+  EXPECT_EQ(open(false).test->size(), 2);
+}
+
+TEST_F(FolderTest, RefusesFoldersWithoutImages) {
+  const std::string path = directory_.path().string();
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path, "PNG or JPEG", "none"}));
+  add("train/1.png");
+  fs::create_directory(directory_ / "test");
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path + "/test", "PNG or JPEG", "none"}));
+}
+
+TEST_F(FolderTest, NamesAFileThatIsNoImage) {
+  add("1.png");
+  put(directory_ / "2.png", "not an image");
+  fs::create_symlink("nowhere", directory_ / "3.png");
+  const auto train = open().train;
+  EXPECT_TRUE(throws<FormatError>([&] { train->shape(1); }, {(directory_ / "2.png").string()}));
+  EXPECT_TRUE(throws<FormatError>([&] { train->image(1); }, {(directory_ / "2.png").string()}));
+  EXPECT_TRUE(throws<IoError>([&] { train->image(2); }, {(directory_ / "3.png").string()}));
+}
+
+TEST_F(FolderTest, RefusesAFileInPlaceOfAFolder) {
+  put(directory_ / "file", "");
+  EXPECT_TRUE(throws<IoError>([&] { open_data_set("folder:" + (directory_ / "file").string()); },
+                              {(directory_ / "file").string(), "Not a directory"}));
+}
+
+}  // namespace
+}  // namespace glow::data

@@ -1,0 +1,108 @@
+#include <glow/data/prefetcher.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "support/throws.h"
+
+namespace glow::data {
+namespace {
+
+using glow::testing::throws;
+using namespace std::chrono_literals;
+
+std::int64_t squared(std::int64_t number) { return number * number; }
+
+/// Gives the background thread time to do what it must not do.
+void wait_a_moment() { std::this_thread::sleep_for(30ms); }
+
+template <class Condition>
+void wait_until(Condition condition) {
+  while (!condition()) std::this_thread::sleep_for(1ms);
+}
+
+class PrefetcherTest : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(PrefetcherTest, HandsOutTheResultsInOrder) {
+  Prefetcher<std::int64_t> prefetcher(squared, 5, 300, GetParam());
+  for (std::int64_t number = 5; number < 300; ++number) ASSERT_EQ(prefetcher.next(), number * number);
+  EXPECT_TRUE(throws<std::logic_error>([&] { prefetcher.next(); }, {"nothing is left"}));
+}
+
+TEST_P(PrefetcherTest, RunsAheadByDepthAndNoFurther) {
+  std::atomic<std::int64_t> calls = 0;
+  Prefetcher<std::int64_t> prefetcher([&](std::int64_t number) { return ++calls, number; }, 0, 100, GetParam());
+  const auto depth = static_cast<std::int64_t>(GetParam());
+  wait_until([&] { return calls == depth; });
+  wait_a_moment();
+  EXPECT_EQ(calls, depth);
+  prefetcher.next();
+  wait_until([&] { return calls == depth + 1; });
+  wait_a_moment();
+  EXPECT_EQ(calls, depth + 1);
+}
+
+TEST_P(PrefetcherTest, AnExceptionComesWhereItsResultWouldHave) {
+  std::atomic<int> calls = 0;
+  Prefetcher<std::int64_t> prefetcher(
+      [&](std::int64_t number) {
+        ++calls;
+        if (number == 3) throw FormatError("picture 3 is broken");
+        return number;
+      },
+      0, 10, GetParam());
+  for (std::int64_t number = 0; number < 3; ++number) EXPECT_EQ(prefetcher.next(), number);
+  for (int attempt = 0; attempt < 2; ++attempt)
+    EXPECT_TRUE(throws<FormatError>([&] { prefetcher.next(); }, {"picture 3 is broken"}));
+  EXPECT_EQ(calls, 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Depths, PrefetcherTest, ::testing::Values(1, 2, 7));
+
+TEST(PrefetcherTest, CanBeDestroyedWhileItWaitsForRoom) {
+  std::atomic<int> calls = 0;
+  {
+    Prefetcher<std::int64_t> prefetcher([&](std::int64_t number) { return ++calls, number; }, 0, 1000, 2);
+    wait_until([&] { return calls == 2; });
+    wait_a_moment();
+  }
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(PrefetcherTest, TheDestructorWaitsForTheCallUnderWayAndStartsNoOther) {
+  std::atomic<int> started = 0, finished = 0;
+  {
+    Prefetcher<int> prefetcher(
+        [&](std::int64_t) {
+          ++started;
+          wait_a_moment();
+          return ++finished;
+        },
+        0, 1000, 1000);
+    wait_until([&] { return started == 1; });
+  }
+  EXPECT_EQ(finished, started);
+  EXPECT_LE(started, 2);
+}
+
+TEST(PrefetcherTest, CarriesResultsThatOnlyMove) {
+  Prefetcher<std::unique_ptr<std::int64_t>> prefetcher(
+      [](std::int64_t number) { return std::make_unique<std::int64_t>(number); }, 0, 2);
+  EXPECT_EQ(*prefetcher.next(), 0);
+  EXPECT_EQ(*prefetcher.next(), 1);
+}
+
+TEST(PrefetcherTest, NothingToProduceIsNothingToHandOut) {
+  Prefetcher<std::int64_t> prefetcher(squared, 4, 4);
+  EXPECT_THROW(prefetcher.next(), std::logic_error);
+}
+
+TEST(PrefetcherTest, RefusesNoDepth) {
+  EXPECT_TRUE(throws<ConfigError>([] { Prefetcher<std::int64_t>(squared, 0, 1, 0); }, {"depth", "is 0"}));
+}
+
+}  // namespace
+}  // namespace glow::data

@@ -1,0 +1,325 @@
+#include <glow/io/image.h>
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <png.h>
+#include <turbojpeg.h>
+#include <zlib.h>
+
+#include <glow/error.h>
+
+#include "support/files.h"
+#include "support/temporary_directory.h"
+#include "support/throws.h"
+
+namespace glow::io {
+namespace {
+
+using glow::testing::big_endian;
+using glow::testing::count_files;
+using glow::testing::get;
+using glow::testing::put;
+using glow::testing::TemporaryDirectory;
+using glow::testing::throws;
+
+using Pixels = std::vector<std::uint8_t>;
+
+/// An image in which no two rows, columns or channels are alike.
+Image pattern(const ImageShape& shape) {
+  Image image{shape, {}};
+  for (int y = 0; y < shape.height; ++y) {
+    for (int x = 0; x < shape.width; ++x) {
+      for (int c = 0; c < shape.channels; ++c) {
+        image.pixels.push_back(static_cast<std::uint8_t>(31 * y + 7 * x + 83 * c));
+      }
+    }
+  }
+  return image;
+}
+
+/// A PNG that encode_png would not write.
+struct OddPng {
+  int width = 0;
+  int bit_depth = 8;
+  int colour_type = PNG_COLOR_TYPE_GRAY;
+  int interlace = PNG_INTERLACE_NONE;
+  /// Sets more of the header, a palette say.
+  std::function<void(png_structp, png_infop)> customise = [](png_structp, png_infop) {};
+  /// As the file holds them before compression: packed bits, big-endian samples.
+  std::vector<Pixels> rows;
+};
+
+std::string write(OddPng odd) {
+  const auto fail = [](png_structp, png_const_charp message) { throw std::runtime_error(message); };
+  const auto append = [](png_structp png, png_bytep bytes, std::size_t count) {
+    static_cast<std::string*>(png_get_io_ptr(png))->append(reinterpret_cast<const char*>(bytes), count);
+  };
+  std::string file;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, fail, fail);
+  png_infop info = png_create_info_struct(png);
+  png_set_write_fn(png, &file, append, nullptr);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(odd.width), static_cast<png_uint_32>(odd.rows.size()),
+               odd.bit_depth, odd.colour_type, odd.interlace, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  odd.customise(png, info);
+  png_write_info(png, info);
+  std::vector<png_bytep> rows;
+  for (Pixels& row : odd.rows) {
+    rows.push_back(row.data());
+  }
+  png_write_image(png, rows.data());
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  return file;
+}
+
+/// A PNG chunk: length, type, data, checksum.
+std::string chunk(const std::string& type, const std::string& data) {
+  const std::string body = type + data;
+  const auto checksum = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big_endian(data.size(), 4) + body + big_endian(checksum, 4);
+}
+
+constexpr std::size_t kPngHeaderEnd = 8 + 12 + 13;
+
+/// A JPEG file of one colour (or grey), in any of TurboJPEG's pixel formats.
+std::string jpeg(const ImageShape& shape, TJPF format, TJSAMP subsampling, const Pixels& pixel) {
+  Pixels pixels;
+  for (int i = 0; i < shape.height * shape.width; ++i) {
+    pixels.insert(pixels.end(), pixel.begin(), pixel.end());
+  }
+  tjhandle handle = tjInitCompress();
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+  const int failed = tjCompress2(handle, pixels.data(), shape.width, 0, shape.height, format, &bytes, &size,
+                                 subsampling, 95, 0);
+  std::string file(reinterpret_cast<const char*>(bytes), failed != 0 ? 0 : size);
+  tjFree(bytes);
+  tjDestroy(handle);
+  return file;
+}
+
+std::string colour_jpeg() {
+  return jpeg({33, 21, 3}, TJPF_RGB, TJSAMP_420, {200, 100, 50});
+}
+
+class ImageFile : public ::testing::Test {
+ protected:
+  Image read(const std::string& bytes) const {
+    put(path_, bytes);
+    const Image image = read_image(path_);
+    EXPECT_EQ(read_image_shape(path_), image.shape);
+    return image;
+  }
+  ::testing::AssertionResult refuses(const std::string& bytes, std::string_view reason) const {
+    put(path_, bytes);
+    return throws<FormatError>([&] { read_image(path_); }, {path_.string() + ": ", reason});
+  }
+  ::testing::AssertionResult refuses_shape(const std::string& bytes, std::string_view reason) const {
+    put(path_, bytes);
+    return throws<FormatError>([&] { read_image_shape(path_); }, {path_.string() + ": ", reason});
+  }
+  TemporaryDirectory directory_;
+  std::filesystem::path path_ = directory_ / "image";
+};
+
+using Png = ImageFile;
+using Jpeg = ImageFile;
+
+class PngRoundTrip : public ImageFile, public ::testing::WithParamInterface<ImageShape> {};
+
+TEST_P(PngRoundTrip, GivesThePixelsBack) {
+  const Image image = pattern(GetParam());
+  const Image seen = read(encode_png(image));
+  EXPECT_EQ(seen.shape, image.shape);
+  EXPECT_EQ(seen.pixels, image.pixels);
+}
+
+INSTANTIATE_TEST_SUITE_P(Png, PngRoundTrip,
+                         ::testing::Values(ImageShape{5, 9, 1}, ImageShape{5, 9, 2}, ImageShape{5, 9, 3},
+                                           ImageShape{5, 9, 4}, ImageShape{1, 1, 3}, ImageShape{200, 1, 1}));
+
+TEST_F(Png, IsWrittenUnderItsNameAlone) {
+  const Image image = pattern({4, 6, 3});
+  write_png(directory_ / "a.png", image);
+  EXPECT_EQ(read_image(directory_ / "a.png").pixels, image.pixels);
+  EXPECT_EQ(get(directory_ / "a.png"), encode_png(image));
+  EXPECT_EQ(count_files(directory_.path()), 1);
+  EXPECT_THROW(write_png(directory_ / "missing" / "a.png", image), IoError);
+}
+
+TEST_F(Png, EncodesOnlyPixelsThatFitTheirShape) {
+  for (const ImageShape& shape :
+       {ImageShape{2, 3, 1}, ImageShape{0, 6, 1}, ImageShape{2, 2, 0}, ImageShape{-1, -7, 1},
+        ImageShape{1, 1, 7}, ImageShape{2, 3, 4}, ImageShape{2'000'000'000, 2'000'000'000, 4}}) {
+    EXPECT_TRUE(throws<FormatError>(
+        [&] {
+          encode_png({shape, Pixels(7)});
+        },
+        {"cannot encode a PNG image of shape [" + std::to_string(shape.height), "7 bytes"}));
+  }
+}
+
+TEST_F(Png, RoundsSixteenBitsToEight) {
+  const Image image =
+      read(write({.width = 3, .bit_depth = 16, .rows = {{0xff, 0xff, 0x80, 0x80, 0x01, 0x00}}}));
+  EXPECT_EQ(image.shape, (ImageShape{1, 3, 1}));
+  EXPECT_EQ(image.pixels, (Pixels{255, 128, 1}));
+}
+
+TEST_F(Png, SpreadsFewBitsOverTheRange) {
+  const Image image = read(write({.width = 8, .bit_depth = 1, .rows = {{0b10110000}}}));
+  EXPECT_EQ(image.pixels, (Pixels{255, 0, 255, 255, 0, 0, 0, 0}));
+}
+
+void set_palette(png_structp png, png_infop info) {
+  const png_color colours[] = {{10, 20, 30}, {40, 50, 60}};
+  png_set_PLTE(png, info, colours, 2);
+}
+
+TEST_F(Png, ExpandsAPalette) {
+  const Image image = read(write({.width = 3,
+                                  .bit_depth = 2,
+                                  .colour_type = PNG_COLOR_TYPE_PALETTE,
+                                  .customise = set_palette,
+                                  .rows = {{0b01000100}}}));
+  EXPECT_EQ(image.shape, (ImageShape{1, 3, 3}));
+  EXPECT_EQ(image.pixels, (Pixels{40, 50, 60, 10, 20, 30, 40, 50, 60}));
+}
+
+TEST_F(Png, ExpandsTransparentColours) {
+  const auto palette_alpha = [](png_structp png, png_infop info) {
+    set_palette(png, info);
+    const png_byte alpha[] = {7};
+    png_set_tRNS(png, info, alpha, 1, nullptr);
+  };
+  const Image palette = read(write(
+      {.width = 2, .colour_type = PNG_COLOR_TYPE_PALETTE, .customise = palette_alpha, .rows = {{0, 1}}}));
+  EXPECT_EQ(palette.shape, (ImageShape{1, 2, 4}));
+  EXPECT_EQ(palette.pixels, (Pixels{10, 20, 30, 7, 40, 50, 60, 255}));
+
+  const auto transparent_grey = [](png_structp png, png_infop info) {
+    png_color_16 colour{};
+    colour.gray = 5;
+    png_set_tRNS(png, info, nullptr, 0, &colour);
+  };
+  const Image grey = read(write({.width = 2, .customise = transparent_grey, .rows = {{5, 6}}}));
+  EXPECT_EQ(grey.shape, (ImageShape{1, 2, 2}));
+  EXPECT_EQ(grey.pixels, (Pixels{5, 0, 6, 255}));
+}
+
+TEST_F(Png, ReadsInterlacedFiles) {
+  const Image image = pattern({11, 9, 1});
+  std::vector<Pixels> rows;
+  for (auto row = image.pixels.begin(); row != image.pixels.end(); row += 9) {
+    rows.emplace_back(row, row + 9);
+  }
+  EXPECT_EQ(read(write({.width = 9, .interlace = PNG_INTERLACE_ADAM7, .rows = rows})).pixels, image.pixels);
+}
+
+TEST_F(Png, IgnoresWhatIsNotAboutThePixels) {
+  // A malformed colour profile makes libpng warn, as cameras' and editors' do; a gamma would change the
+  // values.
+  const Image image = pattern({4, 4, 3});
+  const std::string plain = encode_png(image);
+  const std::string extra = chunk("gAMA", big_endian(100'000, 4)) +
+                            chunk("iCCP", std::string("x\0\0not zlib", 11)) + chunk("tEXt", "no separator") +
+                            chunk("prVt", "unknown");
+  const std::string bytes = plain.substr(0, kPngHeaderEnd) + extra + plain.substr(kPngHeaderEnd);
+  EXPECT_EQ(read(bytes).pixels, image.pixels);
+}
+
+TEST_F(Png, RefusesEveryTruncation) {
+  const std::string bytes = encode_png(pattern({8, 8, 3}));
+  for (std::size_t length = 8; length < bytes.size(); length += 5) {
+    EXPECT_TRUE(refuses(bytes.substr(0, length), "not a whole PNG file: the file ends early")) << length;
+  }
+  EXPECT_TRUE(refuses_shape(bytes.substr(0, 20), "the file ends early"));
+}
+
+TEST_F(Png, RefusesDamage) {
+  const std::string bytes = encode_png(pattern({8, 8, 3}));
+  std::string damaged_pixels = bytes;
+  damaged_pixels[bytes.find("IDAT") + 20] ^= 1;
+  EXPECT_TRUE(refuses(damaged_pixels, "not a whole PNG file: "));
+  std::string damaged_text =
+      bytes.substr(0, kPngHeaderEnd) + chunk("tEXt", "key") + bytes.substr(kPngHeaderEnd);
+  damaged_text[kPngHeaderEnd + 8] ^= 1;
+  EXPECT_TRUE(refuses(damaged_text, "CRC error"));
+  EXPECT_TRUE(
+      refuses(bytes.substr(0, kPngHeaderEnd) + chunk("IDAT", "not zlib") + chunk("IEND", ""), "IDAT"));
+}
+
+TEST_F(Png, RefusesMorePixelsThanItWouldAllocate) {
+  const auto header = [](std::uint32_t width, std::uint32_t height) {
+    return encode_png(pattern({1, 1, 1})).substr(0, 8) +
+           chunk("IHDR", big_endian(width, 4) + big_endian(height, 4) + std::string("\x08\x06\0\0\0", 5)) +
+           chunk("IDAT", "");
+  };
+  EXPECT_TRUE(refuses(header(900'000, 1'000'000), "1000000x900000 pixels, more than the 2^28"));
+  EXPECT_TRUE(refuses(header(0x7fffffff, 1), "not a whole PNG file"));
+  EXPECT_TRUE(refuses(header(0, 1), "not a whole PNG file"));
+}
+
+TEST_F(Jpeg, ReadsColour) {
+  const Image image = read(colour_jpeg());
+  ASSERT_EQ(image.shape, (ImageShape{33, 21, 3}));
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    EXPECT_NEAR(image.pixels[i], (Pixels{200, 100, 50})[i % 3], 3) << i;
+  }
+}
+
+TEST_F(Jpeg, KeepsGreyAsOneChannel) {
+  const Image image = read(jpeg({5, 8, 1}, TJPF_GRAY, TJSAMP_GRAY, {77}));
+  EXPECT_EQ(image.shape, (ImageShape{5, 8, 1}));
+  EXPECT_EQ(image.pixels, Pixels(40, 77));
+}
+
+TEST_F(Jpeg, RefusesCmyk) {
+  const std::string bytes = jpeg({8, 8, 4}, TJPF_CMYK, TJSAMP_444, {1, 2, 3, 4});
+  EXPECT_TRUE(refuses(bytes, "a CMYK JPEG image, expected grey or RGB"));
+  EXPECT_TRUE(refuses_shape(bytes, "a CMYK JPEG image"));
+}
+
+TEST_F(Jpeg, RefusesEveryTruncation) {
+  const std::string bytes = colour_jpeg();
+  for (std::size_t length = 3; length < bytes.size(); length += 10) {
+    EXPECT_TRUE(refuses(bytes.substr(0, length), "not a whole JPEG file: ")) << length;
+  }
+}
+
+TEST_F(Jpeg, RefusesDamage) {
+  std::string bytes = colour_jpeg();
+  constexpr std::size_t kScanHeader = 14;
+  bytes.replace(bytes.find("\xff\xda") + kScanHeader + 4, 2,
+                "\xff\xd9");  // an end in the middle of the pixels
+  EXPECT_TRUE(refuses(bytes, "not a whole JPEG file: "));
+}
+
+TEST_F(Jpeg, RefusesMorePixelsThanItWouldAllocate) {
+  std::string bytes = colour_jpeg();
+  const std::size_t frame = bytes.find("\xff\xc0");
+  bytes.replace(frame + 5, 4, big_endian(65'000, 2) + big_endian(65'001, 2));
+  EXPECT_TRUE(refuses(bytes, "65000x65001 pixels, more than the 2^28"));
+}
+
+TEST_F(ImageFile, IsToldApartByContentNotByName) {
+  put(directory_ / "png.jpg", encode_png(pattern({2, 3, 3})));
+  put(directory_ / "jpeg.png", colour_jpeg());
+  EXPECT_EQ(read_image(directory_ / "png.jpg").shape, (ImageShape{2, 3, 3}));
+  EXPECT_EQ(read_image(directory_ / "jpeg.png").shape, (ImageShape{33, 21, 3}));
+}
+
+TEST_F(ImageFile, RefusesOtherFormats) {
+  for (const std::string bytes : {"", "\x89PNG", "GIF89a", "BM", "text"}) {
+    EXPECT_TRUE(refuses(bytes, "neither a PNG nor a JPEG file")) << bytes;
+    EXPECT_TRUE(refuses_shape(bytes, "neither a PNG nor a JPEG file")) << bytes;
+  }
+  EXPECT_THROW(read_image(directory_ / "missing"), IoError);
+}
+
+}  // namespace
+}  // namespace glow::io

@@ -1,0 +1,88 @@
+#include <glow/nn/gaussian_prior.h>
+
+#include <cmath>
+#include <numbers>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/nn/split.h>
+#include <glow/ops/gaussian.h>
+
+#include "support/jacobian.h"
+#include "support/random_weights.h"
+#include "support/tensors.h"
+
+namespace glow::nn {
+namespace {
+
+using glow::testing::close;
+using glow::testing::jacobian_log_det;
+using glow::testing::random_normal;
+using glow::testing::randomize;
+
+/// The axes of mean and log_sd may be those of z, or broadcast against them.
+class DiagonalGaussianTest : public ::testing::TestWithParam<std::vector<std::int64_t>> {
+ protected:
+  DiagonalGaussian gaussian() const { return DiagonalGaussian::from_halves(random_normal(GetParam(), 1) * 0.7); }
+  const torch::Tensor z = random_normal({3, 4, 2, 5}, 2);
+};
+
+TEST_P(DiagonalGaussianTest, TakesTheMeanFromTheFirstHalf) {
+  const auto both = random_normal(GetParam(), 1);
+  const auto gaussian = DiagonalGaussian::from_halves(both);
+  EXPECT_TRUE(gaussian.mean.equal(both.narrow(1, 0, 4)));
+  EXPECT_TRUE(gaussian.log_sd.equal(both.narrow(1, 4, 4)));
+}
+
+TEST_P(DiagonalGaussianTest, ColouringUndoesWhitening) {
+  EXPECT_TRUE(close(gaussian().color(gaussian().whiten(z)), z, 1e-13));
+  EXPECT_TRUE(close(gaussian().whiten(gaussian().color(z)), z, 1e-13));
+}
+
+TEST_P(DiagonalGaussianTest, IsTheDensityOfANormalDistribution) {
+  const auto sd = gaussian().log_sd.exp();
+  const auto each = -((z - gaussian().mean) / sd).square() / 2 - (sd * std::sqrt(2 * std::numbers::pi)).log();
+  const auto log_density =
+      ops::standard_normal_log_prob(gaussian().whiten(z)) + gaussian().log_det_of_whitening(z.sizes());
+  EXPECT_TRUE(close(log_density, each.sum({1, 2, 3}), 1e-13));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, DiagonalGaussianTest,
+                         ::testing::Values(std::vector<std::int64_t>{3, 8, 2, 5}, std::vector<std::int64_t>{1, 8, 2, 5},
+                                           std::vector<std::int64_t>{1, 8, 1, 1},
+                                           std::vector<std::int64_t>{3, 8, 1, 1}));
+
+class SplitTest : public ::testing::TestWithParam<std::tuple<bool, std::int64_t>> {
+ protected:
+  void SetUp() override {
+    split->to(torch::kDouble);
+    randomize(split, 3);
+  }
+  DiagonalGaussian gaussian(const torch::Tensor& z1) {
+    return DiagonalGaussian::from_halves(apply(split->prior->fold(2, 3), z1));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto halves = x.chunk(2, 1);
+    return at::cat({halves[0], gaussian(halves[0]).whiten(halves[1])}, 1);
+  }
+  Split split{std::get<1>(GetParam()), std::get<0>(GetParam())};
+  const torch::Tensor z = random_normal({2, std::get<1>(GetParam()), 2, 3}, 4);
+};
+
+TEST_P(SplitTest, TheLatentGivesBackWhatLeft) {
+  const auto halves = forward(z).chunk(2, 1);
+  EXPECT_TRUE(close(at::cat({halves[0], gaussian(halves[0]).color(halves[1])}, 1), z, 1e-10));
+}
+
+TEST_P(SplitTest, TheLogDeterminantIsThatOfTheJacobian) {
+  const auto halves = z.chunk(2, 1);
+  EXPECT_TRUE(close(gaussian(halves[0]).log_det_of_whitening(halves[1].sizes()),
+                    jacobian_log_det([&](const torch::Tensor& x) { return forward(x); }, z), 1e-8));
+}
+
+INSTANTIATE_TEST_SUITE_P(EdgeBiasAndChannels, SplitTest,
+                         ::testing::Combine(::testing::Bool(), ::testing::Values(4, 8, 12, 20)));
+
+}  // namespace
+}  // namespace glow::nn

@@ -1,0 +1,146 @@
+// The density is one: its integral over all of R^D is 1, and the probabilities of all images add up to what the model's
+// own samples say.
+
+#include <cmath>
+#include <numbers>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/nn/glow.h>
+
+#include "support/model_cases.h"
+#include "support/random_weights.h"
+#include "support/tensors.h"
+
+namespace glow::nn {
+namespace {
+
+using glow::testing::kCaseName;
+using glow::testing::random_model;
+using glow::testing::random_normal;
+
+/// A mean of independent numbers and how far it may be off.
+struct Estimate {
+  double mean;
+  double standard_error;
+};
+
+Estimate estimate(const torch::Tensor& values) {
+  return {values.mean().item<double>(), values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()))};
+}
+
+/// A multivariate Student distribution with 4 degrees of freedom: its tails fall off as a power, a flow's do not.
+class WideProposal {
+ public:
+  /// Somewhat wider than `points` [M, D] lie. Where they come from decides how fast the integral converges, not to
+  /// what.
+  explicit WideProposal(const torch::Tensor& points)
+      : dimensions_(points.size(1)), mean_(points.mean(0)), cholesky_(at::linalg_cholesky(points.t().cov()) * kWidth) {}
+
+  torch::Tensor draw(std::int64_t count, std::uint64_t seed) const {
+    const auto chi_squared = random_normal({count, kFreedom}, seed).square().sum(1, /*keepdim=*/true);
+    const auto student = random_normal({count, dimensions_}, seed + 1) * (kFreedom / chi_squared).sqrt();
+    return mean_ + student.matmul(cholesky_.t());
+  }
+
+  /// [M, D] -> [M]
+  torch::Tensor log_density(const torch::Tensor& points) const {
+    const auto d = static_cast<double>(dimensions_);
+    const auto student = (points - mean_).matmul(at::linalg_inv(cholesky_).t());
+    const double constant =
+        std::lgamma((kFreedom + d) / 2) - std::lgamma(kFreedom / 2.0) - d / 2 * std::log(kFreedom * std::numbers::pi);
+    const auto tails = (student.square().sum(1) / kFreedom).log1p() * ((kFreedom + d) / 2);
+    return constant - cholesky_.diagonal().log().sum() - tails;
+  }
+
+ private:
+  static constexpr int kFreedom = 4;
+  static constexpr double kWidth = 1.2;
+  std::int64_t dimensions_;
+  torch::Tensor mean_;
+  torch::Tensor cholesky_;
+};
+
+class IntegralTest : public ::testing::TestWithParam<GlowOptions> {};
+
+TEST_P(IntegralTest, OfTheDensityOverTheWholeSpaceIsOne) {
+  const torch::NoGradGuard no_grad;
+  constexpr std::int64_t kPoints = 60000;
+  const auto model = random_model(GetParam(), 3);
+  const auto labels = [&](std::int64_t count) {
+    return GetParam().num_classes > 0 ? torch::full({count}, 1, torch::kLong) : torch::Tensor();
+  };
+  const WideProposal proposal(model->sample(5000, {.seed = 9, .labels = labels(5000)}).flatten(1));
+  const auto points = proposal.draw(kPoints, 10);
+  const auto x = points.view({kPoints, GetParam().channels, GetParam().height, GetParam().width});
+  const auto [integral, error] = estimate((model->log_prob(x, labels(kPoints)) - proposal.log_density(points)).exp());
+  EXPECT_LT(error, 0.02);
+  EXPECT_NEAR(integral, 1, 4 * error);
+}
+
+std::vector<GlowOptions> integrable() {
+  GlowOptions small{.channels = 1, .height = 2, .width = 2, .levels = 1, .depth = 2, .hidden_width = 8};
+  GlowOptions split{.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 2, .hidden_width = 8};
+  std::vector<GlowOptions> all{small, split};
+  for (auto options : {small, split}) {
+    options.permutation = PermutationKind::kLU;
+    options.coupling = CouplingKind::kAdditive;
+    all.push_back(options);
+    options.permutation = PermutationKind::kShuffle;
+    options.coupling = CouplingKind::kAffine;
+    options.edge_bias = false;
+    options.num_classes = 2;
+    all.push_back(options);
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, IntegralTest, ::testing::ValuesIn(integrable()), kCaseName);
+
+class ImageProbabilityTest : public ::testing::TestWithParam<std::int64_t> {
+ protected:
+  /// All n^4 images of 2x2 pixels, one byte of every bin.
+  torch::Tensor all_images(const Quantizer& quantizer) const {
+    const auto n = quantizer.bins();
+    std::vector<torch::Tensor> pixels;
+    const auto number = torch::arange(n * n * n * n, torch::kLong);
+    for (std::int64_t place = 1; pixels.size() < 4; place *= n) {
+      pixels.push_back(number.div(place, "floor").remainder(n) * (256 / n));
+    }
+    return at::stack(pixels, 1).view({-1, 1, 2, 2}).to(torch::kByte);
+  }
+};
+
+TEST_P(ImageProbabilityTest, SumsOverAllImagesToTheShareOfSamplesInTheCube) {
+  const torch::NoGradGuard no_grad;
+  const GlowOptions options{
+      .channels = 1, .height = 2, .width = 2, .bits = GetParam(), .levels = 1, .depth = 2, .hidden_width = 8};
+  auto model = random_model(options, 4);
+  const auto& quantizer = model->quantizer();
+  const auto images = all_images(quantizer);
+  model->initialize(quantizer.dequantize(images.repeat({64, 1, 1, 1}), {.dtype = torch::kDouble}));
+
+  const auto samples = model->sample(60000, {.seed = 11}).flatten(1);
+  const auto [share, share_error] = estimate(samples.ge(-0.5).logical_and(samples.lt(0.5)).all(1).to(torch::kDouble));
+
+  // The probability of an image is the mean over its bins of 2^(-D bits/dim).
+  const auto draws = 60000 / images.size(0);
+  std::vector<torch::Tensor> sums;
+  for (std::int64_t draw = 0; draw < draws; ++draw) {
+    const auto x = quantizer.dequantize(images, {.seed = 12, .draw = draw, .dtype = torch::kDouble});
+    const auto bits = quantizer.bits_per_dim(model->log_prob(x)) * static_cast<double>(options.dimensions());
+    sums.push_back(at::exp2(-bits).sum());
+  }
+  const auto [sum, sum_error] = estimate(at::stack(sums));
+
+  EXPECT_GT(share, 0.3);  // and not so much that it could not be wrong
+  EXPECT_LT(share, 0.9);
+  EXPECT_LT(share_error + sum_error, 0.02 * share);
+  EXPECT_NEAR(sum, share, 4 * std::hypot(share_error, sum_error));
+}
+
+INSTANTIATE_TEST_SUITE_P(Bits, ImageProbabilityTest, ::testing::Values(1, 2));
+
+}  // namespace
+}  // namespace glow::nn

@@ -1,0 +1,339 @@
+#include <glow/nn/model_file.h>
+
+#include <cmath>
+#include <limits>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <glow/error.h>
+#include <glow/io/safetensors.h>
+#include <glow/version.h>
+
+#include "support/files.h"
+#include "support/model_cases.h"
+#include "support/random_weights.h"
+#include "support/reference.h"
+#include "support/temporary_directory.h"
+#include "support/tensors.h"
+#include "support/throws.h"
+
+namespace glow::nn {
+namespace {
+
+using glow::testing::count_files;
+using glow::testing::every_combination;
+using glow::testing::kCaseName;
+using glow::testing::other_shapes;
+using glow::testing::random_images;
+using glow::testing::random_model;
+using glow::testing::small_options;
+using glow::testing::some_labels;
+using glow::testing::TemporaryDirectory;
+using glow::testing::throws;
+using Json = nlohmann::json;
+
+class ModelFileTest : public ::testing::TestWithParam<GlowOptions> {
+ protected:
+  const TemporaryDirectory directory;
+  const std::filesystem::path path = directory / "model.safetensors";
+};
+
+TEST_P(ModelFileTest, LoadsWhatWasSaved) {
+  const auto saved = random_model(GetParam(), 1, torch::kFloat);
+  const auto checksum = save_model(saved, path);
+  const auto loaded = load_model(path);
+  EXPECT_EQ(loaded->options(), GetParam());
+  EXPECT_TRUE(loaded->initialized());
+  EXPECT_FALSE(loaded->is_training());
+  EXPECT_EQ(loaded->dtype(), torch::kFloat);
+  EXPECT_TRUE(loaded->flat_parameters().values().equal(saved->flat_parameters().values()));
+  const auto buffers = saved->named_buffers();
+  for (const auto& item : loaded->named_buffers()) EXPECT_TRUE(item.value().equal(buffers[item.key()])) << item.key();
+
+  const torch::NoGradGuard no_grad;
+  const auto x = random_images(GetParam(), 2, 2);
+  const auto labels = some_labels(GetParam(), 2);
+  EXPECT_TRUE(loaded->log_prob(x, labels).equal(saved->log_prob(x, labels)));
+
+  const auto other = directory / "again.safetensors";
+  EXPECT_EQ(save_model(loaded, other), checksum);
+  EXPECT_EQ(glow::testing::get(other), glow::testing::get(path));
+}
+
+TEST_P(ModelFileTest, SaysWhatItHolds) {
+  auto model = random_model(GetParam(), 1, torch::kFloat);
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < GetParam().num_classes; ++i) names.push_back("class \"" + std::to_string(i) + "\" ä");
+  model->set_class_names(names);
+  const auto checksum = save_model(model, path);
+  const auto info = read_model_info(path);
+  EXPECT_EQ(info.options, GetParam());
+  EXPECT_EQ(info.class_names, names);
+  EXPECT_EQ(info.version, kVersion);
+  EXPECT_EQ(info.checksum, checksum);
+  EXPECT_EQ(load_model(path)->class_names(), names);
+}
+
+INSTANTIATE_TEST_SUITE_P(Combinations, ModelFileTest, ::testing::ValuesIn(every_combination(small_options())),
+                         kCaseName);
+INSTANTIATE_TEST_SUITE_P(OtherShapes, ModelFileTest, ::testing::ValuesIn(other_shapes()), kCaseName);
+
+TEST(ModelFileFixtureTest, ReadsFilesOfTheReference) {
+  const auto path = glow::testing::fixture("conditional_conv1x1_affine.model.safetensors");
+  EXPECT_EQ(load_model(path)->class_names(), (std::vector<std::string>{"ankle boot", "bag", "coat"}));
+  EXPECT_EQ(read_model_info(path).options.num_classes, 3);
+  const TemporaryDirectory directory;
+  save_model(load_model(path), directory / "copy");
+  const auto original = glow::testing::read_tensors(path);
+  const auto copy = glow::testing::read_tensors(directory / "copy");
+  ASSERT_EQ(copy.size(), original.size());
+  for (const auto& [name, tensor] : original) EXPECT_TRUE(copy.at(name).equal(tensor)) << name;
+}
+
+TEST(SaveModelTest, RoundsFloat64ToFloat32) {
+  const TemporaryDirectory directory;
+  auto model = random_model(small_options());
+  save_model(model, directory / "model");
+  EXPECT_EQ(model->dtype(), torch::kDouble);
+  EXPECT_TRUE(load_model(directory / "model")
+                  ->flat_parameters()
+                  .values()
+                  .equal(model->flat_parameters().values().to(torch::kFloat)));
+}
+
+TEST(SaveModelTest, ReplacesAnOlderFileAndLeavesNothingElse) {
+  const TemporaryDirectory directory;
+  save_model(random_model(small_options(), 1, torch::kFloat), directory / "model");
+  const auto newer = random_model(small_options(3), 2, torch::kFloat);
+  save_model(newer, directory / "model");
+  EXPECT_EQ(load_model(directory / "model")->options(), newer->options());
+  EXPECT_EQ(count_files(directory.path()), 1u);
+}
+
+TEST(SaveModelErrors, RefuseAModelThatWasNeverInitialised) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(
+      throws<ConfigError>([&] { save_model(Glow(small_options()), directory / "model"); }, {"never initialised"}));
+  EXPECT_EQ(count_files(directory.path()), 0u);
+}
+
+TEST(SaveModelErrors, NameATensorThatIsNotFinite) {
+  const TemporaryDirectory directory;
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), 1e39}) {  // 1e39: not in float32
+    auto model = random_model(small_options());
+    {
+      const torch::NoGradGuard no_grad;
+      model->named_parameters()["levels.1.steps.0.actnorm.bias"][3] = bad;
+    }
+    EXPECT_TRUE(throws<NumericalError>([&] { save_model(model, directory / "model"); },
+                                       {"levels.1.steps.0.actnorm.bias", "not finite"}));
+  }
+  EXPECT_EQ(count_files(directory.path()), 0u);
+}
+
+TEST(SaveModelErrors, NameAPathThatCannotBeWritten) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "missing" / "model";
+  EXPECT_TRUE(throws<IoError>([&] { save_model(random_model(small_options()), path); }, {path.string()}));
+  EXPECT_TRUE(throws<IoError>([&] { load_model(path); }, {path.string()}));
+}
+
+/// A valid model file taken apart, to be put together again with something wrong and a checksum that is right.
+class BrokenModelFile : public ::testing::Test {
+ protected:
+  BrokenModelFile() {
+    GlowOptions options = small_options();
+    options.permutation = PermutationKind::kLU;
+    options.num_classes = 2;
+    auto model = random_model(options, 1, torch::kFloat);
+    model->set_class_names({"bag", "coat"});
+    save_model(model, path);
+    tensors = glow::testing::read_tensors(path);
+    metadata = io::SafetensorsReader(path).metadata();
+  }
+
+  void write() {
+    TensorBytes bytes;
+    for (const auto& [name, tensor] : tensors) bytes.add(name, tensor);
+    io::write_safetensors(path, metadata, bytes.entries());
+  }
+
+  /// Writes what is there now and expects it to be refused by load_model.
+  ::testing::AssertionResult refused(std::initializer_list<std::string_view> parts) {
+    write();
+    const auto result = throws<FormatError>([&] { load_model(path); }, parts);
+    return result ? throws<FormatError>([&] { load_model(path); }, {path.string()}) : result;
+  }
+
+  void change_config(const std::function<void(Json&)>& change) {
+    Json config = Json::parse(metadata["glow.config"]);
+    change(config);
+    metadata["glow.config"] = config.dump();
+  }
+
+  const TemporaryDirectory directory;
+  const std::filesystem::path path = directory / "model.safetensors";
+  std::map<std::string, torch::Tensor> tensors;
+  io::Metadata metadata;
+};
+
+TEST_F(BrokenModelFile, IsNotWhatTheOthersAre) {
+  write();
+  EXPECT_EQ(load_model(path)->class_names().size(), 2u);
+  metadata["author"] = "keys that do not begin with glow. are ignored";
+  write();
+  EXPECT_EQ(load_model(path)->class_names().size(), 2u);
+}
+
+TEST_F(BrokenModelFile, MissingTensor) {
+  for (const char* name :
+       {"top.prior.edge_weight", "levels.0.split.prior.bias", "levels.1.steps.1.permutation.indices"}) {
+    const auto kept = tensors.extract(name);
+    tensors["padding"] = torch::zeros(100000);  // or the amount of data would give it away
+    EXPECT_TRUE(refused({"missing tensor", name}));
+    tensors.erase("padding");
+    tensors[name] = kept.mapped();
+  }
+}
+
+TEST_F(BrokenModelFile, ExtraTensor) {
+  tensors["levels.0.steps.2.actnorm.bias"] = torch::zeros(4);
+  EXPECT_TRUE(refused({"unknown tensor", "levels.0.steps.2.actnorm.bias"}));
+}
+
+TEST_F(BrokenModelFile, WrongShape) {
+  tensors["levels.0.steps.0.actnorm.bias"] = torch::zeros({2, 2});
+  EXPECT_TRUE(refused({"levels.0.steps.0.actnorm.bias", "expected F32 [4]", "got F32 [2, 2]"}));
+}
+
+TEST_F(BrokenModelFile, WrongDtype) {
+  auto& bias = tensors["levels.0.steps.0.actnorm.bias"];
+  bias = bias.to(torch::kDouble);
+  EXPECT_TRUE(refused({"levels.0.steps.0.actnorm.bias", "expected F32 [4]", "got F64 [4]"}));
+}
+
+TEST_F(BrokenModelFile, WrongDtypeOfIndices) {
+  auto& indices = tensors["levels.0.steps.0.permutation.indices"];
+  indices = indices.to(torch::kFloat);
+  EXPECT_TRUE(refused({"levels.0.steps.0.permutation.indices", "expected I64 [4]", "got F32 [4]"}));
+}
+
+TEST_F(BrokenModelFile, NotFinite) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    for (const char* name :
+         {"levels.1.steps.0.coupling.net.conv2.weight", "levels.0.steps.1.permutation.sign_diagonal"}) {
+      const auto good = tensors[name].clone();
+      tensors[name].flatten()[1] = bad;
+      EXPECT_TRUE(refused({name, "not finite"}));
+      tensors[name] = good;
+    }
+  }
+}
+
+TEST_F(BrokenModelFile, IndicesThatAreNoPermutation) {
+  for (const std::vector<std::int64_t>& bad : {std::vector<std::int64_t>{0, 1, 2, 2}, {0, 1, 2, 4}, {-1, 0, 1, 2}}) {
+    tensors["levels.0.steps.0.permutation.indices"] = torch::tensor(bad, torch::kLong);
+    EXPECT_TRUE(refused({"levels.0.steps.0.permutation.indices", "no permutation"}));
+  }
+}
+
+TEST_F(BrokenModelFile, ASignThatIsNone) {
+  for (const double bad : {0.0, 0.999, 2.0}) {
+    tensors["levels.0.steps.0.permutation.sign_diagonal"] = torch::full(4, bad);
+    EXPECT_TRUE(refused({"levels.0.steps.0.permutation.sign_diagonal", "sign", "+1 or -1"}));
+  }
+}
+
+TEST_F(BrokenModelFile, UnknownMetadata) {
+  metadata["glow.flavour"] = "vanilla";
+  EXPECT_TRUE(refused({"unknown metadata key", "glow.flavour"}));
+}
+
+TEST_F(BrokenModelFile, MissingMetadata) {
+  for (const char* key : {"format", "glow.config", "glow.version"}) {
+    const auto kept = metadata.extract(key);
+    EXPECT_TRUE(refused({key}));
+    metadata[key] = kept.mapped();
+  }
+}
+
+TEST_F(BrokenModelFile, AnotherFormat) {
+  metadata["format"] = "pt";
+  EXPECT_TRUE(refused({"not a glow model", "'pt'"}));
+}
+
+TEST_F(BrokenModelFile, ConfigOfAnotherVersion) {
+  change_config([](Json& config) { config["format_version"] = 2; });
+  EXPECT_TRUE(refused({"format_version 2"}));
+}
+
+TEST_F(BrokenModelFile, ConfigOfAnotherFamily) {
+  change_config([](Json& config) { config["family"] = "nice"; });
+  EXPECT_TRUE(refused({"family 'nice'"}));
+}
+
+TEST_F(BrokenModelFile, ConfigWithAnUnknownKey) {
+  change_config([](Json& config) { config["dropout"] = 0.1; });
+  EXPECT_TRUE(refused({"unknown key", "dropout"}));
+}
+
+TEST_F(BrokenModelFile, ConfigThatMakesNoModel) {
+  change_config([](Json& config) { config["height"] = 6; });
+  EXPECT_TRUE(refused({"height", "multiple of 4", "6"}));
+}
+
+TEST_F(BrokenModelFile, ConfigThatAsksForFarMoreThanTheFileHolds) {
+  change_config([](Json& config) { config["hidden_width"] = 60000; });
+  EXPECT_TRUE(refused({"glow.config asks for", "the file holds"}));
+  change_config([](Json& config) {
+    config["hidden_width"] = 1;
+    config["channels"] = 1024;
+    config["levels"] = 12;
+    config["height"] = config["width"] = 4096;
+    config["depth"] = 4096;
+  });
+  EXPECT_TRUE(refused({"glow.config asks for", "the file holds"}));
+}
+
+TEST_F(BrokenModelFile, ClassNamesThatAreNone) {
+  for (const char* names : {"bag", "{}", "[1, 2]", "[\"bag\""}) {
+    metadata["glow.classes"] = names;
+    EXPECT_TRUE(refused({"glow.classes"})) << names;
+  }
+}
+
+TEST_F(BrokenModelFile, ClassNamesOfAnotherNumber) {
+  metadata["glow.classes"] = R"(["bag"])";
+  EXPECT_TRUE(refused({"class names", "1 for 2"}));
+}
+
+TEST_F(BrokenModelFile, AnyChangedByteIsNoticed) {
+  const auto bytes = glow::testing::get(path);
+  for (const std::size_t place : {bytes.size() - 1, bytes.size() - 1000, bytes.size() / 2}) {
+    auto changed = bytes;
+    changed[place] = static_cast<char>(changed[place] ^ 1);
+    glow::testing::put(path, changed);
+    EXPECT_TRUE(throws<FormatError>([&] { load_model(path); }, {path.string(), "checksum"}));
+  }
+}
+
+TEST_F(BrokenModelFile, NoChecksum) {
+  auto bytes = glow::testing::get(path);
+  const auto key = bytes.find("glow.checksum");
+  bytes.replace(key, 13, "some_checksum");
+  glow::testing::put(path, bytes);
+  EXPECT_TRUE(throws<FormatError>([&] { load_model(path); }, {path.string(), "glow.checksum"}));
+}
+
+TEST_F(BrokenModelFile, Truncated) {
+  const auto bytes = glow::testing::get(path);
+  for (const std::size_t size : {std::size_t{0}, std::size_t{7}, std::size_t{100}, bytes.size() - 1}) {
+    glow::testing::put(path, bytes.substr(0, size));
+    EXPECT_TRUE(throws<FormatError>([&] { load_model(path); }, {path.string()})) << size;
+  }
+}
+
+}  // namespace
+}  // namespace glow::nn

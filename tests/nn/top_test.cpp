@@ -1,0 +1,104 @@
+#include <glow/nn/top.h>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "support/finite_differences.h"
+#include "support/model_cases.h"
+#include "support/random_weights.h"
+#include "support/tensors.h"
+
+namespace glow::nn {
+namespace {
+
+using glow::testing::close;
+using glow::testing::matches_finite_differences;
+using glow::testing::random_normal;
+using glow::testing::randomize;
+using glow::testing::small_options;
+
+Top random_top(const GlowOptions& options) {
+  Top top(options);
+  top->to(torch::kDouble);
+  randomize(top, 1);
+  return top;
+}
+
+class TopPriorTest : public ::testing::TestWithParam<bool> {};
+
+TEST_P(TopPriorTest, IsAZeroConvOfZeros) {
+  TopPrior prior(3, GetParam());
+  prior->to(torch::kDouble);
+  randomize(prior, 2);
+  ZeroConv convolution(2, 6, GetParam());
+  convolution->to(torch::kDouble);
+  randomize(convolution, 3);  // weights of the inputs are not to matter
+  const torch::NoGradGuard no_grad;
+  convolution->bias.copy_(prior->bias);
+  convolution->log_scale.copy_(prior->log_scale);
+  if (GetParam()) convolution->weight.narrow(1, 2, 1).copy_(prior->edge_weight);
+  const auto expected = apply(convolution->fold(4, 5), torch::zeros({1, 2, 4, 5}, torch::kDouble));
+  EXPECT_TRUE(close(prior->mean_and_log_sd(4, 5).expand({1, 6, 4, 5}), expected, 1e-14));
+}
+
+INSTANTIATE_TEST_SUITE_P(EdgeBias, TopPriorTest, ::testing::Bool());
+
+TEST(TopTest, WithoutALearnedPriorIsStandardNormal) {
+  auto options = small_options();
+  options.learn_top = false;
+  const Top top(options);
+  EXPECT_TRUE(top->parameters().empty());
+  const auto gaussian = top->gaussian(top->fold(torch::kDouble), {});
+  EXPECT_TRUE(gaussian.mean.eq(0).all().item<bool>());
+  EXPECT_TRUE(gaussian.log_sd.eq(0).all().item<bool>());
+  EXPECT_EQ(gaussian.mean.scalar_type(), torch::kDouble);
+}
+
+TEST(TopTest, TheClassMovesTheGaussianAtEveryPixel) {
+  auto options = small_options();
+  options.num_classes = 3;
+  const auto top = random_top(options);
+  const auto labels = torch::tensor({2, 0, 2, 1}, torch::kLong);
+  const auto folded = top->fold(torch::kDouble);
+  const auto moved = top->gaussian(folded, labels);
+  const auto& embedding = *top->class_embedding;
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const auto column = embedding.weight.select(1, labels[i].item<std::int64_t>());
+    const auto shift = ((column + embedding.bias) * (3 * embedding.log_scale).exp()).view({1, -1, 1, 1});
+    const auto expected = DiagonalGaussian::from_halves(folded + shift);
+    EXPECT_TRUE(close(moved.mean.narrow(0, i, 1), expected.mean, 1e-13));
+    EXPECT_TRUE(close(moved.log_sd.narrow(0, i, 1), expected.log_sd, 1e-13));
+  }
+}
+
+TEST(TopTest, LogitsComeFromTheMeanOverSpace) {
+  auto options = small_options(2);
+  options.num_classes = 3;
+  const auto top = random_top(options);
+  const auto shape = latent_shape(options, options.levels - 1);
+  const auto z = random_normal({2, shape.channels, shape.height, shape.width}, 4);
+  const auto& classifier = *top->classifier;
+  const auto mean = z.sum({2, 3}) / static_cast<double>(shape.height * shape.width);
+  const auto expected = (mean.matmul(classifier.weight.t()) + classifier.bias) * (3 * classifier.log_scale).exp();
+  EXPECT_TRUE(close(top->class_logits(z), expected, 1e-13));
+}
+
+TEST(TopTest, GradientsMatchFiniteDifferences) {
+  auto options = small_options();
+  options.num_classes = 2;
+  const auto top = random_top(options);
+  const auto shape = latent_shape(options, options.levels - 1);
+  const auto z = random_normal({2, shape.channels, shape.height, shape.width}, 5);
+  const auto function = [&] {
+    const auto gaussian = top->gaussian(top->fold(torch::kDouble), torch::tensor({1, 0}, torch::kLong));
+    return gaussian.whiten(z).square().mean() + gaussian.log_det_of_whitening(z.sizes()).mean() / 10 +
+           top->class_logits(z).square().mean();
+  };
+  function().backward();
+  for (const auto& item : top->named_parameters()) {
+    EXPECT_TRUE(matches_finite_differences(function, item.value(), item.value().grad(), 16)) << item.key();
+  }
+}
+
+}  // namespace
+}  // namespace glow::nn

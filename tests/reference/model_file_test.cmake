@@ -1,0 +1,20 @@
+# Model files that this project wrote, read by Python's public safetensors reader.
+find_package(Python3 COMPONENTS Interpreter)
+set(GLOW_PYTHON "${Python3_EXECUTABLE}" CACHE FILEPATH "A Python with numpy and safetensors, for the tests")
+option(GLOW_REQUIRE_PYTHON "Refuse to configure without that Python, instead of leaving its tests out" OFF)
+
+execute_process(COMMAND "${GLOW_PYTHON}" -c "import numpy, safetensors"
+  RESULT_VARIABLE python_result OUTPUT_QUIET ERROR_QUIET)
+if(NOT python_result EQUAL 0 AND GLOW_REQUIRE_PYTHON)
+  message(FATAL_ERROR "GLOW_PYTHON (${GLOW_PYTHON}) has no numpy and safetensors; scripts/setup.sh makes one that has")
+endif()
+
+# glow_add_model_file_test(NAME FILE): FILE is a model file in every point, says the public reader.
+function(glow_add_model_file_test name file)
+  add_test(NAME reference.${name}
+    COMMAND "${GLOW_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/reference/check_model_file.py" "${file}")
+  set_tests_properties(reference.${name} PROPERTIES LABELS reference TIMEOUT 60)
+  if(NOT python_result EQUAL 0)
+    set_tests_properties(reference.${name} PROPERTIES DISABLED ON)
+  endif()
+endfunction()

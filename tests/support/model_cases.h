@@ -1,0 +1,81 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <glow/nn/options.h>
+
+namespace glow::testing {
+
+/// A small model: two levels, so that there is a split, and an image that is not square.
+inline nn::GlowOptions small_options(std::int64_t channels = 1) {
+  return {.channels = channels, .height = 4, .width = 8, .levels = 2, .depth = 2, .hidden_width = 6};
+}
+
+/// Every combination of permutation, coupling, edge bias and 1, 2, 3 or 5 image channels, on `base`.
+inline std::vector<nn::GlowOptions> every_combination(const nn::GlowOptions& base) {
+  using nn::CouplingKind;
+  using nn::PermutationKind;
+  std::vector<nn::GlowOptions> all;
+  for (const auto permutation :
+       {PermutationKind::kReverse, PermutationKind::kShuffle, PermutationKind::kConv1x1, PermutationKind::kLU}) {
+    for (const auto coupling : {CouplingKind::kAdditive, CouplingKind::kAffine}) {
+      for (const bool edge_bias : {false, true}) {
+        for (const std::int64_t channels : {1, 2, 3, 5}) {
+          all.push_back(base);
+          all.back().permutation = permutation;
+          all.back().coupling = coupling;
+          all.back().edge_bias = edge_bias;
+          all.back().channels = channels;
+        }
+      }
+    }
+  }
+  return all;
+}
+
+/// One or two of each of the options that the combinations above leave as they are.
+inline std::vector<nn::GlowOptions> other_shapes() {
+  using nn::CouplingKind;
+  using nn::PermutationKind;
+  const auto additive = CouplingKind::kAdditive;
+  const auto lu = PermutationKind::kLU;
+  return {
+      // The smallest there is, and one that ends at a single pixel.
+      {.channels = 1, .height = 2, .width = 2, .levels = 1, .depth = 1, .hidden_width = 1},
+      {.channels = 1, .height = 8, .width = 8, .levels = 3, .depth = 1, .hidden_width = 5},
+      {.channels = 2, .height = 2, .width = 10, .levels = 1, .depth = 3, .hidden_width = 4, .learn_top = false},
+      {.channels = 1, .height = 8, .width = 4, .levels = 2, .depth = 1, .hidden_width = 4, .num_classes = 3},
+      {.channels = 1,
+       .height = 4,
+       .width = 4,
+       .levels = 2,
+       .depth = 1,
+       .hidden_width = 4,
+       .permutation = lu,
+       .coupling = additive,
+       .edge_bias = false,
+       .learn_top = false,
+       .num_classes = 2},
+  };
+}
+
+/// A name for a test of a model with these options: letters, digits and underscores.
+inline std::string case_name(const nn::GlowOptions& options) {
+  return nn::to_string(options.permutation) + "_" + nn::to_string(options.coupling) +
+         (options.edge_bias ? "_edge_" : "_plain_") + std::to_string(options.channels) + "x" +
+         std::to_string(options.height) + "x" + std::to_string(options.width) + "_L" + std::to_string(options.levels) +
+         "_K" + std::to_string(options.depth) + (options.learn_top ? "" : "_fixed_top") +
+         (options.num_classes > 0 ? "_classes" : "");
+}
+
+/// For INSTANTIATE_TEST_SUITE_P over options.
+inline constexpr auto kCaseName = [](const auto& test) { return case_name(test.param); };
+
+/// Labels 0, 1, ... int64 [count] over and over for a conditional model, undefined for another.
+inline torch::Tensor some_labels(const nn::GlowOptions& options, std::int64_t count) {
+  if (options.num_classes == 0) return {};
+  return torch::arange(count, torch::kLong).remainder(options.num_classes);
+}
+
+}  // namespace glow::testing

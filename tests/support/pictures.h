@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <glow/data/source.h>
+#include <glow/io/image.h>
+
+namespace glow::testing {
+
+/// A picture without symmetry, the same for the same arguments.
+inline io::Image make_picture(int height, int width, int channels, std::uint32_t seed = 1) {
+  io::Image image{{height, width, channels}, {}};
+  image.pixels.resize(static_cast<std::size_t>(height) * width * channels);
+  for (std::uint8_t& value : image.pixels) {
+    seed = seed * 1664525 + 1013904223;
+    value = static_cast<std::uint8_t>(seed >> 24);
+  }
+  return image;
+}
+
+/// Pictures of any size in memory, as a folder would give them. The label of image i is i.
+class PictureSource : public data::ImageSource {
+ public:
+  explicit PictureSource(std::vector<io::Image> pictures) : pictures_(std::move(pictures)) {}
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(pictures_.size()); }
+  int channels() const override { return pictures_.at(0).shape.channels; }
+  io::ImageShape shape(std::int64_t index) const override { return pictures_.at(index).shape; }
+  io::Image image(std::int64_t index) const override { return pictures_.at(index); }
+  std::int64_t label(std::int64_t index) const override { return index; }
+  std::string name(std::int64_t index) const override { return "picture-" + std::to_string(index); }
+
+ private:
+  std::vector<io::Image> pictures_;
+};
+
+}  // namespace glow::testing

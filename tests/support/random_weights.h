@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include <ATen/ATen.h>
+#include <torch/nn/module.h>
+
+#include <glow/nn/glow.h>
+#include <glow/nn/permutation.h>
+#include <glow/nn/weight_source.h>
+
+namespace glow::testing {
+
+/// A value for a parameter of this name: nowhere zero, and small enough that the layers' outputs stay of the order of
+/// one. The whole of `lower` and `upper` is filled, also what must not be looked at.
+inline torch::Tensor random_value(const std::string& name, const torch::Tensor& parameter, nn::WeightSource& source) {
+  const auto value = source.normal(parameter.sizes());
+  if (name.ends_with("log_scale") || name.ends_with("log_diagonal")) return value * 0.1;
+  if (name.ends_with("bias")) return value * 0.3;
+  const bool hidden = name.ends_with("conv1.weight") || name.ends_with("conv2.weight");
+  const auto inputs = static_cast<double>(parameter.numel()) / static_cast<double>(parameter.size(0));
+  return value * ((hidden ? 1.0 : 0.4) / std::sqrt(inputs));
+}
+
+/// Rotations that are not quite, and orders and signs that are as good as any.
+inline void randomize_permutation(nn::PermutationImpl& permutation, nn::WeightSource& source) {
+  if (permutation.kind() == nn::PermutationKind::kConv1x1) {
+    const auto channels = permutation.weight.size(0);
+    permutation.weight.copy_(source.rotation(channels) + source.normal({channels, channels}) * 0.05);
+  }
+  if (permutation.kind() == nn::PermutationKind::kLU) {
+    permutation.sign_diagonal.copy_(source.normal(permutation.sign_diagonal.sizes()).sign());
+  }
+  if (permutation.kind() != nn::PermutationKind::kConv1x1 && permutation.kind() != nn::PermutationKind::kReverse) {
+    permutation.indices.copy_(source.permutation(permutation.indices.size(0)));
+  }
+}
+
+/// Fills every parameter and buffer of the module with random values that make it a general but well-behaved one.
+template <class Module>
+void randomize(const torch::nn::ModuleHolder<Module>& module, std::uint64_t seed) {
+  const torch::NoGradGuard no_grad;
+  nn::WeightSource source(seed);
+  for (auto& item : module->named_parameters()) item.value().copy_(random_value(item.key(), item.value(), source));
+  for (const auto& part : module->modules()) {
+    if (auto* permutation = dynamic_cast<nn::PermutationImpl*>(part.get())) randomize_permutation(*permutation, source);
+  }
+}
+
+/// A model with random weights, as if trained. In float64 unless said.
+inline nn::Glow random_model(const nn::GlowOptions& options, std::uint64_t seed = 1,
+                             torch::Dtype dtype = torch::kDouble) {
+  nn::Glow model(options, seed);
+  model->to(dtype);
+  randomize(model, seed);
+  model->mark_initialized();
+  model->eval();
+  return model;
+}
+
+}  // namespace glow::testing

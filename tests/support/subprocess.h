@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/files.h"
+#include "support/temporary_directory.h"
+
+namespace glow::testing {
+
+/// What a program left behind.
+struct Outcome {
+  /// -1 when a signal ended it.
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+struct ProcessOptions {
+  /// It is killed when it takes longer.
+  std::chrono::seconds timeout{100};
+  /// The largest file, in bytes, that it can write.
+  std::optional<rlim_t> file_size;
+  /// Whether its standard error is a terminal.
+  bool on_terminal = false;
+};
+
+/// A program that runs while the test goes on.
+class Process {
+ public:
+  /// Starts command[0], a path, with the rest as its arguments.
+  explicit Process(const std::vector<std::string>& command, ProcessOptions options = {}) : options_(options) {
+    const int out = open_file("out", O_WRONLY | O_CREAT);
+    const int err = options_.on_terminal ? open_terminal() : open_file("err", O_WRONLY | O_CREAT);
+    std::vector<char*> arguments;
+    for (const auto& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    id_ = ::fork();
+    if (id_ == 0) run_child(arguments, out, err);
+    ::close(out);
+    ::close(err);
+    if (id_ < 0) fail("fork");
+  }
+  ~Process() {
+    if (id_ > 0) {
+      ::kill(id_, SIGKILL);
+      ::waitpid(id_, nullptr, 0);
+    }
+    if (terminal_ >= 0) ::close(terminal_);
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void send(int signal) const { ::kill(id_, signal); }
+
+  /// Waits until its standard error holds `text`; false when it ended or the time is over.
+  bool wait_for(const std::string& text) {
+    return poll([&] { return err().find(text) != std::string::npos; });
+  }
+
+  /// Waits for its end.
+  Outcome wait() {
+    poll([] { return false; });
+    return {exit_code_, get(files_ / "out"), err()};
+  }
+
+ private:
+  [[noreturn]] static void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+  int open_file(const char* name, int flags) const {
+    const int file = ::open((files_ / name).c_str(), flags | O_CLOEXEC, 0600);
+    if (file < 0) fail(name);
+    return file;
+  }
+
+  /// The program's end of a new terminal; ours is terminal_.
+  int open_terminal() {
+    terminal_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (terminal_ < 0 || ::grantpt(terminal_) != 0 || ::unlockpt(terminal_) != 0) fail("terminal");
+    const int end = ::open(::ptsname(terminal_), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (end < 0) fail("terminal");
+    return end;
+  }
+
+  /// Only what is safe between fork and exec.
+  [[noreturn]] void run_child(const std::vector<char*>& arguments, int out, int err) const {
+    const int in = ::open("/dev/null", O_RDONLY);
+    if (options_.file_size) {
+      const rlimit limit{*options_.file_size, *options_.file_size};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    ::dup2(in, STDIN_FILENO);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    ::execv(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+
+  std::string err() {
+    char buffer[4096];
+    for (ssize_t count; terminal_ >= 0 && (count = ::read(terminal_, buffer, sizeof buffer)) > 0;) {
+      terminal_text_.append(buffer, static_cast<std::size_t>(count));
+    }
+    return terminal_ >= 0 ? terminal_text_ : get(files_ / "err");
+  }
+
+  /// Waits until `is_done` or the program's end; whether it was the former.
+  template <class IsDone>
+  bool poll(IsDone&& is_done) {
+    const auto end = std::chrono::steady_clock::now() + options_.timeout;
+    while (id_ > 0) {
+      err();  // a terminal whose text nobody reads would block the program
+      int status = 0;
+      const bool ended = ::waitpid(id_, &status, WNOHANG) == id_;
+      if (is_done()) {
+        if (ended) note_end(status);
+        return true;
+      }
+      if (ended) {
+        note_end(status);
+      } else if (std::chrono::steady_clock::now() > end) {
+        send(SIGKILL);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+
+  void note_end(int status) {
+    id_ = -1;
+    exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  ProcessOptions options_;
+  TemporaryDirectory files_;
+  pid_t id_ = -1;
+  int terminal_ = -1;
+  std::string terminal_text_;
+  int exit_code_ = -1;
+};
+
+/// Runs a program to its end.
+inline Outcome run(const std::vector<std::string>& command, ProcessOptions options = {}) {
+  return Process(command, options).wait();
+}
+
+}  // namespace glow::testing

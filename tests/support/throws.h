@@ -1,0 +1,37 @@
+#pragma once
+
+#include <exception>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+
+#include <gtest/gtest.h>
+
+namespace glow::testing {
+
+/// Does `call` throw exactly `Exception`, its message one line that holds all of `parts`?
+/// EXPECT_TRUE(throws<FormatError>([&] { read_idx(path); }, {path.string(), "not an idx file"}));
+template <typename Exception, typename Call>
+::testing::AssertionResult throws(Call call, std::initializer_list<std::string_view> parts) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    const std::string message = error.what();
+    if (typeid(error) != typeid(Exception)) {
+      return ::testing::AssertionFailure() << "threw another exception: " << message;
+    }
+    if (message.find('\n') != std::string::npos) {
+      return ::testing::AssertionFailure() << "the message has several lines: " << message;
+    }
+    for (const std::string_view part : parts) {
+      if (message.find(part) == std::string::npos) {
+        return ::testing::AssertionFailure() << "expected \"" << part << "\" in the message: " << message;
+      }
+    }
+    return ::testing::AssertionSuccess();
+  }
+  return ::testing::AssertionFailure() << "threw nothing";
+}
+
+}  // namespace glow::testing

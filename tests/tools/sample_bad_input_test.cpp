@@ -1,0 +1,130 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string fixture(const std::string& name) {
+  return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
+}
+
+struct Usage {
+  std::string name;
+  /// After "--model MODEL --out DIRECTORY/out.png"; "DIRECTORY/" begins a path in the test's directory.
+  Arguments flags;
+  std::vector<std::string> message;
+  std::string model = "colour_conv1x1_affine";
+};
+
+class GlowSampleUsage : public ::testing::TestWithParam<Usage> {};
+
+TEST_P(GlowSampleUsage, IsRefusedInOneLineThatNamesTheFlag) {
+  const TemporaryDirectory directory;
+  Arguments flags{"--model", fixture(GetParam().model), "--out", (directory / "out.png").string()};
+  const std::string here = "DIRECTORY/";
+  for (const auto& flag : GetParam().flags) {
+    flags.push_back(flag.starts_with(here) ? (directory / flag.substr(here.size())).string() : flag);
+  }
+  EXPECT_TRUE(failed(sample(flags), "glow-sample", 2, GetParam().message));
+  EXPECT_EQ(count_files(directory.path()), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , GlowSampleUsage,
+    ::testing::Values(
+        Usage{"UnknownFlag", {"--classes", "3"}, {"unknown flag --classes"}},
+        Usage{"NoModel", {"--model", ""}, {"--model: expected a model file"}},
+        Usage{"NoOut", {"--out", ""}, {"--out: expected a file or folder"}},
+        Usage{"OutOfAnotherKind", {"--out", "DIRECTORY/out.gif"}, {"--out: expected FILE.png", "out.gif"}},
+        Usage{"NoImage", {"--count", "0"}, {"--count: ", "got 0"}},
+        Usage{"ZeroBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
+        Usage{"NegativeSeed", {"--seed", "-1"}, {"--seed: ", "'-1'"}},
+        Usage{"ColumnsOfAFolder", {"--out", "DIRECTORY/images", "--columns", "3"}, {"--columns: only a grid"}},
+        Usage{"NegativeTemperature", {"--temperature", "-1"}, {"--temperature: ", "-1"}},
+        Usage{"TemperatureForAThirdLevel", {"--temperature", "1,1,1"}, {"--temperature: ", "2 levels", "got 3"}},
+        Usage{"TemperatureOfNothing", {"--temperature", "1,"}, {"--temperature: expected a number, got ''"}},
+        Usage{"ClassOfNone", {"--class", "cat"}, {"--class: ", "unconditional"}},
+        Usage{"UnknownClass", {"--class", "cat"}, {"--class: ", "'cat'", "bag"}, "conditional_conv1x1_affine"},
+        Usage{"ClassOutOfRange", {"--class", "3"}, {"--class: ", "0 to 2", "'3'"}, "conditional_conv1x1_affine"},
+        Usage{"GridOfFiveChannels", {}, {"--out: ", "1 or 3 channels"}, "five_channels_shuffle_affine"},
+        Usage{"DescribeAndWrite", {"--describe"}, {"--out: nothing is written with --describe"}}),
+    [](const auto& info) { return info.param.name; });
+
+/// Bytes of a good model file, changed.
+struct Damage {
+  std::string name;
+  std::string (*apply)(std::string);
+};
+
+class GlowSampleModel : public ::testing::TestWithParam<Damage> {};
+
+TEST_P(GlowSampleModel, ThatIsDamagedIsRefusedByNameAndNothingIsWritten) {
+  const TemporaryDirectory directory;
+  const auto model = directory / "bad.safetensors";
+  put(model, GetParam().apply(get(fixture("grey_lu_affine"))));
+  const auto outcome = sample({"--model", model.string(), "--out", (directory / "out.png").string()});
+  EXPECT_TRUE(failed(outcome, "glow-sample", 1, {model.string()}));
+  EXPECT_TRUE(failed(sample({"--model", model.string(), "--describe"}), "glow-sample", 1, {model.string()}));
+  EXPECT_EQ(count_files(directory.path()), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , GlowSampleModel,
+    ::testing::Values(Damage{"Empty", [](std::string) { return std::string(); }},
+                      Damage{"Truncated", [](std::string bytes) { return bytes.substr(0, bytes.size() - 4); }},
+                      Damage{"OversizeHeader",
+                             [](std::string bytes) { return bytes.replace(0, 8, std::string(8, '\xff')); }},
+                      Damage{"OneBitFlipped",
+                             [](std::string bytes) {
+                               bytes.back() = static_cast<char>(bytes.back() ^ 1);
+                               return bytes;
+                             }}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(GlowSampleFiles, MissingModelIsNamed) {
+  const TemporaryDirectory directory;
+  const auto outcome = sample({"--model", (directory / "no.safetensors").string(), "--describe"});
+  EXPECT_TRUE(failed(outcome, "glow-sample", 1, {"no.safetensors", "No such file"}));
+}
+
+TEST(GlowSampleFiles, ExistingOutputIsKeptWithoutOverwrite) {
+  const TemporaryDirectory directory;
+  for (const char* name : {"out.png", "out.npy"}) {
+    const auto out = directory / name;
+    put(out, "mine");
+    const auto outcome = sample({"--model", fixture("grey_lu_affine"), "--out", out.string()});
+    EXPECT_TRUE(failed(outcome, "glow-sample", 2, {"--out: " + out.string() + " exists", "--overwrite"}));
+    EXPECT_EQ(get(out), "mine");
+  }
+}
+
+TEST(GlowSampleFiles, PlaceThatCannotBeWrittenIsNamed) {
+  const TemporaryDirectory directory;
+  put(directory / "file", "");
+  for (const char* name : {"file/out.png", "file/images", "none/out.npy"}) {
+    const auto out = (directory / name).string();
+    EXPECT_TRUE(failed(sample({"--model", fixture("grey_lu_affine"), "--out", out}), "glow-sample", 1,
+                       {"cannot write " + out}));
+  }
+  EXPECT_EQ(count_files(directory.path()), 1u);
+}
+
+TEST(GlowSampleFiles, WithoutRoomNothingIsLeft) {
+  const TemporaryDirectory directory;
+  for (const char* name : {"out.png", "out.npy"}) {
+    const auto out = (directory / name).string();
+    const auto outcome = sample({"--model", fixture("colour_conv1x1_affine"), "--out", out}, {.file_size = 1000});
+    EXPECT_TRUE(failed(outcome, "glow-sample", 1, {"cannot write " + out, "File too large"}));
+  }
+  EXPECT_EQ(count_files(directory.path()), 0u);
+}
+
+}  // namespace
+}  // namespace glow::testing

@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <glow/io/image.h>
+#include <glow/io/npy.h>
+
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string fixture(const std::string& name) {
+  return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
+}
+
+const std::string kColour = fixture("colour_conv1x1_affine");              // 3 channels, 8x12, 2 levels
+const std::string kGrey = fixture("grey_lu_affine");                       // 1 channel, 4x8
+const std::string kClasses = fixture("conditional_conv1x1_affine");        // 3 channels, 4x8, 3 classes
+const std::string kFiveChannels = fixture("five_channels_shuffle_affine");  // 6x4
+
+/// The largest difference between two byte strings, 256 when their lengths differ.
+int largest_difference(const std::string& one, const std::string& other) {
+  if (one.size() != other.size()) return 256;
+  int largest = 0;
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<unsigned char>(one[i]) - static_cast<unsigned char>(other[i])));
+  }
+  return largest;
+}
+
+class GlowSample : public ::testing::Test {
+ protected:
+  /// The bytes of the array that `model` gives with these flags.
+  std::string array(const std::string& model, const Arguments& flags) {
+    const auto path = directory_ / "array.npy";
+    const auto outcome =
+        sample(Arguments{"--model", model, "--out", path.string(), "--overwrite", "--threads", "1"} + flags);
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_EQ(outcome.err, "");
+    const io::NpyReader reader(path);
+    shape_ = reader.shape();
+    return std::string(reader.data());
+  }
+
+  TemporaryDirectory directory_;
+  std::vector<std::int64_t> shape_;
+};
+
+TEST_F(GlowSample, HelpListsEveryFlag) {
+  const auto outcome = sample({"--help"});
+  EXPECT_TRUE(succeeded(outcome));
+  for (const char* flag :
+       {"--model FILE", "--out OUT", "--count N", "--columns N", "--temperature T|T0,T1,...", "--class NAME|I",
+        "--seed S", "--batch N", "--device NAME", "--precision KIND", "--threads N", "--overwrite", "--describe",
+        "--version", "--help", "(default: 64)", "Examples\n  glow-sample"}) {
+    EXPECT_NE(outcome.out.find(flag), std::string::npos) << flag;
+  }
+}
+
+TEST_F(GlowSample, SameSeedSameBytesAnotherSeedOthers) {
+  const auto first = array(kColour, {"--count", "3", "--seed", "5"});
+  EXPECT_EQ(shape_, (std::vector<std::int64_t>{3, 8, 12, 3}));
+  EXPECT_EQ(array(kColour, {"--count", "3", "--seed", "5"}), first);
+  EXPECT_NE(array(kColour, {"--count", "3", "--seed", "6"}), first);
+}
+
+TEST_F(GlowSample, ImageIsTheSameWhateverBatchAndCount) {
+  const auto five = array(kColour, {"--count", "5", "--batch", "5"});
+  const auto two_at_once = array(kColour, {"--count", "5", "--batch", "2"});
+  const auto three = array(kColour, {"--count", "3", "--batch", "2"});
+  // Another batch may round otherwise, which can move a value into the next bin; other latents would give another image.
+  EXPECT_LE(largest_difference(two_at_once, five), 1);
+  EXPECT_LE(largest_difference(three, five.substr(0, three.size())), 1);
+}
+
+TEST_F(GlowSample, TemperaturesArePerLevel) {
+  const Arguments flags{"--count", "2"};
+  const auto one = array(kColour, flags + Arguments{"--temperature", "0.6"});
+  EXPECT_EQ(array(kColour, flags + Arguments{"--temperature", "0.6,0.6"}), one);
+  EXPECT_NE(array(kColour, flags + Arguments{"--temperature", "0.6,0.3"}), one);
+  const auto mean = array(kColour, flags + Arguments{"--temperature", "0"});
+  EXPECT_LE(largest_difference(mean.substr(0, mean.size() / 2), mean.substr(mean.size() / 2)), 1);
+}
+
+TEST_F(GlowSample, ClassesByNameAndIndex) {
+  const Arguments flags{"--count", "4"};
+  const auto bag = array(kClasses, flags + Arguments{"--class", "bag"});
+  EXPECT_EQ(array(kClasses, flags + Arguments{"--class", "1"}), bag);
+  EXPECT_NE(array(kClasses, flags + Arguments{"--class", "2"}), bag);
+  EXPECT_NE(array(kClasses, flags), bag);
+}
+
+TEST_F(GlowSample, DoublePrecisionAgreesUpToRounding) {
+  const auto single = array(kGrey, {"--count", "2"});
+  EXPECT_EQ(shape_, (std::vector<std::int64_t>{2, 4, 8}));
+  EXPECT_LE(largest_difference(array(kGrey, {"--count", "2", "--precision", "fp64"}), single), 1);
+}
+
+TEST_F(GlowSample, GridAndFolderHoldTheImagesOfTheArray) {
+  const auto pixels = array(kColour, {"--count", "5"});
+  const auto grid = (directory_ / "grid.png").string();
+  const auto outcome = sample({"--model", kColour, "--out", grid, "--count", "5", "--columns", "5"});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.out, "5 images in " + grid + "\n");
+  const auto picture = io::read_image(grid);
+  EXPECT_GE(picture.shape.width, 5 * 12);
+  EXPECT_LT(picture.shape.height, 2 * 8);
+
+  const auto folder = directory_ / "images";
+  ASSERT_TRUE(succeeded(sample({"--model", kColour, "--out", folder.string(), "--count", "5", "--threads", "1"})));
+  EXPECT_EQ(count_files(folder), 5u);
+  const auto last = io::read_image(folder / "000004.png");
+  EXPECT_EQ(std::string(last.pixels.begin(), last.pixels.end()), pixels.substr(4 * 8 * 12 * 3));
+}
+
+TEST_F(GlowSample, FolderKeepsForeignFiles) {
+  const auto folder = directory_ / "images";
+  fs::create_directory(folder);
+  put(folder / "mine.txt", "mine");
+  const Arguments flags{"--model", kGrey, "--out", folder.string(), "--count", "2"};
+  ASSERT_TRUE(succeeded(sample(flags)));
+  const auto again = flags + Arguments{"--seed", "1"};
+  EXPECT_TRUE(failed(sample(again), "glow-sample", 2, {"--out: ", "000000.png exists", "--overwrite"}));
+  ASSERT_TRUE(succeeded(sample(again + Arguments{"--overwrite"})));
+  EXPECT_EQ(get(folder / "mine.txt"), "mine");
+  EXPECT_EQ(count_files(folder), 3u);
+}
+
+TEST_F(GlowSample, ArraysHoldAnyNumberOfChannels) {
+  array(kFiveChannels, {"--count", "1"});
+  EXPECT_EQ(shape_, (std::vector<std::int64_t>{1, 6, 4, 5}));
+}
+
+TEST_F(GlowSample, DescribeTellsWhatTheFileHolds) {
+  const auto outcome = sample({"--model", kClasses, "--describe"});
+  ASSERT_TRUE(succeeded(outcome));
+  for (const char* text : {"channels     3\n", "height       4\n", "hidden_width 8\n", "permutation  conv1x1\n",
+                           "classes      3: ankle boot, bag, coat\n", "parameters   ", "written by   Glow 0.1.0\n",
+                           "checksum     "}) {
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
+  }
+}
+
+}  // namespace
+}  // namespace glow::testing

@@ -1,0 +1,146 @@
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <glow/io/image.h>
+
+#include "support/pictures.h"
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+Json config_of(const fs::path& run) { return Json::parse(get(run / "config.json")); }
+
+/// Every file below a directory, as relative paths.
+std::set<std::string> files_below(const fs::path& directory) {
+  std::set<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) files.insert(fs::relative(entry.path(), directory).string());
+  }
+  return files;
+}
+
+class GlowTrainRun : public ::testing::Test {
+ protected:
+  Arguments flags(const std::string& out = "run") const {
+    return Arguments{"--data", "npy:" + images_.string(), "--out", (directory_ / out).string()} + tiny_model();
+  }
+
+  TemporaryDirectory directory_;
+  fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8});
+};
+
+TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
+  const auto outcome = train(flags() + Arguments{"--steps", "4", "--log-every", "1", "--eval-every", "2"});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_EQ(files_below(directory_ / "run"),
+            (std::set<std::string>{"checkpoints/step-000000004.safetensors", "config.json", "metrics.jsonl",
+                                   "model.safetensors", "samples/step-000000004.png", "timing.jsonl"}));
+  for (const char* line : {"parameters", "32 training, 8 validation, no test split", "cpu, 1 thread, fp32", "step 1/4: ",
+                           "step 4/4: ", "images/s", "step 2: validation ", "step 4: validation "}) {
+    EXPECT_NE(outcome.err.find(line), std::string::npos) << line << " in " << outcome.err;
+    EXPECT_EQ(outcome.out.find(line), std::string::npos) << line << " in " << outcome.out;
+  }
+  for (const auto& text : {std::string("bits/dim"), std::string("has no test split"),
+                           (directory_ / "run" / "model.safetensors").string()}) {
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
+  }
+  EXPECT_EQ(outcome.err.find('\r'), std::string::npos) << "a bar where there is no terminal";
+}
+
+TEST_F(GlowTrainRun, KeepsEveryResolvedOption) {
+  ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "1", "--no-edge-bias", "--lr", "0.003", "--quiet"})));
+  const auto config = config_of(directory_ / "run");
+  EXPECT_EQ(config["options"]["image_size"], "8x8");
+  EXPECT_EQ(config["options"]["hidden_width"], 8);
+  EXPECT_EQ(config["options"]["edge_bias"], false);
+  EXPECT_EQ(config["options"]["lr"], 0.003);
+  EXPECT_EQ(config["options"]["beta2"], 0.0);
+  EXPECT_EQ(config["model"]["channels"], 1);
+  EXPECT_EQ(config["images"], (Json{{"train", 32}, {"valid", 8}, {"test", 0}}));
+  EXPECT_EQ(config["versions"]["device"], "cpu");
+}
+
+TEST_F(GlowTrainRun, FlagsBeatThePresetWhichBeatsTheDefaults) {
+  const auto outcome = train(Arguments{"--preset", "demo"} + flags() + Arguments{"--steps", "1", "--quiet"});
+  ASSERT_TRUE(succeeded(outcome));
+  const auto options = config_of(directory_ / "run")["options"];
+  EXPECT_EQ(options["depth"], 1);                                        // the flag, not the preset's
+  EXPECT_EQ(options["data"], "npy:" + images_.string());                 // the flag, not the preset's
+  EXPECT_EQ(options["bits"], 5);                                         // the preset, not 8
+  EXPECT_EQ(options["coupling"], "affine");                              // the default
+  EXPECT_EQ(outcome.out + outcome.err, "");                              // --quiet
+}
+
+TEST_F(GlowTrainRun, DryRunPrintsTheSummaryAndWritesNothing) {
+  const auto outcome = train(flags() + Arguments{"--steps", "4", "--dry-run"});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.err, "");
+  for (const char* text : {"parameters", "an estimate", "4 steps of 8 images"}) {
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
+  }
+  EXPECT_FALSE(fs::exists(directory_ / "run"));
+}
+
+TEST_F(GlowTrainRun, ShowsABarOnATerminal) {
+  const auto outcome = train(flags() + Arguments{"--steps", "4", "--log-every", "1"}, {.on_terminal = true});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.err.find("\r\x1b[K[#####---------------] step 1/4: "), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.err.find("\nstep 1/4"), std::string::npos) << outcome.err;
+}
+
+TEST_F(GlowTrainRun, OverwriteReplacesARunAndNothingElse) {
+  ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "2", "--quiet"})));
+  put(directory_ / "run" / "notes.txt", "mine");
+  const auto again = flags() + Arguments{"--steps", "3", "--quiet"};
+  EXPECT_TRUE(failed(train(again), "glow-train", 2, {"--out: ", "not empty", "--overwrite"}));
+  ASSERT_TRUE(succeeded(train(again + Arguments{"--overwrite"})));
+  EXPECT_EQ(files_below(directory_ / "run"),
+            (std::set<std::string>{"checkpoints/step-000000003.safetensors", "config.json", "metrics.jsonl",
+                                   "model.safetensors", "notes.txt", "samples/step-000000003.png", "timing.jsonl"}));
+}
+
+TEST_F(GlowTrainRun, ClassesInDoublePrecisionAndATestSplit) {
+  const auto data = put_fashion_mnist(directory_ / "idx");
+  const auto outcome =
+      train(Arguments{"--data", "fashion-mnist:" + data.string(), "--out", (directory_ / "run").string(), "--steps", "2",
+                      "--conditional", "--weight-y", "0.01", "--precision", "fp64"} + tiny_model());
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.err.find("10 classes"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("52 training, 8 validation, 20 test"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.out.find("bits/dim of 20 images"), std::string::npos) << outcome.out;
+}
+
+TEST_F(GlowTrainRun, FolderOfLargerPicturesWithAugmentation) {
+  const auto folder = directory_ / "pictures";
+  fs::create_directory(folder);
+  for (int i = 0; i < 20; ++i) {
+    io::write_png(folder / (std::to_string(i) + ".png"), make_picture(14 + i % 3, 17, 3, static_cast<std::uint32_t>(i)));
+  }
+  const auto outcome = train(Arguments{"--data", "folder:" + folder.string(), "--out", (directory_ / "run").string(),
+                                       "--image-size", "8x12", "--resize", "12", "--random-crop", "--flip", "--shift",
+                                       "--steps", "2"} + tiny_model());
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.err.find("8x12 RGB"), std::string::npos) << outcome.err;
+}
+
+TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {
+  ASSERT_TRUE(succeeded(train(flags("first") + Arguments{"--steps", "2", "--permutation", "lu", "--quiet"})));
+  const auto model = (directory_ / "first" / "model.safetensors").string();
+  const Arguments second{"--data", "npy:" + images_.string(), "--out", (directory_ / "second").string(), "--init-from",
+                         model, "--batch", "8", "--valid-images", "8", "--steps", "1", "--quiet"};
+  EXPECT_TRUE(failed(train(second + Arguments{"--depth", "3"}), "glow-train", 2, {"--depth 3 contradicts " + model}));
+  // A first step with learning rate 0 leaves the weights as they were.
+  ASSERT_TRUE(succeeded(train(second)));
+  EXPECT_EQ(get(directory_ / "second" / "model.safetensors"), get(model));
+}
+
+}  // namespace
+}  // namespace glow::testing

@@ -1,0 +1,101 @@
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <torch/cuda.h>
+
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+TEST(GlowTrain, HelpListsEveryFlagWithItsDefaultAndTheExamples) {
+  const auto outcome = train({"--help"});
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.err, "");
+  for (const char* text :
+       {"--data SOURCE", "--out DIR", "--overwrite", "--preset NAME", "--init-from MODEL", "--image-size S|HxW",
+        "--resize R", "--random-crop", "--bits B", "--levels L", "--depth K", "--width W", "--permutation KIND",
+        "--coupling KIND", "--no-edge-bias", "--no-learn-top", "--conditional", "--weight-y W", "--batch N",
+        "--steps N", "--epochs E", "--lr RATE", "--optimizer KIND", "--warmup-epochs E", "--beta2 B",
+        "--ema-decay D", "--init-images N", "--clip-norm G", "--seed S", "--valid-images N", "--flip", "--shift",
+        "--device NAME", "--precision KIND", "--threads N", "--log-every N", "--eval-every N", "--sample-every N",
+        "--checkpoint-every N", "--keep N", "--resume", "--dry-run", "--quiet", "--version", "--help",
+        "(default: 512)", "(default: conv1x1)", "celeba-hq-256", "Examples\n  glow-train --preset demo"}) {
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text;
+  }
+}
+
+TEST(GlowTrain, VersionNamesGlowAndLibTorch) {
+  const auto outcome = train({"--version"});
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_TRUE(outcome.out.starts_with("glow-train 0.")) << outcome.out;
+  EXPECT_NE(outcome.out.find("(LibTorch "), std::string::npos) << outcome.out;
+}
+
+TEST(GlowTrain, DeviceCudaWithoutCudaIsAUsageError) {
+  if (torch::cuda::is_available()) GTEST_SKIP() << "there is CUDA";
+  const TemporaryDirectory directory;
+  const auto data = put_images(directory / "images.npy", {20, 8, 8});
+  const auto outcome = train({"--data", "npy:" + data.string(), "--out", (directory / "run").string(), "--device", "cuda"});
+  EXPECT_TRUE(failed(outcome, "glow-train", 2, {"--device: cuda", "no CUDA device"}));
+}
+
+struct Usage {
+  std::string name;
+  Arguments flags;
+  std::vector<std::string> message;
+};
+
+class GlowTrainUsage : public ::testing::TestWithParam<Usage> {};
+
+TEST_P(GlowTrainUsage, IsRefusedInOneLineThatNamesTheFlag) {
+  const TemporaryDirectory directory;
+  const auto data = put_images(directory / "images.npy", {20, 8, 8});
+  const Arguments sensible{"--data", "npy:" + data.string(), "--out", (directory / "run").string()};
+  const auto outcome = train(sensible + GetParam().flags);
+  EXPECT_TRUE(failed(outcome, "glow-train", 2, GetParam().message));
+  EXPECT_FALSE(std::filesystem::exists(directory / "run"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , GlowTrainUsage,
+    ::testing::Values(
+        Usage{"UnknownFlag", {"--foo", "3"}, {"unknown flag --foo"}},
+        Usage{"Positional", {"images"}, {"'images' belongs to no flag"}},
+        Usage{"MissingValue", {"--lr"}, {"lr", "missing"}},
+        Usage{"FlagAsValue", {"--lr", "--flip"}, {"--lr: expected a value, got the flag --flip"}},
+        Usage{"SwitchWithAnotherValue", {"--flip=perhaps"}, {"--flip=perhaps", "true or false"}},
+        Usage{"NoOut", {"--out", ""}, {"--out: expected a directory"}},
+        Usage{"NoData", {"--data", ""}, {"--data: expected a data set"}},
+        Usage{"UnknownData", {"--data", "mnist:x"}, {"--data: ", "mnist:x", "fashion-mnist[:DIR]"}},
+        Usage{"NoNumber", {"--depth", "four"}, {"--depth: expected a whole number, got 'four'"}},
+        Usage{"FractionOfABatch", {"--batch", "1.5"}, {"--batch: ", "'1.5'"}},
+        Usage{"ZeroBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
+        Usage{"BatchLargerThanTheSet", {"--batch", "64"}, {"--batch 64", "18"}},
+        Usage{"ZeroLevels", {"--levels", "0"}, {"--levels: ", "got 0"}},
+        Usage{"ZeroWidth", {"--width", "0"}, {"--width: ", "got 0"}},
+        Usage{"NineBits", {"--bits", "9"}, {"--bits: expected 1..8, got 9"}},
+        Usage{"NotANumber", {"--lr", "nan"}, {"--lr: expected a number, got 'nan'"}},
+        Usage{"NegativeSteps", {"--steps", "-1"}, {"--steps: ", "got -1"}},
+        Usage{"StepsBeyondTheirType", {"--steps", "9223372036854775808"}, {"--steps: "}},
+        Usage{"StepsAndEpochs", {"--steps", "3", "--epochs", "2"}, {"--steps and --epochs contradict"}},
+        Usage{"OverwriteAndResume", {"--overwrite", "--resume"}, {"--overwrite and --resume contradict"}},
+        Usage{"NoMultipleOfLevels", {"--levels", "4"}, {"--image-size: height: ", "multiple of 16", "4 levels"}},
+        Usage{"NoSize", {"--image-size", "8x"}, {"--image-size: ", "'8x'"}},
+        Usage{"TooLargeForTheImages", {"--image-size", "4x16"}, {"images.npy", "--image-size 4x16", "8x8"}},
+        Usage{"UnknownPermutation", {"--permutation", "swap"}, {"--permutation: ", "'swap'", "conv1x1"}},
+        Usage{"UnknownOptimizer", {"--optimizer", "sgd"}, {"--optimizer: ", "'sgd'", "adamax"}},
+        Usage{"UnknownPrecision", {"--precision", "fp16"}, {"--precision: ", "'fp16'", "fp64"}},
+        Usage{"UnknownDevice", {"--device", "gpu"}, {"--device: gpu", "cuda"}},
+        Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},
+        Usage{"NegativeThreads", {"--threads", "-1"}, {"--threads: ", "got -1"}},
+        Usage{"NoCheckpointKept", {"--keep", "0"}, {"--keep: ", "got 0"}},
+        Usage{"AllImagesHeldOut", {"--valid-images", "20"}, {"--valid-images 20"}},
+        Usage{"NoImageHeldOut", {"--valid-images", "0"}, {"--valid-images: "}},
+        Usage{"ClassesOfAnArray", {"--conditional"}, {"--conditional: ", "has no classes"}},
+        Usage{"ClassifierWithoutClasses", {"--weight-y", "0.1"}, {"--weight-y: ", "--conditional"}}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace glow::testing

@@ -1,0 +1,149 @@
+#include <glow/train/checkpoint.h>
+
+#include <limits>
+#include <set>
+#include <string>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+#include <glow/io/safetensors.h>
+
+#include "support/files.h"
+#include "support/temporary_directory.h"
+#include "support/tensors.h"
+#include "support/throws.h"
+
+namespace glow::train {
+namespace {
+
+using glow::testing::get;
+using glow::testing::put;
+using glow::testing::random_normal;
+using glow::testing::TemporaryDirectory;
+using glow::testing::throws;
+
+constexpr std::int64_t kKeepAll = 100;
+
+TrainingState some_state(std::int64_t step, torch::Dtype dtype = torch::kFloat) {
+  const auto numbers = [dtype](std::uint64_t seed) { return random_normal({7}, seed).to(dtype); };
+  return {.step = step,
+          .best_bits_per_dim = 0.1 + 0.2,
+          .best_step = step - 1,
+          .parameters = numbers(1),
+          .first_moment = numbers(2),
+          .second_moment = numbers(3),
+          .average = numbers(4),
+          .buffers = {{"a.indices", at::arange(3)}, {"a.signs", at::ones({3}, dtype)}}};
+}
+
+std::set<std::string> names_in(const std::filesystem::path& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) names.insert(entry.path().filename());
+  return names;
+}
+
+class CheckpointDtype : public ::testing::TestWithParam<torch::Dtype> {};
+
+TEST_P(CheckpointDtype, ComesBackBitForBit) {
+  const TemporaryDirectory directory;
+  const auto state = some_state(12, GetParam());
+  const auto path = write_checkpoint(directory.path(), state, R"({"a": "é"})", 1);
+  const auto [read, config] = read_checkpoint(path);
+  EXPECT_EQ(config, R"({"a": "é"})");
+  EXPECT_EQ(read.step, 12);
+  EXPECT_EQ(read.best_step, 11);
+  EXPECT_EQ(read.best_bits_per_dim, 0.1 + 0.2);
+  EXPECT_TRUE(read.parameters.equal(state.parameters));
+  EXPECT_TRUE(read.first_moment.equal(state.first_moment));
+  EXPECT_TRUE(read.second_moment.equal(state.second_moment));
+  EXPECT_TRUE(read.average.equal(state.average));
+  ASSERT_EQ(read.buffers.size(), 2U);
+  EXPECT_TRUE(read.buffers.at("a.indices").equal(state.buffers.at("a.indices")));
+  EXPECT_TRUE(read.buffers.at("a.signs").equal(state.buffers.at("a.signs")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, CheckpointDtype, ::testing::Values(torch::kFloat, torch::kDouble));
+
+TEST(Checkpoint, KnowsThatThereIsNoBestModelYet) {
+  const TemporaryDirectory directory;
+  auto state = some_state(1);
+  state.best_bits_per_dim = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(read_checkpoint(write_checkpoint(directory.path(), state, "{}", 1)).state.best_bits_per_dim,
+            std::numeric_limits<double>::infinity());
+}
+
+TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {
+  const TemporaryDirectory directory;
+  put(directory / "notes.txt", "mine");
+  for (const std::int64_t step : {9, 10, 100, 12'000}) write_checkpoint(directory.path(), some_state(step), "{}", 2);
+  EXPECT_EQ(names_in(directory.path()),
+            (std::set<std::string>{"notes.txt", "step-000000100.safetensors", "step-000012000.safetensors"}));
+}
+
+TEST(Checkpoint, ReplacesTheFutureThatWasThereBefore) {
+  const TemporaryDirectory directory;
+  for (const std::int64_t step : {10, 20, 30}) write_checkpoint(directory.path(), some_state(step), "{}", kKeepAll);
+  write_checkpoint(directory.path(), some_state(15), "{}", 2);
+  EXPECT_EQ(names_in(directory.path()),
+            (std::set<std::string>{"step-000000010.safetensors", "step-000000015.safetensors"}));
+}
+
+TEST(NewestCheckpoint, SkipsWhatIsDamaged) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(newest_checkpoint(directory / "missing"), std::nullopt);
+  EXPECT_EQ(newest_checkpoint(directory.path()), std::nullopt);
+  const auto good = write_checkpoint(directory.path(), some_state(10), "{}", kKeepAll);
+  const auto damaged = write_checkpoint(directory.path(), some_state(11), "{}", kKeepAll);
+  const auto torn = write_checkpoint(directory.path(), some_state(12), "{}", kKeepAll);
+  EXPECT_EQ(newest_checkpoint(directory.path()), torn);
+  auto bytes = get(damaged);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  put(damaged, bytes);
+  put(torn, get(torn).substr(0, 100));
+  EXPECT_EQ(newest_checkpoint(directory.path()), good);
+}
+
+/// What `spoil` makes of a checkpoint's file, with a checksum that fits.
+template <class Spoil>
+std::filesystem::path spoiled(const TemporaryDirectory& directory, Spoil spoil) {
+  const auto path = write_checkpoint(directory.path(), some_state(5), "{}", 1);
+  const io::SafetensorsReader file(path);
+  auto metadata = file.metadata();
+  auto entries = file.entries();
+  spoil(metadata, entries);
+  io::write_safetensors(path, metadata, entries);
+  return path;
+}
+
+TEST(ReadCheckpoint, SaysWhatIsWrong) {
+  const TemporaryDirectory directory;
+  const auto refuses = [&](auto spoil, std::initializer_list<std::string_view> parts) {
+    const auto path = spoiled(directory, spoil);
+    return throws<FormatError>([&] { read_checkpoint(path); }, parts);
+  };
+  EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata["format"] = "glow"; },
+                      {"step-000000005.safetensors", "glow-checkpoint", "\"glow\""}));
+  EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata["glow.training"] = R"({"format_version": 7})"; },
+                      {"step-000000005.safetensors", "format_version 7"}));
+  EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata["glow.training"] = R"({"format_version": 1})"; },
+                      {"step-000000005.safetensors", "glow.training", "step"}));
+  EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata.erase("glow.config"); },
+                      {"step-000000005.safetensors", "glow.config"}));
+  EXPECT_TRUE(
+      refuses([](auto&, auto& entries) { entries.front().name = "other"; }, {"step-000000005.safetensors", "tensor"}));
+  EXPECT_TRUE(refuses(
+      [](auto&, auto& entries) { std::erase_if(entries, [](const auto& entry) { return entry.name == "average"; }); },
+      {"step-000000005.safetensors", "missing tensor 'average'"}));
+  EXPECT_TRUE(throws<IoError>([&] { read_checkpoint(directory / "none"); }, {"none"}));
+}
+
+TEST(WriteCheckpoint, NamesADirectoryThatCannotBeWritten) {
+  const TemporaryDirectory directory;
+  put(directory / "file", "");
+  EXPECT_TRUE(throws<IoError>([&] { write_checkpoint(directory / "file", some_state(1), "{}", 1); }, {"file"}));
+}
+
+}  // namespace
+}  // namespace glow::train

@@ -1,0 +1,88 @@
+#include <glow/train/optimizer.h>
+
+#include <cmath>
+#include <string>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/train/schedule.h>
+
+#include "support/reference.h"
+#include "support/tensors.h"
+
+namespace glow::train {
+namespace {
+
+using glow::testing::close;
+using glow::testing::expected_tensors;
+using glow::testing::random_normal;
+
+class OptimizerAgainstReference : public ::testing::TestWithParam<OptimizerKind> {};
+
+TEST_P(OptimizerAgainstReference, TakesTheSame1000Steps) {
+  auto reference = expected_tensors("optimizer");
+  const auto& gradients = reference.at("gradients");
+  const auto& rates = reference.at("lr");
+  const auto& expected = reference.at(to_string(GetParam()));
+  const Schedule schedule({.batch = 256, .learning_rate = 1e-3}, 64, 64);
+
+  auto parameters = reference.at("initial").clone();
+  Optimizer optimizer(GetParam(), parameters, schedule.beta2());
+  for (std::int64_t t = 0; t < gradients.size(0); ++t) {
+    EXPECT_DOUBLE_EQ(schedule.learning_rate(t), rates[t].item<double>());
+    optimizer.step(parameters, gradients[t], schedule.learning_rate(t));
+    ASSERT_TRUE(close(parameters, expected[t], 1e-12)) << "step " << t;
+  }
+  EXPECT_EQ(optimizer.steps, 1000);
+}
+
+/// In float32 the path stays as near as a thousand roundings allow.
+TEST_P(OptimizerAgainstReference, StaysNearInFloat32) {
+  auto reference = expected_tensors("optimizer");
+  const auto gradients = reference.at("gradients").to(at::kFloat);
+  auto parameters = reference.at("initial").to(at::kFloat);
+  const Schedule schedule({.batch = 256, .learning_rate = 1e-3}, 64, 64);
+  Optimizer optimizer(GetParam(), parameters, schedule.beta2());
+  for (std::int64_t t = 0; t < gradients.size(0); ++t) {
+    optimizer.step(parameters, gradients[t], schedule.learning_rate(t));
+  }
+  EXPECT_TRUE(close(parameters, reference.at(to_string(GetParam()))[-1], 1e-4));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, OptimizerAgainstReference,
+                         ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
+                         [](const auto& test) { return to_string(test.param); });
+
+class FlatNorm : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(FlatNorm, IsTheEuclideanNorm) {
+  const auto values = random_normal({GetParam()}, 1);
+  EXPECT_TRUE(close(flat_norm(values), values.square().sum().sqrt(), 1e-14));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, FlatNorm, ::testing::Values(1, 4095, 4096, 4097, 10'000));
+
+TEST(FlatNorm, KeepsItsDigitsOverManyFloats) {
+  const auto values = at::full({20'000'000}, 1e-3F);
+  EXPECT_NEAR(flat_norm(values).item<double>() / (double{1e-3F} * std::sqrt(2e7)), 1, 1e-5);
+}
+
+TEST(ClipNorm, ShortensWhatIsTooLong) {
+  const auto gradients = random_normal({5000}, 2);
+  const double before = gradients.norm().item<double>();
+  auto clipped = gradients.clone();
+  EXPECT_NEAR(clip_norm(clipped, 1.5).item<double>(), before, 1e-10);
+  EXPECT_TRUE(close(clipped, gradients * (1.5 / before), 1e-14));
+}
+
+TEST(ClipNorm, LeavesWhatIsShortEnough) {
+  for (const auto& gradients : {random_normal({100}, 3), at::zeros({100})}) {
+    auto clipped = gradients.clone();
+    clip_norm(clipped, gradients.norm().item<double>() + 1e-6);
+    EXPECT_TRUE(clipped.equal(gradients));
+  }
+}
+
+}  // namespace
+}  // namespace glow::train

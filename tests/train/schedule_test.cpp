@@ -1,0 +1,113 @@
+#include <glow/train/schedule.h>
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+
+#include "support/throws.h"
+
+namespace glow::train {
+namespace {
+
+using glow::testing::throws;
+
+TEST(Schedule, StartsAtZeroAndGrowsLinearlyOverTenEpochsOf50000Images) {
+  const Schedule schedule({.batch = 50, .learning_rate = 1e-3}, 32, 32);
+  EXPECT_EQ(schedule.learning_rate(0), 0);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(1), 1e-7);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(5'000), 5e-4);
+  EXPECT_EQ(schedule.learning_rate(10'000), 1e-3);
+  EXPECT_EQ(schedule.learning_rate(1'000'000'000), 1e-3);
+}
+
+TEST(Schedule, CountsAnImageByItsPixels) {
+  // 64 x 32 pixels are two images.
+  const Schedule schedule({.batch = 50, .learning_rate = 1e-3}, 64, 32);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(2'500), 5e-4);
+  EXPECT_EQ(schedule.learning_rate(5'000), 1e-3);
+}
+
+TEST(Schedule, HasNoWarmUpWhenAskedForNone) {
+  EXPECT_EQ(Schedule({.learning_rate = 2e-3, .warmup_epochs = 0}, 32, 32).learning_rate(0), 2e-3);
+}
+
+struct Decay {
+  std::int64_t batch, height, width;
+  double steps_an_epoch;
+};
+
+class ScheduleDecay : public ::testing::TestWithParam<Decay> {};
+
+TEST_P(ScheduleDecay, IsOneEpochLong) {
+  const auto [batch, height, width, steps] = GetParam();
+  const Schedule schedule({.batch = batch}, height, width);
+  EXPECT_DOUBLE_EQ(schedule.beta2(), 1 - 1 / steps);
+  EXPECT_EQ(schedule.ema_decay(), schedule.beta2());
+}
+
+INSTANTIATE_TEST_SUITE_P(Batches, ScheduleDecay,
+                         ::testing::Values(Decay{64, 32, 32, 782}, Decay{50, 32, 32, 1000}, Decay{64, 64, 64, 196},
+                                           Decay{4, 256, 256, 196}, Decay{64, 28, 28, 1021},
+                                           Decay{100'000, 32, 32, 1}));
+
+TEST(Schedule, TakesDecaysThatAreGiven) {
+  const Schedule both({.batch = 64, .beta2 = 0.99, .ema_decay = 0.5}, 32, 32);
+  EXPECT_EQ(both.beta2(), 0.99);
+  EXPECT_EQ(both.ema_decay(), 0.5);
+  // The average's length is its own setting.
+  EXPECT_DOUBLE_EQ(Schedule({.batch = 64, .beta2 = 0.99}, 32, 32).ema_decay(), 1 - 1 / 782.0);
+  EXPECT_EQ(Schedule({.ema_decay = 0}, 32, 32).ema_decay(), 0);
+}
+
+TEST(InitImages, AreAsManyPixelsAs256ImagesOf32x32ButAtLeast32) {
+  EXPECT_EQ(init_images(0, 10'000, 32, 32), 256);
+  EXPECT_EQ(init_images(0, 10'000, 64, 64), 64);
+  EXPECT_EQ(init_images(0, 10'000, 256, 256), 32);
+  EXPECT_EQ(init_images(0, 10'000, 16, 32), 512);
+  EXPECT_EQ(init_images(0, 100, 32, 32), 100);
+  EXPECT_EQ(init_images(7, 100, 32, 32), 7);
+  EXPECT_EQ(init_images(700, 100, 32, 32), 100);
+}
+
+TEST(OptimizerKind, HasANameThatIsReadBack) {
+  for (const auto kind : {OptimizerKind::kAdamax, OptimizerKind::kAdam}) {
+    auto read = kind == OptimizerKind::kAdam ? OptimizerKind::kAdamax : OptimizerKind::kAdam;
+    from_string(to_string(kind), read);
+    EXPECT_EQ(read, kind);
+  }
+  OptimizerKind kind{};
+  EXPECT_TRUE(throws<ConfigError>([&] { from_string("sgd", kind); }, {"optimizer", "'sgd'", "adamax, adam"}));
+}
+
+struct BadOption {
+  const char* field;
+  void (*spoil)(TrainOptions&);
+  const char* seen;
+};
+
+class BadTrainOptions : public ::testing::TestWithParam<BadOption> {};
+
+TEST_P(BadTrainOptions, AreRefusedByName) {
+  TrainOptions options;
+  EXPECT_NO_THROW(options.validate());
+  GetParam().spoil(options);
+  EXPECT_TRUE(throws<ConfigError>([&] { options.validate(); }, {GetParam().field, GetParam().seen}));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fields, BadTrainOptions,
+    ::testing::Values(BadOption{"batch: ", [](TrainOptions& o) { o.batch = 0; }, "got 0"},
+                      BadOption{"steps: ", [](TrainOptions& o) { o.steps = -1; }, "got -1"},
+                      BadOption{"epochs: ", [](TrainOptions& o) { o.epochs = 0; }, "got 0"},
+                      BadOption{"lr: ", [](TrainOptions& o) { o.learning_rate = std::nan(""); }, "got nan"},
+                      BadOption{"beta2: ", [](TrainOptions& o) { o.beta2 = 1; }, "got 1"},
+                      BadOption{"ema_decay: ", [](TrainOptions& o) { o.ema_decay = 1; }, "got 1"},
+                      BadOption{"ema_decay: ", [](TrainOptions& o) { o.ema_decay = std::nan(""); }, "got nan"},
+                      BadOption{"clip_norm: ", [](TrainOptions& o) { o.clip_norm = -0.5; }, "got -0.5"},
+                      BadOption{"log_every: ", [](TrainOptions& o) { o.log_every = 0; }, "got 0"},
+                      BadOption{"keep: ", [](TrainOptions& o) { o.keep = 0; }, "got 0"}));
+
+}  // namespace
+}  // namespace glow::train

@@ -1,0 +1,220 @@
+#include <glow/train/trainer.h>
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <string>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+
+#include "support/tensors.h"
+#include "support/throws.h"
+#include "support/tiny_training.h"
+
+namespace glow::train {
+namespace {
+
+using glow::testing::close;
+using glow::testing::started_tiny_model;
+using glow::testing::throws;
+using glow::testing::tiny_images;
+using glow::testing::tiny_model;
+using glow::testing::tiny_options;
+
+const std::vector<std::int64_t> kIndices{0, 1, 2, 3, 4, 5, 6, 7};
+
+torch::Tensor bytes() { return tiny_images(8)->bytes(kIndices); }
+torch::Tensor labels() { return tiny_images(8)->labels(kIndices); }
+
+torch::Tensor weights(nn::Glow& model) { return model->flat_parameters().values(); }
+
+TEST(Trainer, LearnsSoThatTheLossFalls) {
+  auto options = tiny_options();
+  options.learning_rate = 1e-2;
+  Trainer trainer(started_tiny_model(), options);
+  double first = 0, last = 0;
+  for (int step = 1; step <= 60; ++step) {
+    const auto report = trainer.step(bytes(), {}, kIndices);
+    EXPECT_EQ(report.step, step);
+    EXPECT_EQ(report.class_bits, 0);
+    EXPECT_GT(report.gradient_norm, 0);
+    if (step <= 5) first += report.bits_per_dim / 5;
+    if (step > 55) last += report.bits_per_dim / 5;
+  }
+  EXPECT_EQ(trainer.steps_done(), 60);
+  EXPECT_LT(last, first - 0.5);
+}
+
+/// Gradient and loss of the first step, computed here from the definition.
+TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
+  auto options = tiny_options();
+  options.weight_y = 0.25;
+  options.seed = 9;
+  auto model = started_tiny_model(3);
+  model->to(at::kDouble);
+  nn::Glow twin(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone()));
+  const auto x =
+      twin->quantizer().dequantize(bytes(), {.seed = 9, .draw = 1, .indices = kIndices, .dtype = at::kDouble});
+  const auto encoding = twin->evaluate(x, labels());
+  const auto bits = twin->quantizer().bits_per_dim(encoding.log_prob).mean();
+  const auto chosen = encoding.class_logits.log_softmax(1).gather(1, labels().view({-1, 1}));
+  const auto class_bits = -chosen.mean() / std::numbers::ln2;
+  twin->flat_parameters().gradients();
+  (bits + 0.25 * class_bits).backward();
+
+  Trainer trainer(model, options);
+  const auto report = trainer.step(bytes(), labels(), kIndices);
+  EXPECT_NEAR(report.bits_per_dim, bits.item<double>(), 1e-10);
+  EXPECT_NEAR(report.class_bits, class_bits.item<double>(), 1e-10);
+  EXPECT_NEAR(report.gradient_norm, twin->flat_parameters().gradients().norm().item<double>(), 1e-10);
+  EXPECT_EQ(report.learning_rate, options.learning_rate);
+}
+
+TEST(Trainer, LearnsToClassify) {
+  auto options = tiny_options();
+  options.weight_y = 1;
+  options.learning_rate = 1e-2;
+  Trainer trainer(started_tiny_model(3), options);
+  const double before = trainer.step(bytes(), labels(), kIndices).class_bits;
+  EXPECT_NEAR(before, std::log2(3), 1e-5);
+  double after = 0;
+  for (int step = 0; step < 60; ++step) after = trainer.step(bytes(), labels(), kIndices).class_bits;
+  EXPECT_LT(after, before - 0.1);
+}
+
+TEST(Trainer, DoesNotMoveAtLearningRateZero) {
+  auto options = tiny_options();
+  options.warmup_epochs = 10;
+  auto model = started_tiny_model();
+  const auto before = weights(model).clone();
+  Trainer trainer(model, options);
+  EXPECT_EQ(trainer.step(bytes(), {}, kIndices).learning_rate, 0);
+  EXPECT_TRUE(weights(model).equal(before));
+  EXPECT_GT(trainer.step(bytes(), {}, kIndices).learning_rate, 0);
+  EXPECT_FALSE(weights(model).equal(before));
+}
+
+TEST(Trainer, ClipsTheGradientAndReportsItsNormBefore) {
+  auto options = tiny_options();
+  options.clip_norm = 1e-3;
+  auto model = started_tiny_model();
+  const double norm = Trainer(model, tiny_options()).step(bytes(), {}, kIndices).gradient_norm;
+  auto clipped = started_tiny_model();
+  const auto report = Trainer(clipped, options).step(bytes(), {}, kIndices);
+  EXPECT_GT(report.gradient_norm, 0.01);
+  EXPECT_DOUBLE_EQ(report.gradient_norm, norm);
+  EXPECT_NEAR(clipped->flat_parameters().gradients().norm().item<double>(), 1e-3, 1e-8);
+}
+
+TEST(Trainer, ThrowsWhenTheLossIsNotFiniteAndLeavesTheWeightsAsTheyWere) {
+  auto model = started_tiny_model();
+  Trainer trainer(model, tiny_options());
+  trainer.step(bytes(), {}, kIndices);
+  {
+    const torch::NoGradGuard no_grad;
+    weights(model).select(0, 0).fill_(std::numeric_limits<float>::infinity());
+  }
+  const auto before = weights(model).clone();
+  const auto moment = trainer.state().first_moment.clone();
+  EXPECT_TRUE(throws<NumericalError>([&] { trainer.step(bytes(), {}, kIndices); }, {"step 2", "not finite"}));
+  EXPECT_TRUE(weights(model).equal(before));
+  EXPECT_TRUE(trainer.state().first_moment.equal(moment));
+  EXPECT_EQ(trainer.steps_done(), 1);
+}
+
+TEST(Trainer, AveragesTheWeightsIntoAModelOfItsOwn) {
+  auto options = tiny_options();
+  options.ema_decay = 0.5;
+  auto model = started_tiny_model();
+  Trainer trainer(model, options);
+  EXPECT_TRUE(weights(model).equal(trainer.averaged_model()->flat_parameters().values()));
+  trainer.step(bytes(), {}, kIndices);
+  const auto first = weights(model).clone();
+  trainer.step(bytes(), {}, kIndices);
+  auto averaged = trainer.averaged_model();
+  EXPECT_TRUE(close(weights(averaged), (first + 2 * weights(model)) / 3, 1e-6));
+  EXPECT_FALSE(averaged->is_training());
+  EXPECT_TRUE(averaged->initialized());
+  EXPECT_NE(weights(averaged).data_ptr(), weights(model).data_ptr());
+}
+
+TEST(Trainer, WithoutAnAverageGivesTheLatestWeights) {
+  auto options = tiny_options();
+  options.ema_decay = 0;
+  auto model = started_tiny_model();
+  Trainer trainer(model, options);
+  for (int step = 0; step < 3; ++step) trainer.step(bytes(), {}, kIndices);
+  EXPECT_TRUE(weights(model).equal(trainer.averaged_model()->flat_parameters().values()));
+}
+
+/// Copies, where Trainer::state shows the trainer's own tensors.
+TrainingState copied(TrainingState state) {
+  for (auto* tensor : {&state.parameters, &state.first_moment, &state.second_moment, &state.average}) {
+    *tensor = tensor->clone();
+  }
+  for (auto& [name, buffer] : state.buffers) buffer = buffer.clone();
+  return state;
+}
+
+class TrainerRestore : public ::testing::TestWithParam<OptimizerKind> {};
+
+TEST_P(TrainerRestore, ContinuesBitForBit) {
+  auto options = tiny_options();
+  options.optimizer = GetParam();
+  auto model = started_tiny_model();
+  Trainer trainer(model, options);
+  for (int step = 0; step < 3; ++step) trainer.step(bytes(), {}, kIndices);
+  const auto state = copied(trainer.state());
+  for (int step = 0; step < 3; ++step) trainer.step(bytes(), {}, kIndices);
+
+  auto other = tiny_model(0, /*seed=*/77);
+  other->mark_initialized();
+  Trainer continued(other, options);
+  continued.averaged_model();
+  continued.restore(state);
+  EXPECT_EQ(continued.steps_done(), 3);
+  for (int step = 0; step < 3; ++step) continued.step(bytes(), {}, kIndices);
+  EXPECT_TRUE(weights(other).equal(weights(model)));
+  auto average = trainer.averaged_model(), continued_average = continued.averaged_model();
+  EXPECT_TRUE(weights(continued_average).equal(weights(average)));
+  const torch::NoGradGuard no_grad;
+  const auto x = model->quantizer().center(bytes());
+  EXPECT_TRUE(continued_average->log_prob(x).equal(average->log_prob(x)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, TrainerRestore, ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
+                         [](const auto& test) { return to_string(test.param); });
+
+TEST(Trainer, RestoreRefusesWhatDoesNotFitAndChangesNothing) {
+  auto model = started_tiny_model();
+  Trainer trainer(model, tiny_options());
+  const auto before = weights(model).clone();
+  const auto refuses = [&](auto spoil, std::initializer_list<std::string_view> parts) {
+    auto state = copied(trainer.state());
+    state.parameters.fill_(1);
+    spoil(state);
+    return throws<FormatError>([&] { trainer.restore(state); }, parts);
+  };
+  EXPECT_TRUE(refuses([](auto& state) { state.average = at::zeros({3}); }, {"'average'", "[3]"}));
+  EXPECT_TRUE(refuses([](auto& state) { state.second_moment = state.second_moment.to(at::kDouble); },
+                      {"'second_moment'", "Float", "Double"}));
+  EXPECT_TRUE(refuses([](auto& state) { state.buffers.clear(); }, {"missing tensor 'buffers.levels.0.steps.0"}));
+  EXPECT_TRUE(refuses([](auto& state) { state.buffers["extra"] = at::zeros(1); }, {"'buffers.extra'"}));
+  EXPECT_TRUE(refuses([](auto& state) { state.step = -1; }, {"step -1"}));
+  EXPECT_TRUE(weights(model).equal(before));
+}
+
+TEST(Trainer, RefusesAModelItCannotTrain) {
+  EXPECT_TRUE(throws<ConfigError>([] { Trainer(tiny_model(), tiny_options()); }, {"not initialised"}));
+  auto options = tiny_options();
+  options.weight_y = 0.1;
+  EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(), options); }, {"weight_y", "unconditional"}));
+  options.batch = 0;
+  EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(3), options); }, {"batch"}));
+}
+
+}  // namespace
+}  // namespace glow::train

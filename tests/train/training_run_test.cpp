@@ -1,0 +1,306 @@
+#include <glow/train/training_run.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <glow/error.h>
+#include <glow/io/image.h>
+#include <glow/nn/model_file.h>
+#include <glow/train/run_directory.h>
+
+#include "support/files.h"
+#include "support/temporary_directory.h"
+#include "support/throws.h"
+#include "support/tiny_training.h"
+
+namespace glow::train {
+namespace {
+
+using glow::testing::get;
+using glow::testing::put;
+using glow::testing::started_tiny_model;
+using glow::testing::TemporaryDirectory;
+using glow::testing::throws;
+using glow::testing::tiny_images;
+using glow::testing::tiny_model;
+using glow::testing::tiny_options;
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = R"({"name": "tiny"})";
+
+/// 10 images to train on, which are no whole number of batches.
+RunData tiny_data() { return {tiny_images(10), tiny_images(6, 10), nullptr}; }
+
+TrainingRun start(const fs::path& directory, const TrainOptions& options = tiny_options(),
+                  RunCallbacks callbacks = {}) {
+  return TrainingRun::start(tiny_model(), tiny_data(), options, directory, kConfig, std::move(callbacks));
+}
+
+/// The model's own weights do not matter: they are another seed's.
+TrainingRun resume(const fs::path& directory, const TrainOptions& options = tiny_options(),
+                   RunCallbacks callbacks = {}) {
+  return TrainingRun::resume(tiny_model(0, /*seed=*/77), tiny_data(), options, directory, kConfig,
+                             std::move(callbacks));
+}
+
+RunCallbacks stopping_after(std::int64_t steps) {
+  auto done = std::make_shared<std::int64_t>(0);
+  return {.should_stop = [=] { return ++*done == steps; }};
+}
+
+/// The relative paths of all files.
+std::set<std::string> files_in(const fs::path& directory) {
+  std::set<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) files.insert(fs::relative(entry.path(), directory));
+  }
+  return files;
+}
+
+std::vector<nlohmann::json> lines_of(const fs::path& path) {
+  std::vector<nlohmann::json> lines;
+  std::istringstream text(get(path));
+  for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+/// The steps of the lines that have a key.
+std::vector<std::int64_t> steps_with(const fs::path& path, const std::string& key) {
+  std::vector<std::int64_t> steps;
+  for (const auto& line : lines_of(path)) {
+    if (line.contains(key)) steps.push_back(line.at("step").get<std::int64_t>());
+  }
+  return steps;
+}
+
+/// Everything that a run wrote but what a clock decides.
+void expect_same_files(const fs::path& one, const fs::path& other) {
+  EXPECT_EQ(files_in(one), files_in(other));
+  for (const auto& file : files_in(one)) {
+    EXPECT_TRUE(file == "timing.jsonl" || get(one / file) == get(other / file)) << file;
+  }
+}
+
+using Steps = std::vector<std::int64_t>;
+
+/// The directory of a run from start to end that nothing interrupted, made once.
+const fs::path& whole_run() {
+  static const TemporaryDirectory directory;
+  [[maybe_unused]] static const auto result = start(directory.path()).run();
+  return directory.path();
+}
+
+TEST(TrainingRun, LeavesTheFilesThatItsDirectoryPromises) {
+  const TemporaryDirectory directory;
+  const RunDirectory files(directory / "a" / "b");
+  auto data = tiny_data();
+  data.test = tiny_images(5, 20);
+  auto run = TrainingRun::start(tiny_model(), data, tiny_options(), files.root(), kConfig);
+  EXPECT_EQ(run.total_steps(), 12);
+  const auto result = run.run();
+
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(result.steps_done, 12);
+  EXPECT_EQ(files_in(files.root()),
+            (std::set<std::string>{"config.json", "metrics.jsonl", "timing.jsonl", "model.safetensors",
+                                   "checkpoints/step-000000009.safetensors", "checkpoints/step-000000012.safetensors",
+                                   "samples/step-000000006.png", "samples/step-000000012.png"}));
+  EXPECT_EQ(get(files.config()), kConfig);
+  EXPECT_EQ(steps_with(files.metrics(), "bits_per_dim"), (Steps{2, 4, 6, 8, 10, 12}));
+  EXPECT_EQ(steps_with(files.metrics(), "valid_bits_per_dim"), (Steps{4, 8, 12}));
+  EXPECT_EQ(steps_with(files.metrics(), "test_bits_per_dim"), (Steps{12}));
+  EXPECT_EQ(steps_with(files.timing(), "images_per_second"), (Steps{2, 4, 6, 8, 10, 12}));
+  EXPECT_EQ(steps_with(files.timing(), "valid_images_per_second"), (Steps{4, 8, 12}));
+  for (const auto& line : lines_of(files.timing())) {
+    EXPECT_GT(line.at("seconds").get<double>(), 0);
+    EXPECT_GT(line.at("peak_memory_bytes").get<std::int64_t>(), 1 << 20);
+  }
+  const auto grid = io::read_image_shape(files.sample_grid(12));
+  EXPECT_EQ(grid, (io::ImageShape{6 * 6 - 2, 6 * 6 - 2, 1}));
+
+  ASSERT_TRUE(result.test.has_value());
+  EXPECT_EQ(result.test->images, 5);
+  EXPECT_EQ(result.test->bits_per_dim, lines_of(files.metrics()).back().at("test_bits_per_dim").get<double>());
+}
+
+TEST(TrainingRun, KeepsTheModelOfTheBestEvaluation) {
+  const TemporaryDirectory directory;
+  auto options = tiny_options();
+  options.steps = 30;
+  options.learning_rate = 0.3;  // so large that the last model is not the best
+  options.ema_decay = 0;
+  options.eval_every = 3;
+  std::vector<double> bits;
+  double best = std::numeric_limits<double>::infinity();
+  const auto evaluated = [&](std::int64_t step, const Evaluation& evaluation, bool is_best) {
+    bits.push_back(evaluation.bits_per_dim);
+    EXPECT_EQ(step, 3 * static_cast<std::int64_t>(bits.size()));
+    EXPECT_EQ(is_best, evaluation.bits_per_dim < best);
+    best = std::min(best, evaluation.bits_per_dim);
+  };
+  const auto result = start(directory.path(), options, {.evaluated = evaluated}).run();
+  ASSERT_EQ(bits.size(), 10U);
+  EXPECT_GT(bits.back(), best);
+  EXPECT_EQ(result.best_bits_per_dim, best);
+  EXPECT_EQ(bits.at(static_cast<std::size_t>(result.best_step / 3 - 1)), best);
+  auto model = nn::load_model(RunDirectory(directory.path()).model());
+  EXPECT_EQ(evaluate(model, *tiny_data().valid, {.batch = options.batch}).bits_per_dim, best);
+}
+
+TEST(TrainingRun, WritesTheSameBytesTwice) {
+  const TemporaryDirectory again, another_seed;
+  start(again.path()).run();
+  expect_same_files(whole_run(), again.path());
+  auto options = tiny_options();
+  options.seed = 1;
+  options.steps = options.log_every;
+  start(another_seed.path(), options).run();
+  EXPECT_NE(lines_of(RunDirectory(again.path()).metrics()).front(),
+            lines_of(RunDirectory(another_seed.path()).metrics()).front());
+}
+
+class StoppedRun : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(StoppedRun, GoesOnAsIfItHadNeverStopped) {
+  const TemporaryDirectory stopped;
+  const auto first = start(stopped.path(), tiny_options(), stopping_after(GetParam())).run();
+  EXPECT_TRUE(first.stopped);
+  EXPECT_EQ(first.steps_done, GetParam());
+  // What a run that died later than its checkpoint leaves behind, torn line included.
+  std::ofstream(RunDirectory(stopped.path()).metrics(), std::ios::app) << "{\"step\":11,\"bits_per_dim\":1}\n{\"ste";
+
+  auto rest = resume(stopped.path());
+  EXPECT_EQ(rest.steps_done(), GetParam());
+  const auto second = rest.run();
+  EXPECT_FALSE(second.stopped);
+  EXPECT_EQ(second.steps_done, 12);
+  expect_same_files(whole_run(), stopped.path());
+  EXPECT_EQ(steps_with(RunDirectory(stopped.path()).timing(), "images_per_second"), (Steps{2, 4, 6, 8, 10, 12}));
+}
+
+INSTANTIATE_TEST_SUITE_P(After, StoppedRun, ::testing::Values(1, 6));
+
+TEST(TrainingRun, GoesOnFromTheNewestCheckpointThatIsIntact) {
+  const TemporaryDirectory damaged;
+  start(damaged.path(), tiny_options(), stopping_after(8)).run();
+  const auto newest = RunDirectory(damaged.path()).checkpoints() / "step-000000008.safetensors";
+  put(newest, get(newest).substr(0, 1000));
+  auto run = resume(damaged.path());
+  EXPECT_EQ(run.steps_done(), 6);
+  run.run();
+  expect_same_files(whole_run(), damaged.path());
+}
+
+TEST(TrainingRun, GoesOnBeyondItsEnd) {
+  const TemporaryDirectory extended;
+  auto half = tiny_options();
+  half.steps = 6;
+  start(extended.path(), half).run();
+  resume(extended.path()).run();
+  const auto last = fs::path("checkpoints") / "step-000000012.safetensors";
+  EXPECT_EQ(read_checkpoint(extended / last).state.step, 12);
+  EXPECT_TRUE(read_checkpoint(extended / last).state.average.equal(read_checkpoint(whole_run() / last).state.average));
+}
+
+TEST(TrainingRun, ReturnsAtOnceWhenItIsComplete) {
+  const TemporaryDirectory directory;
+  const auto first = start(directory.path()).run();
+  const auto before = get(RunDirectory(directory.path()).timing());
+  bool stepped = false;
+  auto run = resume(directory.path(), tiny_options(), {.step = [&](const StepReport&) { stepped = true; }});
+  const auto again = run.run();
+  EXPECT_FALSE(stepped);
+  EXPECT_EQ(again.steps_done, 12);
+  EXPECT_EQ(again.best_step, first.best_step);
+  EXPECT_EQ(again.best_bits_per_dim, first.best_bits_per_dim);
+  EXPECT_EQ(get(RunDirectory(directory.path()).timing()), before);
+}
+
+TEST(TrainingRun, CountsEpochsInPassesOverTheTrainingImages) {
+  const TemporaryDirectory directory;
+  auto options = tiny_options();
+  options.steps = 0;
+  options.epochs = 2;
+  EXPECT_EQ(start(directory / "two", options).total_steps(), 5);
+  options.epochs = 2.1;
+  EXPECT_EQ(start(directory / "more", options).total_steps(), 6);
+  options.epochs = 0.001;
+  EXPECT_EQ(start(directory / "few", options).total_steps(), 1);
+}
+
+TEST(TrainingRun, TrainsAConditionalModelAndShowsARowOfSamplesForEachClass) {
+  const TemporaryDirectory directory;
+  auto options = tiny_options();
+  options.weight_y = 0.1;
+  options.batch = 5;  // 18 samples are not a whole number of batches
+  TrainingRun::start(tiny_model(3), tiny_data(), options, directory.path(), kConfig).run();
+  const RunDirectory files(directory.path());
+  EXPECT_EQ(io::read_image_shape(files.sample_grid(12)), (io::ImageShape{3 * 6 - 2, 6 * 6 - 2, 1}));
+  EXPECT_GT(lines_of(files.metrics()).front().at("class_bits").get<double>(), 0.1);
+}
+
+TEST(TrainingRun, InitialisesTheModelUnlessItIsInitialised) {
+  const TemporaryDirectory directory;
+  int initialized = 0;
+  const RunCallbacks callbacks{.initialized = [&](const nn::InitializeReport&) { ++initialized; }};
+  start(directory / "new", tiny_options(), callbacks);
+  EXPECT_EQ(initialized, 1);
+  auto model = started_tiny_model();
+  const auto before = model->flat_parameters().values().clone();
+  TrainingRun::start(model, tiny_data(), tiny_options(), directory / "old", kConfig, callbacks);
+  EXPECT_EQ(initialized, 1);
+  EXPECT_TRUE(model->flat_parameters().values().equal(before));
+}
+
+TEST(TrainingRun, RefusesWhatCannotWork) {
+  const TemporaryDirectory directory;
+  const auto refuses = [&](std::int64_t classes, RunData data, TrainOptions options,
+                           std::initializer_list<std::string_view> parts) {
+    return throws<ConfigError>(
+        [&] { TrainingRun::start(tiny_model(classes), data, options, directory / "new", kConfig); }, parts);
+  };
+  auto options = tiny_options();
+  options.batch = 11;
+  EXPECT_TRUE(refuses(0, tiny_data(), options, {"batch", "11", "10"}));
+  EXPECT_TRUE(refuses(0, {tiny_images(10), nullptr, nullptr}, tiny_options(), {"validation images", "none"}));
+  EXPECT_TRUE(refuses(2, tiny_data(), tiny_options(), {"training images", "labels 0..1", "an image has 2"}));
+  options = tiny_options();
+  options.keep = 0;
+  EXPECT_TRUE(refuses(0, tiny_data(), options, {"keep"}));
+  EXPECT_FALSE(fs::exists(directory / "new"));
+}
+
+TEST(TrainingRun, RefusesADirectoryThatHoldsARunUnlessItIsRemoved) {
+  const TemporaryDirectory directory;
+  const RunDirectory files(directory / "run");
+  auto options = tiny_options();
+  options.steps = 1;
+  start(files.root(), options).run();
+  EXPECT_TRUE(throws<ConfigError>([&] { start(files.root()); }, {files.root().string(), "holds a run"}));
+  put(files.root() / "notes.txt", "mine");
+  put(files.samples() / "favourite.png", "mine");
+  files.remove_run();
+  EXPECT_EQ(files_in(files.root()), (std::set<std::string>{"notes.txt", "samples/favourite.png"}));
+  EXPECT_FALSE(files.holds_run());
+  EXPECT_EQ(start(files.root(), options).run().steps_done, 1);
+}
+
+TEST(TrainingRun, NamesADirectoryWithNothingToResumeOrThatCannotBeMade) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(throws<IoError>([&] { resume(directory.path()); }, {directory.path().string(), "no intact checkpoint"}));
+  put(directory / "file", "");
+  EXPECT_TRUE(throws<IoError>([&] { start(directory / "file" / "run"); }, {(directory / "file").string()}));
+}
+
+}  // namespace
+}  // namespace glow::train

@@ -1,0 +1,107 @@
+#include "tools/common/command_line.h"
+
+#include <algorithm>
+#include <iostream>
+#include <vector>
+
+#include <cxxopts.hpp>
+#include <torch/version.h>
+
+#include <glow/error.h>
+#include <glow/version.h>
+
+namespace glow::tools {
+namespace {
+
+constexpr const char* kOther = "Other";
+constexpr std::size_t kColumns = 110;
+
+std::shared_ptr<cxxopts::Value> value_of(const Flag& flag) {
+  if (flag.is_switch()) return cxxopts::value<bool>();
+  const auto value = cxxopts::value<std::string>();
+  const auto standard = to_text(flag.get());
+  return standard.empty() ? value : value->default_value(standard);
+}
+
+cxxopts::Options make_parser(const ToolText& tool, const Flags& flags) {
+  cxxopts::Options parser(tool.name, tool.purpose);
+  parser.set_width(kColumns);
+  parser.custom_help("[--FLAG VALUE]...");
+  for (const auto& flag : flags.all()) {
+    parser.add_option(flag.text.group, {flag.name, flag.text.help, value_of(flag), flag.text.value});
+  }
+  parser.add_options(kOther)("version", "print the versions of Glow and LibTorch")("help", "print this");
+  // It would name an unknown flag in its own way; those left over are named below.
+  parser.allow_unrecognised_options();
+  return parser;
+}
+
+std::vector<std::string> groups_of(const Flags& flags) {
+  std::vector<std::string> groups;
+  for (const auto& flag : flags.all()) {
+    if (std::find(groups.begin(), groups.end(), flag.text.group) == groups.end()) groups.push_back(flag.text.group);
+  }
+  if (std::find(groups.begin(), groups.end(), kOther) == groups.end()) groups.push_back(kOther);
+  return groups;
+}
+
+void refuse_leftovers(const std::vector<std::string>& unmatched) {
+  if (unmatched.empty()) return;
+  const auto& first = unmatched.front();
+  if (first.starts_with("-")) throw ConfigError("unknown flag " + first + " (--help lists them all)");
+  throw ConfigError("'" + first + "' belongs to no flag (--help lists them all)");
+}
+
+GivenFlags given_flags(const std::vector<cxxopts::KeyValue>& arguments) {
+  GivenFlags given;
+  for (const auto& argument : arguments) {
+    if (argument.value().starts_with("--")) {
+      throw ConfigError("--" + argument.key() + ": expected a value, got the flag " + argument.value());
+    }
+    given.push_back({argument.key(), argument.value()});
+  }
+  return given;
+}
+
+/// What cxxopts would complain of without naming the flag.
+void check_values(const Flags& flags, int argc, char** argv) {
+  for (const auto& flag : flags.all()) {
+    const auto begin = "--" + flag.name + "=";
+    for (int i = 1; flag.is_switch() && i < argc; ++i) {
+      const std::string argument = argv[i];
+      const bool is_other = argument != begin + "true" && argument != begin + "false";
+      if (argument.starts_with(begin) && is_other) throw ConfigError(argument + ": expected true or false");
+    }
+    if (!flag.is_switch() && argc > 1 && argv[argc - 1] == "--" + flag.name) {
+      throw ConfigError("--" + flag.name + ": expected a value, got none");
+    }
+  }
+}
+
+cxxopts::ParseResult parse(cxxopts::Options& parser, int argc, char** argv) {
+  try {
+    return parser.parse(argc, argv);
+  } catch (const cxxopts::exceptions::exception& error) {
+    throw ConfigError(error.what());
+  }
+}
+
+}  // namespace
+
+std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, int argc, char** argv) {
+  check_values(flags, argc, argv);
+  auto parser = make_parser(tool, flags);
+  const auto result = parse(parser, argc, argv);
+  refuse_leftovers(result.unmatched());
+  if (result.count("help")) {
+    std::cout << parser.help(groups_of(flags)) << "\n" << tool.closing;
+    return std::nullopt;
+  }
+  if (result.count("version")) {
+    std::cout << tool.name << " " << kVersion << " (LibTorch " << TORCH_VERSION << ")\n";
+    return std::nullopt;
+  }
+  return given_flags(result.arguments());
+}
+
+}  // namespace glow::tools

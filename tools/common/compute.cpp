@@ -1,0 +1,62 @@
+#include "tools/common/compute.h"
+
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+
+#include <glow/error.h>
+#include <glow/ops/threads.h>
+
+namespace glow::tools {
+namespace {
+
+bool has_cuda() { return torch::cuda::is_available(); }
+
+ConfigError device_error(const std::string& name, const std::string& problem) {
+  return ConfigError("device: " + name + ": " + problem);
+}
+
+/// The N of "cuda:N".
+std::int64_t cuda_index(const std::string& name) {
+  const auto digits = name.substr(std::string("cuda:").size());
+  const bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
+  const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());
+  constexpr std::size_t kMostDigits = 3;
+  if (is_number && digits.size() <= kMostDigits && std::stoll(digits) < devices) return std::stoll(digits);
+  throw device_error(name, "expected cuda:0 to cuda:" + std::to_string(devices - 1));
+}
+
+torch::Device find_device(const std::string& name) {
+  if (name == "cpu") return torch::kCPU;
+  if (name == "auto") return has_cuda() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  if (name != "cuda" && !name.starts_with("cuda:")) throw device_error(name, "expected auto, cpu, cuda or cuda:N");
+  if (!has_cuda()) throw device_error(name, "there is no CUDA device that this LibTorch can use");
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(name == "cuda" ? 0 : cuda_index(name))};
+}
+
+}  // namespace
+
+std::string to_string(Precision precision) { return precision == Precision::kFp32 ? "fp32" : "fp64"; }
+
+void from_string(const std::string& name, Precision& precision) {
+  if (name != "fp32" && name != "fp64") {
+    throw ConfigError("precision: unknown value '" + name + "', expected one of fp32, fp64");
+  }
+  precision = name == "fp32" ? Precision::kFp32 : Precision::kFp64;
+}
+
+Compute start_computing(const ComputeSettings& settings) {
+  constexpr std::int64_t kMostThreads = 1024;
+  if (settings.threads < 0 || settings.threads > kMostThreads) {
+    throw ConfigError("threads: expected 0 to " + std::to_string(kMostThreads) + ", got " +
+                      std::to_string(settings.threads));
+  }
+  ops::use_threads(static_cast<int>(settings.threads));
+  const auto device = find_device(settings.device);
+  const auto dtype = settings.precision == Precision::kFp32 ? torch::kFloat : torch::kDouble;
+  const auto threads = at::get_num_threads();
+  return {device, dtype,
+          device.str() + ", " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
+              to_string(settings.precision)};
+}
+
+}  // namespace glow::tools

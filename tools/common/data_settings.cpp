@@ -1,0 +1,70 @@
+#include "tools/common/data_settings.h"
+
+#include <utility>
+
+#include <glow/data/split.h>
+#include <glow/error.h>
+
+namespace glow::tools {
+namespace {
+
+void check(const DataSettings& settings) {
+  if (settings.data.empty()) throw ConfigError("data: expected a data set, none is given");
+  constexpr std::int64_t kLargest = 1 << 20;
+  if (settings.resize < 0 || settings.resize > kLargest) {
+    throw ConfigError("resize: expected 0 to " + std::to_string(kLargest) + " pixels, got " +
+                      std::to_string(settings.resize));
+  }
+}
+
+ImageSize common_size(const data::DataSet& set) {
+  const auto shape = set.train->common_shape();
+  if (!shape) throw ConfigError("image_size: not given, and the images of " + set.name + " may differ in size");
+  return {shape->height, shape->width};
+}
+
+data::Geometry geometry_of(const DataSettings& settings) {
+  return {.height = static_cast<int>(settings.image_size.height),
+          .width = static_cast<int>(settings.image_size.width),
+          .resize = static_cast<int>(settings.resize),
+          .random_crop = settings.random_crop,
+          .flip = settings.flip,
+          .shift = settings.shift};
+}
+
+data::DataSet open_data(const DataSettings& settings) {
+  try {
+    return data::open_data_set(settings.data, settings.conditional);
+  } catch (const ConfigError& error) {
+    throw ConfigError(std::string("data: ") + error.what());
+  }
+}
+
+data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed) {
+  auto set = open_data(settings);
+  if (settings.conditional && set.class_names.empty()) throw ConfigError("conditional: " + set.name + " has no classes");
+  set = data::hold_out_validation(std::move(set), settings.valid_images, seed);
+  if (!set.valid) {
+    throw ConfigError("valid_images: expected at least 1 to choose the best model by, there are 0 of the " +
+                      std::to_string(set.train->size()) + " in " + set.name);
+  }
+  return set;
+}
+
+}  // namespace
+
+ImageSplits open_images(DataSettings& settings, std::uint64_t seed) {
+  check(settings);
+  const auto set = open_splits(settings, seed);
+  if (settings.image_size == ImageSize{}) settings.image_size = common_size(set);
+  const auto geometry = geometry_of(settings);
+  const auto images = [&](const std::shared_ptr<const data::ImageSource>& source) {
+    return source ? std::make_shared<const data::Images>(source, geometry) : nullptr;
+  };
+  return {.train = images(set.train),
+          .valid = images(set.valid),
+          .test = images(set.test),
+          .class_names = settings.conditional ? set.class_names : std::vector<std::string>{}};
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <glow/data/images.h>
+#include <glow/data/source.h>
+
+#include "tools/common/flag_values.h"
+
+namespace glow::tools {
+
+/// Which images, and how they are brought to one size.
+struct DataSettings {
+  /// As data::open_data_set takes it.
+  std::string data;
+  /// Not given: the size that all images of the source have.
+  ImageSize image_size;
+  std::int64_t resize = 0;
+  bool random_crop = false;
+  bool flip = false;
+  bool shift = false;
+  /// Whether the model knows the images' classes.
+  bool conditional = false;
+  /// Held out from the training images; negative: data::default_valid_images, or the source's own split.
+  std::int64_t valid_images = -1;
+};
+
+template <class Visitor>
+void visit_fields(DataSettings& settings, Visitor&& visit) {
+  visit("data", settings.data);
+  visit("image_size", settings.image_size);
+  visit("resize", settings.resize);
+  visit("random_crop", settings.random_crop);
+  visit("flip", settings.flip);
+  visit("shift", settings.shift);
+  visit("conditional", settings.conditional);
+  visit("valid_images", settings.valid_images);
+}
+
+/// The splits of a data set as images of one size. `test` is null where the source has no such split.
+struct ImageSplits {
+  std::shared_ptr<const data::Images> train, valid, test;
+  /// Empty without classes.
+  std::vector<std::string> class_names;
+};
+
+/// Opens the data, resolves `settings.image_size` and holds validation images out by `seed`. Throws ConfigError naming
+/// the field that cannot work with these data, IoError and FormatError as the files deserve.
+ImageSplits open_images(DataSettings& settings, std::uint64_t seed);
+
+}  // namespace glow::tools

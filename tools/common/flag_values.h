@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <glow/nn/options.h>
+
+namespace glow::tools {
+
+using Json = nlohmann::ordered_json;
+// The coupling's kind lives in another namespace than its names.
+using nn::from_string;
+using nn::to_string;
+
+/// Pixels; 0x0: not given.
+struct ImageSize {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  bool operator==(const ImageSize&) const = default;
+};
+
+/// Read the text of a flag. Throw ConfigError that says what was expected and what was seen.
+void parse_value(const std::string& text, std::int64_t& value);
+void parse_value(const std::string& text, std::uint64_t& value);
+/// A finite number.
+void parse_value(const std::string& text, double& value);
+/// "true" or "false"
+void parse_value(const std::string& text, bool& value);
+void parse_value(const std::string& text, std::string& value);
+/// "32" (a square) or "28x32" (height x width); an empty text is 0x0.
+void parse_value(const std::string& text, ImageSize& value);
+/// "0.7" or "0.5,0.7,1"
+void parse_value(const std::string& text, std::vector<double>& value);
+/// An enumerator's name, for a type with its own from_string.
+template <class Kind>
+  requires std::is_enum_v<Kind>
+void parse_value(const std::string& text, Kind& value) {
+  from_string(text, value);
+}
+
+/// The reverse: a number or truth value as such, anything else as text that parse_value reads.
+template <class Value>
+  requires std::is_arithmetic_v<Value>
+Json to_json(Value value) {
+  return value;
+}
+Json to_json(const std::string& value);
+Json to_json(const ImageSize& value);
+Json to_json(const std::vector<double>& value);
+template <class Kind>
+  requires std::is_enum_v<Kind>
+Json to_json(Kind value) {
+  return to_string(value);
+}
+
+/// The text of a JSON scalar, as parse_value reads it.
+std::string to_text(const Json& scalar);
+
+}  // namespace glow::tools

@@ -1,0 +1,97 @@
+#include "tools/common/flags.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <glow/error.h>
+
+namespace glow::tools {
+namespace {
+
+std::string flag_name(const FlagText& text) {
+  if (!text.flag.empty()) return text.flag;
+  std::string name = text.field;
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+/// Runs `set`; its complaint gets the flag's name.
+template <class Set>
+void naming(const Flag& flag, Set&& set) {
+  try {
+    set();
+  } catch (const ConfigError& error) {
+    const std::string message = error.what();
+    const std::string field = flag.text.field + ": ";
+    throw ConfigError("--" + flag.name + ": " + (message.starts_with(field) ? message.substr(field.size()) : message));
+  }
+}
+
+}  // namespace
+
+const GivenFlag* find(const GivenFlags& given, const std::string& name) {
+  const auto found = std::find_if(given.begin(), given.end(), [&](const GivenFlag& each) { return each.name == name; });
+  return found == given.end() ? nullptr : &*found;
+}
+
+Flags::Flags(const std::vector<FlagText>& table) {
+  for (const auto& text : table) flags_.push_back({text, flag_name(text), nullptr, nullptr, nullptr});
+}
+
+const Flag& Flags::at(const std::string& name) const {
+  const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& flag) { return flag.name == name; });
+  if (found == flags_.end() || !found->set) throw std::logic_error("the flag --" + name + " is tied to no field");
+  return *found;
+}
+
+Flag* Flags::by_field(const std::string& field) {
+  const auto found =
+      std::find_if(flags_.begin(), flags_.end(), [&](const Flag& flag) { return flag.text.field == field; });
+  return found == flags_.end() ? nullptr : &*found;
+}
+
+void Flags::set(const GivenFlags& given) const {
+  for (const auto& [name, value] : given) {
+    const auto& flag = at(name);
+    naming(flag, [&] { flag.set(value); });
+  }
+}
+
+void Flags::set_agreeing(const GivenFlags& given, const std::string& source) const {
+  for (const auto& each : given) {
+    const auto& flag = at(each.name);
+    const auto before = flag.get();
+    set({each});
+    if (flag.text.kept != Kept::kFixed || flag.get() == before) continue;
+    const auto value = flag.is_switch() ? "" : " " + each.value;
+    throw ConfigError("--" + each.name + value + " contradicts " + source + ", where " + flag.text.field + " is " +
+                      before.dump());
+  }
+}
+
+Json Flags::kept() const {
+  Json kept = Json::object();
+  for (const auto& flag : flags_) {
+    if (flag.text.kept != Kept::kNo) kept[flag.text.field] = flag.get();
+  }
+  return kept;
+}
+
+void Flags::restore(const Json& kept) const {
+  for (const auto& item : kept.items()) {
+    const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& flag) {
+      return flag.text.kept != Kept::kNo && flag.text.field == item.key();
+    });
+    if (found == flags_.end()) throw ConfigError("unknown option '" + item.key() + "'");
+    naming(*found, [&] { found->restore(item.value()); });
+  }
+}
+
+std::string Flags::with_flag_name(const std::string& message) const {
+  for (const auto& flag : flags_) {
+    if (message.starts_with(flag.text.field + ": ")) return "--" + flag.name + message.substr(flag.text.field.size());
+  }
+  return message;
+}
+
+}  // namespace glow::tools

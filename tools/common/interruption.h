@@ -1,0 +1,28 @@
+#pragma once
+
+#include <stdexcept>
+
+namespace glow::tools {
+
+/// Thrown by what gives up because of a signal.
+class Interrupted : public std::runtime_error {
+ public:
+  explicit Interrupted(int signal);
+  /// 130 for SIGINT, 143 for SIGTERM.
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
+
+/// From now on the first SIGINT or SIGTERM is only noted, so that work can be brought to an end; a second one ends the
+/// process at once.
+void note_interruptions();
+
+/// The signal that was noted, 0 when there was none.
+int interruption();
+
+/// Throws Interrupted when a signal was noted.
+void throw_if_interrupted();
+
+}  // namespace glow::tools

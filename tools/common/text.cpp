@@ -1,0 +1,66 @@
+#include "tools/common/text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+namespace glow::tools {
+namespace {
+
+std::string two_digits(std::int64_t number) { return (number < 10 ? "0" : "") + std::to_string(number); }
+
+}  // namespace
+
+std::string grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > (number < 0 ? 1 : 0); place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits;
+}
+
+std::string fixed(double number, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", digits, number);
+  return text.data();
+}
+
+std::string duration(double seconds) {
+  // More than a year is as good as for ever.
+  constexpr double kLongest = 366.0 * 24 * 3600;
+  if (!(seconds >= 0 && seconds < kLongest)) return "?";
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
+  const auto minutes = whole / 60 % 60;
+  const auto hours = whole / 3600;
+  const auto start = hours > 0 ? std::to_string(hours) + ":" + two_digits(minutes) : std::to_string(minutes);
+  return start + ":" + two_digits(whole % 60);
+}
+
+std::string bytes(double count) {
+  constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; count >= 1000 && unit + 1 < kUnits.size(); ++unit) count /= 1000;
+  return fixed(count, unit > 0 && count < 10 ? 1 : 0) + " " + kUnits[unit];
+}
+
+std::string brief(double number) {
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return {text.data(), end};
+}
+
+void Listing::add(const std::string& label, const std::string& value) {
+  constexpr std::size_t kLabelWidth = 13;
+  std::string padded = label;
+  padded.resize(std::max(kLabelWidth, label.size() + 1), ' ');
+  text_ += padded;
+  for (const char character : value) {
+    text_ += character;
+    if (character == '\n') text_ += std::string(kLabelWidth, ' ');
+  }
+  text_ += '\n';
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace glow::tools {
+
+/// 44235264 -> "44,235,264"
+std::string grouped(std::int64_t number);
+/// A number with `digits` digits after the point.
+std::string fixed(double number, int digits);
+/// 133 s -> "2:13", 7384 s -> "2:03:04"
+std::string duration(double seconds);
+/// 2.1e9 -> "2.1 GB"
+std::string bytes(double count);
+/// The fewest digits that mean this number and no other: 0.001, 100.
+std::string brief(double number);
+
+/// Lines "label   value", the values below each other; a value's further lines are indented like its first.
+class Listing {
+ public:
+  void add(const std::string& label, const std::string& value);
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace glow::tools

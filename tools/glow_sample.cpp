@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <iostream>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/nn/model_file.h>
+
+#include "tools/common/command_line.h"
+#include "tools/common/interruption.h"
+#include "tools/common/run_tool.h"
+#include "tools/common/status_line.h"
+#include "tools/common/text.h"
+#include "tools/sample/describe.h"
+#include "tools/sample/image_output.h"
+#include "tools/sample/sample_settings.h"
+
+namespace glow::tools {
+namespace {
+
+constexpr const char* kName = "glow-sample";
+
+ToolText tool_text() {
+  return {.name = kName,
+          .purpose = "Draws images from a Glow.",
+          .closing = "Examples\n"
+                     "  glow-sample --model runs/demo/model.safetensors --out grid.png --temperature 0.7\n"
+                     "  glow-sample --model faces.safetensors --out faces/ --count 1000 --seed 7\n"};
+}
+
+nn::Glow load(const SampleSettings& settings, const Compute& compute) {
+  auto model = nn::load_model(settings.model, compute.device);
+  model->to(compute.dtype);
+  for (std::int64_t level = 0; level < model->options().levels; ++level) {
+    static_cast<void>(nn::Temperature(settings.temperature).at(level, model->options().levels));
+  }
+  return model;
+}
+
+/// Samples into `output`; returns how many images have a value that is not finite.
+std::int64_t draw(const SampleSettings& settings, nn::Glow& model, ImageOutput& output) {
+  const torch::NoGradGuard no_grad;
+  const auto class_index = find_class(settings, model);
+  StatusLine status(/*quiet=*/false);
+  std::int64_t not_finite = 0;
+  for (std::int64_t first = 0; first < settings.count; first += settings.batch) {
+    throw_if_interrupted();
+    const auto count = std::min(settings.batch, settings.count - first);
+    nn::SampleOptions options{.temperature = settings.temperature, .seed = settings.seed, .first_index = first};
+    if (class_index >= 0) options.labels = torch::full({count}, class_index, torch::kLong);
+    const auto images = model->sample(count, options);
+    not_finite += images.isfinite().flatten(1).all(1).logical_not().sum().item<std::int64_t>();
+    output.add(model->quantizer().to_bytes(images).cpu());
+    const auto done = first + count;
+    status.show(bar(static_cast<double>(done) / static_cast<double>(settings.count)) + " " + grouped(done) + "/" +
+                grouped(settings.count) + " images");
+  }
+  output.finish();
+  return not_finite;
+}
+
+int sample(const SampleSettings& settings) {
+  const auto compute = start_computing(settings.compute);
+  auto model = load(settings, compute);
+  const auto output = open_image_output({.path = settings.out,
+                                         .count = settings.count,
+                                         .channels = model->options().channels,
+                                         .columns = settings.columns,
+                                         .overwrite = settings.overwrite});
+  note_interruptions();
+  const auto not_finite = draw(settings, model, *output);
+  std::cout << grouped(settings.count) << (settings.count == 1 ? " image in " : " images in ") << settings.out << "\n";
+  if (not_finite == 0) return kSuccess;
+  throw NumericalError(grouped(not_finite) + " of " + grouped(settings.count) + " images in " + settings.out +
+                       " have values that are not finite");
+}
+
+int run(int argc, char** argv) {
+  SampleSettings settings;
+  Flags flags(sample_flag_table());
+  flags.bind(settings);
+  const auto given = parse_command_line(tool_text(), flags, argc, argv);
+  if (!given) return kSuccess;
+  return flags.naming_flags([&] {
+    flags.set(*given);
+    check(settings);
+    if (!settings.describe) return sample(settings);
+    std::cout << describe_model(settings.model);
+    return static_cast<int>(kSuccess);
+  });
+}
+
+}  // namespace
+}  // namespace glow::tools
+
+int main(int argc, char** argv) {
+  return glow::tools::run_tool(glow::tools::kName, [&] { return glow::tools::run(argc, argv); });
+}

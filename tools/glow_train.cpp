@@ -1,0 +1,115 @@
+#include <chrono>
+#include <iostream>
+#include <utility>
+
+#include <glow/data/order.h>
+#include <glow/error.h>
+#include <glow/train/run_directory.h>
+#include <glow/train/training_run.h>
+
+#include "tools/common/command_line.h"
+#include "tools/common/interruption.h"
+#include "tools/common/run_tool.h"
+#include "tools/train/presets.h"
+#include "tools/train/run_config.h"
+#include "tools/train/train_model.h"
+#include "tools/train/train_progress.h"
+#include "tools/train/train_summary.h"
+
+namespace glow::tools {
+namespace {
+
+constexpr const char* kName = "glow-train";
+
+ToolText tool_text() {
+  return {.name = kName,
+          .purpose = "Trains a Glow, an exact-likelihood model of images.",
+          .closing = "Presets\n" + describe_presets() +
+                     "\nExamples\n"
+                     "  glow-train --preset demo --out runs/demo\n"
+                     "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n"};
+}
+
+/// One run from its start or checkpoint to its end, or to a signal.
+class Run {
+ public:
+  Run(TrainSettings& settings, const Flags& flags) : settings_(settings), flags_(flags), status_(settings.run.quiet) {}
+
+  int train() {
+    prepare();
+    show(settings_.run.dry_run ? std::cout : std::cerr, describe_start(settings_, images_, compute_));
+    if (settings_.run.dry_run) return kSuccess;
+    const auto began = std::chrono::steady_clock::now();
+    const auto result = run_to_end();
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
+    show(std::cout, describe_end(settings_, images_, result, time.count()));
+    return kSuccess;
+  }
+
+ private:
+  /// Everything that can be refused before there is a model.
+  void prepare() {
+    if (!settings_.run.out.empty()) check_out_directory(settings_.run);
+    compute_ = start_computing(settings_.compute);
+    images_ = open_images(settings_.data, settings_.training.seed);
+    fit_model_to_images(settings_, images_);
+    const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
+                                                               settings_.training.seed);
+  }
+
+  train::RunResult run_to_end() {
+    TrainProgress progress(status_, settings_.training);
+    note_interruptions();
+    auto run = begin(progress.callbacks());
+    progress.set_total_steps(run.total_steps());
+    const auto result = run.run();
+    status_.clear();
+    if (result.stopped) {
+      status_.log("stopped after step " + std::to_string(result.steps_done) + " of " +
+                  std::to_string(run.total_steps()) + "; --resume goes on");
+      throw_if_interrupted();
+    }
+    return result;
+  }
+
+  train::TrainingRun begin(train::RunCallbacks callbacks) {
+    const train::RunDirectory directory(settings_.run.out);
+    const auto config = make_run_config(settings_, flags_, images_, compute_);
+    const bool resumes = settings_.run.resume;
+    if (resumes) check_same_run(config, directory.config());
+    const auto model = make_model(settings_, images_, compute_);
+    if (settings_.run.overwrite) directory.remove_run();
+    const auto start_or_resume = resumes ? train::TrainingRun::resume : train::TrainingRun::start;
+    return start_or_resume(model, {images_.train, images_.valid, images_.test}, settings_.training, directory.root(),
+                           to_json_text(config), std::move(callbacks));
+  }
+
+  void show(std::ostream& stream, const std::string& text) const {
+    if (!settings_.run.quiet) stream << text << std::flush;
+  }
+
+  TrainSettings& settings_;
+  const Flags& flags_;
+  StatusLine status_;
+  Compute compute_;
+  ImageSplits images_;
+};
+
+int run(int argc, char** argv) {
+  TrainSettings settings;
+  Flags flags(train_flag_table());
+  flags.bind(settings);
+  const auto given = parse_command_line(tool_text(), flags, argc, argv);
+  if (!given) return kSuccess;
+  return flags.naming_flags([&] {
+    resolve_settings(settings, flags, *given);
+    return Run(settings, flags).train();
+  });
+}
+
+}  // namespace
+}  // namespace glow::tools
+
+int main(int argc, char** argv) {
+  return glow::tools::run_tool(glow::tools::kName, [&] { return glow::tools::run(argc, argv); });
+}

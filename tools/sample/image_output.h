@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include <torch/types.h>
+
+namespace glow::tools {
+
+/// Where images go, a batch at a time.
+class ImageOutput {
+ public:
+  virtual ~ImageOutput() = default;
+  /// uint8 [N, C, H, W] on the CPU. Throws IoError.
+  virtual void add(const torch::Tensor& bytes) = 0;
+  /// After the last batch: what is written in one piece is there now. Throws IoError.
+  virtual void finish() = 0;
+};
+
+struct ImageOutputOptions {
+  /// FILE.png for a grid, FILE.npy for an array, else a folder of numbered PNGs.
+  std::filesystem::path path;
+  std::int64_t count = 0;
+  std::int64_t channels = 0;
+  /// Of a grid; 0: as square as it gets.
+  std::int64_t columns = 0;
+  /// Whether files that are there may be replaced.
+  bool overwrite = false;
+};
+
+/// Throws ConfigError naming the field (`out`, `columns`) for a kind of file that cannot hold these images, or when
+/// there is something already; IoError when nothing can be written there.
+std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options);
+
+}  // namespace glow::tools

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <glow/nn/glow.h>
+
+#include "tools/common/compute.h"
+#include "tools/common/flags.h"
+
+namespace glow::tools {
+
+/// All that glow-sample's flags say.
+struct SampleSettings {
+  std::string model;
+  std::string out;
+  std::int64_t count = 64;
+  /// Of a grid; 0: as square as it gets.
+  std::int64_t columns = 0;
+  /// One, or one a level.
+  std::vector<double> temperature = {1.0};
+  /// Name or index; empty: every image draws its own.
+  std::string class_name;
+  std::uint64_t seed = 0;
+  std::int64_t batch = 32;
+  ComputeSettings compute;
+  bool overwrite = false;
+  bool describe = false;
+};
+
+template <class Visitor>
+void visit_fields(SampleSettings& settings, Visitor&& visit) {
+  visit("model", settings.model);
+  visit("out", settings.out);
+  visit("count", settings.count);
+  visit("columns", settings.columns);
+  visit("temperature", settings.temperature);
+  visit("class", settings.class_name);
+  visit("seed", settings.seed);
+  visit("batch", settings.batch);
+  visit("overwrite", settings.overwrite);
+  visit("describe", settings.describe);
+  visit_fields(settings.compute, visit);
+}
+
+/// Rows for the fields of SampleSettings.
+const std::vector<FlagText>& sample_flag_table();
+
+/// Throws ConfigError naming a field that is missing or out of range.
+void check(const SampleSettings& settings);
+
+/// The class that `settings.class_name` means, -1 for none. Throws ConfigError when the model has no such class.
+std::int64_t find_class(const SampleSettings& settings, const nn::Glow& model);
+
+}  // namespace glow::tools

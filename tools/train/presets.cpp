@@ -1,0 +1,118 @@
+#include "tools/train/presets.h"
+
+#include <vector>
+
+#include <glow/error.h>
+
+namespace glow::tools {
+namespace {
+
+struct Preset {
+  std::string name;
+  std::string purpose;
+  GivenFlags flags;
+};
+
+const std::vector<Preset>& presets() {
+  // Those of the paper (Glow, tables 2 and 4, figures 4 and 5): levels, depth, coupling, bits and batch at 32x32 as
+  // published; larger images in batches that one GPU can hold.
+  static const std::vector<Preset> all{
+      {"demo",
+       "a small model of Fashion-MNIST, minutes on a laptop",
+       {{"data", "fashion-mnist"},
+        {"bits", "5"},
+        {"levels", "2"},
+        {"depth", "8"},
+        {"width", "96"},
+        {"batch", "16"},
+        {"steps", "3500"},
+        {"lr", "0.002"},
+        {"warmup-epochs", "0.02"},
+        {"beta2", "0.99"},
+        {"ema-decay", "0.99"},
+        {"clip-norm", "50"},
+        {"log-every", "50"},
+        {"eval-every", "1000"},
+        {"sample-every", "1000"},
+        {"checkpoint-every", "1000"}}},
+      {"fashion-mnist",
+       "Fashion-MNIST at full size",
+       {{"data", "fashion-mnist"}, {"levels", "2"}, {"depth", "32"}, {"epochs", "100"}}},
+      {"cifar10",
+       "CIFAR-10 as published: 44 million parameters, 3.35 bits/dim",
+       {{"levels", "3"}, {"depth", "32"}, {"shift", "true"}, {"epochs", "1000"}}},
+      {"cifar10-conditional",
+       "class-conditional CIFAR-10 as published",
+       {{"conditional", "true"},
+        {"weight-y", "0.01"},
+        {"bits", "5"},
+        {"levels", "3"},
+        {"depth", "32"},
+        {"coupling", "additive"},
+        {"shift", "true"},
+        {"epochs", "1000"}}},
+      {"imagenet32",
+       "ImageNet 32x32 as published: 4.09 bits/dim",
+       {{"image-size", "32"}, {"levels", "3"}, {"depth", "48"}, {"epochs", "50"}}},
+      {"imagenet64",
+       "ImageNet 64x64 as published: 3.81 bits/dim",
+       {{"image-size", "64"}, {"levels", "4"}, {"depth", "48"}, {"batch", "32"}, {"epochs", "50"}}},
+      {"lsun64",
+       "an LSUN category as published: random crops of 64x64",
+       {{"image-size", "64"},
+        {"resize", "96"},
+        {"random-crop", "true"},
+        {"levels", "3"},
+        {"depth", "48"},
+        {"batch", "32"},
+        {"epochs", "20"}}},
+      {"celeba-hq-256",
+       "CelebA-HQ 256x256 as published; wants a GPU of 40 GB or more",
+       {{"image-size", "256"},
+        {"bits", "5"},
+        {"levels", "6"},
+        {"depth", "32"},
+        {"coupling", "additive"},
+        {"batch", "8"},
+        {"epochs", "500"}}},
+  };
+  return all;
+}
+
+/// As on a command line, broken into lines.
+std::string lines_of(const GivenFlags& flags) {
+  constexpr std::size_t kColumns = 110;
+  const std::string indent = "   ";
+  std::string text;
+  std::string line = indent;
+  for (const auto& [name, value] : flags) {
+    const auto flag = " --" + name + (value == "true" ? "" : " " + value);
+    if (line.size() + flag.size() > kColumns) {
+      text += line + "\n";
+      line = indent;
+    }
+    line += flag;
+  }
+  return text + line + "\n";
+}
+
+}  // namespace
+
+const GivenFlags& preset_flags(const std::string& name) {
+  std::string known;
+  for (const auto& preset : presets()) {
+    if (preset.name == name) return preset.flags;
+    known += (known.empty() ? "" : ", ") + preset.name;
+  }
+  throw ConfigError("preset: unknown value '" + name + "', expected one of " + known);
+}
+
+std::string describe_presets() {
+  std::string text;
+  for (const auto& preset : presets()) {
+    text += "  " + preset.name + ": " + preset.purpose + "\n" + lines_of(preset.flags);
+  }
+  return text;
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "tools/common/flags.h"
+
+namespace glow::tools {
+
+/// The flags that a preset stands for. Throws ConfigError that lists the names when there is no such preset.
+const GivenFlags& preset_flags(const std::string& name);
+
+/// One paragraph a preset for --help: its name, what it is for, and its flags.
+std::string describe_presets();
+
+}  // namespace glow::tools

@@ -1,0 +1,96 @@
+#include "tools/train/run_config.h"
+
+#include <system_error>
+#include <utility>
+
+#include <torch/version.h>
+
+#include <glow/error.h>
+#include <glow/io/file.h>
+#include <glow/train/run_directory.h>
+#include <glow/version.h>
+
+namespace glow::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTool = "glow-train";
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// The part of the path that is there already.
+fs::path existing_part(fs::path path) {
+  path = fs::absolute(path);
+  while (!is_there(path) && path.has_relative_path()) path = path.parent_path();
+  return path;
+}
+
+}  // namespace
+
+RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, const ImageSplits& images,
+                          const Compute& compute) {
+  const auto size = [](const auto& split) { return split ? split->size() : 0; };
+  return {.options = flags.kept(),
+          .model = Json::parse(nn::to_json(settings.model)),
+          .images = {{"train", size(images.train)}, {"valid", size(images.valid)}, {"test", size(images.test)}},
+          .versions = {{"glow", kVersion}, {"libtorch", TORCH_VERSION}, {"device", compute.device.str()}}};
+}
+
+std::string to_json_text(const RunConfig& config) {
+  const Json json{{"tool", kTool},
+                  {"options", config.options},
+                  {"model", config.model},
+                  {"images", config.images},
+                  {"versions", config.versions}};
+  return json.dump(2) + "\n";
+}
+
+RunConfig read_run_config(const fs::path& path) {
+  constexpr std::uint64_t kMostBytes = 1 << 20;
+  const auto json = Json::parse(io::read_file(path, kMostBytes), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || json.value("tool", Json()) != kTool) {
+    throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
+  }
+  const auto part = [&](const char* key) {
+    Json object = json.value(key, Json());
+    if (!object.is_object()) throw FormatError(path.string() + ": expected an object '" + key + "'");
+    return object;
+  };
+  return {part("options"), part("model"), part("images"), part("versions")};
+}
+
+void check_same_run(const RunConfig& config, const fs::path& path) {
+  const auto before = read_run_config(path);
+  for (const auto& [now, then] : {std::pair{config.model, before.model}, std::pair{config.images, before.images}}) {
+    if (now != then) {
+      throw FormatError(path.string() + ": the run had " + then.dump() + ", its data now give " + now.dump());
+    }
+  }
+}
+
+void check_out_directory(const RunSettings& settings) {
+  const fs::path out = settings.out;
+  const auto existing = existing_part(out);
+  if (!is_folder(existing)) {
+    throw IoError("cannot write " + out.string() + ": " + existing.string() + " is no directory");
+  }
+  if (settings.resume || !is_there(out) || fs::is_empty(out)) return;
+  if (!settings.overwrite) {
+    throw ConfigError("out: " + out.string() +
+                      " is not empty (--overwrite replaces an earlier run in it, --resume goes on with that)");
+  }
+  const train::RunDirectory directory(out);
+  if (!directory.holds_run()) throw ConfigError("overwrite: " + out.string() + " holds no run of " + kTool);
+  read_run_config(directory.config());
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "tools/common/flag_values.h"
+#include "tools/train/train_settings.h"
+
+namespace glow::tools {
+
+/// The content of a run's config.json.
+struct RunConfig {
+  /// Every flag's value (Flags::kept).
+  Json options;
+  /// The model's glow.config.
+  Json model;
+  /// Images in each split.
+  Json images;
+  /// Versions of Glow and LibTorch, and the device.
+  Json versions;
+};
+
+RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, const ImageSplits& images,
+                          const Compute& compute);
+
+std::string to_json_text(const RunConfig& config);
+
+/// Throws IoError, and FormatError when the file was not written by glow-train.
+RunConfig read_run_config(const std::filesystem::path& path);
+
+/// Throws FormatError unless the run that `path` describes had the same model and as many images as `config`.
+void check_same_run(const RunConfig& config, const std::filesystem::path& path);
+
+/// Throws unless a run can be written to `settings.out`: ConfigError when something is there and neither --overwrite
+/// nor --resume says what to do with it, or there is nothing to overwrite; IoError when it can be no directory.
+void check_out_directory(const RunSettings& settings);
+
+}  // namespace glow::tools

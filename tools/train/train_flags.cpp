@@ -1,0 +1,63 @@
+#include "tools/train/train_settings.h"
+
+namespace glow::tools {
+
+const std::vector<FlagText>& train_flag_table() {
+  constexpr auto kFixed = Kept::kFixed;
+  constexpr auto kChangeable = Kept::kChangeable;
+  constexpr auto kNo = Kept::kNo;
+  static const std::vector<FlagText> table{
+      {"data", "Data", "SOURCE", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR (PNG and JPEG files) or npy:FILE", kFixed},
+      {"image_size", "Data", "S|HxW", "height and width in pixels; not given: that of the source", kFixed},
+      {"resize", "Data", "R", "scale the shorter side to R pixels, then crop; 0: see --random-crop", kFixed},
+      {"random_crop", "Data", "", "train on random crops instead of the centre, evaluate on the centre", kFixed},
+      {"flip", "Data", "", "mirror training images at random", kFixed},
+      {"shift", "Data", "", "move training images by up to a tenth at random", kFixed},
+      {"conditional", "Data", "", "learn the classes too; of a folder its sub-folders", kFixed},
+      {"valid_images", "Data", "N",
+       "training images to hold out; negative: the source's own split, else the smaller of 5,000 and a tenth", kFixed},
+
+      {"out", "Run", "DIR", "where the run is written"},
+      {"overwrite", "Run", "", "replace an earlier run in DIR"},
+      {"resume", "Run", "", "go on with the run in DIR"},
+      {"preset", "Run", "NAME", "start from the settings below; flags given beside it win"},
+      {"init_from", "Run", "MODEL", "start from the weights of a model file", kFixed},
+      {"dry_run", "Run", "", "print what would be trained and how much memory it takes, then stop", kNo},
+      {"quiet", "Run", "", "show nothing but errors", kNo},
+
+      {"bits", "Model", "B", "bits of a sample that the model sees, 1 to 8", kFixed},
+      {"levels", "Model", "L", "scales; the image's sides must be multiples of 2^L", kFixed},
+      {"depth", "Model", "K", "flow steps a level", kFixed},
+      {"hidden_width", "Model", "W", "channels of the hidden layers", kFixed, "width"},
+      {"permutation", "Model", "KIND", "conv1x1, lu, shuffle or reverse", kFixed},
+      {"coupling", "Model", "KIND", "affine or additive", kFixed},
+      {"edge_bias", "Model", "", "do not show the convolutions where the image ends", kFixed, "no-edge-bias"},
+      {"learn_top", "Model", "", "keep the prior of the top latent at N(0, I)", kFixed, "no-learn-top"},
+
+      {"batch", "Training", "N", "images a step", kFixed},
+      {"steps", "Training", "N", "length of the run in steps; 0: see --epochs", kChangeable},
+      {"epochs", "Training", "E", "length of the run in passes over the training images", kChangeable},
+      {"lr", "Training", "RATE", "learning rate after the warm-up", kFixed},
+      {"optimizer", "Training", "KIND", "adamax or adam", kFixed},
+      {"warmup_epochs", "Training", "E", "linear warm-up, in 50,000 images of 32x32", kFixed},
+      {"beta2", "Training", "B", "decay of the second moment; 0: from the batch, as published", kFixed},
+      {"ema_decay", "Training", "D", "decay of the weights' average; 0: none; negative: like --beta2", kFixed},
+      {"init_images", "Training", "N", "images that start the actnorms; 0: from the image size", kFixed},
+      {"clip_norm", "Training", "G", "largest gradient norm; 0: no limit", kFixed},
+      {"weight_y", "Training", "W", "weight of the auxiliary classifier's loss", kFixed},
+      {"seed", "Training", "S", "of everything random", kFixed},
+
+      {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},
+      {"eval_every", "Reporting", "N", "steps between evaluations; 0: only at the end", kChangeable},
+      {"sample_every", "Reporting", "N", "steps between sample grids; 0: only at the end", kChangeable},
+      {"checkpoint_every", "Reporting", "N", "steps between checkpoints; 0: only at the end", kChangeable},
+      {"keep", "Reporting", "N", "newest checkpoints to keep", kChangeable},
+
+      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", kChangeable},
+      {"precision", "Computing", "KIND", "fp32 or fp64", kFixed},
+      {"threads", "Computing", "N", "0: as many as the process may use", kChangeable},
+  };
+  return table;
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,76 @@
+#include "tools/train/train_progress.h"
+
+#include "tools/common/interruption.h"
+#include "tools/common/text.h"
+
+namespace glow::tools {
+
+void RecentMean::add(double value) {
+  constexpr double kDecay = 0.98;
+  sum_ = kDecay * sum_ + value;
+  weight_ = kDecay * weight_ + 1;
+}
+
+train::RunCallbacks TrainProgress::callbacks() {
+  train::RunCallbacks callbacks;
+  callbacks.initialized = [this](const nn::InitializeReport& report) {
+    for (const auto& floored : report.floored) {
+      status_.log("initialisation: " + std::to_string(floored.channels) + " channels of " + floored.layer +
+                  " hardly vary; their scale is limited");
+    }
+  };
+  callbacks.step = [this](const train::StepReport& report) { step(report); };
+  callbacks.evaluating = [this](const std::string& what, std::int64_t done, std::int64_t total) {
+    evaluating(what, done, total);
+  };
+  callbacks.evaluated = [this](std::int64_t step, const train::Evaluation& evaluation, bool best) {
+    evaluated(step, evaluation, best);
+  };
+  callbacks.wrote = [this](const std::filesystem::path&) { knows_begin_ = false; };
+  callbacks.should_stop = [] { return interruption() != 0; };
+  return callbacks;
+}
+
+void TrainProgress::step(const train::StepReport& report) {
+  const auto now = Clock::now();
+  if (knows_begin_) seconds_.add(std::chrono::duration<double>(now - step_began_).count());
+  step_began_ = now;
+  knows_begin_ = true;
+  steps_done_ = report.step;
+  bits_per_dim_.add(report.bits_per_dim);
+  if (options_.weight_y > 0) class_bits_.add(report.class_bits);
+  if (status_.is_live()) {
+    const auto part = static_cast<double>(steps_done_) / static_cast<double>(total_steps_);
+    status_.show(bar(part) + " " + line());
+  } else if (steps_done_ % options_.log_every == 0) {
+    status_.log(line());
+  }
+}
+
+void TrainProgress::evaluating(const std::string& what, std::int64_t done, std::int64_t total) {
+  knows_begin_ = false;
+  status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) + " " + what + ", " + grouped(done) + "/" +
+               grouped(total) + " images");
+}
+
+void TrainProgress::evaluated(std::int64_t step, const train::Evaluation& evaluation, bool best) {
+  knows_begin_ = false;
+  auto text = "step " + grouped(step) + ": validation " + fixed(evaluation.bits_per_dim, 4) + " +- " +
+              fixed(evaluation.standard_error, 4) + " bits/dim";
+  if (evaluation.non_finite > 0) {
+    text += ", without " + grouped(evaluation.non_finite) + " images whose density is not finite";
+  }
+  status_.log(text + (best ? ", the best so far" : ""));
+}
+
+std::string TrainProgress::line() const {
+  auto text = "step " + grouped(steps_done_) + "/" + grouped(total_steps_) + ": " +
+              fixed(bits_per_dim_.value(), 3) + " bits/dim";
+  if (!class_bits_.is_empty()) text += ", " + fixed(class_bits_.value(), 3) + " bits/label";
+  if (seconds_.is_empty()) return text;
+  const auto left = static_cast<double>(total_steps_ - steps_done_) * seconds_.value();
+  const auto rate = static_cast<double>(options_.batch) / seconds_.value();
+  return text + ", " + fixed(rate, rate < 10 ? 1 : 0) + " images/s, " + duration(left) + " left";
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <glow/train/training_run.h>
+
+#include "tools/common/status_line.h"
+
+namespace glow::tools {
+
+/// An exponential mean of the latest values, from the first value on.
+class RecentMean {
+ public:
+  void add(double value);
+  bool is_empty() const { return weight_ == 0; }
+  double value() const { return sum_ / weight_; }
+
+ private:
+  double sum_ = 0;
+  double weight_ = 0;
+};
+
+/// Shows how a run goes: on a terminal in one line, else in a line every `log_every` steps.
+class TrainProgress {
+ public:
+  TrainProgress(StatusLine& status, const train::TrainOptions& options) : status_(status), options_(options) {}
+
+  /// They refer to this object.
+  train::RunCallbacks callbacks();
+  /// Before the first step: how many there are in the whole run.
+  void set_total_steps(std::int64_t steps) { total_steps_ = steps; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void step(const train::StepReport& report);
+  void evaluating(const std::string& what, std::int64_t done, std::int64_t total);
+  void evaluated(std::int64_t step, const train::Evaluation& evaluation, bool best);
+  std::string line() const;
+
+  StatusLine& status_;
+  train::TrainOptions options_;
+  std::int64_t total_steps_ = 0;
+  std::int64_t steps_done_ = 0;
+  RecentMean bits_per_dim_;
+  RecentMean class_bits_;
+  RecentMean seconds_;
+  /// When the step under way began, as far as is known; other work than steps is not counted.
+  Clock::time_point step_began_;
+  bool knows_begin_ = false;
+};
+
+}  // namespace glow::tools

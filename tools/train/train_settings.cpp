@@ -1,0 +1,69 @@
+#include "tools/train/train_settings.h"
+
+#include <glow/error.h>
+#include <glow/nn/model_file.h>
+#include <glow/train/run_directory.h>
+
+#include "tools/train/presets.h"
+#include "tools/train/run_config.h"
+
+namespace glow::tools {
+namespace {
+
+/// The preset's flags and those given, which win.
+GivenFlags with_preset(const GivenFlags& given, const std::string& preset) {
+  GivenFlags all;
+  if (!preset.empty()) {
+    for (const auto& flag : preset_flags(preset)) {
+      const bool other_length = flag.name == "steps" && find(given, "epochs");
+      if (!find(given, flag.name) && !other_length) all.push_back(flag);
+    }
+  }
+  all.insert(all.end(), given.begin(), given.end());
+  return all;
+}
+
+void refuse_together(const GivenFlags& given, const char* one, const char* other) {
+  if (find(given, one) && find(given, other)) {
+    throw ConfigError("--" + std::string(one) + " and --" + other + " contradict each other");
+  }
+}
+
+void restore(const Flags& flags, const std::filesystem::path& config) {
+  try {
+    flags.restore(read_run_config(config).options);
+  } catch (const ConfigError& error) {
+    throw FormatError(config.string() + ": " + error.what());
+  }
+}
+
+/// A model to start from brings its options along.
+void adopt_model(TrainSettings& settings) {
+  settings.model = nn::read_model_info(settings.run.init_from).options;
+  settings.data.image_size = {settings.model.height, settings.model.width};
+  settings.data.conditional = settings.model.num_classes > 0;
+}
+
+}  // namespace
+
+void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given) {
+  refuse_together(given, "steps", "epochs");
+  refuse_together(given, "overwrite", "resume");
+  flags.set(given);
+  const auto all = with_preset(given, settings.run.preset);
+  flags.set(all);
+  auto& run = settings.run;
+  if (run.out.empty() && !run.dry_run) throw ConfigError("out: expected a directory, none is given");
+  if (run.resume) {
+    const auto config = train::RunDirectory(run.out).config();
+    restore(flags, config);
+    flags.set_agreeing(all, config.string());
+  } else if (!run.init_from.empty()) {
+    adopt_model(settings);
+    flags.set_agreeing(all, run.init_from);
+  }
+  if (find(all, "epochs") && !find(all, "steps")) settings.training.steps = 0;
+  settings.training.validate();
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <glow/nn/options.h>
+#include <glow/train/options.h>
+
+#include "tools/common/compute.h"
+#include "tools/common/data_settings.h"
+#include "tools/common/flags.h"
+
+namespace glow::tools {
+
+/// What concerns one call of glow-train and its directory, not the training.
+struct RunSettings {
+  std::string out;
+  bool overwrite = false;
+  bool resume = false;
+  std::string preset;
+  /// A model file to start from.
+  std::string init_from;
+  bool dry_run = false;
+  bool quiet = false;
+};
+
+template <class Visitor>
+void visit_fields(RunSettings& settings, Visitor&& visit) {
+  visit("out", settings.out);
+  visit("overwrite", settings.overwrite);
+  visit("resume", settings.resume);
+  visit("preset", settings.preset);
+  visit("init_from", settings.init_from);
+  visit("dry_run", settings.dry_run);
+  visit("quiet", settings.quiet);
+}
+
+/// All that glow-train's flags say.
+struct TrainSettings {
+  DataSettings data;
+  RunSettings run;
+  /// Channels, height, width and number of classes come from the data.
+  nn::GlowOptions model;
+  train::TrainOptions training;
+  ComputeSettings compute;
+};
+
+template <class Visitor>
+void visit_fields(TrainSettings& settings, Visitor&& visit) {
+  visit_fields(settings.data, visit);
+  visit_fields(settings.run, visit);
+  visit_fields(settings.model, visit);
+  visit_fields(settings.training, visit);
+  visit_fields(settings.compute, visit);
+}
+
+/// Rows for the fields of TrainSettings.
+const std::vector<FlagText>& train_flag_table();
+
+/// Takes a command line into `settings`, to which `flags` are tied: defaults, then what --resume's config.json or
+/// --init-from's model says, then the preset, then the flags themselves. Throws ConfigError naming a flag that is
+/// missing or contradicts another; IoError, FormatError as the files deserve.
+void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given);
+
+}  // namespace glow::tools

@@ -1,0 +1,90 @@
+#include "tools/train/train_summary.h"
+
+#include <cmath>
+
+#include <glow/nn/model_file.h>
+#include <glow/train/run_directory.h>
+
+#include "tools/common/text.h"
+#include "tools/train/memory_estimate.h"
+
+namespace glow::tools {
+namespace {
+
+std::string model_text(const nn::GlowOptions& model) {
+  std::string text = std::to_string(model.levels) + (model.levels == 1 ? " level of " : " levels of ") +
+                     std::to_string(model.depth) + (model.depth == 1 ? " step" : " steps") + ", width " +
+                     std::to_string(model.hidden_width) + ", " + to_string(model.coupling) + " coupling, " +
+                     to_string(model.permutation);
+  if (!model.edge_bias) text += ", no edge bias";
+  if (!model.learn_top) text += ", fixed top prior";
+  if (model.num_classes > 0) text += ", " + grouped(model.num_classes) + " classes";
+  return text + "\n" + grouped(nn::parameter_count(model)) + " parameters";
+}
+
+std::string image_text(const nn::GlowOptions& model) {
+  const auto colour = model.channels == 1   ? " grey"
+                      : model.channels == 3 ? " RGB"
+                                            : " with " + std::to_string(model.channels) + " channels";
+  return std::to_string(model.height) + "x" + std::to_string(model.width) + colour + ", " +
+         std::to_string(model.bits) + (model.bits == 1 ? " bit" : " bits");
+}
+
+std::string data_text(const DataSettings& data, const ImageSplits& images) {
+  const auto test = images.test ? grouped(images.test->size()) + " test" : "no test split";
+  std::string text = data.data + "\n" + grouped(images.train->size()) + " training, " + grouped(images.valid->size()) +
+                     " validation, " + test;
+  if (data.random_crop) text += ", random crops";
+  if (data.flip) text += ", flips";
+  if (data.shift) text += ", shifts";
+  return text;
+}
+
+std::string training_text(const train::TrainOptions& training, std::int64_t train_images) {
+  const auto steps_an_epoch = static_cast<double>(train_images) / static_cast<double>(training.batch);
+  const auto epochs = training.steps > 0 ? static_cast<double>(training.steps) / steps_an_epoch : training.epochs;
+  return grouped(std::llround(std::ceil(epochs * steps_an_epoch))) + " steps of " + std::to_string(training.batch) +
+         " images (" + fixed(epochs, 1) + " epochs)\n" + to_string(training.optimizer) + ", learning rate " + brief(training.learning_rate) +
+         ", warm-up over " + grouped(std::llround(training.warmup_epochs * 50'000)) + " images of 32x32, seed " +
+         std::to_string(training.seed);
+}
+
+std::string score_text(const train::Evaluation& score) {
+  auto text = fixed(score.bits_per_dim, 4) + " +- " + fixed(score.standard_error, 4) + " bits/dim of " +
+              grouped(score.images) + " images";
+  if (score.non_finite > 0) text += ", without " + grouped(score.non_finite) + " whose density is not finite";
+  return text;
+}
+
+}  // namespace
+
+std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute) {
+  Listing listing;
+  listing.add("model", model_text(settings.model));
+  listing.add("images", image_text(settings.model));
+  listing.add("data", data_text(settings.data, images));
+  listing.add("training", training_text(settings.training, images.train->size()));
+  listing.add("device", compute.text);
+  const auto memory = estimate_memory(settings.model, settings.training.batch, compute.dtype);
+  listing.add("memory", "about " + bytes(memory.parameters + memory.activations) + " (an estimate: parameters and optimiser " +
+                            bytes(memory.parameters) + ", activations " + bytes(memory.activations) + ")");
+  if (!settings.run.out.empty()) listing.add("directory", settings.run.out);
+  return listing.text();
+}
+
+std::string describe_end(const TrainSettings& settings, const ImageSplits& images, const train::RunResult& result,
+                         double seconds) {
+  const train::RunDirectory directory(settings.run.out);
+  const auto untested = images.test ? "scored at the end of the run before" : settings.data.data + " has no test split";
+  Listing listing;
+  listing.add("validation", fixed(result.best_bits_per_dim, 4) + " bits/dim, the best of the run, after step " +
+                                grouped(result.best_step) + " of " + grouped(result.steps_done));
+  listing.add("test", result.test ? score_text(*result.test) : untested);
+  listing.add("model", directory.model().string());
+  listing.add("samples", directory.sample_grid(result.steps_done).string());
+  listing.add("metrics", directory.metrics().string());
+  listing.add("time", duration(seconds));
+  return listing.text();
+}
+
+}  // namespace glow::tools

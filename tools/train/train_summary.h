@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include <glow/train/training_run.h>
+
+#include "tools/common/compute.h"
+#include "tools/train/train_settings.h"
+
+namespace glow::tools {
+
+/// One screen about a run before it starts: model, data, length, device, memory.
+std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute);
+
+/// One screen about a run that is done: best scores, and where its files are.
+std::string describe_end(const TrainSettings& settings, const ImageSplits& images, const train::RunResult& result,
+                         double seconds);
+
+}  // namespace glow::tools
