@@ -66,22 +66,27 @@ class IntegralTest : public ::testing::TestWithParam<GlowOptions> {};
 
 TEST_P(IntegralTest, OfTheDensityOverTheWholeSpaceIsOne) {
   const torch::NoGradGuard no_grad;
-  constexpr std::int64_t kPoints = 60000;
+  constexpr std::int64_t kPoints = 100000;
   const auto model = random_model(GetParam(), 3);
   const auto labels = [&](std::int64_t count) {
     return GetParam().num_classes > 0 ? torch::full({count}, 1, torch::kLong) : torch::Tensor();
   };
+  const auto log_prob = [&](const torch::Tensor& x) {
+    std::vector<torch::Tensor> parts;
+    for (const auto& part : x.split(4000)) parts.push_back(model->log_prob(part, labels(part.size(0))));
+    return at::cat(parts);
+  };
   const WideProposal proposal(model->sample(5000, {.seed = 9, .labels = labels(5000)}).flatten(1));
   const auto points = proposal.draw(kPoints, 10);
   const auto x = points.view({kPoints, GetParam().channels, GetParam().height, GetParam().width});
-  const auto [integral, error] = estimate((model->log_prob(x, labels(kPoints)) - proposal.log_density(points)).exp());
-  EXPECT_LT(error, 0.02);
+  const auto [integral, error] = estimate((log_prob(x) - proposal.log_density(points)).exp());
+  EXPECT_LT(error, 0.01);
   EXPECT_NEAR(integral, 1, 4 * error);
 }
 
 std::vector<GlowOptions> integrable() {
   GlowOptions small{.channels = 1, .height = 2, .width = 2, .levels = 1, .depth = 2, .hidden_width = 8};
-  GlowOptions split{.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 2, .hidden_width = 8};
+  GlowOptions split{.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 1, .hidden_width = 8};
   std::vector<GlowOptions> all{small, split};
   for (auto options : {small, split}) {
     options.permutation = PermutationKind::kLU;
