@@ -16,7 +16,7 @@ function(glow_compile_settings target)
   target_compile_options(${target} PRIVATE -fopenmp -fPIC)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # GCC 12 sees ghosts in std::string's operator+.
-    target_compile_options(${target} PRIVATE -Wno-restrict -Wno-stringop-overflow)
+    target_compile_options(${target} PRIVATE -Wno-restrict)
   endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   if(GLOW_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

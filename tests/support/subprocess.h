@@ -33,7 +33,7 @@ struct ProcessOptions {
   /// It is killed when it takes longer.
   std::chrono::seconds timeout{100};
   /// The largest file, in bytes, that it can write.
-  std::optional<rlim_t> file_size;
+  std::optional<rlim_t> file_size = std::nullopt;
   /// Whether its standard error is a terminal.
   bool on_terminal = false;
 };

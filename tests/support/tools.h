@@ -56,6 +56,9 @@ inline ::testing::AssertionResult succeeded(const Outcome& outcome) {
   return ::testing::AssertionFailure() << "exit code " << outcome.exit_code << ": " << outcome.err;
 }
 
+/// The name of a case of a parametrised test: its parameter's.
+inline constexpr auto name_of = [](const auto& test) { return test.param.name; };
+
 /// Bytes that vary from image to image and pixel to pixel, the same for the same count.
 inline std::string image_bytes(std::int64_t count) {
   std::string bytes;

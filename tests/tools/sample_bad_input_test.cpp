@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"ClassOutOfRange", {"--class", "3"}, {"--class: ", "0 to 2", "'3'"}, "conditional_conv1x1_affine"},
         Usage{"GridOfFiveChannels", {}, {"--out: ", "1 or 3 channels"}, "five_channels_shuffle_affine"},
         Usage{"DescribeAndWrite", {"--describe"}, {"--out: nothing is written with --describe"}}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 /// Bytes of a good model file, changed.
 struct Damage {
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
                                bytes.back() = static_cast<char>(bytes.back() ^ 1);
                                return bytes;
                              }}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 TEST(GlowSampleFiles, MissingModelIsNamed) {
   const TemporaryDirectory directory;

@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
         Input{"Truncated", [](const fs::path& d) { return npy(d, npy_bytes(d, {20, 8, 8}).substr(0, 1000)); }, 1,
               {"bad.npy"}},
         Input{"OversizeDimension", [](const fs::path& d) { return npy(d, oversize_npy()); }, 1, {"bad.npy"}}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     Folders, GlowTrainInput,
@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
         Input{"ImageWithoutClass",
               [](const fs::path& d) { return folder_with(d, "a.png", png(8)) + Arguments{"--conditional"}; }, 1,
               {"a.png", "class"}}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     FashionMnist, GlowTrainInput,
@@ -160,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
                 return fashion_mnist(d, kLabels, big_endian(0x0801, 4) + big_endian(59, 4) + std::string(59, '\0'));
               },
               1, {kLabels, "60"}}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     Cifar10, GlowTrainInput,
@@ -171,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(
               {"data_batch_5.bin", "3072"}},
         Input{"LabelOutOfRange", [](const fs::path& d) { return cifar10(d, "\x02" + std::string(3072, '\0')); }, 1,
               {"data_batch_5.bin", "labels 0..1"}}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     Models, GlowTrainInput,
@@ -190,7 +190,7 @@ INSTANTIATE_TEST_SUITE_P(
               1, {"bad.safetensors"}},
         Input{"AnotherDepth", [](const fs::path& d) { return init_from(d, model_bytes()); }, 2,
               {"--levels 1 contradicts", "bad.safetensors", "levels is 3"}}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 /// Places where nothing can be written, for root too.
 TEST(GlowTrainOut, BelowARegularFileIsRefused) {

@@ -92,7 +92,7 @@ TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
 
 INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal,
                          ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}),
-                         [](const auto& info) { return "Exit" + std::to_string(info.param.second); });
+                         [](const auto& test) { return "Exit" + std::to_string(test.param.second); });
 
 }  // namespace
 }  // namespace glow::testing

@@ -135,11 +135,11 @@ TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {
   ASSERT_TRUE(succeeded(train(flags("first") + Arguments{"--steps", "2", "--permutation", "lu", "--quiet"})));
   const auto model = (directory_ / "first" / "model.safetensors").string();
   const Arguments second{"--data", "npy:" + images_.string(), "--out", (directory_ / "second").string(), "--init-from",
-                         model, "--batch", "8", "--valid-images", "8", "--steps", "1", "--quiet"};
+                         model, "--batch", "8", "--valid-images", "8", "--steps", "1", "--ema-decay", "0", "--quiet"};
   EXPECT_TRUE(failed(train(second + Arguments{"--depth", "3"}), "glow-train", 2, {"--depth 3 contradicts " + model}));
-  // A first step with learning rate 0 leaves the weights as they were.
+  // A first step, its learning rate is 0, leaves the weights as they were.
   ASSERT_TRUE(succeeded(train(second)));
-  EXPECT_EQ(get(directory_ / "second" / "model.safetensors"), get(model));
+  EXPECT_TRUE(get(directory_ / "second" / "model.safetensors") == get(model));
 }
 
 }  // namespace

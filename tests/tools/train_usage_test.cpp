@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"NoImageHeldOut", {"--valid-images", "0"}, {"--valid-images: "}},
         Usage{"ClassesOfAnArray", {"--conditional"}, {"--conditional: ", "has no classes"}},
         Usage{"ClassifierWithoutClasses", {"--weight-y", "0.1"}, {"--weight-y: ", "--conditional"}}),
-    [](const auto& info) { return info.param.name; });
+    name_of);
 
 }  // namespace
 }  // namespace glow::testing

@@ -88,7 +88,10 @@ Json to_json(const ImageSize& value) {
 
 Json to_json(const std::vector<double>& value) {
   std::string text;
-  for (const double number : value) text += (text.empty() ? "" : ",") + brief(number);
+  for (const double number : value) {
+    if (!text.empty()) text += ",";
+    text += brief(number);
+  }
   return text;
 }
 

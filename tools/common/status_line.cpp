@@ -49,10 +49,13 @@ void StatusLine::log(const std::string& text) {
 }
 
 std::string bar(double part) {
-  constexpr int kLength = 20;
-  const auto filled = static_cast<int>(std::lround(std::clamp(part, 0.0, 1.0) * kLength));
-  return "[" + std::string(static_cast<std::size_t>(filled), '#') +
-         std::string(static_cast<std::size_t>(kLength - filled), '-') + "]";
+  constexpr std::size_t kLength = 20;
+  const auto filled = static_cast<std::size_t>(std::lround(std::clamp(part, 0.0, 1.0) * static_cast<double>(kLength)));
+  std::string text(kLength + 2, '-');
+  text.front() = '[';
+  text.back() = ']';
+  text.replace(1, filled, filled, '#');
+  return text;
 }
 
 }  // namespace glow::tools
