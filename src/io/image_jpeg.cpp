@@ -30,6 +30,8 @@ class JpegDecoder {
     int colour_space = 0;
     check(tjDecompressHeader3(handle_.get(), data(), bytes_.size(), &shape.width, &shape.height, &subsampling,
                               &colour_space));
+    // A file that ends before its frame begins passes for one of tables alone.
+    if (shape.width < 1 || shape.height < 1) throw format_error(path_, "not a whole JPEG file: it holds no picture");
     if (colour_space == TJCS_CMYK || colour_space == TJCS_YCCK) {
       throw format_error(path_, "a CMYK JPEG image, expected grey or RGB");
     }

@@ -37,8 +37,7 @@ void RunDirectory::create() const {
 void RunDirectory::remove_run() const {
   for (const auto& file : step_files(checkpoints(), ".safetensors")) remove_path(file.path);
   for (const auto& file : step_files(samples(), ".png")) remove_path(file.path);
-  for (const auto& path : {model(), metrics(), timing(), report(), checkpoints(), samples(), config()})
-    remove_path(path);
+  for (const auto& path : {model(), metrics(), timing(), checkpoints(), samples(), config()}) remove_path(path);
 }
 
 }  // namespace glow::train

@@ -169,12 +169,13 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
   const RunDirectory files(std::move(directory));
   require_usable(model, data, options);
   if (files.holds_run()) throw ConfigError(files.root().string() + ": holds a run already");
-  files.create();
-  io::write_file(files.config(), config);
+  // Reads images, which may be damaged: only then is there anything on disk.
   if (!model->initialized()) {
     const auto report = initialize(model, *data.train, options);
     if (callbacks.initialized) callbacks.initialized(report);
   }
+  files.create();
+  io::write_file(files.config(), config);
   return TrainingRun(std::make_unique<Impl>(
       Impl::Inputs{std::move(model), std::move(data), options, files, std::move(config), std::move(callbacks)},
       TrainingState{}));

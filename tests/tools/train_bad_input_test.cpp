@@ -87,7 +87,8 @@ TEST_P(GlowTrainInput, IsRefusedInOneLineThatNamesIt) {
   const TemporaryDirectory directory;
   fs::create_directory(directory / "input");
   const auto data = GetParam().put_input(directory / "input");
-  const auto outcome = train(data + Arguments{"--levels", "1", "--batch", "1", "--out", (directory / "run").string()});
+  const auto outcome = train(data + Arguments{"--levels", "1", "--batch", "1", "--valid-images", "1", "--out",
+                                              (directory / "run").string()});
   EXPECT_TRUE(failed(outcome, "glow-train", GetParam().exit_code, GetParam().message));
   EXPECT_FALSE(fs::exists(directory / "run"));
 }
@@ -113,17 +114,22 @@ INSTANTIATE_TEST_SUITE_P(
               {"a.png"}},
         Input{"OversizeDimension", [](const fs::path& d) { return folder_with(d, "a.png", oversize_png()); }, 1,
               {"a.png"}},
-        Input{"TruncatedJpeg", [](const fs::path& d) { return folder_with(d, "a.jpg", "\xff\xd8\xff\xe0"); }, 1,
-              {"a.jpg"}},
+        Input{"TruncatedJpeg",
+              [](const fs::path& d) {
+                for (const char* name : {"b.png", "c.png"}) put(d / name, png(8));
+                return folder_with(d, "a.jpg", "\xff\xd8\xff\xe0");
+              },
+              1, {"a.jpg", "not a whole JPEG"}},
         Input{"ImageTooSmall",
               [](const fs::path& d) {
                 put(d / "a.png", png(16));
+                put(d / "c.png", png(16));
                 return folder_with(d, "b.png", png(7));
               },
               2, {"b.png", "7x7", "--image-size 8x8"}},
         Input{"NoImageSize",
               [](const fs::path& d) {
-                put(d / "a.png", png(8));
+                for (const char* name : {"a.png", "b.png"}) put(d / name, png(8));
                 return Arguments{"--data", "folder:" + d.string()};
               },
               2, {"--image-size: not given"}},

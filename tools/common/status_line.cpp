@@ -49,13 +49,10 @@ void StatusLine::log(const std::string& text) {
 }
 
 std::string bar(double part) {
-  constexpr std::size_t kLength = 20;
-  const auto filled = static_cast<std::size_t>(std::lround(std::clamp(part, 0.0, 1.0) * static_cast<double>(kLength)));
-  std::string text(kLength + 2, '-');
-  text.front() = '[';
-  text.back() = ']';
-  text.replace(1, filled, filled, '#');
-  return text;
+  constexpr int kLength = 20;
+  std::string cells(kLength, '-');
+  std::fill_n(cells.begin(), std::lround(std::clamp(part, 0.0, 1.0) * kLength), '#');
+  return "[" + cells + "]";
 }
 
 }  // namespace glow::tools

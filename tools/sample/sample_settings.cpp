@@ -33,7 +33,7 @@ const std::vector<FlagText>& sample_flag_table() {
       {"temperature", "Sampling", "T|T0,T1,...",
        "what latents are multiplied by, one number or one a level from the finest; 0: the mean image"},
       {"class", "Sampling", "NAME|I", "name or index of the class; not given: each image draws its own"},
-      {"seed", "Sampling", "S", "image I of a seed is the same whatever --count and --batch"},
+      {"seed", "Sampling", "S", "decides the latents of image I, whatever --count and --batch"},
       {"overwrite", "Sampling", "", "replace files that are there"},
       {"describe", "Sampling", "", "print what the model file holds, and stop"},
       {"batch", "Computing", "N", "images at once"},

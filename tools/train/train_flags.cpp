@@ -41,7 +41,7 @@ const std::vector<FlagText>& train_flag_table() {
       {"optimizer", "Training", "KIND", "adamax or adam", kFixed},
       {"warmup_epochs", "Training", "E", "linear warm-up, in 50,000 images of 32x32", kFixed},
       {"beta2", "Training", "B", "decay of the second moment; 0: from the batch, as published", kFixed},
-      {"ema_decay", "Training", "D", "decay of the weights' average; 0: none; negative: like --beta2", kFixed},
+      {"ema_decay", "Training", "D", "decay of the weights' average; 0: none; negative: from the batch, as published", kFixed},
       {"init_images", "Training", "N", "images that start the actnorms; 0: from the image size", kFixed},
       {"clip_norm", "Training", "G", "largest gradient norm; 0: no limit", kFixed},
       {"weight_y", "Training", "W", "weight of the auxiliary classifier's loss", kFixed},

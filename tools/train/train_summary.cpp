@@ -43,7 +43,8 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
 std::string training_text(const train::TrainOptions& training, std::int64_t train_images) {
   const auto steps_an_epoch = static_cast<double>(train_images) / static_cast<double>(training.batch);
   const auto epochs = training.steps > 0 ? static_cast<double>(training.steps) / steps_an_epoch : training.epochs;
-  return grouped(std::llround(std::ceil(epochs * steps_an_epoch))) + " steps of " + std::to_string(training.batch) +
+  const auto steps = training.steps > 0 ? training.steps : std::llround(std::ceil(epochs * steps_an_epoch));
+  return grouped(steps) + " steps of " + std::to_string(training.batch) +
          " images (" + fixed(epochs, 1) + " epochs)\n" + to_string(training.optimizer) + ", learning rate " + brief(training.learning_rate) +
          ", warm-up over " + grouped(std::llround(training.warmup_epochs * 50'000)) + " images of 32x32, seed " +
          std::to_string(training.seed);

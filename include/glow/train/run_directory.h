@@ -16,7 +16,6 @@ class RunDirectory {
   std::filesystem::path metrics() const { return root_ / "metrics.jsonl"; }
   std::filesystem::path timing() const { return root_ / "timing.jsonl"; }
   std::filesystem::path model() const { return root_ / "model.safetensors"; }
-  std::filesystem::path report() const { return root_ / "report.html"; }
   std::filesystem::path checkpoints() const { return root_ / "checkpoints"; }
   std::filesystem::path samples() const { return root_ / "samples"; }
   /// "samples/step-000002000.png"
