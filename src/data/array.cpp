@@ -23,9 +23,11 @@ std::string ArraySource::name(std::int64_t index) const {
 }
 
 std::shared_ptr<const ArraySource> make_array_source(const io::ImageShape& shape, std::string bytes,
-                                                     std::vector<std::uint8_t> labels, std::string name) {
+                                                     std::vector<std::uint8_t> labels, std::string name,
+                                                     bool is_on_black) {
   const auto owner = std::make_shared<const std::string>(std::move(bytes));
-  return std::make_shared<ArraySource>(ArraySource::Content{shape, *owner, owner, std::move(labels), std::move(name)});
+  return std::make_shared<ArraySource>(
+      ArraySource::Content{shape, *owner, owner, std::move(labels), std::move(name), is_on_black});
 }
 
 }  // namespace glow::data

@@ -23,6 +23,7 @@ class ArraySource : public ImageSource {
     std::vector<std::uint8_t> labels;
     /// What messages call the whole array.
     std::string name;
+    bool is_on_black = false;
   };
 
   /// Expects `bytes` to hold a whole number of images.
@@ -31,6 +32,7 @@ class ArraySource : public ImageSource {
   std::int64_t size() const override { return size_; }
   int channels() const override { return content_.shape.channels; }
   std::optional<io::ImageShape> common_shape() const override { return content_.shape; }
+  bool is_on_black() const override { return content_.is_on_black; }
   io::ImageShape shape(std::int64_t) const override { return content_.shape; }
   io::Image image(std::int64_t index) const override;
   std::int64_t label(std::int64_t index) const override;
@@ -44,6 +46,7 @@ class ArraySource : public ImageSource {
 
 /// An ArraySource that owns its bytes.
 std::shared_ptr<const ArraySource> make_array_source(const io::ImageShape& shape, std::string bytes,
-                                                     std::vector<std::uint8_t> labels, std::string name);
+                                                     std::vector<std::uint8_t> labels, std::string name,
+                                                     bool is_on_black = false);
 
 }  // namespace glow::data

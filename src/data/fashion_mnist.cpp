@@ -51,7 +51,8 @@ std::shared_ptr<const ImageSource> read_split(const fs::path& directory, const s
   io::IdxArray images = read_array(path, 3);
   std::vector<std::uint8_t> labels = read_labels(idx_path(directory, prefix + "-labels-idx1-ubyte"), images.shape[0]);
   const io::ImageShape shape{static_cast<int>(images.shape[1]), static_cast<int>(images.shape[2]), 1};
-  return make_array_source(shape, std::move(images.bytes), std::move(labels), path.string());
+  return make_array_source(shape, std::move(images.bytes), std::move(labels), path.string(),
+                           /*is_on_black=*/true);
 }
 
 }  // namespace

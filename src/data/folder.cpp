@@ -70,11 +70,19 @@ std::string top_folder(const std::string& file) {
   return slash == std::string::npos ? "" : file.substr(0, slash);
 }
 
-/// Folders by what they are called on disk: train, and valid, val and test where they exist.
-std::map<std::string, Folder> split_by_top_folder(const fs::path& directory, const std::vector<std::string>& files) {
+/// The folders with the names of splits (train, valid, val, test), by name.
+std::map<std::string, Folder> find_split_folders(const fs::path& directory) {
   std::map<std::string, Folder> splits;
   for (const char* name : {"train", "valid", "val", "test"})
     if (is_folder(directory / name)) splits[name].root = directory / name;
+  return splits;
+}
+
+/// Gives each of the files to its split.
+void distribute(const fs::path& directory, const std::vector<std::string>& files,
+                std::map<std::string, Folder>& splits) {
+  if (!splits.contains("train"))
+    throw io::format_error(directory, "expected a folder train beside the folder " + splits.begin()->first + ", has none");
   if (splits.contains("valid") && splits.contains("val"))
     throw io::format_error(directory, "expected one validation split, has a folder valid and a folder val");
   for (const std::string& file : files) {
@@ -84,16 +92,15 @@ std::map<std::string, Folder> split_by_top_folder(const fs::path& directory, con
                              "expected images in the folders train, valid (or val) and test only, is beside them");
     split->second.files.push_back(file.substr(split->first.size() + 1));
   }
-  return splits;
 }
 
 std::map<std::string, Folder> find_splits(const fs::path& directory) {
   std::vector<std::string> files = find_images(directory);
-  std::map<std::string, Folder> splits;
-  if (is_folder(directory / "train"))
-    splits = split_by_top_folder(directory, files);
-  else
+  std::map<std::string, Folder> splits = find_split_folders(directory);
+  if (splits.empty())
     splits["train"] = {directory, std::move(files)};
+  else
+    distribute(directory, files, splits);
   for (const auto& [name, folder] : splits)
     if (folder.files.empty())
       throw io::format_error(folder.root, "expected PNG or JPEG files in this folder or below it, has none");

@@ -46,14 +46,14 @@ Size largest_with_proportions(const Size& size, const Size& shape) {
 
 constexpr const char* kNeverEnlarged = ": images are never enlarged";
 
-/// `image`: how the message begins.
+/// `image`: its name and size.
 void check_resize(const Geometry& geometry, const Size& size, const std::string& image) {
-  const std::string resize = "--resize " + std::to_string(geometry.resize);
+  const std::string resize = "resize: " + std::to_string(geometry.resize);
   if (std::min(size.height, size.width) < geometry.resize)
-    throw ConfigError(image + "is too small for " + resize + kNeverEnlarged);
+    throw ConfigError(resize + " is too large for " + image + kNeverEnlarged);
   const Size resized = with_shorter_side(size, geometry.resize);
   if (!contains(resized, target(geometry)))
-    throw ConfigError(image + "becomes " + text(resized) + " with " + resize + ", too small for a crop of " +
+    throw ConfigError(resize + " makes " + image + ", " + text(resized) + ", too small for a crop of " +
                       text(target(geometry)));
 }
 
@@ -115,9 +115,9 @@ at::Tensor shift(const at::Tensor& pixels, const Augmentation& augmentation) {
 }  // namespace
 
 void Geometry::validate() const {
-  if (height < 1 || width < 1) throw ConfigError("--image-size must be at least 1x1, is " + text(target(*this)));
+  if (height < 1 || width < 1) throw ConfigError("image_size: must be at least 1x1, is " + text(target(*this)));
   if (resize != 0 && resize < std::min(height, width))
-    throw ConfigError("--resize " + std::to_string(resize) + " is too small for a crop of " + text(target(*this)));
+    throw ConfigError("resize: " + std::to_string(resize) + " is too small for a crop of " + text(target(*this)));
 }
 
 Augmentation draw_augmentation(std::uint64_t seed, std::int64_t epoch, std::int64_t index) {
@@ -128,13 +128,13 @@ Augmentation draw_augmentation(std::uint64_t seed, std::int64_t epoch, std::int6
 
 void check_shape(const Geometry& geometry, const io::ImageShape& shape, bool may_pad, const std::string& name) {
   const Size size{shape.height, shape.width};
-  const std::string image = name + ": the image of " + text(size) + " (height x width) ";
+  const std::string image = name + " of " + text(size) + " (height x width)";
   if (geometry.resize > 0) {
     check_resize(geometry, size, image);
   } else {
     const bool is_padded = may_pad && contains(target(geometry), size);
     if (!is_padded && !contains(size, target(geometry)))
-      throw ConfigError(image + "is too small for --image-size " + text(target(geometry)) + kNeverEnlarged);
+      throw ConfigError("image_size: " + text(target(geometry)) + " is too large for " + image + kNeverEnlarged);
   }
 }
 

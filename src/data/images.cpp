@@ -20,7 +20,7 @@ Images::Images(std::shared_ptr<const ImageSource> source, const Geometry& geomet
   // One look says it all for an array, whose images have one shape.
   const std::int64_t checked = is_array ? std::min<std::int64_t>(1, size()) : size();
   for (std::int64_t index = 0; index < checked; ++index)
-    check_shape(geometry_, source_->shape(index), is_array, source_->name(index));
+    check_shape(geometry_, source_->shape(index), source_->is_on_black(), source_->name(index));
 }
 
 torch::Tensor Images::bytes(const std::vector<std::int64_t>& indices) const {

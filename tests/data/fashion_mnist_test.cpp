@@ -47,6 +47,7 @@ TEST_F(FashionMnistTest, HoldsTheImagesAndLabelsOfTheFiles) {
   EXPECT_EQ(set.name, "fashion-mnist:" + directory_.path().string());
   ASSERT_EQ(set.train->size(), 3);
   EXPECT_EQ(set.train->common_shape(), (io::ImageShape{2, 2, 1}));
+  EXPECT_TRUE(set.train->is_on_black());
   EXPECT_EQ(set.train->shape(1), (io::ImageShape{2, 2, 1}));
   EXPECT_EQ(set.train->image(1).pixels, (std::vector<std::uint8_t>{'e', 'f', 'g', 'h'}));
   EXPECT_EQ(all_labels(*set.train), (std::vector<std::int64_t>{9, 0, 3}));

@@ -130,7 +130,7 @@ TEST_F(FolderTest, RefusesImagesWithoutAClassWhenLabelsAreAskedFor) {
 
 class FolderSplitTest : public FolderTest, public ::testing::WithParamInterface<const char*> {};
 
-TEST_P(FolderSplitTest, TopFoldersAreSplitsWhenThereIsATrainFolder) {
+TEST_P(FolderSplitTest, TopFoldersAreSplits) {
   const std::string valid = GetParam();
   for (const std::string& name : {std::string("train/b/1.png"), std::string("train/a/2.png"), valid + "/b/3.png"})
     add(name);
@@ -152,11 +152,10 @@ TEST_F(FolderTest, HasATestSplitButNoValidationSplitWhereTheDiskHasNone) {
   EXPECT_EQ(names(*open().test), Names{"test/2.png"});
 }
 
-TEST_F(FolderTest, WithoutATrainFolderTopFoldersMeanNothing) {
+TEST_F(FolderTest, RefusesSplitsWithoutATrainFolder) {
   add("test/1.png");
-  add("val/2.png");
-  EXPECT_EQ(names(*open().train), (Names{"test/1.png", "val/2.png"}));
-  EXPECT_EQ(open().test, nullptr);
+  add("cat/2.png");
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {directory_.path().string(), "a folder train", "folder test"}));
 }
 
 TEST_F(FolderTest, RefusesImagesBesideTheSplits) {

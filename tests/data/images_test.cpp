@@ -25,8 +25,8 @@ std::shared_ptr<const ImageSource> folder_of(std::vector<io::Image> pictures) {
   return std::make_shared<PictureSource>(std::move(pictures));
 }
 
-std::shared_ptr<const ImageSource> array_of(const io::Image& picture) {
-  return make_array_source(picture.shape, {picture.pixels.begin(), picture.pixels.end()}, {}, "array");
+std::shared_ptr<const ImageSource> array_of(const io::Image& picture, bool is_on_black = false) {
+  return make_array_source(picture.shape, {picture.pixels.begin(), picture.pixels.end()}, {}, "array", is_on_black);
 }
 
 /// uint8 [C, H, W]
@@ -40,8 +40,7 @@ at::Tensor planes(const io::Image& picture) {
   return tensor;
 }
 
-// ---- scaling, against a slow twin in float64
-// ------------------------------------------------------------------------
+// Scaling, against a slow twin in float64
 
 /// [out, in]: rows of a triangle as wide as the scale, over the centre of each output pixel.
 at::Tensor triangle_filter(std::int64_t in, std::int64_t out) {
@@ -137,9 +136,10 @@ TEST(ImagesTest, GivesTheImagesOfTheIndices) {
 
 class PaddingTest : public ::testing::TestWithParam<bool> {};
 
-TEST_P(PaddingTest, SmallArraysArePaddedWithBlack) {
+TEST_P(PaddingTest, SmallPicturesOnBlackArePadded) {
   const io::Image picture = make_picture(5, 7, 3);
-  const Images images(array_of(picture), {.height = 8, .width = 8, .random_crop = GetParam()});
+  const Images images(array_of(picture, /*is_on_black=*/true),
+                      {.height = 8, .width = 8, .random_crop = GetParam()});
   at::Tensor expected = at::zeros({1, 3, 8, 8}, at::kByte);
   window(expected[0], 1, 0, 5, 7).copy_(planes(picture));
   EXPECT_TRUE(images.bytes({0}).equal(expected));
@@ -148,8 +148,7 @@ TEST_P(PaddingTest, SmallArraysArePaddedWithBlack) {
 
 INSTANTIATE_TEST_SUITE_P(RandomCrop, PaddingTest, ::testing::Bool());
 
-// ---- augmentation
-// ---------------------------------------------------------------------------------------------------
+// Augmentation
 
 /// Entries that show image 0 in many epochs.
 std::vector<BatchOrder::Entry> epochs(std::int64_t count) {
@@ -250,8 +249,7 @@ TEST(AugmentationTest, OneOptionDoesNotChangeTheChoicesOfAnother) {
   for (std::int64_t i = 0; i < 20; ++i) EXPECT_TRUE(other[i].equal(plain[i]) || other[i].equal(plain[i].flip(2)));
 }
 
-// ---- what cannot work
-// -----------------------------------------------------------------------------------------------
+// What cannot work
 
 struct TooSmall {
   int height;
@@ -271,25 +269,32 @@ TEST_P(TooSmallTest, TheFirstSuchPictureIsNamedWithBothSizes) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sizes, TooSmallTest,
-    ::testing::Values(TooSmall{31, 60, {.height = 32, .width = 32}, "--image-size 32x32"},
-                      TooSmall{60, 31, {.height = 32, .width = 32, .random_crop = true}, "--image-size 32x32"},
-                      TooSmall{28, 28, {.height = 32, .width = 32}, "--image-size 32x32"},
-                      TooSmall{60, 47, {.height = 32, .width = 32, .resize = 48}, "--resize 48"},
-                      TooSmall{60, 60, {.height = 32, .width = 64, .resize = 40}, "becomes 40x40 with --resize 40"}));
+    ::testing::Values(TooSmall{31, 60, {.height = 32, .width = 32}, "image_size: 32x32"},
+                      TooSmall{60, 31, {.height = 32, .width = 32, .random_crop = true}, "image_size: 32x32"},
+                      TooSmall{28, 28, {.height = 32, .width = 32}, "image_size: 32x32"},
+                      TooSmall{60, 47, {.height = 32, .width = 32, .resize = 48}, "resize: 48"},
+                      TooSmall{60, 60, {.height = 32, .width = 64, .resize = 40}, "resize: 40 makes picture-1"}));
 
-TEST(ImagesTest, ArraysThatAreTooSmallOnOneSideOnlyAreRefused) {
-  EXPECT_TRUE(throws<ConfigError>([] { Images(array_of(make_picture(40, 28, 1)), {.height = 32, .width = 32}); },
-                                  {"image 0 of array", "40x28", "32x32"}));
+TEST(ImagesTest, OnlyPicturesOnBlackArePadded) {
+  const io::Image picture = make_picture(28, 28, 1);
+  EXPECT_TRUE(throws<ConfigError>([&] { Images(array_of(picture), {.height = 32, .width = 32}); },
+                                  {"image_size: 32x32", "image 0 of array", "28x28"}));
+}
+
+TEST(ImagesTest, PicturesOnBlackThatAreTooSmallOnOneSideOnlyAreRefused) {
   EXPECT_TRUE(
-      throws<ConfigError>([] { Images(array_of(make_picture(28, 28, 1)), {.height = 32, .width = 32, .resize = 32}); },
-                          {"image 0 of array", "28x28", "--resize 32"}));
+      throws<ConfigError>([] { Images(array_of(make_picture(40, 28, 1), true), {.height = 32, .width = 32}); },
+                          {"image 0 of array", "40x28", "32x32"}));
+  EXPECT_TRUE(throws<ConfigError>(
+      [] { Images(array_of(make_picture(28, 28, 1), true), {.height = 32, .width = 32, .resize = 32}); },
+      {"image 0 of array", "28x28", "resize: 32"}));
 }
 
 TEST(ImagesTest, GeometryNamesTheOptionThatIsWrong) {
-  EXPECT_TRUE(throws<ConfigError>([] { Geometry{.height = 0, .width = 8}.validate(); }, {"--image-size", "0x8"}));
+  EXPECT_TRUE(throws<ConfigError>([] { Geometry{.height = 0, .width = 8}.validate(); }, {"image_size: ", "0x8"}));
   EXPECT_TRUE(
-      throws<ConfigError>([] { Geometry{.height = 8, .width = 8, .resize = 7}.validate(); }, {"--resize 7", "8x8"}));
-  EXPECT_TRUE(throws<ConfigError>([] { Geometry{.height = 8, .width = 8, .resize = -1}.validate(); }, {"--resize -1"}));
+      throws<ConfigError>([] { Geometry{.height = 8, .width = 8, .resize = 7}.validate(); }, {"resize: 7", "8x8"}));
+  EXPECT_TRUE(throws<ConfigError>([] { Geometry{.height = 8, .width = 8, .resize = -1}.validate(); }, {"resize: -1"}));
 }
 
 TEST(ImagesTest, RefusesIndicesOutsideTheSource) {

@@ -32,6 +32,7 @@ TEST_F(NpySourceTest, HoldsImagesOfAnyNumberOfChannels) {
   ASSERT_EQ(set.train->size(), 3);
   EXPECT_EQ(set.train->channels(), 5);
   EXPECT_EQ(set.train->common_shape(), (io::ImageShape{1, 2, 5}));
+  EXPECT_FALSE(set.train->is_on_black());
   const io::Image image = set.train->image(1);
   EXPECT_EQ(image.shape, (io::ImageShape{1, 2, 5}));
   EXPECT_EQ(std::string(image.pixels.begin(), image.pixels.end()), "ABCDEFGHIJ");

@@ -95,7 +95,7 @@ TEST(HoldOutValidationTest, NoneMeansNoSplit) {
 TEST(HoldOutValidationTest, LeavesATrainingImage) {
   EXPECT_EQ(hold_out_validation(make_set(3), 2, 0).train->size(), 1);
   EXPECT_TRUE(throws<ConfigError>([] { hold_out_validation(make_set(3), 3, 0); },
-                                  {"--valid-images 3", "no training image", "made-up"}));
+                                  {"valid_images: 3", "no training image", "made-up"}));
 }
 
 }  // namespace

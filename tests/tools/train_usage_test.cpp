@@ -70,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownData", {"--data", "mnist:x"}, {"--data: ", "mnist:x", "fashion-mnist[:DIR]"}},
         Usage{"NoNumber", {"--depth", "four"}, {"--depth: expected a whole number, got 'four'"}},
         Usage{"ZeroBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
-        Usage{"BatchLargerThanTheSet", {"--batch", "64"}, {"--batch 64", "18"}},
+        Usage{"BatchLargerThanTheSet", {"--batch", "64"}, {"--batch: 64", "18"}},
         Usage{"ZeroLevels", {"--levels", "0"}, {"--levels: ", "got 0"}},
         Usage{"NineBits", {"--bits", "9"}, {"--bits: expected 1..8, got 9"}},
         Usage{"NotANumber", {"--lr", "nan"}, {"--lr: expected a number, got 'nan'"}},

@@ -12,7 +12,7 @@ std::vector<std::int64_t> epoch_order(std::int64_t size, std::uint64_t seed, std
 /// shuffled epochs. Batches run across the end of an epoch, so that no image is dropped.
 class BatchOrder {
  public:
-  /// `size` images in batches of `batch`. Throws ConfigError (naming --batch) unless 1 <= batch <= size.
+  /// `size` images in batches of `batch`. Throws ConfigError (naming batch) unless 1 <= batch <= size.
   BatchOrder(std::int64_t size, std::int64_t batch, std::uint64_t seed);
 
   struct Entry {

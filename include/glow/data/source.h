@@ -22,6 +22,8 @@ class ImageSource {
   virtual int channels() const = 0;
   /// The shape that every image has by the nature of the source (an array, not a folder of files).
   virtual std::optional<io::ImageShape> common_shape() const { return std::nullopt; }
+  /// Whether the pictures lie on black and may be framed with it where a larger image is asked for (Fashion-MNIST).
+  virtual bool is_on_black() const { return false; }
   /// Height, width and channels of image `index`, without decoding it.
   /// Throws IoError, FormatError naming the file.
   virtual io::ImageShape shape(std::int64_t index) const = 0;
@@ -48,8 +50,8 @@ struct DataSet {
 /// - `fashion-mnist[:DIR]`: four idx files, as .gz or not; without DIR where Debian's dataset-fashion-mnist puts them.
 /// - `cifar10:DIR`: the binary version, data_batch_1..5.bin, test_batch.bin and batches.meta.txt.
 /// - `folder:DIR`: the PNG and JPEG files at any depth below DIR, in bytewise path order. Links are followed, hidden
-///   names left out. When DIR/train is a folder, DIR/train, DIR/valid (or DIR/val) and DIR/test are the splits and an
-///   image beside them is an error. All images are grey when the first one is, else RGB; alpha is composited onto
+///   names left out. Where DIR/train, DIR/valid, DIR/val or DIR/test is a folder, these are the splits: train must be
+///   among them, and an image beside them is an error. All images are grey when the first one is, else RGB; alpha is composited onto
 ///   white.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
 /// `with_labels`: whether the sub-folders of a folder are its classes; the others know their labels anyway.

@@ -19,6 +19,7 @@ class SubsetSource : public ImageSource {
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   int channels() const override { return source_->channels(); }
   std::optional<io::ImageShape> common_shape() const override { return source_->common_shape(); }
+  bool is_on_black() const override { return source_->is_on_black(); }
   io::ImageShape shape(std::int64_t index) const override { return source_->shape(indices_[index]); }
   io::Image image(std::int64_t index) const override { return source_->image(indices_[index]); }
   std::int64_t label(std::int64_t index) const override { return source_->label(indices_[index]); }
@@ -36,7 +37,7 @@ std::int64_t default_valid_images(std::int64_t train_images);
 /// validation split). A negative count keeps the set's own, or means default_valid_images where it has none.
 /// Both splits keep the order of the images; the test split is not touched.
 ///
-/// Throws ConfigError (naming --valid-images) when no training image would be left.
+/// Throws ConfigError (naming valid_images) when no training image would be left.
 DataSet hold_out_validation(DataSet set, std::int64_t count, std::uint64_t seed);
 
 }  // namespace glow::data
