@@ -78,10 +78,9 @@ class Run {
     const bool resumes = settings_.run.resume;
     if (resumes) check_same_run(config, directory.config());
     const auto model = make_model(settings_, images_, compute_);
-    if (settings_.run.overwrite) directory.remove_run();
     const auto start_or_resume = resumes ? train::TrainingRun::resume : train::TrainingRun::start;
-    return start_or_resume(model, {images_.train, images_.valid, images_.test}, settings_.training, directory.root(),
-                           to_json_text(config), std::move(callbacks));
+    return start_or_resume(model, {images_.train, images_.valid, images_.test}, settings_.training,
+                           {directory.root(), to_json_text(config), settings_.run.overwrite}, std::move(callbacks));
   }
 
   void show(std::ostream& stream, const std::string& text) const {

@@ -87,15 +87,6 @@ void remove_old(const std::filesystem::path& directory, std::int64_t step, std::
   }
 }
 
-bool is_intact(const std::filesystem::path& path) {
-  try {
-    read_checkpoint(path);
-    return true;
-  } catch (const FormatError&) {
-    return false;
-  }
-}
-
 }  // namespace
 
 std::filesystem::path write_checkpoint(const std::filesystem::path& directory, const TrainingState& state,
@@ -130,10 +121,16 @@ LoadedCheckpoint read_checkpoint(const std::filesystem::path& path) {
   }
 }
 
-std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& directory) {
+std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory) {
+  std::vector<std::string> damaged;
   for (const auto& file : step_files(directory, kExtension)) {
-    if (is_intact(file.path)) return file.path;
+    try {
+      return IntactCheckpoint{file.path, read_checkpoint(file.path), damaged};
+    } catch (const FormatError& error) {
+      damaged.push_back(error.what());
+    }
   }
+  if (!damaged.empty()) throw FormatError(damaged.front());
   return std::nullopt;
 }
 

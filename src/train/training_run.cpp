@@ -37,8 +37,7 @@ class TrainingRun::Impl {
     nn::Glow model;
     RunData data;
     TrainOptions options;
-    RunDirectory directory;
-    std::string config;
+    RunFiles files;
     RunCallbacks callbacks;
   };
 
@@ -61,6 +60,7 @@ class TrainingRun::Impl {
   void wrote(const std::filesystem::path& path) const;
 
   Inputs inputs_;
+  RunDirectory directory_;
   std::int64_t total_steps_;
   Trainer trainer_;
   RunLog log_;
@@ -70,9 +70,10 @@ class TrainingRun::Impl {
 
 TrainingRun::Impl::Impl(Inputs inputs, const TrainingState& state)
     : inputs_(std::move(inputs)),
+      directory_(inputs_.files.directory),
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, state)),
-      log_(inputs_.directory, state.step),
+      log_(directory_, state.step),
       best_bits_per_dim_(state.best_bits_per_dim),
       best_step_(state.best_step) {}
 
@@ -122,14 +123,14 @@ void TrainingRun::Impl::validate() {
   if (best) {
     best_bits_per_dim_ = bits;
     best_step_ = steps_done();
-    nn::save_model(model, inputs_.directory.model());
-    wrote(inputs_.directory.model());
+    nn::save_model(model, directory_.model());
+    wrote(directory_.model());
   }
   if (inputs_.callbacks.evaluated) inputs_.callbacks.evaluated(steps_done(), evaluation, best);
 }
 
 Evaluation TrainingRun::Impl::test() {
-  auto model = nn::load_model(inputs_.directory.model());
+  auto model = nn::load_model(directory_.model());
   model->to(inputs_.model->device(), inputs_.model->dtype());
   return score(model, *inputs_.data.test, "test", "test");
 }
@@ -148,7 +149,7 @@ Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, 
 
 void TrainingRun::Impl::write_samples() {
   auto model = trainer_.averaged_model();
-  const auto path = inputs_.directory.sample_grid(steps_done());
+  const auto path = directory_.sample_grid(steps_done());
   io::write_png(path, sample_grid(model, inputs_.options.batch, inputs_.options.seed));
   wrote(path);
 }
@@ -157,7 +158,7 @@ void TrainingRun::Impl::write_checkpoint() {
   auto state = trainer_.state();
   state.best_bits_per_dim = best_bits_per_dim_;
   state.best_step = best_step_;
-  wrote(train::write_checkpoint(inputs_.directory.checkpoints(), state, inputs_.config, inputs_.options.keep));
+  wrote(train::write_checkpoint(directory_.checkpoints(), state, inputs_.files.config, inputs_.options.keep));
 }
 
 void TrainingRun::Impl::wrote(const std::filesystem::path& path) const {
@@ -165,34 +166,37 @@ void TrainingRun::Impl::wrote(const std::filesystem::path& path) const {
 }
 
 TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options,
-                               std::filesystem::path directory, std::string config, RunCallbacks callbacks) {
-  const RunDirectory files(std::move(directory));
+                               RunFiles files, RunCallbacks callbacks) {
+  const RunDirectory directory(files.directory);
   require_usable(model, data, options);
-  if (files.holds_run()) throw ConfigError(files.root().string() + ": holds a run already");
-  // Reads images, which may be damaged: only then is there anything on disk.
+  if (directory.holds_run() && !files.overwrite) throw ConfigError(files.directory.string() + ": holds a run already");
+  // Reads images, which may be damaged: until then nothing on disk is touched.
   if (!model->initialized()) {
     const auto report = initialize(model, *data.train, options);
     if (callbacks.initialized) callbacks.initialized(report);
   }
-  files.create();
-  io::write_file(files.config(), config);
+  if (files.overwrite) directory.remove_run();
+  directory.create();
+  io::write_file(directory.config(), files.config);
   return TrainingRun(std::make_unique<Impl>(
-      Impl::Inputs{std::move(model), std::move(data), options, files, std::move(config), std::move(callbacks)},
+      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks)},
       TrainingState{}));
 }
 
 TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions& options,
-                                std::filesystem::path directory, std::string config, RunCallbacks callbacks) {
-  const RunDirectory files(std::move(directory));
+                                RunFiles files, RunCallbacks callbacks) {
+  const RunDirectory directory(files.directory);
   require_usable(model, data, options);
-  const auto checkpoint = newest_checkpoint(files.checkpoints());
-  if (!checkpoint) throw io::cannot_read(files.checkpoints(), "it holds no intact checkpoint to resume from");
-  const auto loaded = read_checkpoint(*checkpoint);
+  const auto checkpoint = newest_intact_checkpoint(directory.checkpoints());
+  if (!checkpoint) throw io::cannot_read(directory.checkpoints(), "it holds no checkpoint to resume from");
+  if (callbacks.resumed) callbacks.resumed(*checkpoint);
   model->mark_initialized();
+  const auto config = files.config;
   auto impl = std::make_unique<Impl>(
-      Impl::Inputs{std::move(model), std::move(data), options, files, config, std::move(callbacks)}, loaded.state);
-  files.create();
-  io::write_file(files.config(), config);
+      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks)},
+      checkpoint->content.state);
+  directory.create();
+  io::write_file(directory.config(), config);
   return TrainingRun(std::move(impl));
 }
 

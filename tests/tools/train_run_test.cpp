@@ -107,6 +107,21 @@ TEST_F(GlowTrainRun, OverwriteReplacesARunAndNothingElse) {
                                    "model.safetensors", "notes.txt", "samples/step-000000003.png", "timing.jsonl"}));
 }
 
+TEST_F(GlowTrainRun, OverwriteLeavesARunThatItCannotReplace) {
+  ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "1", "--quiet"})));
+  const auto before = files_below(directory_ / "run");
+  const auto folder = directory_ / "pictures";
+  fs::create_directory(folder);
+  const auto png = io::encode_png(make_picture(8, 8, 3));
+  for (int i = 0; i < 20; ++i) put(folder / (std::to_string(i) + ".png"), png.substr(0, png.size() - 40));
+  const Arguments over{"--out", (directory_ / "run").string(), "--overwrite", "--quiet"};
+  const Arguments pictures{"--data", "folder:" + folder.string(), "--image-size", "8"};
+  EXPECT_TRUE(failed(train(over + pictures + tiny_model()), "glow-train", 1, {".png"}));
+  const auto itself = flags() + Arguments{"--overwrite", "--init-from", (directory_ / "run/model.safetensors").string()};
+  EXPECT_TRUE(failed(train(itself), "glow-train", 2, {"--init-from: ", "--overwrite would replace"}));
+  EXPECT_EQ(files_below(directory_ / "run"), before);
+}
+
 TEST_F(GlowTrainRun, ClassesInDoublePrecisionAndATestSplit) {
   const auto data = put_fashion_mnist(directory_ / "idx");
   const auto outcome =

@@ -90,19 +90,26 @@ TEST(Checkpoint, ReplacesTheFutureThatWasThereBefore) {
             (std::set<std::string>{"step-000000010.safetensors", "step-000000015.safetensors"}));
 }
 
-TEST(NewestCheckpoint, SkipsWhatIsDamaged) {
+TEST(NewestIntactCheckpoint, SkipsWhatIsDamagedAndSaysSo) {
   const TemporaryDirectory directory;
-  EXPECT_EQ(newest_checkpoint(directory / "missing"), std::nullopt);
-  EXPECT_EQ(newest_checkpoint(directory.path()), std::nullopt);
+  EXPECT_FALSE(newest_intact_checkpoint(directory / "missing").has_value());
+  EXPECT_FALSE(newest_intact_checkpoint(directory.path()).has_value());
   const auto good = write_checkpoint(directory.path(), some_state(10), "{}", kKeepAll);
   const auto damaged = write_checkpoint(directory.path(), some_state(11), "{}", kKeepAll);
   const auto torn = write_checkpoint(directory.path(), some_state(12), "{}", kKeepAll);
-  EXPECT_EQ(newest_checkpoint(directory.path()), torn);
+  EXPECT_EQ(newest_intact_checkpoint(directory.path()).value().path, torn);
   auto bytes = get(damaged);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   put(damaged, bytes);
   put(torn, get(torn).substr(0, 100));
-  EXPECT_EQ(newest_checkpoint(directory.path()), good);
+  const auto found = newest_intact_checkpoint(directory.path()).value();
+  EXPECT_EQ(found.path, good);
+  EXPECT_EQ(found.content.state.step, 10);
+  ASSERT_EQ(found.damaged.size(), 2U);
+  EXPECT_NE(found.damaged[0].find(torn.string()), std::string::npos) << found.damaged[0];
+  EXPECT_NE(found.damaged[1].find(damaged.string()), std::string::npos) << found.damaged[1];
+  put(good, "");
+  EXPECT_TRUE(throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {torn.string()}));
 }
 
 /// What `spoil` makes of a checkpoint's file, with a checksum that fits.

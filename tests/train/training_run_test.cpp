@@ -47,13 +47,13 @@ RunData tiny_data() { return {tiny_images(10), tiny_images(6, 10), nullptr}; }
 
 TrainingRun start(const fs::path& directory, const TrainOptions& options = tiny_options(),
                   RunCallbacks callbacks = {}) {
-  return TrainingRun::start(tiny_model(), tiny_data(), options, directory, kConfig, std::move(callbacks));
+  return TrainingRun::start(tiny_model(), tiny_data(), options, {directory, kConfig}, std::move(callbacks));
 }
 
 /// The model's own weights do not matter: they are another seed's.
 TrainingRun resume(const fs::path& directory, const TrainOptions& options = tiny_options(),
                    RunCallbacks callbacks = {}) {
-  return TrainingRun::resume(tiny_model(0, /*seed=*/77), tiny_data(), options, directory, kConfig,
+  return TrainingRun::resume(tiny_model(0, /*seed=*/77), tiny_data(), options, {directory, kConfig},
                              std::move(callbacks));
 }
 
@@ -109,7 +109,7 @@ TEST(TrainingRun, LeavesTheFilesThatItsDirectoryPromises) {
   const RunDirectory files(directory / "a" / "b");
   auto data = tiny_data();
   data.test = tiny_images(5, 20);
-  auto run = TrainingRun::start(tiny_model(), data, tiny_options(), files.root(), kConfig);
+  auto run = TrainingRun::start(tiny_model(), data, tiny_options(), {files.root(), kConfig});
   EXPECT_EQ(run.total_steps(), 12);
   const auto result = run.run();
 
@@ -160,7 +160,7 @@ TEST(TrainingRun, KeepsTheModelOfTheBestEvaluation) {
     best = std::min(best, evaluation.bits_per_dim);
   };
   const RunCallbacks callbacks{.evaluated = evaluated};
-  const auto result = TrainingRun::start(tiny_model(), data, options, directory.path(), kConfig, callbacks).run();
+  const auto result = TrainingRun::start(tiny_model(), data, options, {directory.path(), kConfig}, callbacks).run();
   ASSERT_EQ(bits.size(), 6U);
   EXPECT_GT(bits.back(), best);
   EXPECT_EQ(result.best_bits_per_dim, best);
@@ -207,7 +207,10 @@ TEST(TrainingRun, GoesOnFromTheNewestCheckpointThatIsIntact) {
   start(damaged.path(), tiny_options(), stopping_after(8)).run();
   const auto newest = RunDirectory(damaged.path()).checkpoints() / "step-000000008.safetensors";
   put(newest, get(newest).substr(0, 1000));
-  auto run = resume(damaged.path());
+  std::size_t skipped = 0;
+  auto run = resume(damaged.path(), tiny_options(),
+                    {.resumed = [&](const IntactCheckpoint& checkpoint) { skipped = checkpoint.damaged.size(); }});
+  EXPECT_EQ(skipped, 1U);
   EXPECT_EQ(run.steps_done(), 6);
   run.run();
   expect_same_files(whole_run(), damaged.path());
@@ -255,7 +258,7 @@ TEST(TrainingRun, TrainsAConditionalModelAndShowsARowOfSamplesForEachClass) {
   auto options = tiny_options();
   options.weight_y = 0.1;
   options.batch = 5;  // 18 samples are not a whole number of batches
-  TrainingRun::start(tiny_model(3), tiny_data(), options, directory.path(), kConfig).run();
+  TrainingRun::start(tiny_model(3), tiny_data(), options, {directory.path(), kConfig}).run();
   const RunDirectory files(directory.path());
   EXPECT_EQ(io::read_image_shape(files.sample_grid(12)), (io::ImageShape{3 * 6 - 2, 6 * 6 - 2, 1}));
   EXPECT_GT(lines_of(files.metrics()).front().at("class_bits").get<double>(), 0.1);
@@ -269,7 +272,7 @@ TEST(TrainingRun, InitialisesTheModelUnlessItIsInitialised) {
   EXPECT_EQ(initialized, 1);
   auto model = started_tiny_model();
   const auto before = model->flat_parameters().values().clone();
-  TrainingRun::start(model, tiny_data(), tiny_options(), directory / "old", kConfig, callbacks);
+  TrainingRun::start(model, tiny_data(), tiny_options(), {directory / "old", kConfig}, callbacks);
   EXPECT_EQ(initialized, 1);
   EXPECT_TRUE(model->flat_parameters().values().equal(before));
 }
@@ -279,7 +282,7 @@ TEST(TrainingRun, RefusesWhatCannotWork) {
   const auto refuses = [&](std::int64_t classes, RunData data, TrainOptions options,
                            std::initializer_list<std::string_view> parts) {
     return throws<ConfigError>(
-        [&] { TrainingRun::start(tiny_model(classes), data, options, directory / "new", kConfig); }, parts);
+        [&] { TrainingRun::start(tiny_model(classes), data, options, {directory / "new", kConfig}); }, parts);
   };
   auto options = tiny_options();
   options.batch = 11;
@@ -292,7 +295,7 @@ TEST(TrainingRun, RefusesWhatCannotWork) {
   EXPECT_FALSE(fs::exists(directory / "new"));
 }
 
-TEST(TrainingRun, RefusesADirectoryThatHoldsARunUnlessItIsRemoved) {
+TEST(TrainingRun, ReplacesARunOnlyWhenToldToAndThenNothingElse) {
   const TemporaryDirectory directory;
   const RunDirectory files(directory / "run");
   auto options = tiny_options();
@@ -301,15 +304,19 @@ TEST(TrainingRun, RefusesADirectoryThatHoldsARunUnlessItIsRemoved) {
   EXPECT_TRUE(throws<ConfigError>([&] { start(files.root()); }, {files.root().string(), "holds a run"}));
   put(files.root() / "notes.txt", "mine");
   put(files.samples() / "favourite.png", "mine");
+  options.steps = 2;
+  TrainingRun::start(tiny_model(), tiny_data(), options, {files.root(), kConfig, /*overwrite=*/true}).run();
+  EXPECT_EQ(files_in(files.root()),
+            (std::set<std::string>{"config.json", "metrics.jsonl", "timing.jsonl", "model.safetensors", "notes.txt",
+                                   "checkpoints/step-000000002.safetensors", "samples/favourite.png",
+                                   "samples/step-000000002.png"}));
   files.remove_run();
   EXPECT_EQ(files_in(files.root()), (std::set<std::string>{"notes.txt", "samples/favourite.png"}));
-  EXPECT_FALSE(files.holds_run());
-  EXPECT_EQ(start(files.root(), options).run().steps_done, 1);
 }
 
 TEST(TrainingRun, NamesADirectoryWithNothingToResumeOrThatCannotBeMade) {
   const TemporaryDirectory directory;
-  EXPECT_TRUE(throws<IoError>([&] { resume(directory.path()); }, {directory.path().string(), "no intact checkpoint"}));
+  EXPECT_TRUE(throws<IoError>([&] { resume(directory.path()); }, {directory.path().string(), "no checkpoint"}));
   put(directory / "file", "");
   EXPECT_TRUE(throws<IoError>([&] { start(directory / "file" / "run"); }, {(directory / "file").string()}));
 }

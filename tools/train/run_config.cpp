@@ -91,6 +91,10 @@ void check_out_directory(const RunSettings& settings) {
   const train::RunDirectory directory(out);
   if (!directory.holds_run()) throw ConfigError("overwrite: " + out.string() + " holds no run of " + kTool);
   read_run_config(directory.config());
+  std::error_code ignored;
+  if (fs::equivalent(settings.init_from, directory.model(), ignored)) {
+    throw ConfigError("init_from: " + settings.init_from + " belongs to the run that --overwrite would replace");
+  }
 }
 
 }  // namespace glow::tools

@@ -19,6 +19,10 @@ train::RunCallbacks TrainProgress::callbacks() {
                   " hardly vary; their scale is limited");
     }
   };
+  callbacks.resumed = [this](const train::IntactCheckpoint& checkpoint) {
+    for (const auto& reason : checkpoint.damaged) status_.log("skipped a damaged checkpoint: " + reason);
+    status_.log("going on from " + checkpoint.path.string());
+  };
   callbacks.step = [this](const train::StepReport& report) { step(report); };
   callbacks.evaluating = [this](const std::string& what, std::int64_t done, std::int64_t total) {
     evaluating(what, done, total);

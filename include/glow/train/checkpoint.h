@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -34,11 +35,21 @@ struct LoadedCheckpoint {
   TrainingState state;
   std::string config;
 };
+
 /// Throws IoError, FormatError (checksum, missing or unknown tensors).
 LoadedCheckpoint read_checkpoint(const std::filesystem::path& path);
 
-/// The newest checkpoint in the directory that is intact (read_checkpoint throws no FormatError); nullopt when there is
-/// none. Throws IoError when the directory or a checkpoint is there and cannot be read.
-std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& directory);
+/// A checkpoint that was found by itself.
+struct IntactCheckpoint {
+  std::filesystem::path path;
+  LoadedCheckpoint content;
+  /// What is wrong with each of the newer ones, one line that names the file.
+  std::vector<std::string> damaged = {};
+};
+
+/// The newest checkpoint in the directory that read_checkpoint throws no FormatError for; nullopt when there is none at
+/// all. Throws FormatError (of the newest) when all are damaged, IoError when the directory or a checkpoint is there
+/// and cannot be read.
+std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory);
 
 }  // namespace glow::train

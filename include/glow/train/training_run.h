@@ -10,6 +10,7 @@
 
 #include <glow/data/images.h>
 #include <glow/nn/glow.h>
+#include <glow/train/checkpoint.h>
 #include <glow/train/evaluate.h>
 #include <glow/train/options.h>
 #include <glow/train/trainer.h>
@@ -22,9 +23,20 @@ struct RunData {
   std::shared_ptr<const data::Images> train, valid, test;
 };
 
+/// Where a run keeps its files, and what it notes there about itself.
+struct RunFiles {
+  std::filesystem::path directory;
+  /// A JSON object: becomes config.json and stands in every checkpoint.
+  std::string config = "{}";
+  /// Let `start` replace a run that the directory holds, as soon as the new one is ready to train.
+  bool overwrite = false;
+};
+
 /// Progress, for whoever wants to show it; every member may be null. Called from the thread that runs.
 struct RunCallbacks {
   std::function<void(const nn::InitializeReport&)> initialized = nullptr;
+  /// Once, by `resume`: the checkpoint that the run goes on from, and those it could not.
+  std::function<void(const IntactCheckpoint&)> resumed = nullptr;
   /// After every step.
   std::function<void(const StepReport&)> step = nullptr;
   /// During an evaluation: what is scored ("validation", "test"), images done, images in all.
@@ -53,17 +65,17 @@ struct RunResult {
 /// checkpoint's content alone, so that a run that was stopped and resumed writes what an uninterrupted one does.
 class TrainingRun {
  public:
-  /// Starts a run: the directory (made when missing) gets config.json, which holds `config`, a JSON object. Unless the
-  /// model is initialised already, it is from the first init_images images of the first epoch's order, not augmented.
+  /// Starts a run in the directory, made when missing. Unless the model is initialised already, it is from the first
+  /// init_images images of the first epoch's order, not augmented; nothing on disk is touched before.
   /// Throws IoError, ConfigError (a batch larger than the set, a directory that holds a run, images that do not fit
   /// the model, no validation images).
-  static TrainingRun start(nn::Glow model, RunData data, const TrainOptions& options, std::filesystem::path directory,
-                           std::string config, RunCallbacks callbacks = {});
+  static TrainingRun start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
+                           RunCallbacks callbacks = {});
   /// Continues the run in the directory from its newest intact checkpoint. `model` has the right options; its weights
   /// are replaced, config.json too. Throws as start, IoError when there is no intact checkpoint, and FormatError when
   /// the checkpoint does not fit the model.
-  static TrainingRun resume(nn::Glow model, RunData data, const TrainOptions& options, std::filesystem::path directory,
-                            std::string config, RunCallbacks callbacks = {});
+  static TrainingRun resume(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
+                            RunCallbacks callbacks = {});
 
   TrainingRun(TrainingRun&&) noexcept;
   TrainingRun& operator=(TrainingRun&&) noexcept;
