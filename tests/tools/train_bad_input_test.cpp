@@ -8,6 +8,7 @@
 #include <glow/io/image.h>
 
 #include "support/pictures.h"
+#include "support/small_disk.h"
 #include "support/tools.h"
 
 namespace glow::testing {
@@ -114,6 +115,13 @@ INSTANTIATE_TEST_SUITE_P(
               {"a.png"}},
         Input{"OversizeDimension", [](const fs::path& d) { return folder_with(d, "a.png", oversize_png()); }, 1,
               {"a.png"}},
+        Input{"TruncatedPixels",
+              [](const fs::path& d) {
+                const auto cut = png(8).substr(0, png(8).size() - 40);
+                for (const char* name : {"b.png", "c.png"}) put(d / name, cut);
+                return folder_with(d, "a.png", cut) + Arguments{"--quiet"};
+              },
+              1, {".png"}},
         Input{"TruncatedJpeg",
               [](const fs::path& d) {
                 for (const char* name : {"b.png", "c.png"}) put(d / name, png(8));
@@ -126,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
                 put(d / "c.png", png(16));
                 return folder_with(d, "b.png", png(7));
               },
-              2, {"b.png", "7x7", "--image-size 8x8"}},
+              2, {"b.png", "7x7", "--image-size: 8x8"}},
         Input{"NoImageSize",
               [](const fs::path& d) {
                 for (const char* name : {"a.png", "b.png"}) put(d / name, png(8));
@@ -216,6 +224,19 @@ TEST(GlowTrainOut, WithoutRoomForAFileFailsAndLeavesNoPartOfOne) {
                                  tiny_model(),
                              {.file_size = kLimit});
   EXPECT_TRUE(failed(outcome, "glow-train", 1, {"cannot write", "File too large"}));
+  EXPECT_FALSE(fs::exists(out / "model.safetensors"));
+  EXPECT_EQ(count_files(out / "checkpoints"), 0u);
+}
+
+TEST(GlowTrainOut, OnAFullDiskFailsAndLeavesNoPartOfAFile) {
+  const SmallDisk disk(64 << 10);  // room for the configuration and the metrics, not for a model
+  if (!disk.is_mounted()) GTEST_SKIP() << "this process must not mount a disk: " << disk.why_not();
+  const TemporaryDirectory directory;
+  const auto data = put_images(directory / "images.npy", {40, 8, 8});
+  const auto out = disk.path() / "run";
+  const auto outcome = train(Arguments{"--data", "npy:" + data.string(), "--out", out.string(), "--steps", "1", "--quiet"} +
+                             tiny_model() + Arguments{"--width", "128"});
+  EXPECT_TRUE(failed(outcome, "glow-train", 1, {"cannot write " + out.string(), "No space left on device"}));
   EXPECT_FALSE(fs::exists(out / "model.safetensors"));
   EXPECT_EQ(count_files(out / "checkpoints"), 0u);
 }
