@@ -13,7 +13,7 @@
 source "$(dirname "$0")/lib.sh"
 parse_options "--torch --without-tests" "$@"
 
-packages=(g++ cmake ninja-build ccache
+packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
 test_packages=(libgtest-dev)
