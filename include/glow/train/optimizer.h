@@ -10,8 +10,8 @@ namespace glow::train {
 
 /// Adamax as the reference computes it, or textbook Adam, over one flat buffer.
 ///
-///     both:    m = b1*m + (1 - b1)*g,  rate = lr * sqrt(1 - b2^t) / (1 - b1^t)
-///     Adamax:  v = max(b2*v, |g|),         w -= rate * m / (v + 1e-8)
+///     both:    m = b1*m + (1 - b1)*g
+///     Adamax:  v = max(b2*v, |g|),         w -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (v + 1e-8)
 ///     Adam:    v = b2*v + (1 - b2)*g^2,    w -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)
 class Optimizer {
  public:
