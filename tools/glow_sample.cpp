@@ -23,9 +23,10 @@ constexpr const char* kName = "glow-sample";
 ToolText tool_text() {
   return {.name = kName,
           .purpose = "Draws images from a Glow.",
-          .closing = "Examples\n"
-                     "  glow-sample --model runs/demo/model.safetensors --out grid.png --temperature 0.7\n"
-                     "  glow-sample --model faces.safetensors --out faces/ --count 1000 --seed 7\n"};
+          .closing =
+              "Examples\n"
+              "  glow-sample --model runs/demo/model.safetensors --out grid.png --temperature 0.7\n"
+              "  glow-sample --model faces.safetensors --out faces/ --count 1000 --seed 7\n"};
 }
 
 nn::Glow load(const SampleSettings& settings, const Compute& compute) {

@@ -4,21 +4,14 @@
 #include <iostream>
 #include <string>
 
+#include <glow/data/image_grid.h>
 #include <glow/glow.h>
 #include <glow/io/image.h>
 
 namespace {
 
-glow::io::Image to_image(const torch::Tensor& bytes) {
-  const torch::Tensor rows = bytes.permute({1, 2, 0}).contiguous();  // [C, H, W] -> [H, W, C]
-  const auto* pixels = rows.data_ptr<std::uint8_t>();
-  return {.shape = {.height = static_cast<int>(rows.size(0)),
-                    .width = static_cast<int>(rows.size(1)),
-                    .channels = static_cast<int>(rows.size(2))},
-          .pixels = {pixels, pixels + rows.numel()}};
-}
-
 void sample(const std::string& model_file, const std::filesystem::path& folder) {
+  glow::use_threads();
   const torch::NoGradGuard no_grad;
   glow::Glow model = glow::load_model(model_file, torch::kCPU);
   const torch::Tensor images = model->sample(16, {.temperature = 0.7, .seed = 1});
@@ -26,7 +19,7 @@ void sample(const std::string& model_file, const std::filesystem::path& folder) 
   std::filesystem::create_directories(folder);
   for (std::int64_t i = 0; i < bytes.size(0); ++i) {
     const std::filesystem::path file = folder / ("sample-" + std::to_string(i) + ".png");
-    glow::io::write_png(file, to_image(bytes[i]));
+    glow::io::write_png(file, glow::data::to_image(bytes[i]));
     std::cout << file.string() << "\n";
   }
 }

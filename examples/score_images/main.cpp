@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
+    glow::use_threads();
     const torch::NoGradGuard no_grad;
     glow::Glow model = glow::load_model(argv[1], torch::kCPU);
     for (int i = 2; i < argc; ++i) {

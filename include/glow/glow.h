@@ -15,12 +15,12 @@ using nn::Encoding;
 using nn::Glow;
 using nn::GlowOptions;
 using nn::Latents;
+using nn::load_model;
 using nn::PermutationKind;
 using nn::Quantizer;
 using nn::SampleOptions;
-using nn::Temperature;
-using nn::load_model;
 using nn::save_model;
+using nn::Temperature;
 using ops::use_threads;
 
 }  // namespace glow

@@ -9,6 +9,7 @@
 #include "data/find_images.h"
 #include "data/formats.h"
 #include "io/errors.h"
+#include "io/utf8.h"
 
 namespace glow::data {
 namespace {
@@ -51,7 +52,7 @@ class FolderSource : public ImageSource {
 
   void check_colour(const io::ImageShape& shape, std::int64_t index) const {
     if (channels_ == 1 && !is_grey(shape))
-      throw io::format_error(path(index), "expected a grey image, as the first one of the data set is, has colour");
+      throw io::format_error(path(index), "expected a grey image, as all training images are, has colour");
   }
 
   Folder folder_;
@@ -82,7 +83,8 @@ std::map<std::string, Folder> find_split_folders(const fs::path& directory) {
 void distribute(const fs::path& directory, const std::vector<std::string>& files,
                 std::map<std::string, Folder>& splits) {
   if (!splits.contains("train"))
-    throw io::format_error(directory, "expected a folder train beside the folder " + splits.begin()->first + ", has none");
+    throw io::format_error(directory,
+                           "expected a folder train beside the folder " + splits.begin()->first + ", has none");
   if (splits.contains("valid") && splits.contains("val"))
     throw io::format_error(directory, "expected one validation split, has a folder valid and a folder val");
   for (const std::string& file : files) {
@@ -111,6 +113,8 @@ std::map<std::string, Folder> find_splits(const fs::path& directory) {
 std::vector<std::string> find_classes(const Folder& folder) {
   std::set<std::string> names;
   for (const std::string& file : folder.files) names.insert(top_folder(file));
+  for (const std::string& name : names)
+    if (!io::is_utf8(name)) throw io::format_error(folder.root / name, "expected the name of a class in UTF-8, is not");
   return {names.begin(), names.end()};
 }
 
@@ -130,12 +134,18 @@ std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<st
   return labels;
 }
 
+/// Grey when every image is.
+int find_channels(const Folder& folder) {
+  const auto has_colour = [&](const std::string& file) { return !is_grey(io::read_image_shape(folder.root / file)); };
+  return std::ranges::any_of(folder.files, has_colour) ? 3 : 1;
+}
+
 }  // namespace
 
 DataSet open_folder(const fs::path& directory, bool with_labels) {
   std::map<std::string, Folder> splits = find_splits(directory);
   const Folder& train = splits.at("train");
-  const int channels = is_grey(io::read_image_shape(train.root / train.files.front())) ? 1 : 3;
+  const int channels = find_channels(train);
   DataSet set;
   if (with_labels) set.class_names = find_classes(train);
   const auto make_source = [&](Folder& folder) {

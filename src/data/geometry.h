@@ -23,7 +23,8 @@ struct Augmentation {
 /// A pure function of (seed, epoch, index). Each choice has its own number, so one option does not change another.
 Augmentation draw_augmentation(std::uint64_t seed, std::int64_t epoch, std::int64_t index);
 
-/// Throws ConfigError, naming image_size or resize and the image, when an image of this shape cannot be brought to the geometry.
+/// Throws ConfigError, naming image_size or resize and the image, when an image of this shape cannot be brought to the
+/// geometry.
 void check_shape(const Geometry& geometry, const io::ImageShape& shape, bool may_pad, const std::string& name);
 
 /// Brings `pixels`, uint8 [C, h, w] of a shape that passed check_shape, to uint8 [C, height, width].

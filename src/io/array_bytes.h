@@ -9,8 +9,7 @@
 
 namespace glow::io {
 
-static_assert(std::endian::native == std::endian::little,
-              "arrays in files are little-endian and used as they are");
+static_assert(std::endian::native == std::endian::little, "arrays in files are little-endian and used as they are");
 
 /// Bytes of a dense array, or nothing when a dimension is negative or the product has no place in an int64,
 /// zeros left out: strides are such products, even those of an empty array.

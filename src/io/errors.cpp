@@ -15,9 +15,7 @@ std::string path_text(const std::filesystem::path& path) {
   return text;
 }
 
-std::string system_text(int error_number) {
-  return std::generic_category().message(error_number);
-}
+std::string system_text(int error_number) { return std::generic_category().message(error_number); }
 
 }  // namespace
 
@@ -49,8 +47,6 @@ std::string in_quotes(std::string_view text) {
   return value.dump(-1, ' ', kEnsureAscii, nlohmann::json::error_handler_t::replace);
 }
 
-std::string to_text(const std::vector<std::int64_t>& shape) {
-  return nlohmann::json(shape).dump();
-}
+std::string to_text(const std::vector<std::int64_t>& shape) { return nlohmann::json(shape).dump(); }
 
 }  // namespace glow::io

@@ -49,8 +49,7 @@ class GzipStream {
     if (status_ == Z_OK || status_ == Z_STREAM_END) {
       return nullptr;
     }
-    return status_ == Z_BUF_ERROR ? "the file ends early"
-                                  : (stream_.msg != nullptr ? stream_.msg : zError(status_));
+    return status_ == Z_BUF_ERROR ? "the file ends early" : (stream_.msg != nullptr ? stream_.msg : zError(status_));
   }
 
  private:

@@ -23,8 +23,8 @@ std::size_t dimension_count(const std::filesystem::path& path, const std::string
   }
   constexpr std::uint8_t kUnsignedByte = 0x08;
   if (byte_at(content, 2) != kUnsignedByte) {
-    throw format_error(path, "idx elements of type " + std::to_string(byte_at(content, 2)) +
-                                 ", expected unsigned bytes (type 8)");
+    throw format_error(
+        path, "idx elements of type " + std::to_string(byte_at(content, 2)) + ", expected unsigned bytes (type 8)");
   }
   const std::size_t count = byte_at(content, 3);
   if (count == 0 || content.size() < kMagicSize + count * kDimensionSize) {

@@ -44,9 +44,8 @@ class JpegDecoder {
     // scans.
     constexpr int kFlags = TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS;
     constexpr int kTightRows = 0;
-    check(tjDecompress2(handle_.get(), data(), bytes_.size(), image.pixels.data(), image.shape.width,
-                        kTightRows, image.shape.height, image.shape.channels == 1 ? TJPF_GRAY : TJPF_RGB,
-                        kFlags));
+    check(tjDecompress2(handle_.get(), data(), bytes_.size(), image.pixels.data(), image.shape.width, kTightRows,
+                        image.shape.height, image.shape.channels == 1 ? TJPF_GRAY : TJPF_RGB, kFlags));
   }
 
  private:
@@ -65,9 +64,7 @@ class JpegDecoder {
 
 }  // namespace
 
-bool looks_like_jpeg(std::string_view bytes) {
-  return bytes.starts_with("\xff\xd8\xff");
-}
+bool looks_like_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff"); }
 
 ImageShape jpeg_shape(const std::filesystem::path& path, std::string_view bytes) {
   return JpegDecoder(path, bytes).read_header();

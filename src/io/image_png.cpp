@@ -120,9 +120,7 @@ void check_encodable(const Image& image) {
 
 }  // namespace
 
-bool looks_like_png(std::string_view bytes) {
-  return bytes.starts_with("\x89PNG\r\n\x1a\n");
-}
+bool looks_like_png(std::string_view bytes) { return bytes.starts_with("\x89PNG\r\n\x1a\n"); }
 
 ImageShape png_shape(const std::filesystem::path& path, std::string_view bytes) {
   return PngDecoder(path, bytes).read_header();
@@ -137,8 +135,7 @@ Image decode_png(const std::filesystem::path& path, std::string_view bytes) {
 
 std::string encode_png(const Image& image) {
   check_encodable(image);
-  constexpr std::array<png_uint_32, 4> kFormats = {PNG_FORMAT_GRAY, PNG_FORMAT_GA, PNG_FORMAT_RGB,
-                                                   PNG_FORMAT_RGBA};
+  constexpr std::array<png_uint_32, 4> kFormats = {PNG_FORMAT_GRAY, PNG_FORMAT_GA, PNG_FORMAT_RGB, PNG_FORMAT_RGBA};
   png_image header{};
   header.version = PNG_IMAGE_VERSION;
   header.height = static_cast<png_uint_32>(image.shape.height);
@@ -148,16 +145,14 @@ std::string encode_png(const Image& image) {
   png_alloc_size_t size = bytes.size();
   constexpr int kTightRows = 0;
   constexpr int kNo16Bit = 0;
-  if (png_image_write_to_memory(&header, bytes.data(), &size, kNo16Bit, image.pixels.data(), kTightRows,
-                                nullptr) == 0) {
+  if (png_image_write_to_memory(&header, bytes.data(), &size, kNo16Bit, image.pixels.data(), kTightRows, nullptr) ==
+      0) {
     throw FormatError(std::string("cannot encode a PNG image: ") + header.message);
   }
   bytes.resize(size);
   return bytes;
 }
 
-void write_png(const std::filesystem::path& path, const Image& image) {
-  write_file(path, encode_png(image));
-}
+void write_png(const std::filesystem::path& path, const Image& image) { write_file(path, encode_png(image)); }
 
 }  // namespace glow::io

@@ -11,8 +11,7 @@ namespace {
 
 /// Hands the file to the decoder of its format.
 template <typename Result>
-Result dispatch(const std::filesystem::path& path,
-                Result (*png)(const std::filesystem::path&, std::string_view),
+Result dispatch(const std::filesystem::path& path, Result (*png)(const std::filesystem::path&, std::string_view),
                 Result (*jpeg)(const std::filesystem::path&, std::string_view)) {
   const MappedFile file(path);
   if (looks_like_png(file.bytes())) {
@@ -36,12 +35,8 @@ Image blank_image(const std::filesystem::path& path, const ImageShape& shape) {
   return {shape, std::vector<std::uint8_t>(pixels * static_cast<std::size_t>(shape.channels))};
 }
 
-ImageShape read_image_shape(const std::filesystem::path& path) {
-  return dispatch(path, png_shape, jpeg_shape);
-}
+ImageShape read_image_shape(const std::filesystem::path& path) { return dispatch(path, png_shape, jpeg_shape); }
 
-Image read_image(const std::filesystem::path& path) {
-  return dispatch(path, decode_png, decode_jpeg);
-}
+Image read_image(const std::filesystem::path& path) { return dispatch(path, decode_png, decode_jpeg); }
 
 }  // namespace glow::io

@@ -36,8 +36,7 @@ constexpr std::array<Dtype, 12> kDtypes = {{{"|b1", 1},
 
 /// Bytes of an element, 0 for a type we do not take.
 std::uint64_t element_size(std::string_view name) {
-  const auto* found =
-      std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == name; });
+  const auto* found = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == name; });
   return found == kDtypes.end() ? 0 : found->size;
 }
 
@@ -50,8 +49,7 @@ std::string without_byte_order(std::string descr) {
 }
 
 /// Splits a file into the text of its header and the data.
-std::pair<std::string_view, std::string_view> split(const std::filesystem::path& path,
-                                                    std::string_view bytes) {
+std::pair<std::string_view, std::string_view> split(const std::filesystem::path& path, std::string_view bytes) {
   const std::size_t length_start = kMagic.size() + kVersion1.size();
   if (!bytes.starts_with(kMagic)) {
     throw format_error(path, "not an npy file");
@@ -65,8 +63,8 @@ std::pair<std::string_view, std::string_view> split(const std::filesystem::path&
   if (rest.size() < length_size) {
     throw format_error(path, "the npy header ends early");
   }
-  const std::uint64_t length = version == kVersion1 ? read_little_endian<std::uint16_t>(rest)
-                                                    : read_little_endian<std::uint32_t>(rest);
+  const std::uint64_t length =
+      version == kVersion1 ? read_little_endian<std::uint16_t>(rest) : read_little_endian<std::uint32_t>(rest);
   if (length > rest.size() - length_size) {
     throw format_error(path, "the npy header ends early");
   }
@@ -88,13 +86,13 @@ NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
     throw format_error(path, "the array is in Fortran order, expected C order");
   }
   if (array_bytes(shape_, element_size(dtype_)) != data.size()) {
-    throw format_error(path, "expected an array of dtype " + dtype_ + " and shape " + to_text(shape_) +
-                                 ", found " + std::to_string(data.size()) + " bytes");
+    throw format_error(path, "expected an array of dtype " + dtype_ + " and shape " + to_text(shape_) + ", found " +
+                                 std::to_string(data.size()) + " bytes");
   }
 }
 
-void write_npy(const std::filesystem::path& path, const std::string& dtype,
-               const std::vector<std::int64_t>& shape, std::string_view data) {
+void write_npy(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape,
+               std::string_view data) {
   if (element_size(dtype) == 0 || array_bytes(shape, element_size(dtype)) != data.size()) {
     throw format_error(path, "cannot write " + std::to_string(data.size()) + " bytes as an array of dtype " +
                                  in_quotes(dtype) + " and shape " + to_text(shape));

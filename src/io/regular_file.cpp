@@ -39,8 +39,6 @@ RegularFile::RegularFile(const std::filesystem::path& path)
   }
 }
 
-RegularFile::~RegularFile() {
-  ::close(descriptor_);
-}
+RegularFile::~RegularFile() { ::close(descriptor_); }
 
 }  // namespace glow::io

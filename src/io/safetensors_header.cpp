@@ -25,8 +25,7 @@ class StructureCheck {
 
   bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
     constexpr int kDeepest = 3;  // header, tensor, shape
-    const bool opens =
-        event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
     if (opens && depth >= kDeepest) {
       throw format_error(path_, "the header is nested too deeply for safetensors");
     }
@@ -35,8 +34,7 @@ class StructureCheck {
     } else if (event == Json::parse_event_t::object_end) {
       keys_.pop_back();
     } else if (event == Json::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-      throw format_error(path_,
-                         "the key " + in_quotes(parsed.get<std::string>()) + " appears twice in the header");
+      throw format_error(path_, "the key " + in_quotes(parsed.get<std::string>()) + " appears twice in the header");
     }
     return true;
   }
@@ -62,8 +60,7 @@ Json parse_json(const std::filesystem::path& path, std::string_view text) {
       return check(depth, event, parsed);
     });
   } catch (const Json::parse_error& error) {
-    throw format_error(path,
-                       "the header is not JSON, as byte " + std::to_string(error.byte) + " of it shows");
+    throw format_error(path, "the header is not JSON, as byte " + std::to_string(error.byte) + " of it shows");
   } catch (const Json::out_of_range&) {
     throw format_error(path, "a number in the header is too large");
   }
@@ -179,10 +176,9 @@ void order(const std::filesystem::path& path, std::vector<SafetensorsHeader::Ten
   for (const SafetensorsHeader::Tensor& tensor : tensors) {
     if (tensor.begin != previous_end) {
       throw format_error(
-          path,
-          tensor_text(tensor.entry.name) + " begins at offset " + std::to_string(tensor.begin) +
-              (tensor.begin < previous_end ? ", inside another that ends at " : ", leaving a hole after ") +
-              std::to_string(previous_end));
+          path, tensor_text(tensor.entry.name) + " begins at offset " + std::to_string(tensor.begin) +
+                    (tensor.begin < previous_end ? ", inside another that ends at " : ", leaving a hole after ") +
+                    std::to_string(previous_end));
     }
     previous_end = tensor.end;
   }
@@ -210,14 +206,11 @@ std::uint64_t dtype_size(std::string_view dtype) {
                                                      {"U64", 8},
                                                      {"I64", 8},
                                                      {"F64", 8}}};
-  const auto* found =
-      std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == dtype; });
+  const auto* found = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == dtype; });
   return found == kDtypes.end() ? 0 : found->size;
 }
 
-std::string tensor_text(std::string_view name) {
-  return "tensor " + in_quotes(name);
-}
+std::string tensor_text(std::string_view name) { return "tensor " + in_quotes(name); }
 
 SafetensorsHeader parse_safetensors_header(const std::filesystem::path& path, std::string_view text) {
   const Json json = parse_json(path, text);

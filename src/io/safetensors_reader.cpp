@@ -16,8 +16,7 @@ constexpr std::size_t kLengthSize = sizeof(std::uint64_t);
 /// The length of the JSON. Throws FormatError when it is not inside the file.
 std::size_t json_size(const std::filesystem::path& path, std::string_view bytes) {
   if (bytes.size() < kLengthSize) {
-    throw format_error(path,
-                       "not a safetensors file: it has only " + std::to_string(bytes.size()) + " bytes");
+    throw format_error(path, "not a safetensors file: it has only " + std::to_string(bytes.size()) + " bytes");
   }
   const auto size = read_little_endian<std::uint64_t>(bytes);
   if (size > kMaxHeaderSize) {
@@ -25,22 +24,21 @@ std::size_t json_size(const std::filesystem::path& path, std::string_view bytes)
                                  std::to_string(kMaxHeaderSize) + " accepted");
   }
   if (size > bytes.size() - kLengthSize) {
-    throw format_error(path, "truncated: a header of " + std::to_string(size) + " bytes in a file of " +
-                                 std::to_string(bytes.size()));
+    throw format_error(
+        path, "truncated: a header of " + std::to_string(size) + " bytes in a file of " + std::to_string(bytes.size()));
   }
   return size;
 }
 
 /// Gives each tensor its part of `data`, all of which must be theirs.
-std::vector<TensorEntry> attach(const std::filesystem::path& path,
-                                std::vector<SafetensorsHeader::Tensor> tensors, std::string_view data) {
+std::vector<TensorEntry> attach(const std::filesystem::path& path, std::vector<SafetensorsHeader::Tensor> tensors,
+                                std::string_view data) {
   std::vector<TensorEntry> entries;
   std::uint64_t last_end = 0;
   for (SafetensorsHeader::Tensor& tensor : tensors) {
     if (tensor.end > data.size()) {
       throw format_error(path, "truncated: " + tensor_text(tensor.entry.name) + " ends at offset " +
-                                   std::to_string(tensor.end) + ", the data at " +
-                                   std::to_string(data.size()));
+                                   std::to_string(tensor.end) + ", the data at " + std::to_string(data.size()));
     }
     tensor.entry.data = data.substr(tensor.begin, tensor.end - tensor.begin);
     entries.push_back(std::move(tensor.entry));
@@ -53,17 +51,14 @@ std::vector<TensorEntry> attach(const std::filesystem::path& path,
 }
 
 /// Where the checksum's digits stand in `header`. Throws FormatError when that cannot be told.
-std::size_t find_digits(const std::filesystem::path& path, std::string_view header,
-                        const std::string& digits) {
-  const bool well_formed =
-      digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+std::size_t find_digits(const std::filesystem::path& path, std::string_view header, const std::string& digits) {
+  const bool well_formed = digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (!well_formed) {
     throw format_error(path, std::string(kChecksumKey) + " is not 64 lower-case hexadecimal digits");
   }
   const std::size_t position = header.find(digits);
   if (position == std::string_view::npos || header.find(digits, position + 1) != std::string_view::npos) {
-    throw format_error(path,
-                       std::string(kChecksumKey) + " does not stand in the header once, as plain digits");
+    throw format_error(path, std::string(kChecksumKey) + " does not stand in the header once, as plain digits");
   }
   return position;
 }
@@ -73,8 +68,7 @@ std::size_t find_digits(const std::filesystem::path& path, std::string_view head
 SafetensorsReader::SafetensorsReader(const std::filesystem::path& path) : path_(path), file_(path) {
   const std::string_view bytes = file_.bytes();
   header_end_ = kLengthSize + json_size(path, bytes);
-  SafetensorsHeader header =
-      parse_safetensors_header(path, bytes.substr(kLengthSize, header_end_ - kLengthSize));
+  SafetensorsHeader header = parse_safetensors_header(path, bytes.substr(kLengthSize, header_end_ - kLengthSize));
   metadata_ = std::move(header.metadata);
   entries_ = attach(path, std::move(header.tensors), bytes.substr(header_end_));
 }

@@ -23,9 +23,8 @@ void check_entries(const std::filesystem::path& path, const std::vector<TensorEn
     }
     const std::uint64_t element_size = dtype_size(entry.dtype);
     if (element_size == 0 || array_bytes(entry.shape, element_size) != entry.data.size()) {
-      throw format_error(path, "cannot write " + tensor_text(entry.name) + ": " +
-                                   std::to_string(entry.data.size()) + " bytes as " + in_quotes(entry.dtype) +
-                                   " " + to_text(entry.shape));
+      throw format_error(path, "cannot write " + tensor_text(entry.name) + ": " + std::to_string(entry.data.size()) +
+                                   " bytes as " + in_quotes(entry.dtype) + " " + to_text(entry.shape));
     }
   }
 }

@@ -32,9 +32,7 @@ Sha256::Sha256() : context_(std::make_unique<Context>()) {
 
 Sha256::~Sha256() = default;
 
-void Sha256::update(std::string_view bytes) {
-  check(EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size()));
-}
+void Sha256::update(std::string_view bytes) { check(EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size())); }
 
 std::string Sha256::hex_digest() {
   std::array<unsigned char, 32> digest{};

@@ -63,8 +63,8 @@ FoldedConvolution ZeroConvImpl::fold(std::int64_t height, std::int64_t width) co
 }
 
 torch::Tensor apply(const FoldedConvolution& folded, const torch::Tensor& x) {
-  // With few outputs a 3x3 convolution is a product that reads its wide input once, [9O, I] at every pixel, and a sum of
-  // its nine thin parts, each moved to where it belongs; twice as fast as the convolution itself.
+  // With few outputs a 3x3 convolution is a product that reads its wide input once, [9O, I] at every pixel, and a sum
+  // of its nine thin parts, each moved to where it belongs; twice as fast as the convolution itself.
   const auto outputs = folded.weight.size(0), inputs = folded.weight.size(1);
   const auto product = folded.weight.flip({2, 3}).permute({0, 2, 3, 1}).reshape({outputs * 9, inputs, 1, 1});
   const auto parts = at::conv2d(x, product).flatten(2);

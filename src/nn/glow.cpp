@@ -10,6 +10,8 @@
 #include <glow/ops/random.h>
 #include <glow/ops/squeeze.h>
 
+#include "io/errors.h"
+#include "io/utf8.h"
 #include "nn/folded_glow.h"
 #include "ops/check.h"
 
@@ -83,6 +85,9 @@ void GlowImpl::set_class_names(std::vector<std::string> names) {
   if (!names.empty() && static_cast<std::int64_t>(names.size()) != options_.num_classes) {
     throw ConfigError("class names: " + std::to_string(names.size()) + " for " + std::to_string(options_.num_classes) +
                       " classes");
+  }
+  for (const auto& name : names) {
+    if (!io::is_utf8(name)) throw ConfigError("class names: " + io::in_quotes(name) + " is not UTF-8");
   }
   class_names_ = std::move(names);
 }

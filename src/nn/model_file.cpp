@@ -77,7 +77,8 @@ void check_value(const std::string& name, const torch::Tensor& value) {
   }
 }
 
-void load_tensor(const std::string& name, torch::Tensor& target, std::map<std::string, const io::TensorEntry*>& entries) {
+void load_tensor(const std::string& name, torch::Tensor& target,
+                 std::map<std::string, const io::TensorEntry*>& entries) {
   const auto found = entries.find(name);
   if (found == entries.end()) throw FormatError("missing tensor '" + name + "'");
   const auto& entry = *found->second;

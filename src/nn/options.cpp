@@ -53,10 +53,8 @@ struct JsonWriter {
   void operator()(const char* name, std::int64_t value) { json[name] = value; }
   void operator()(const char* name, bool value) { json[name] = value; }
   template <class Kind>
-    requires std::is_enum_v<Kind>
-  void operator()(const char* name, Kind value) {
-    json[name] = to_string(value);
-  }
+  requires std::is_enum_v<Kind>
+  void operator()(const char* name, Kind value) { json[name] = to_string(value); }
 };
 
 /// Takes each field out of the object, so that what is left over is unknown.
@@ -66,7 +64,7 @@ struct JsonReader {
   void operator()(const char* name, std::int64_t& value) { value = take(name, &Json::is_number_integer); }
   void operator()(const char* name, bool& value) { value = take(name, &Json::is_boolean); }
   template <class Kind>
-    requires std::is_enum_v<Kind>
+  requires std::is_enum_v<Kind>
   void operator()(const char* name, Kind& value) {
     from_string(take(name, &Json::is_string).template get<std::string>(), value);
   }

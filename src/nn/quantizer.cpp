@@ -22,8 +22,8 @@ Quantizer::Quantizer(std::int64_t bits, std::int64_t dimensions) : bits_(bits), 
 
 torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {
   if (bytes.scalar_type() != torch::kByte || bytes.dim() < 1) {
-    throw ShapeError("quantizer: expected uint8 [N, ...], got " + std::string(c10::toString(bytes.scalar_type())) + " " +
-                     ops::shape_text(bytes.sizes()));
+    throw ShapeError("quantizer: expected uint8 [N, ...], got " + std::string(c10::toString(bytes.scalar_type())) +
+                     " " + ops::shape_text(bytes.sizes()));
   }
   return bytes.to(torch::kDouble).div(static_cast<double>(256 / bins())).floor();
 }
@@ -44,7 +44,8 @@ torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const Dequantize
   const auto u = ops::uniform(key, indices, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());
   const auto n = static_cast<double>(bins());
   const auto x = ((low + u) / n - 0.5).to(options.dtype);
-  // The upper edge of a bin is a number of either dtype, and rounding may reach it: the largest number below it instead.
+  // The upper edge of a bin is a number of either dtype, and rounding may reach it: the largest number below it
+  // instead.
   const auto edge = ((low + 1) / n - 0.5).to(options.dtype);
   return at::minimum(x, at::nextafter(edge, torch::full_like(edge, -1.0)));
 }

@@ -23,7 +23,9 @@ void TensorBytes::add(const std::string& name, const torch::Tensor& tensor) {
   const auto plain = tensor.detach().to(torch::kCPU).contiguous();
   for (const auto& [dtype, type] : kDtypes) {
     if (type != plain.scalar_type()) continue;
-    entries_.push_back({name, dtype, plain.sizes().vec(),
+    entries_.push_back({name,
+                        dtype,
+                        plain.sizes().vec(),
                         {static_cast<const char*>(plain.data_ptr()), static_cast<std::size_t>(plain.nbytes())}});
     tensors_.push_back(plain);
     return;

@@ -12,9 +12,7 @@ torch::Tensor WeightSource::normal(torch::IntArrayRef shape) {
   return ops::normal(key, {drawn_++}, c10::multiply_integers(shape), torch::kDouble).view(shape);
 }
 
-torch::Tensor WeightSource::rotation(std::int64_t size) {
-  return std::get<0>(at::linalg_qr(normal({size, size})));
-}
+torch::Tensor WeightSource::rotation(std::int64_t size) { return std::get<0>(at::linalg_qr(normal({size, size}))); }
 
 torch::Tensor WeightSource::permutation(std::int64_t size) { return normal({size}).argsort(); }
 

@@ -7,8 +7,8 @@ namespace glow::ops {
 // Both work on the NHWC view of a channels_last tensor, so that each is one copy and the result is channels_last again.
 
 torch::Tensor squeeze(const torch::Tensor& x) {
-  check_shape(x.dim() == 4 && x.size(2) % 2 == 0 && x.size(3) % 2 == 0, "squeeze: expected [N, C, H, W] with even H and W",
-              x);
+  check_shape(x.dim() == 4 && x.size(2) % 2 == 0 && x.size(3) % 2 == 0,
+              "squeeze: expected [N, C, H, W] with even H and W", x);
   const auto n = x.size(0), c = x.size(1), h = x.size(2) / 2, w = x.size(3) / 2;
   return x.permute({0, 2, 3, 1})
       .reshape({n, h, 2, w, 2, c})

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 
 #include <glow/error.h>
 
@@ -20,12 +21,11 @@ int available_threads() {
 void use_threads(int count) {
   if (count < 0) throw ConfigError("threads: expected a number >= 0, got " + std::to_string(count));
   at::set_num_threads(count > 0 ? count : available_threads());
-  // LibTorch refuses a second setting of this one by throwing; the first stands.
-  static const bool once = [] {
+  try {
     at::set_num_interop_threads(1);
-    return true;
-  }();
-  static_cast<void>(once);
+  } catch (const c10::Error&) {
+    // LibTorch refuses a second setting of this one; the first, or what the application chose, stands.
+  }
 }
 
 }  // namespace glow::ops

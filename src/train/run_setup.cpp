@@ -60,10 +60,4 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
   return model->initialize(x, {.chunk = options.batch});
 }
 
-std::int64_t total_steps(const TrainOptions& options, std::int64_t images) {
-  if (options.steps > 0) return options.steps;
-  const auto steps = std::ceil(options.epochs * static_cast<double>(images) / static_cast<double>(options.batch));
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(steps));
-}
-
 }  // namespace glow::train

@@ -15,7 +15,4 @@ void require_usable(const nn::Glow& model, const RunData& data, const TrainOptio
 /// dequantisation noise.
 nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options);
 
-/// options.steps, or what options.epochs of so many training images come to; at least 1.
-std::int64_t total_steps(const TrainOptions& options, std::int64_t images);
-
 }  // namespace glow::train

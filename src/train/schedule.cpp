@@ -25,6 +25,12 @@ double Schedule::learning_rate(std::int64_t step) const {
   return images < warmup_images_ ? learning_rate_ * (images / warmup_images_) : learning_rate_;
 }
 
+std::int64_t total_steps(const TrainOptions& options, std::int64_t train_images) {
+  if (options.steps > 0) return options.steps;
+  const auto steps = std::ceil(options.epochs * static_cast<double>(train_images) / static_cast<double>(options.batch));
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(steps));
+}
+
 std::int64_t init_images(std::int64_t requested, std::int64_t available, std::int64_t height, std::int64_t width) {
   const std::int64_t automatic = std::max<std::int64_t>(32, 256 * 32 * 32 / (height * width));
   return std::min(requested > 0 ? requested : automatic, available);

@@ -165,8 +165,8 @@ void TrainingRun::Impl::wrote(const std::filesystem::path& path) const {
   if (inputs_.callbacks.wrote) inputs_.callbacks.wrote(path);
 }
 
-TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options,
-                               RunFiles files, RunCallbacks callbacks) {
+TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
+                               RunCallbacks callbacks) {
   const RunDirectory directory(files.directory);
   require_usable(model, data, options);
   if (directory.holds_run() && !files.overwrite) throw ConfigError(files.directory.string() + ": holds a run already");
@@ -183,8 +183,8 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
       TrainingState{}));
 }
 
-TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions& options,
-                                RunFiles files, RunCallbacks callbacks) {
+TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
+                                RunCallbacks callbacks) {
   const RunDirectory directory(files.directory);
   require_usable(model, data, options);
   const auto checkpoint = newest_intact_checkpoint(directory.checkpoints());

@@ -78,10 +78,10 @@ TEST_F(FolderTest, HoldsTheImagesWithTheirOwnSizes) {
   EXPECT_EQ(set.train->label(1), -1);
 }
 
-TEST_F(FolderTest, TheFirstImageDecidesBetweenGreyAndColour) {
+TEST_F(FolderTest, OneColourImageMakesASetOfColour) {
   add("1.png", make_picture(2, 2, 1));
   EXPECT_EQ(open().train->channels(), 1);
-  add("0.png", make_picture(2, 2, 3));
+  add("2.png", make_picture(2, 2, 3));
   EXPECT_EQ(open().train->channels(), 3);
 }
 
@@ -104,13 +104,19 @@ TEST_F(FolderTest, GreyWithAlphaIsGrey) {
   EXPECT_EQ(open().train->image(0).pixels, (std::vector<std::uint8_t>{60, 157}));
 }
 
-TEST_F(FolderTest, RefusesAColourImageAmongGreyOnes) {
-  add("1.png", make_picture(2, 2, 1));
-  add("2.png", make_picture(2, 2, 3));
-  const auto train = open().train;
-  const std::string path = (directory_ / "2.png").string();
-  EXPECT_TRUE(throws<FormatError>([&] { train->shape(1); }, {path, "expected a grey image"}));
-  EXPECT_TRUE(throws<FormatError>([&] { train->image(1); }, {path, "expected a grey image"}));
+TEST_F(FolderTest, RefusesAColourImageToTestWhatWasTrainedOnGreyOnes) {
+  add("train/1.png", make_picture(2, 2, 1));
+  add("test/2.png", make_picture(2, 2, 3));
+  const auto test = open().test;
+  const std::string path = (directory_ / "test/2.png").string();
+  EXPECT_TRUE(throws<FormatError>([&] { test->shape(0); }, {path, "expected a grey image"}));
+  EXPECT_TRUE(throws<FormatError>([&] { test->image(0); }, {path, "expected a grey image"}));
+}
+
+TEST_F(FolderTest, RefusesAClassWhoseNameIsNotUtf8) {
+  add("\xe9t\xe9/1.png");
+  EXPECT_TRUE(throws<FormatError>([&] { open(true); }, {"t\xe9", "UTF-8"}));
+  EXPECT_EQ(open(false).train->size(), 1);
 }
 
 TEST_F(FolderTest, SubFoldersAreClassesWhenLabelsAreAskedFor) {

@@ -138,8 +138,7 @@ class PaddingTest : public ::testing::TestWithParam<bool> {};
 
 TEST_P(PaddingTest, SmallPicturesOnBlackArePadded) {
   const io::Image picture = make_picture(5, 7, 3);
-  const Images images(array_of(picture, /*is_on_black=*/true),
-                      {.height = 8, .width = 8, .random_crop = GetParam()});
+  const Images images(array_of(picture, /*is_on_black=*/true), {.height = 8, .width = 8, .random_crop = GetParam()});
   at::Tensor expected = at::zeros({1, 3, 8, 8}, at::kByte);
   window(expected[0], 1, 0, 5, 7).copy_(planes(picture));
   EXPECT_TRUE(images.bytes({0}).equal(expected));
@@ -282,9 +281,8 @@ TEST(ImagesTest, OnlyPicturesOnBlackArePadded) {
 }
 
 TEST(ImagesTest, PicturesOnBlackThatAreTooSmallOnOneSideOnlyAreRefused) {
-  EXPECT_TRUE(
-      throws<ConfigError>([] { Images(array_of(make_picture(40, 28, 1), true), {.height = 32, .width = 32}); },
-                          {"image 0 of array", "40x28", "32x32"}));
+  EXPECT_TRUE(throws<ConfigError>([] { Images(array_of(make_picture(40, 28, 1), true), {.height = 32, .width = 32}); },
+                                  {"image 0 of array", "40x28", "32x32"}));
   EXPECT_TRUE(throws<ConfigError>(
       [] { Images(array_of(make_picture(28, 28, 1), true), {.height = 32, .width = 32, .resize = 32}); },
       {"image 0 of array", "28x28", "resize: 32"}));

@@ -84,22 +84,16 @@ class EveryReader : public ::testing::TestWithParam<Reader> {
   TemporaryDirectory directory_;
 };
 
-TEST_P(EveryReader, RefusesAMissingFile) {
-  expect_refusal(directory_ / "missing", "No such file or directory");
-}
+TEST_P(EveryReader, RefusesAMissingFile) { expect_refusal(directory_ / "missing", "No such file or directory"); }
 
 TEST_P(EveryReader, RefusesAPathBelowAFile) {
   put(directory_ / "file", "");
   expect_refusal(directory_ / "file" / "below", "Not a directory");
 }
 
-TEST_P(EveryReader, RefusesADirectory) {
-  expect_refusal(directory_.path(), "not a regular file");
-}
+TEST_P(EveryReader, RefusesADirectory) { expect_refusal(directory_.path(), "not a regular file"); }
 
-TEST_P(EveryReader, RefusesADevice) {
-  expect_refusal("/dev/zero", "not a regular file");
-}
+TEST_P(EveryReader, RefusesADevice) { expect_refusal("/dev/zero", "not a regular file"); }
 
 TEST_P(EveryReader, RefusesAFifoWithoutWaitingForAWriter) {
   ASSERT_EQ(::mkfifo((directory_ / "fifo").c_str(), 0600), 0);
@@ -192,12 +186,10 @@ TEST(AtomicFile, TakesANameWithoutDirectory) {
 TEST(AtomicFile, SaysWhyItCannotBeCreated) {
   const TemporaryDirectory directory;
   put(directory / "file", "");
-  const auto write_to = [](const std::filesystem::path& path) {
-    return [path] { write_file(path, "content"); };
-  };
+  const auto write_to = [](const std::filesystem::path& path) { return [path] { write_file(path, "content"); }; };
   const std::string start = "cannot write " + directory.path().string();
-  EXPECT_TRUE(throws<IoError>(write_to(directory / "missing/file"),
-                              {start + "/missing/file: No such file or directory"}));
+  EXPECT_TRUE(
+      throws<IoError>(write_to(directory / "missing/file"), {start + "/missing/file: No such file or directory"}));
   EXPECT_TRUE(throws<IoError>(write_to(directory / "file/below"), {start + "/file/below: Not a directory"}));
   EXPECT_TRUE(throws<IoError>(write_to(directory.path()), {start, "not a regular file"}));
 }
@@ -216,8 +208,7 @@ TEST(AtomicFile, LeavesTheOldFileWhenTheDiskIsFull) {
     const FileSizeLimit limit(10'000);
     write_file(directory / "file", many_bytes(20'000));
   };
-  EXPECT_TRUE(throws<IoError>(write_too_much,
-                              {"cannot write " + (directory / "file").string() + ": File too large"}));
+  EXPECT_TRUE(throws<IoError>(write_too_much, {"cannot write " + (directory / "file").string() + ": File too large"}));
   EXPECT_EQ(get(directory / "file"), "old");
   EXPECT_EQ(count_files(directory.path()), 1);
 }
@@ -241,9 +232,7 @@ TEST_F(Gzip, Expands) {
   }
 }
 
-TEST_F(Gzip, ExpandsEveryMember) {
-  EXPECT_EQ(expand(gzip("one ") + gzip("") + gzip("two")), "one two");
-}
+TEST_F(Gzip, ExpandsEveryMember) { EXPECT_EQ(expand(gzip("one ") + gzip("") + gzip("two")), "one two"); }
 
 TEST_F(Gzip, RefusesEveryTruncation) {
   const std::string whole = gzip(many_bytes(100)) + gzip("more");

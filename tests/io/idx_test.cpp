@@ -62,18 +62,18 @@ TEST_P(BadIdx, IsRefused) {
                                   {(directory / "file").string() + ": ", GetParam().reason}));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Idx, BadIdx,
-    ::testing::Values(BadFile{"Empty", "", "not an idx file"},
-                      BadFile{"WrongMagic", "\x01" + idx({1}, "a").substr(1), "not an idx file"},
-                      BadFile{"Gzipped", gzip(idx({1}, "a")), "not an idx file"},
-                      BadFile{"FloatElements", idx({1}, "abcd", 0x0d), "type 13, expected unsigned bytes"},
-                      BadFile{"NoDimensions", idx({}, "a"), "0 dimensions"},
-                      BadFile{"TruncatedHeader", idx({2, 3}, "").substr(0, 11), "2 dimensions"},
-                      BadFile{"TooShort", idx({2, 3}, "abcde"), "shape [2,3], found 5 bytes"},
-                      BadFile{"TooLong", idx({2, 3}, "abcdefg"), "shape [2,3], found 7 bytes"},
-                      BadFile{"Overflow", idx({1u << 31, 1u << 31, 4}, ""), "found 0 bytes"}),
-    [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Idx, BadIdx,
+                         ::testing::Values(BadFile{"Empty", "", "not an idx file"},
+                                           BadFile{"WrongMagic", "\x01" + idx({1}, "a").substr(1), "not an idx file"},
+                                           BadFile{"Gzipped", gzip(idx({1}, "a")), "not an idx file"},
+                                           BadFile{"FloatElements", idx({1}, "abcd", 0x0d),
+                                                   "type 13, expected unsigned bytes"},
+                                           BadFile{"NoDimensions", idx({}, "a"), "0 dimensions"},
+                                           BadFile{"TruncatedHeader", idx({2, 3}, "").substr(0, 11), "2 dimensions"},
+                                           BadFile{"TooShort", idx({2, 3}, "abcde"), "shape [2,3], found 5 bytes"},
+                                           BadFile{"TooLong", idx({2, 3}, "abcdefg"), "shape [2,3], found 7 bytes"},
+                                           BadFile{"Overflow", idx({1u << 31, 1u << 31, 4}, ""), "found 0 bytes"}),
+                         [](const auto& test) { return test.param.name; });
 
 TEST(Idx, RefusesAGzippedFileThatEndsEarly) {
   const TemporaryDirectory directory;
@@ -86,8 +86,7 @@ TEST(Idx, RefusesAGzippedFileThatEndsEarly) {
 TEST(Idx, RefusesAHugeFileWithoutReadingIt) {
   const TemporaryDirectory directory;
   put(directory / "file", idx({1u << 31, 2}, ""));
-  std::filesystem::resize_file(directory / "file",
-                               (std::uintmax_t{1} << 32) + 12);  // takes no space on the disk
+  std::filesystem::resize_file(directory / "file", (std::uintmax_t{1} << 32) + 12);  // takes no space on the disk
   EXPECT_TRUE(throws<FormatError>([&] { read_idx(directory / "file"); }, {"4294967308 bytes"}));
 }
 

@@ -61,9 +61,8 @@ std::string write(OddPng odd) {
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, fail, fail);
   png_infop info = png_create_info_struct(png);
   png_set_write_fn(png, &file, append, nullptr);
-  png_set_IHDR(png, info, static_cast<png_uint_32>(odd.width), static_cast<png_uint_32>(odd.rows.size()),
-               odd.bit_depth, odd.colour_type, odd.interlace, PNG_COMPRESSION_TYPE_DEFAULT,
-               PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(odd.width), static_cast<png_uint_32>(odd.rows.size()), odd.bit_depth,
+               odd.colour_type, odd.interlace, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   odd.customise(png, info);
   png_write_info(png, info);
   std::vector<png_bytep> rows;
@@ -94,17 +93,15 @@ std::string jpeg(const ImageShape& shape, TJPF format, TJSAMP subsampling, const
   tjhandle handle = tjInitCompress();
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
-  const int failed = tjCompress2(handle, pixels.data(), shape.width, 0, shape.height, format, &bytes, &size,
-                                 subsampling, 95, 0);
+  const int failed =
+      tjCompress2(handle, pixels.data(), shape.width, 0, shape.height, format, &bytes, &size, subsampling, 95, 0);
   std::string file(reinterpret_cast<const char*>(bytes), failed != 0 ? 0 : size);
   tjFree(bytes);
   tjDestroy(handle);
   return file;
 }
 
-std::string colour_jpeg() {
-  return jpeg({33, 21, 3}, TJPF_RGB, TJSAMP_420, {200, 100, 50});
-}
+std::string colour_jpeg() { return jpeg({33, 21, 3}, TJPF_RGB, TJSAMP_420, {200, 100, 50}); }
 
 class ImageFile : public ::testing::Test {
  protected:
@@ -153,8 +150,8 @@ TEST_F(Png, IsWrittenUnderItsNameAlone) {
 
 TEST_F(Png, EncodesOnlyPixelsThatFitTheirShape) {
   for (const ImageShape& shape :
-       {ImageShape{2, 3, 1}, ImageShape{0, 6, 1}, ImageShape{2, 2, 0}, ImageShape{-1, -7, 1},
-        ImageShape{1, 1, 7}, ImageShape{2, 3, 4}, ImageShape{2'000'000'000, 2'000'000'000, 4}}) {
+       {ImageShape{2, 3, 1}, ImageShape{0, 6, 1}, ImageShape{2, 2, 0}, ImageShape{-1, -7, 1}, ImageShape{1, 1, 7},
+        ImageShape{2, 3, 4}, ImageShape{2'000'000'000, 2'000'000'000, 4}}) {
     EXPECT_TRUE(throws<FormatError>(
         [&] {
           encode_png({shape, Pixels(7)});
@@ -164,8 +161,7 @@ TEST_F(Png, EncodesOnlyPixelsThatFitTheirShape) {
 }
 
 TEST_F(Png, RoundsSixteenBitsToEight) {
-  const Image image =
-      read(write({.width = 3, .bit_depth = 16, .rows = {{0xff, 0xff, 0x80, 0x80, 0x01, 0x00}}}));
+  const Image image = read(write({.width = 3, .bit_depth = 16, .rows = {{0xff, 0xff, 0x80, 0x80, 0x01, 0x00}}}));
   EXPECT_EQ(image.shape, (ImageShape{1, 3, 1}));
   EXPECT_EQ(image.pixels, (Pixels{255, 128, 1}));
 }
@@ -196,8 +192,8 @@ TEST_F(Png, ExpandsTransparentColours) {
     const png_byte alpha[] = {7};
     png_set_tRNS(png, info, alpha, 1, nullptr);
   };
-  const Image palette = read(write(
-      {.width = 2, .colour_type = PNG_COLOR_TYPE_PALETTE, .customise = palette_alpha, .rows = {{0, 1}}}));
+  const Image palette =
+      read(write({.width = 2, .colour_type = PNG_COLOR_TYPE_PALETTE, .customise = palette_alpha, .rows = {{0, 1}}}));
   EXPECT_EQ(palette.shape, (ImageShape{1, 2, 4}));
   EXPECT_EQ(palette.pixels, (Pixels{10, 20, 30, 7, 40, 50, 60, 255}));
 
@@ -225,9 +221,8 @@ TEST_F(Png, IgnoresWhatIsNotAboutThePixels) {
   // values.
   const Image image = pattern({4, 4, 3});
   const std::string plain = encode_png(image);
-  const std::string extra = chunk("gAMA", big_endian(100'000, 4)) +
-                            chunk("iCCP", std::string("x\0\0not zlib", 11)) + chunk("tEXt", "no separator") +
-                            chunk("prVt", "unknown");
+  const std::string extra = chunk("gAMA", big_endian(100'000, 4)) + chunk("iCCP", std::string("x\0\0not zlib", 11)) +
+                            chunk("tEXt", "no separator") + chunk("prVt", "unknown");
   const std::string bytes = plain.substr(0, kPngHeaderEnd) + extra + plain.substr(kPngHeaderEnd);
   EXPECT_EQ(read(bytes).pixels, image.pixels);
 }
@@ -245,12 +240,10 @@ TEST_F(Png, RefusesDamage) {
   std::string damaged_pixels = bytes;
   damaged_pixels[bytes.find("IDAT") + 20] ^= 1;
   EXPECT_TRUE(refuses(damaged_pixels, "not a whole PNG file: "));
-  std::string damaged_text =
-      bytes.substr(0, kPngHeaderEnd) + chunk("tEXt", "key") + bytes.substr(kPngHeaderEnd);
+  std::string damaged_text = bytes.substr(0, kPngHeaderEnd) + chunk("tEXt", "key") + bytes.substr(kPngHeaderEnd);
   damaged_text[kPngHeaderEnd + 8] ^= 1;
   EXPECT_TRUE(refuses(damaged_text, "CRC error"));
-  EXPECT_TRUE(
-      refuses(bytes.substr(0, kPngHeaderEnd) + chunk("IDAT", "not zlib") + chunk("IEND", ""), "IDAT"));
+  EXPECT_TRUE(refuses(bytes.substr(0, kPngHeaderEnd) + chunk("IDAT", "not zlib") + chunk("IEND", ""), "IDAT"));
 }
 
 TEST_F(Png, RefusesMorePixelsThanItWouldAllocate) {

@@ -48,8 +48,7 @@ TEST_P(NpyRoundTrip, GivesTheArrayBack) {
 
 INSTANTIATE_TEST_SUITE_P(Npy, NpyRoundTrip,
                          ::testing::Values(Array{"|u1", {2, 3, 5, 3}, 90}, Array{"<f4", {7, 3}, 84},
-                                           Array{"<f8", {5}, 40}, Array{"<i8", {}, 8},
-                                           Array{"<f4", {0, 4}, 0}));
+                                           Array{"<f8", {5}, 40}, Array{"<i8", {}, 8}, Array{"<f4", {0, 4}, 0}));
 
 TEST(Npy, WritesTheBytesThatNumpyWrites) {
   const TemporaryDirectory directory;
@@ -104,22 +103,21 @@ TEST_P(BadNpy, IsRefused) {
 /// A file of six bytes, with these texts in the header.
 BadFile six_bytes(const std::string& name, const std::string& descr, const std::string& shape,
                   const std::string& reason) {
-  return {name, npy("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + "}", "abcdef"),
-          reason};
+  return {name, npy("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + "}", "abcdef"), reason};
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shape, BadNpy,
-    ::testing::Values(six_bytes("TooFewBytes", "'|u1'", "(7,)", "shape [7], found 6 bytes"),
-                      six_bytes("TrailingBytes", "'|u1'", "(5,)", "shape [5], found 6 bytes"),
-                      six_bytes("ElementSizeCounts", "'<f4'", "(6,)", "found 6 bytes"),
-                      six_bytes("Overflow", "'<f4'", "(4611686018427387904, 4)", "found 6 bytes"),
-                      six_bytes("BeyondInt64", "'|u1'", "(9223372036854775808,)", "expected a dimension"),
-                      six_bytes("Negative", "'|u1'", "(-2, -3)", "expected a dimension"),
-                      six_bytes("Fraction", "'|u1'", "(6.0,)", "expected \")\""),
-                      six_bytes("Unclosed", "'|u1'", "(6", "expected \")\""),
-                      six_bytes("List", "'|u1'", "[6]", "expected \"(\"")),
-    [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Shape, BadNpy,
+                         ::testing::Values(six_bytes("TooFewBytes", "'|u1'", "(7,)", "shape [7], found 6 bytes"),
+                                           six_bytes("TrailingBytes", "'|u1'", "(5,)", "shape [5], found 6 bytes"),
+                                           six_bytes("ElementSizeCounts", "'<f4'", "(6,)", "found 6 bytes"),
+                                           six_bytes("Overflow", "'<f4'", "(4611686018427387904, 4)", "found 6 bytes"),
+                                           six_bytes("BeyondInt64", "'|u1'", "(9223372036854775808,)",
+                                                     "expected a dimension"),
+                                           six_bytes("Negative", "'|u1'", "(-2, -3)", "expected a dimension"),
+                                           six_bytes("Fraction", "'|u1'", "(6.0,)", "expected \")\""),
+                                           six_bytes("Unclosed", "'|u1'", "(6", "expected \")\""),
+                                           six_bytes("List", "'|u1'", "[6]", "expected \"(\"")),
+                         [](const auto& test) { return test.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Type, BadNpy,
                          ::testing::Values(six_bytes("Object", "'|O'", "(6,)", "dtype \"|O\""),
@@ -127,8 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Type, BadNpy,
                                            six_bytes("Complex", "'<c8'", "(6,)", "dtype \"<c8\""),
                                            six_bytes("Text", "'<U1'", "(6,)", "dtype \"|U1\""),
                                            six_bytes("Hostile", "'\n\xff'", "(6,)", "dtype \"\\n\\ufffd\""),
-                                           six_bytes("Record", "[('a', '<f4')]", "(6,)",
-                                                     "npy header: expected"),
+                                           six_bytes("Record", "[('a', '<f4')]", "(6,)", "npy header: expected"),
                                            six_bytes("Unquoted", "u1", "(6,)", "npy header: expected")),
                          [](const auto& test) { return test.param.name; });
 
@@ -159,17 +156,9 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Npy, RefusesToWriteWhatIsNoArray) {
   const TemporaryDirectory directory;
   const std::filesystem::path path = directory / "file.npy";
-  EXPECT_TRUE(throws<FormatError>(
-      [&] {
-        write_npy(path, "<f4", {2, 3}, "abc");
-      },
-      {path.string(), "3 bytes", "[2,3]"}));
+  EXPECT_TRUE(throws<FormatError>([&] { write_npy(path, "<f4", {2, 3}, "abc"); }, {path.string(), "3 bytes", "[2,3]"}));
   EXPECT_TRUE(throws<FormatError>([&] { write_npy(path, ">f4", {1}, "abcd"); }, {path.string(), "\">f4\""}));
-  EXPECT_TRUE(throws<FormatError>(
-      [&] {
-        write_npy(path, "|u1", {-1, -1}, "a");
-      },
-      {path.string(), "[-1,-1]"}));
+  EXPECT_TRUE(throws<FormatError>([&] { write_npy(path, "|u1", {-1, -1}, "a"); }, {path.string(), "[-1,-1]"}));
   EXPECT_EQ(count_files(directory.path()), 0);
 }
 

@@ -39,8 +39,7 @@ std::string sha256_of(std::string_view bytes) {
 
 class Safetensors : public ::testing::Test {
  protected:
-  ::testing::AssertionResult refuses(const std::string& bytes,
-                                     std::initializer_list<std::string_view> parts) const {
+  ::testing::AssertionResult refuses(const std::string& bytes, std::initializer_list<std::string_view> parts) const {
     put(path_, bytes);
     return throws<FormatError>([&] { SafetensorsReader reader(path_); }, parts);
   }
@@ -53,9 +52,9 @@ using SafetensorsChecksum = Safetensors;
 
 TEST_F(SafetensorsWriter, IsReadBack) {
   const Metadata metadata = {{"format", "glow"}, {"odd \"key\"\n", "any text: \xc3\xa9 \\ \t"}};
-  const std::vector<TensorEntry> entries = {
-      tensor("z.matrix", "F32", {2, 3}, "abcdefghijklmnopqrstuvwx"), tensor("a.scalar", "U8", {}, "!"),
-      tensor("a.empty", "F64", {3, 0, 5}, ""), tensor("indices", "I64", {1}, "12345678")};
+  const std::vector<TensorEntry> entries = {tensor("z.matrix", "F32", {2, 3}, "abcdefghijklmnopqrstuvwx"),
+                                            tensor("a.scalar", "U8", {}, "!"), tensor("a.empty", "F64", {3, 0, 5}, ""),
+                                            tensor("indices", "I64", {1}, "12345678")};
   const std::string checksum = write_safetensors(path_, metadata, entries);
 
   const SafetensorsReader reader(path_);
@@ -91,8 +90,7 @@ TEST_F(SafetensorsWriter, RefusesWhatTheReaderWould) {
   const auto write = [&](const std::vector<TensorEntry>& entries) {
     return [this, entries] { write_safetensors(path_, {}, entries); };
   };
-  EXPECT_TRUE(
-      throws<FormatError>(write({tensor("short", "F32", {2}, "abc")}), {path_.string(), "\"short\"", "[2]"}));
+  EXPECT_TRUE(throws<FormatError>(write({tensor("short", "F32", {2}, "abc")}), {path_.string(), "\"short\"", "[2]"}));
   EXPECT_TRUE(throws<FormatError>(write({tensor("t", "F31", {}, "abc")}), {"\"t\"", "\"F31\""}));
   EXPECT_TRUE(throws<FormatError>(write({tensor("t", "U8", {-1, -3}, "abc")}), {"\"t\"", "[-1,-3]"}));
   EXPECT_TRUE(throws<FormatError>(write({tensor("t", "U8", {}, "a"), tensor("t", "U8", {}, "b")}),
@@ -107,8 +105,8 @@ TEST_F(SafetensorsWriter, RefusesWhatTheReaderWould) {
 TEST_F(SafetensorsChecksum, IsTheDigestOfTheFileWithTheDigitsAsZeros) {
   // A value that looks like the key, and a name that is the key, must not mislead the writer.
   const std::string decoy = "\"glow.checksum\":\"" + std::string(64, '0') + "\"";
-  const std::string checksum = write_safetensors(path_, {{"a decoy", decoy}, {kChecksumKey, "old"}},
-                                                 {tensor(kChecksumKey, "U8", {3}, "abc")});
+  const std::string checksum =
+      write_safetensors(path_, {{"a decoy", decoy}, {kChecksumKey, "old"}}, {tensor(kChecksumKey, "U8", {3}, "abc")});
   std::string bytes = get(path_);
   const std::size_t position = bytes.find(checksum);
   ASSERT_NE(position, std::string::npos);
@@ -135,14 +133,12 @@ TEST_F(SafetensorsChecksum, SaysWhatIsWrong) {
   };
   const std::string digits(64, 'a');
   EXPECT_TRUE(throws<FormatError>(verify("{}"), {path_.string(), "\"glow.checksum\""}));
+  EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"abc\"}"), {path_.string(), "not 64 lower-case"}));
   EXPECT_TRUE(
-      throws<FormatError>(verify("{\"glow.checksum\":\"abc\"}"), {path_.string(), "not 64 lower-case"}));
-  EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + std::string(64, 'A') + "\"}"),
-                                  {"not 64 lower-case"}));
+      throws<FormatError>(verify("{\"glow.checksum\":\"" + std::string(64, 'A') + "\"}"), {"not 64 lower-case"}));
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\"}"), {"damaged", digits}));
-  EXPECT_TRUE(
-      throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\",\"copy\":\"" + digits + "\"}"),
-                          {"does not stand in the header once"}));
+  EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\",\"copy\":\"" + digits + "\"}"),
+                                  {"does not stand in the header once"}));
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"\\u0061" + digits.substr(1) + "\"}"),
                                   {"does not stand in the header once"}));
 }
@@ -166,8 +162,7 @@ TEST_F(Safetensors, SaysWhichMetadataAreMissing) {
   put(path_, raw_file(R"({"__metadata__":{"format":"pt"}})", ""));
   const SafetensorsReader reader(path_);
   EXPECT_EQ(reader.metadata_value("format"), "pt");
-  EXPECT_TRUE(throws<FormatError>([&] { reader.metadata_value("glow.config"); },
-                                  {path_.string(), "\"glow.config\""}));
+  EXPECT_TRUE(throws<FormatError>([&] { reader.metadata_value("glow.config"); }, {path_.string(), "\"glow.config\""}));
 }
 
 TEST_F(Safetensors, RefusesEveryTruncation) {
@@ -178,13 +173,12 @@ TEST_F(Safetensors, RefusesEveryTruncation) {
   }
   EXPECT_TRUE(refuses(whole.substr(0, 7), {"only 7 bytes"}));
   EXPECT_TRUE(refuses(whole.substr(0, 20), {"truncated", "in a file of 20"}));
-  EXPECT_TRUE(refuses(whole.substr(0, whole.size() - 1),
-                      {"truncated", "tensor \"t\" ends at offset 8, the data at 7"}));
+  EXPECT_TRUE(
+      refuses(whole.substr(0, whole.size() - 1), {"truncated", "tensor \"t\" ends at offset 8, the data at 7"}));
 }
 
 TEST_F(Safetensors, RefusesAHeaderLengthWithoutBelievingIt) {
-  EXPECT_TRUE(refuses(little_endian(std::uint64_t{1} << 63, 8) + "{}",
-                      {"9223372036854775808", "100000000 accepted"}));
+  EXPECT_TRUE(refuses(little_endian(std::uint64_t{1} << 63, 8) + "{}", {"9223372036854775808", "100000000 accepted"}));
   EXPECT_TRUE(refuses(little_endian(~std::uint64_t{0}, 8) + "{}", {"100000000 accepted"}));
   EXPECT_TRUE(refuses(little_endian(100'000'001, 8) + "{}", {"100000000 accepted"}));
   EXPECT_TRUE(refuses(little_endian(100'000'000, 8) + "{}", {"truncated"}));
@@ -232,8 +226,7 @@ BadHeader two_tensors(const std::string& name, std::pair<int, int> a, std::pair<
 INSTANTIATE_TEST_SUITE_P(
     Shape, BadSafetensors,
     ::testing::Values(
-        one_tensor("TooSmall", "\"F32\"", "[3]", "[0,8]",
-                   ": F32 [3] takes 12 bytes, but data_offsets span 8"),
+        one_tensor("TooSmall", "\"F32\"", "[3]", "[0,8]", ": F32 [3] takes 12 bytes, but data_offsets span 8"),
         one_tensor("TooLarge", "\"U8\"", "[7]", "[0,8]", ": U8 [7] takes 7 bytes, but data_offsets span 8"),
         one_tensor("NotEmpty", "\"U8\"", "[0]", "[0,8]", ": U8 [0] takes 0 bytes"),
         one_tensor("Overflow", "\"F32\"", "[4611686018427387904]", "[0,8]",
@@ -251,26 +244,23 @@ INSTANTIATE_TEST_SUITE_P(
         one_tensor("NoArray", "\"U8\"", "8", "[0,8]", ": shape is not an array")),
     [](const auto& test) { return test.param.name; });
 
-INSTANTIATE_TEST_SUITE_P(
-    Dtype, BadSafetensors,
-    ::testing::Values(one_tensor("Unknown", "\"F31\"", "[8]", "[0,8]", ": unknown dtype \"F31\""),
-                      one_tensor("Empty", "\"\"", "[8]", "[0,8]", ": unknown dtype \"\""),
-                      one_tensor("LowerCase", "\"u8\"", "[8]", "[0,8]", ": unknown dtype"),
-                      one_tensor("Long", "\"" + std::string(100'000, 'x') + "\"", "[8]", "[0,8]",
-                                 ": unknown dtype \"" + std::string(120, 'x') + "...\""),
-                      one_tensor("Number", "8", "[8]", "[0,8]", ": dtype is not a string")),
-    [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Dtype, BadSafetensors,
+                         ::testing::Values(one_tensor("Unknown", "\"F31\"", "[8]", "[0,8]", ": unknown dtype \"F31\""),
+                                           one_tensor("Empty", "\"\"", "[8]", "[0,8]", ": unknown dtype \"\""),
+                                           one_tensor("LowerCase", "\"u8\"", "[8]", "[0,8]", ": unknown dtype"),
+                                           one_tensor("Long", "\"" + std::string(100'000, 'x') + "\"", "[8]", "[0,8]",
+                                                      ": unknown dtype \"" + std::string(120, 'x') + "...\""),
+                                           one_tensor("Number", "8", "[8]", "[0,8]", ": dtype is not a string")),
+                         [](const auto& test) { return test.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
     Offsets, BadSafetensors,
     ::testing::Values(
-        two_tensors("Overlap", {0, 5}, {4, 8},
-                    "tensor \"b\" begins at offset 4, inside another that ends at 5"),
+        two_tensors("Overlap", {0, 5}, {4, 8}, "tensor \"b\" begins at offset 4, inside another that ends at 5"),
         two_tensors("SameBytes", {0, 8}, {0, 8}, "tensor \"b\" begins at offset 0, inside"),
         two_tensors("EmptyInside", {0, 8}, {4, 4}, "tensor \"b\" begins at offset 4, inside"),
         two_tensors("Hole", {0, 3}, {4, 8}, "tensor \"b\" begins at offset 4, leaving a hole after 3"),
-        two_tensors("HoleAtTheStart", {4, 8}, {1, 4},
-                    "tensor \"b\" begins at offset 1, leaving a hole after 0"),
+        two_tensors("HoleAtTheStart", {4, 8}, {1, 4}, "tensor \"b\" begins at offset 1, leaving a hole after 0"),
         two_tensors("TrailingBytes", {0, 3}, {3, 7}, "1 bytes follow the last tensor"),
         two_tensors("BeyondTheEnd", {0, 3}, {3, 9}, "tensor \"b\" ends at offset 9, the data at 8"),
         one_tensor("FarBeyondTheEnd", "\"U8\"", "[9223372036854775807]", "[0,9223372036854775807]",
@@ -286,19 +276,15 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         BadHeader{"Empty", "", "does not begin with {"}, BadHeader{"Array", "[]", "does not begin with {"},
         BadHeader{"SpaceFirst", " {}", "does not begin with {"}, BadHeader{"Unclosed", "{", "is not JSON"},
-        BadHeader{"TwoValues", "{}{}", "is not JSON"},
-        BadHeader{"NulFollows", std::string("{}\0", 3), "a NUL byte"},
+        BadHeader{"TwoValues", "{}{}", "is not JSON"}, BadHeader{"NulFollows", std::string("{}\0", 3), "a NUL byte"},
         BadHeader{"Comment", "{/* */}", "is not JSON"}, BadHeader{"NotUtf8", "{\"\xff\":1}", "is not JSON"},
         BadHeader{"HugeNumber", R"({"t":1e999})", "a number in the header is too large"},
         BadHeader{"OneLineMessage", "{\"a\\n\\u001b\":1}", R"(tensor "a\n\u001b": is not an object)"},
         BadHeader{"NoObject", R"({"t":[]})", "tensor \"t\": is not an object"},
         BadHeader{"NoDtype", R"({"t":{"shape":[8],"data_offsets":[0,8]}})", "tensor \"t\": dtype is missing"},
-        BadHeader{"NoShape", R"({"t":{"dtype":"U8","data_offsets":[0,8]}})",
-                  "tensor \"t\": shape is missing"},
-        BadHeader{"NoOffsets", R"({"t":{"dtype":"U8","shape":[8]}})",
-                  "tensor \"t\": data_offsets is missing"},
-        BadHeader{"OtherKey", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"x":1}})",
-                  "has other keys"},
+        BadHeader{"NoShape", R"({"t":{"dtype":"U8","data_offsets":[0,8]}})", "tensor \"t\": shape is missing"},
+        BadHeader{"NoOffsets", R"({"t":{"dtype":"U8","shape":[8]}})", "tensor \"t\": data_offsets is missing"},
+        BadHeader{"OtherKey", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"x":1}})", "has other keys"},
         BadHeader{"TensorTwice", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},
                                      "t":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})",
                   "the key \"t\" appears twice"},
@@ -306,8 +292,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "the key \"t\" appears twice"},
         BadHeader{"ShapeTwice", R"({"t":{"dtype":"U8","shape":[8],"shape":[8],"data_offsets":[0,8]}})",
                   "the key \"shape\" appears twice"},
-        BadHeader{"MetadataTwice", R"({"__metadata__":{},"__metadata__":{}})",
-                  "\"__metadata__\" appears twice"},
+        BadHeader{"MetadataTwice", R"({"__metadata__":{},"__metadata__":{}})", "\"__metadata__\" appears twice"},
         BadHeader{"MetadataKeyTwice", R"({"__metadata__":{"k":"v","k":"v"}})", "the key \"k\" appears twice"},
         BadHeader{"MetadataNumber", R"({"__metadata__":{"k":1}})", "the metadata of \"k\" is not a string"},
         BadHeader{"MetadataObject", R"({"__metadata__":{"k":{}}})", "the metadata of \"k\" is not a string"},

@@ -45,8 +45,8 @@ inline ::testing::AssertionResult failed(const Outcome& outcome, const std::stri
   if (outcome.exit_code == exit_code && outcome.out.empty() && one_line && holds_all) {
     return ::testing::AssertionSuccess();
   }
-  auto failure = ::testing::AssertionFailure() << "expected exit code " << exit_code << " and one line \"" << tool
-                                               << ": ...\" with";
+  auto failure = ::testing::AssertionFailure()
+                 << "expected exit code " << exit_code << " and one line \"" << tool << ": ...\" with";
   for (const auto& part : parts) failure << " \"" << part << "\"";
   return failure << "; got " << outcome.exit_code << ", stdout \"" << outcome.out << "\", stderr \"" << err << "\"";
 }

@@ -20,9 +20,9 @@ std::string fixture(const std::string& name) {
   return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
 }
 
-const std::string kColour = fixture("colour_conv1x1_affine");              // 3 channels, 8x12, 2 levels
-const std::string kGrey = fixture("grey_lu_affine");                       // 1 channel, 4x8
-const std::string kClasses = fixture("conditional_conv1x1_affine");        // 3 channels, 4x8, 3 classes
+const std::string kColour = fixture("colour_conv1x1_affine");               // 3 channels, 8x12, 2 levels
+const std::string kGrey = fixture("grey_lu_affine");                        // 1 channel, 4x8
+const std::string kClasses = fixture("conditional_conv1x1_affine");         // 3 channels, 4x8, 3 classes
 const std::string kFiveChannels = fixture("five_channels_shuffle_affine");  // 6x4
 
 /// The largest difference between two byte strings, 256 when their lengths differ.
@@ -75,7 +75,8 @@ TEST_F(GlowSample, ImageIsTheSameWhateverBatchAndCount) {
   const auto five = array(kColour, {"--count", "5", "--batch", "5"});
   const auto two_at_once = array(kColour, {"--count", "5", "--batch", "2"});
   const auto three = array(kColour, {"--count", "3", "--batch", "2"});
-  // Another batch may round otherwise, which can move a value into the next bin; other latents would give another image.
+  // Another batch may round otherwise, which can move a value into the next bin; other latents would give another
+  // image.
   EXPECT_LE(largest_difference(two_at_once, five), 1);
   EXPECT_LE(largest_difference(three, five.substr(0, three.size())), 1);
 }
@@ -141,9 +142,9 @@ TEST_F(GlowSample, ArraysHoldAnyNumberOfChannels) {
 TEST_F(GlowSample, DescribeTellsWhatTheFileHolds) {
   const auto outcome = sample({"--model", kClasses, "--describe"});
   ASSERT_TRUE(succeeded(outcome));
-  for (const char* text : {"channels     3\n", "height       4\n", "hidden_width 8\n", "permutation  conv1x1\n",
-                           "classes      3: ankle boot, bag, coat\n", "parameters   ", "written by   Glow 0.1.0\n",
-                           "checksum     "}) {
+  for (const char* text :
+       {"channels     3\n", "height       4\n", "hidden_width 8\n", "permutation  conv1x1\n",
+        "classes      3: ankle boot, bag, coat\n", "parameters   ", "written by   Glow 0.1.0\n", "checksum     "}) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
   }
 }

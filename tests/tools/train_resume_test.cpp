@@ -74,8 +74,9 @@ TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {40, 8, 8});
   const auto out = directory / "run";
-  Process process(command("glow-train", Arguments{"--data", "npy:" + data.string(), "--out", out.string(), "--log-every",
-                                                  "1", "--steps", "1000000"} + tiny_model()));
+  Process process(command("glow-train", Arguments{"--data", "npy:" + data.string(), "--out", out.string(),
+                                                  "--log-every", "1", "--steps", "1000000"} +
+                                            tiny_model()));
   ASSERT_TRUE(process.wait_for("step 2/1,000,000: "));
   process.send(signal);
   const auto outcome = process.wait();
@@ -90,8 +91,7 @@ TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
   EXPECT_TRUE(fs::exists(out / "model.safetensors"));
 }
 
-INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal,
-                         ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}),
+INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal, ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}),
                          [](const auto& test) { return "Exit" + std::to_string(test.param.second); });
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <glow/io/image.h>
+#include <glow/version.h>
 
 #include "support/pictures.h"
 #include "support/tools.h"
@@ -43,8 +44,8 @@ TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
   EXPECT_EQ(files_below(directory_ / "run"),
             (std::set<std::string>{"checkpoints/step-000000004.safetensors", "config.json", "metrics.jsonl",
                                    "model.safetensors", "samples/step-000000004.png", "timing.jsonl"}));
-  for (const char* line : {"parameters", "32 training, 8 validation, no test split", "cpu, 1 thread, fp32", "step 1/4: ",
-                           "step 4/4: ", "images/s", "step 2: validation ", "step 4: validation "}) {
+  for (const char* line : {"parameters", "32 training, 8 validation, no test split", "cpu, 1 thread, fp32",
+                           "step 1/4: ", "step 4/4: ", "images/s", "step 2: validation ", "step 4: validation "}) {
     EXPECT_NE(outcome.err.find(line), std::string::npos) << line << " in " << outcome.err;
     EXPECT_EQ(outcome.out.find(line), std::string::npos) << line << " in " << outcome.out;
   }
@@ -55,7 +56,7 @@ TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
   EXPECT_EQ(outcome.err.find('\r'), std::string::npos) << "a bar where there is no terminal";
 }
 
-TEST_F(GlowTrainRun, KeepsEveryResolvedOption) {
+TEST_F(GlowTrainRun, KeepsEveryOptionAndWhatTheAutomaticOnesCameTo) {
   ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "1", "--no-edge-bias", "--lr", "0.003", "--quiet"})));
   const auto config = config_of(directory_ / "run");
   EXPECT_EQ(config["options"]["image_size"], "8x8");
@@ -65,18 +66,23 @@ TEST_F(GlowTrainRun, KeepsEveryResolvedOption) {
   EXPECT_EQ(config["options"]["beta2"], 0.0);
   EXPECT_EQ(config["model"]["channels"], 1);
   EXPECT_EQ(config["images"], (Json{{"train", 32}, {"valid", 8}, {"test", 0}}));
-  EXPECT_EQ(config["versions"]["device"], "cpu");
+  EXPECT_EQ(config["resolved"]["steps"], 1);
+  EXPECT_EQ(config["resolved"]["init_images"], 32);
+  EXPECT_EQ(config["resolved"]["beta2"], 1 - 1 / 100'000.0);  // 50,000 images of 32x32 in batches of 8 of 8x8
+  EXPECT_EQ(config["resolved"]["ema_decay"], config["resolved"]["beta2"]);
+  EXPECT_EQ(config["resolved"]["device"], "cpu");
+  EXPECT_EQ(config["versions"]["glow"], kVersion);
 }
 
 TEST_F(GlowTrainRun, FlagsBeatThePresetWhichBeatsTheDefaults) {
   const auto outcome = train(Arguments{"--preset", "demo"} + flags() + Arguments{"--steps", "1", "--quiet"});
   ASSERT_TRUE(succeeded(outcome));
   const auto options = config_of(directory_ / "run")["options"];
-  EXPECT_EQ(options["depth"], 1);                                        // the flag, not the preset's
-  EXPECT_EQ(options["data"], "npy:" + images_.string());                 // the flag, not the preset's
-  EXPECT_EQ(options["bits"], 5);                                         // the preset, not 8
-  EXPECT_EQ(options["coupling"], "affine");                              // the default
-  EXPECT_EQ(outcome.out + outcome.err, "");                              // --quiet
+  EXPECT_EQ(options["depth"], 1);                         // the flag, not the preset's
+  EXPECT_EQ(options["data"], "npy:" + images_.string());  // the flag, not the preset's
+  EXPECT_EQ(options["bits"], 5);                          // the preset, not 8
+  EXPECT_EQ(options["coupling"], "affine");               // the default
+  EXPECT_EQ(outcome.out + outcome.err, "");               // --quiet
 }
 
 TEST_F(GlowTrainRun, DryRunPrintsTheSummaryAndWritesNothing) {
@@ -117,7 +123,8 @@ TEST_F(GlowTrainRun, OverwriteLeavesARunThatItCannotReplace) {
   const Arguments over{"--out", (directory_ / "run").string(), "--overwrite", "--quiet"};
   const Arguments pictures{"--data", "folder:" + folder.string(), "--image-size", "8"};
   EXPECT_TRUE(failed(train(over + pictures + tiny_model()), "glow-train", 1, {".png"}));
-  const auto itself = flags() + Arguments{"--overwrite", "--init-from", (directory_ / "run/model.safetensors").string()};
+  const auto itself =
+      flags() + Arguments{"--overwrite", "--init-from", (directory_ / "run/model.safetensors").string()};
   EXPECT_TRUE(failed(train(itself), "glow-train", 2, {"--init-from: ", "--overwrite would replace"}));
   EXPECT_EQ(files_below(directory_ / "run"), before);
 }
@@ -125,8 +132,9 @@ TEST_F(GlowTrainRun, OverwriteLeavesARunThatItCannotReplace) {
 TEST_F(GlowTrainRun, ClassesInDoublePrecisionAndATestSplit) {
   const auto data = put_fashion_mnist(directory_ / "idx");
   const auto outcome =
-      train(Arguments{"--data", "fashion-mnist:" + data.string(), "--out", (directory_ / "run").string(), "--steps", "2",
-                      "--conditional", "--weight-y", "0.01", "--precision", "fp64"} + tiny_model());
+      train(Arguments{"--data", "fashion-mnist:" + data.string(), "--out", (directory_ / "run").string(), "--steps",
+                      "2", "--conditional", "--weight-y", "0.01", "--precision", "fp64"} +
+            tiny_model());
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find("10 classes"), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find("52 training, 8 validation, 20 test"), std::string::npos) << outcome.err;
@@ -137,11 +145,13 @@ TEST_F(GlowTrainRun, FolderOfLargerPicturesWithAugmentation) {
   const auto folder = directory_ / "pictures";
   fs::create_directory(folder);
   for (int i = 0; i < 20; ++i) {
-    io::write_png(folder / (std::to_string(i) + ".png"), make_picture(14 + i % 3, 17, 3, static_cast<std::uint32_t>(i)));
+    io::write_png(folder / (std::to_string(i) + ".png"),
+                  make_picture(14 + i % 3, 17, 3, static_cast<std::uint32_t>(i)));
   }
-  const auto outcome = train(Arguments{"--data", "folder:" + folder.string(), "--out", (directory_ / "run").string(),
-                                       "--image-size", "8x12", "--resize", "12", "--random-crop", "--flip", "--shift",
-                                       "--steps", "2"} + tiny_model());
+  const auto outcome =
+      train(Arguments{"--data", "folder:" + folder.string(), "--out", (directory_ / "run").string(), "--image-size",
+                      "8x12", "--resize", "12", "--random-crop", "--flip", "--shift", "--steps", "2"} +
+            tiny_model());
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find("8x12 RGB"), std::string::npos) << outcome.err;
 }
@@ -149,8 +159,14 @@ TEST_F(GlowTrainRun, FolderOfLargerPicturesWithAugmentation) {
 TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {
   ASSERT_TRUE(succeeded(train(flags("first") + Arguments{"--steps", "2", "--permutation", "lu", "--quiet"})));
   const auto model = (directory_ / "first" / "model.safetensors").string();
-  const Arguments second{"--data", "npy:" + images_.string(), "--out", (directory_ / "second").string(), "--init-from",
-                         model, "--batch", "8", "--valid-images", "8", "--steps", "1", "--ema-decay", "0", "--quiet"};
+  const Arguments second{"--data",         "npy:" + images_.string(),
+                         "--out",          (directory_ / "second").string(),
+                         "--init-from",    model,
+                         "--batch",        "8",
+                         "--valid-images", "8",
+                         "--steps",        "1",
+                         "--ema-decay",    "0",
+                         "--quiet"};
   EXPECT_TRUE(failed(train(second + Arguments{"--depth", "3"}), "glow-train", 2, {"--depth 3 contradicts " + model}));
   // A first step, its learning rate is 0, leaves the weights as they were.
   ASSERT_TRUE(succeeded(train(second)));

@@ -12,15 +12,55 @@ TEST(GlowTrain, HelpListsEveryFlagWithItsDefaultAndTheExamples) {
   const auto outcome = train({"--help"});
   EXPECT_TRUE(succeeded(outcome));
   EXPECT_EQ(outcome.err, "");
-  for (const char* text :
-       {"--data SOURCE", "--out DIR", "--overwrite", "--preset NAME", "--init-from MODEL", "--image-size S|HxW",
-        "--resize R", "--random-crop", "--bits B", "--levels L", "--depth K", "--width W", "--permutation KIND",
-        "--coupling KIND", "--no-edge-bias", "--no-learn-top", "--conditional", "--weight-y W", "--batch N",
-        "--steps N", "--epochs E", "--lr RATE", "--optimizer KIND", "--warmup-epochs E", "--beta2 B",
-        "--ema-decay D", "--init-images N", "--clip-norm G", "--seed S", "--valid-images N", "--flip", "--shift",
-        "--device NAME", "--precision KIND", "--threads N", "--log-every N", "--eval-every N", "--sample-every N",
-        "--checkpoint-every N", "--keep N", "--resume", "--dry-run", "--quiet", "--version", "--help",
-        "(default: 512)", "(default: conv1x1)", "celeba-hq-256", "Examples\n  glow-train --preset demo"}) {
+  for (const char* text : {"--data SOURCE",
+                           "--out DIR",
+                           "--overwrite",
+                           "--preset NAME",
+                           "--init-from MODEL",
+                           "--image-size S|HxW",
+                           "--resize R",
+                           "--random-crop",
+                           "--bits B",
+                           "--levels L",
+                           "--depth K",
+                           "--width W",
+                           "--permutation KIND",
+                           "--coupling KIND",
+                           "--no-edge-bias",
+                           "--no-learn-top",
+                           "--conditional",
+                           "--weight-y W",
+                           "--batch N",
+                           "--steps N",
+                           "--epochs E",
+                           "--lr RATE",
+                           "--optimizer KIND",
+                           "--warmup-epochs E",
+                           "--beta2 B",
+                           "--ema-decay D",
+                           "--init-images N",
+                           "--clip-norm G",
+                           "--seed S",
+                           "--valid-images N",
+                           "--flip",
+                           "--shift",
+                           "--device NAME",
+                           "--precision KIND",
+                           "--threads N",
+                           "--log-every N",
+                           "--eval-every N",
+                           "--sample-every N",
+                           "--checkpoint-every N",
+                           "--keep N",
+                           "--resume",
+                           "--dry-run",
+                           "--quiet",
+                           "--version",
+                           "--help",
+                           "(default: 512)",
+                           "(default: conv1x1)",
+                           "celeba-hq-256",
+                           "Examples\n  glow-train --preset demo"}) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text;
   }
 }
@@ -35,10 +75,54 @@ TEST(GlowTrain, VersionNamesGlowAndLibTorch) {
 TEST(GlowTrain, DeviceCudaWithoutCudaIsAUsageError) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {20, 8, 8});
-  const auto outcome = train(Arguments{"--data", "npy:" + data.string(), "--device", "cuda", "--dry-run"} + tiny_model());
+  const auto outcome =
+      train(Arguments{"--data", "npy:" + data.string(), "--device", "cuda", "--dry-run"} + tiny_model());
   if (outcome.exit_code == 0) GTEST_SKIP() << "there is CUDA here";
   EXPECT_TRUE(failed(outcome, "glow-train", 2, {"--device: cuda", "no CUDA device"}));
 }
+
+struct Published {
+  std::string preset;
+  Arguments flags;
+  std::vector<std::string> summary;
+};
+
+class GlowTrainPreset : public ::testing::TestWithParam<Published> {};
+
+/// Glow, tables 2 and 4; millions of parameters as the published code counts them.
+TEST_P(GlowTrainPreset, IsThePublishedModel) {
+  const TemporaryDirectory directory;
+  const auto pictures = put_images(directory / "pictures.npy", {80, 256, 256, 3});
+  put(directory / "batches.meta.txt", "cat\ndog\n");
+  for (const char* name :
+       {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"}) {
+    put(directory / (std::string(name) + ".bin"), std::string(16 * 3073, '\0'));
+  }
+  const bool has_classes = GetParam().preset == "cifar10-conditional";
+  const auto data = has_classes ? "cifar10:" + directory.path().string() : "npy:" + pictures.string();
+  const auto outcome = train(Arguments{"--preset", GetParam().preset, "--data", data, "--dry-run"} + GetParam().flags);
+  ASSERT_TRUE(succeeded(outcome));
+  for (const auto& text : GetParam().summary)
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << outcome.out;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , GlowTrainPreset,
+    ::testing::Values(
+        Published{
+            "cifar10", {"--image-size", "32"}, {"3 levels of 32 steps, width 512, affine", "44,", "8 bits", "of 64"}},
+        Published{"cifar10-conditional", {}, {"3 levels of 32 steps", "additive", "2 classes", "5 bits"}},
+        Published{"imagenet32", {}, {"3 levels of 48 steps", "affine", "32x32 RGB, 8 bits"}},
+        Published{"imagenet64", {}, {"4 levels of 48 steps", "112,", "64x64 RGB, 8 bits"}},
+        Published{"lsun64", {}, {"3 levels of 48 steps", "64x64 RGB, 8 bits", "random crops"}},
+        Published{"celeba-hq-256", {}, {"6 levels of 32 steps, width 512, additive", "169,", "256x256 RGB, 5 bits"}},
+        Published{"fashion-mnist", {"--image-size", "28"}, {"2 levels of 32 steps", "28x28"}},
+        Published{"demo", {"--image-size", "28"}, {"2 levels of 8 steps", "5 bits"}}),
+    [](const auto& test) {
+      auto name = test.param.preset;
+      std::erase(name, '-');
+      return name;
+    });
 
 struct Usage {
   std::string name;

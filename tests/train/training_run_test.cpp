@@ -282,7 +282,10 @@ TEST(TrainingRun, RefusesWhatCannotWork) {
   const auto refuses = [&](std::int64_t classes, RunData data, TrainOptions options,
                            std::initializer_list<std::string_view> parts) {
     return throws<ConfigError>(
-        [&] { TrainingRun::start(tiny_model(classes), data, options, {directory / "new", kConfig}); }, parts);
+        [&] {
+          TrainingRun::start(tiny_model(classes), data, options, {directory / "new", kConfig});
+        },
+        parts);
   };
   auto options = tiny_options();
   options.batch = 11;

@@ -4,8 +4,8 @@
 #include <iostream>
 #include <vector>
 
-#include <cxxopts.hpp>
 #include <torch/version.h>
+#include <cxxopts.hpp>
 
 #include <glow/error.h>
 #include <glow/version.h>

@@ -42,7 +42,8 @@ data::DataSet open_data(const DataSettings& settings) {
 
 data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed) {
   auto set = open_data(settings);
-  if (settings.conditional && set.class_names.empty()) throw ConfigError("conditional: " + set.name + " has no classes");
+  if (settings.conditional && set.class_names.empty())
+    throw ConfigError("conditional: " + set.name + " has no classes");
   set = data::hold_out_validation(std::move(set), settings.valid_images, seed);
   if (!set.valid) {
     throw ConfigError("valid_images: expected at least 1 to choose the best model by, there are 0 of the " +

@@ -37,25 +37,17 @@ void parse_value(const std::string& text, ImageSize& value);
 void parse_value(const std::string& text, std::vector<double>& value);
 /// An enumerator's name, for a type with its own from_string.
 template <class Kind>
-  requires std::is_enum_v<Kind>
-void parse_value(const std::string& text, Kind& value) {
-  from_string(text, value);
-}
+requires std::is_enum_v<Kind>
+void parse_value(const std::string& text, Kind& value) { from_string(text, value); }
 
 /// The reverse: a number or truth value as such, anything else as text that parse_value reads.
 template <class Value>
-  requires std::is_arithmetic_v<Value>
-Json to_json(Value value) {
-  return value;
-}
+requires std::is_arithmetic_v<Value> Json to_json(Value value) { return value; }
 Json to_json(const std::string& value);
 Json to_json(const ImageSize& value);
 Json to_json(const std::vector<double>& value);
 template <class Kind>
-  requires std::is_enum_v<Kind>
-Json to_json(Kind value) {
-  return to_string(value);
-}
+requires std::is_enum_v<Kind> Json to_json(Kind value) { return to_string(value); }
 
 /// The text of a JSON scalar, as parse_value reads it.
 std::string to_text(const Json& scalar);

@@ -27,7 +27,8 @@ std::string choices(const std::vector<std::string>& names, std::int64_t classes)
 const std::vector<FlagText>& sample_flag_table() {
   static const std::vector<FlagText> table{
       {"model", "Sampling", "FILE", "the model file"},
-      {"out", "Sampling", "OUT", "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ..."},
+      {"out", "Sampling", "OUT",
+       "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ..."},
       {"count", "Sampling", "N", "how many images"},
       {"columns", "Sampling", "N", "images a row of a grid; 0: as square as it gets"},
       {"temperature", "Sampling", "T|T0,T1,...",

@@ -17,8 +17,8 @@ MemoryEstimate estimate_memory(const nn::GlowOptions& model, std::int64_t batch,
   for (std::int64_t level = 0; level < model.levels; ++level) {
     const auto shape = nn::level_shape(model, level);
     const auto pixels = static_cast<double>(shape.height * shape.width);
-    const auto per_pixel = kFlowTensors * static_cast<double>(shape.channels) +
-                           kHiddenTensors * static_cast<double>(model.hidden_width);
+    const auto per_pixel =
+        kFlowTensors * static_cast<double>(shape.channels) + kHiddenTensors * static_cast<double>(model.hidden_width);
     numbers_per_image += static_cast<double>(model.depth) * pixels * per_pixel;
   }
   const auto number_size = static_cast<double>(c10::elementSize(dtype));

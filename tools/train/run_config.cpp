@@ -3,11 +3,13 @@
 #include <system_error>
 #include <utility>
 
+#include <ATen/Parallel.h>
 #include <torch/version.h>
 
 #include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/train/run_directory.h>
+#include <glow/train/schedule.h>
 #include <glow/version.h>
 
 namespace glow::tools {
@@ -39,19 +41,28 @@ fs::path existing_part(fs::path path) {
 RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, const ImageSplits& images,
                           const Compute& compute) {
   const auto size = [](const auto& split) { return split ? split->size() : 0; };
-  return {.options = flags.kept(),
-          .model = Json::parse(nn::to_json(settings.model)),
-          .images = {{"train", size(images.train)}, {"valid", size(images.valid)}, {"test", size(images.test)}},
-          .versions = {{"glow", kVersion}, {"libtorch", TORCH_VERSION}, {"device", compute.device.str()}}};
+  const auto& training = settings.training;
+  const auto& model = settings.model;
+  const train::Schedule schedule(training, model.height, model.width);
+  const auto train_images = images.train->size();
+  return {
+      .options = flags.kept(),
+      .resolved = {{"steps", train::total_steps(training, train_images)},
+                   {"beta2", schedule.beta2()},
+                   {"ema_decay", schedule.ema_decay()},
+                   {"init_images", train::init_images(training.init_images, train_images, model.height, model.width)},
+                   {"threads", at::get_num_threads()},
+                   {"device", compute.device.str()}},
+      .model = Json::parse(nn::to_json(settings.model)),
+      .images = {{"train", size(images.train)}, {"valid", size(images.valid)}, {"test", size(images.test)}},
+      .versions = {{"glow", kVersion}, {"libtorch", TORCH_VERSION}}};
 }
 
 std::string to_json_text(const RunConfig& config) {
-  const Json json{{"tool", kTool},
-                  {"options", config.options},
-                  {"model", config.model},
-                  {"images", config.images},
-                  {"versions", config.versions}};
-  return json.dump(2) + "\n";
+  const Json json{{"tool", kTool},         {"options", config.options}, {"resolved", config.resolved},
+                  {"model", config.model}, {"images", config.images},   {"versions", config.versions}};
+  // A path need not be UTF-8; what is not is shown as such.
+  return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 
 RunConfig read_run_config(const fs::path& path) {
@@ -65,7 +76,7 @@ RunConfig read_run_config(const fs::path& path) {
     if (!object.is_object()) throw FormatError(path.string() + ": expected an object '" + key + "'");
     return object;
   };
-  return {part("options"), part("model"), part("images"), part("versions")};
+  return {part("options"), part("resolved"), part("model"), part("images"), part("versions")};
 }
 
 void check_same_run(const RunConfig& config, const fs::path& path) {

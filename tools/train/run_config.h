@@ -12,6 +12,8 @@ namespace glow::tools {
 struct RunConfig {
   /// Every flag's value (Flags::kept).
   Json options;
+  /// What the values that stand for "automatic" came to.
+  Json resolved;
   /// The model's glow.config.
   Json model;
   /// Images in each split.

@@ -7,7 +7,8 @@ const std::vector<FlagText>& train_flag_table() {
   constexpr auto kChangeable = Kept::kChangeable;
   constexpr auto kNo = Kept::kNo;
   static const std::vector<FlagText> table{
-      {"data", "Data", "SOURCE", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR (PNG and JPEG files) or npy:FILE", kFixed},
+      {"data", "Data", "SOURCE", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR (PNG and JPEG files) or npy:FILE",
+       kChangeable},
       {"image_size", "Data", "S|HxW", "height and width in pixels; not given: that of the source", kFixed},
       {"resize", "Data", "R", "scale the shorter side to R pixels, then crop; 0: see --random-crop", kFixed},
       {"random_crop", "Data", "", "train on random crops instead of the centre, evaluate on the centre", kFixed},
@@ -41,7 +42,8 @@ const std::vector<FlagText>& train_flag_table() {
       {"optimizer", "Training", "KIND", "adamax or adam", kFixed},
       {"warmup_epochs", "Training", "E", "linear warm-up, in 50,000 images of 32x32", kFixed},
       {"beta2", "Training", "B", "decay of the second moment; 0: from the batch, as published", kFixed},
-      {"ema_decay", "Training", "D", "decay of the weights' average; 0: none; negative: from the batch, as published", kFixed},
+      {"ema_decay", "Training", "D", "decay of the weights' average; 0: none; negative: from the batch, as published",
+       kFixed},
       {"init_images", "Training", "N", "images that start the actnorms; 0: from the image size", kFixed},
       {"clip_norm", "Training", "G", "largest gradient norm; 0: no limit", kFixed},
       {"weight_y", "Training", "W", "weight of the auxiliary classifier's loss", kFixed},

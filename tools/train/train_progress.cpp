@@ -68,8 +68,8 @@ void TrainProgress::evaluated(std::int64_t step, const train::Evaluation& evalua
 }
 
 std::string TrainProgress::line() const {
-  auto text = "step " + grouped(steps_done_) + "/" + grouped(total_steps_) + ": " +
-              fixed(bits_per_dim_.value(), 3) + " bits/dim";
+  auto text = "step " + grouped(steps_done_) + "/" + grouped(total_steps_) + ": " + fixed(bits_per_dim_.value(), 3) +
+              " bits/dim";
   if (!class_bits_.is_empty()) text += ", " + fixed(class_bits_.value(), 3) + " bits/label";
   if (seconds_.is_empty()) return text;
   const auto left = static_cast<double>(total_steps_ - steps_done_) * seconds_.value();

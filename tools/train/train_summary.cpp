@@ -4,6 +4,7 @@
 
 #include <glow/nn/model_file.h>
 #include <glow/train/run_directory.h>
+#include <glow/train/schedule.h>
 
 #include "tools/common/text.h"
 #include "tools/train/memory_estimate.h"
@@ -26,8 +27,8 @@ std::string image_text(const nn::GlowOptions& model) {
   const auto colour = model.channels == 1   ? " grey"
                       : model.channels == 3 ? " RGB"
                                             : " with " + std::to_string(model.channels) + " channels";
-  return std::to_string(model.height) + "x" + std::to_string(model.width) + colour + ", " +
-         std::to_string(model.bits) + (model.bits == 1 ? " bit" : " bits");
+  return std::to_string(model.height) + "x" + std::to_string(model.width) + colour + ", " + std::to_string(model.bits) +
+         (model.bits == 1 ? " bit" : " bits");
 }
 
 std::string data_text(const DataSettings& data, const ImageSplits& images) {
@@ -42,10 +43,10 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
 
 std::string training_text(const train::TrainOptions& training, std::int64_t train_images) {
   const auto steps_an_epoch = static_cast<double>(train_images) / static_cast<double>(training.batch);
-  const auto epochs = training.steps > 0 ? static_cast<double>(training.steps) / steps_an_epoch : training.epochs;
-  const auto steps = training.steps > 0 ? training.steps : std::llround(std::ceil(epochs * steps_an_epoch));
-  return grouped(steps) + " steps of " + std::to_string(training.batch) +
-         " images (" + fixed(epochs, 1) + " epochs)\n" + to_string(training.optimizer) + ", learning rate " + brief(training.learning_rate) +
+  const auto steps = train::total_steps(training, train_images);
+  const auto epochs = static_cast<double>(steps) / steps_an_epoch;
+  return grouped(steps) + " steps of " + std::to_string(training.batch) + " images (" + fixed(epochs, 1) +
+         " epochs)\n" + to_string(training.optimizer) + ", learning rate " + brief(training.learning_rate) +
          ", warm-up over " + grouped(std::llround(training.warmup_epochs * 50'000)) + " images of 32x32, seed " +
          std::to_string(training.seed);
 }
@@ -67,8 +68,9 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
   listing.add("training", training_text(settings.training, images.train->size()));
   listing.add("device", compute.text);
   const auto memory = estimate_memory(settings.model, settings.training.batch, compute.dtype);
-  listing.add("memory", "about " + bytes(memory.parameters + memory.activations) + " (an estimate: parameters and optimiser " +
-                            bytes(memory.parameters) + ", activations " + bytes(memory.activations) + ")");
+  listing.add("memory", "about " + bytes(memory.parameters + memory.activations) +
+                            " (an estimate: parameters and optimiser " + bytes(memory.parameters) + ", activations " +
+                            bytes(memory.activations) + ")");
   if (!settings.run.out.empty()) listing.add("directory", settings.run.out);
   return listing.text();
 }

@@ -27,7 +27,8 @@ struct Geometry {
   /// Training images are moved by up to a tenth of their height and width, in whole pixels; edge pixels are repeated.
   bool shift = false;
 
-  /// Throws ConfigError naming the field (image_size: height and width): sizes below 1, resize below the size of the crop.
+  /// Throws ConfigError naming the field (image_size: height and width): sizes below 1, resize below the size of the
+  /// crop.
   void validate() const;
 };
 
@@ -38,8 +39,8 @@ class Images {
   /// Checks the header of every image. Pictures that are smaller than the geometry asks for are refused, but where the
   /// source lies on black, no resize is asked for and neither side is too long, they are padded with black, centred.
   ///
-  /// Throws ConfigError naming image_size or resize, the first image that is too small and both sizes; IoError, FormatError as the files
-  /// deserve.
+  /// Throws ConfigError naming image_size or resize, the first image that is too small and both sizes; IoError,
+  /// FormatError as the files deserve.
   Images(std::shared_ptr<const ImageSource> source, const Geometry& geometry);
 
   std::int64_t size() const { return source_->size(); }

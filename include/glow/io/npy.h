@@ -32,7 +32,7 @@ class NpyReader {
 
 /// Writes an .npy file (version 1.0) atomically. `dtype` is one that NpyReader::dtype can return.
 /// Throws IoError, FormatError for another dtype or when `data` does not have the size of `shape`.
-void write_npy(const std::filesystem::path& path, const std::string& dtype,
-               const std::vector<std::int64_t>& shape, std::string_view data);
+void write_npy(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape,
+               std::string_view data);
 
 }  // namespace glow::io

@@ -31,7 +31,8 @@ class ActNormImpl : public torch::nn::Cloneable<ActNormImpl> {
   ops::ChannelMap channel_map() const;
 
   /// Sets bias = -mean and 3*log_scale = -log(max(sd, 1e-3)), so that data with these statistics leave with mean 0 and
-  /// variance 1. Returns how many channels the floor on sd acted on: they carry (almost) no variance, a black border say.
+  /// variance 1. Returns how many channels the floor on sd acted on: they carry (almost) no variance, a black border
+  /// say.
   std::int64_t start_from(const ChannelStatistics& statistics);
 
   /// [C]

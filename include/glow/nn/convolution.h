@@ -38,7 +38,8 @@ class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
 };
 TORCH_MODULE(ActNormConv);
 
-/// A 3x3 convolution that starts at zero: (conv(x) + bias) * exp(3 * log_scale) (Glow, section 3.3, "Zero initialization").
+/// A 3x3 convolution that starts at zero: (conv(x) + bias) * exp(3 * log_scale) (Glow, section 3.3, "Zero
+/// initialization").
 class ZeroConvImpl : public torch::nn::Cloneable<ZeroConvImpl> {
  public:
   /// `inputs` does not count the edge plane.

@@ -26,7 +26,8 @@ struct FoldedCouplingNet {
   FoldedConvolution third;
 };
 
-/// The network f of a coupling (Glow, section 3.3): conv3x3 -> actnorm -> ReLU -> conv1x1 -> actnorm -> ReLU -> ZeroConv3x3.
+/// The network f of a coupling (Glow, section 3.3): conv3x3 -> actnorm -> ReLU -> conv1x1 -> actnorm -> ReLU ->
+/// ZeroConv3x3.
 class CouplingNetImpl : public torch::nn::Cloneable<CouplingNetImpl> {
  public:
   explicit CouplingNetImpl(const CouplingOptions& options);

@@ -21,7 +21,7 @@ class FlatParameters {
   torch::Tensor gradients();
 
   /// A number that changes whenever a parameter or buffer of the module is written to in place, through values() or
-  /// directly, or replaced.
+  /// directly, or replaced. What is written through Tensor::data or a raw pointer is not seen.
   std::uint64_t fingerprint() const;
 
  private:

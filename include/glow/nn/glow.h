@@ -54,7 +54,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   const Quantizer& quantizer() const { return quantizer_; }
   /// Names of the classes, empty when they are not known.
   const std::vector<std::string>& class_names() const { return class_names_; }
-  /// Throws ConfigError unless there are num_classes names or none.
+  /// Throws ConfigError unless there are num_classes names, in UTF-8, or none.
   void set_class_names(std::vector<std::string> names);
   torch::Dtype dtype() const { return flat_.values().scalar_type(); }
   torch::Device device() const { return flat_.values().device(); }
@@ -71,8 +71,9 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// The exact latents of the images.
   Latents encode(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
   /// The images [N, C, H, W] of the latents: the inverse of encode. Values may lie outside [-1/2, 1/2).
+  /// Throws NumericalError when a flow step's matrix has no inverse.
   torch::Tensor decode(const Latents& latents, const torch::Tensor& labels = {}) const;
-  /// `count` >= 1 images [count, C, H, W] drawn from the model. Throws ConfigError.
+  /// `count` >= 1 images [count, C, H, W] drawn from the model. Throws ConfigError, NumericalError as decode.
   torch::Tensor sample(std::int64_t count, const SampleOptions& options = {}) const;
   /// The labels that `sample` draws when it is given none: int64 [count]; undefined for an unconditional model.
   torch::Tensor sample_labels(std::int64_t count, const SampleOptions& options = {}) const;
@@ -80,7 +81,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   Latents sample_latents(std::int64_t count, const SampleOptions& options = {}) const;
 
   /// Starts every actnorm from the statistics of images x [N, C, H, W], in sequence through the network (section 3.1).
-  /// With several processes each passes its share.
+  /// With several processes each passes its share. Throws ShapeError, ConfigError (chunk), NumericalError naming the
+  /// layer whose input is not finite.
   InitializeReport initialize(const torch::Tensor& x, const InitializeOptions& options = {});
   /// Whether initialize ran or the weights came from a file.
   bool initialized() const { return initialized_; }

@@ -9,12 +9,13 @@
 namespace glow::nn {
 
 /// Reads a model file (docs/formats.md): the model in eval mode, float32, on `device`.
-/// Throws IoError when it cannot be opened, FormatError naming the file and what is wrong with it; nothing is half loaded.
+/// Throws IoError when it cannot be opened, FormatError naming the file and what is wrong with it; nothing is half
+/// loaded.
 Glow load_model(const std::filesystem::path& path, torch::Device device = torch::kCPU);
 
-/// Writes a model file, atomically, replacing an older one; float64 weights are rounded to float32. Returns its checksum.
-/// Throws ConfigError for a model that was never initialised, NumericalError naming a tensor that is not finite,
-/// IoError when the file cannot be written.
+/// Writes a model file, atomically, replacing an older one; float64 weights are rounded to float32. Returns its
+/// checksum. Throws ConfigError for a model that was never initialised, NumericalError naming a tensor that is not
+/// finite, IoError when the file cannot be written.
 std::string save_model(const Glow& model, const std::filesystem::path& path);
 
 /// What a model file says of itself.

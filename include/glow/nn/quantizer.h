@@ -29,14 +29,15 @@ class Quantizer {
   /// n = 2^bits
   std::int64_t bins() const { return std::int64_t{1} << bits_; }
 
-  /// uint8 [N, ...] in 0..255 -> the same shape in [-1/2, 1/2), a fresh uniform point of each value's bin, on the bytes' device. Rounding
-  /// never leaves the bin. Throws ShapeError for another dtype, or when indices are not N.
+  /// uint8 [N, ...] in 0..255 -> the same shape in [-1/2, 1/2), a fresh uniform point of each value's bin, on the
+  /// bytes' device. Rounding never leaves the bin. Throws ShapeError for another dtype, or when indices are not N.
   torch::Tensor dequantize(const torch::Tensor& bytes, const DequantizeOptions& options = {}) const;
 
   /// uint8 [N, ...] -> the centres of the bins; what latents and edits start from.
   torch::Tensor center(const torch::Tensor& bytes, torch::Dtype dtype = torch::kFloat) const;
 
-  /// float [N, ...] -> uint8 in 0..255, the lowest byte of each value's bin; values outside [-1/2, 1/2) are clamped, NaN becomes 0.
+  /// float [N, ...] -> uint8 in 0..255, the lowest byte of each value's bin; values outside [-1/2, 1/2) are clamped,
+  /// NaN becomes 0.
   torch::Tensor to_bytes(const torch::Tensor& x) const;
 
   /// Density of the continuous image, nats [N] -> upper bound of -log2 P(image) per dimension, bits/dim [N].

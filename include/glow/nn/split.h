@@ -7,8 +7,8 @@
 
 namespace glow::nn {
 
-/// Half of the channels leave as latent, under a Gaussian learned from the half that stays (RealNVP, section 3.6; Glow's
-/// published code).
+/// Half of the channels leave as latent, under a Gaussian learned from the half that stays (RealNVP, section 3.6;
+/// Glow's published code).
 class SplitImpl : public torch::nn::Cloneable<SplitImpl> {
  public:
   /// `channels` before the split, even.

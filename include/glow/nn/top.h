@@ -39,7 +39,8 @@ class TopImpl : public torch::nn::Cloneable<TopImpl> {
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// Mean and log_sd before any class moves them: [1, 2C, H, W] or [1, 2C, 1, 1]; zeros of these options without learn_top.
+  /// Mean and log_sd before any class moves them: [1, 2C, H, W] or [1, 2C, 1, 1]; zeros of these options without
+  /// learn_top.
   torch::Tensor fold(const torch::TensorOptions& tensor_options) const;
   /// The Gaussian of the top latent. `labels` int64 [N] for a conditional model, undefined otherwise.
   DiagonalGaussian gaussian(const torch::Tensor& folded, const torch::Tensor& labels) const;

@@ -19,11 +19,11 @@ struct CouplingResult {
   torch::Tensor log_det;
 };
 
-/// Transforms the second half of x's channels: x [N, C, H, W] with even C; h [N, C/2, H, W] (additive) or [N, C, H, W] (affine).
-/// Differentiable. Throws ShapeError.
+/// Transforms the second half of x's channels: x [N, C, H, W] with even C; h [N, C/2, H, W] (additive) or [N, C, H, W]
+/// (affine). Differentiable. Throws ShapeError.
 CouplingResult couple(CouplingKind kind, const torch::Tensor& x, const torch::Tensor& h);
 
-/// The inverse of couple: x from y [N, C, H, W] and the same h. Differentiable.
+/// The inverse of couple: x from y [N, C, H, W] and the same h. Differentiable. Throws ShapeError.
 torch::Tensor uncouple(CouplingKind kind, const torch::Tensor& y, const torch::Tensor& h);
 
 }  // namespace glow::ops

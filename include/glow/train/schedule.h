@@ -27,6 +27,9 @@ class Schedule {
   double ema_decay_;
 };
 
+/// Steps of a whole run: options.steps, or what options.epochs of so many training images come to; at least 1.
+std::int64_t total_steps(const TrainOptions& options, std::int64_t train_images);
+
 /// Images that start the actnorms: `requested`, or max(32, 256 * 32^2 / (H*W)); at most `available`.
 std::int64_t init_images(std::int64_t requested, std::int64_t available, std::int64_t height, std::int64_t width);
 

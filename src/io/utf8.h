@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace glow::io {
+
+/// Whether JSON, and so the metadata of a safetensors file, can hold the text.
+bool is_utf8(const std::string& text);
+
+}  // namespace glow::io

@@ -1,0 +1,27 @@
+#include <glow/ops/threads.h>
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+
+#include "support/throws.h"
+
+namespace glow::ops {
+namespace {
+
+TEST(UseThreads, TakesWhatItIsToldOrAllThereAre) {
+  use_threads(3);
+  EXPECT_EQ(at::get_num_threads(), 3);
+  use_threads();
+  EXPECT_EQ(at::get_num_threads(), available_threads());
+  EXPECT_GE(available_threads(), 1);
+  EXPECT_EQ(at::get_num_interop_threads(), 1);
+}
+
+TEST(UseThreads, RefusesANegativeNumber) {
+  EXPECT_TRUE(glow::testing::throws<ConfigError>([] { use_threads(-1); }, {"threads", "-1"}));
+}
+
+}  // namespace
+}  // namespace glow::ops
