@@ -2,7 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include <glow/ops/edge_padding.h>
+#include "ops/patches.h"
+#include "ops/pixel_product.h"
 
 namespace glow::nn {
 
@@ -26,25 +27,19 @@ void CouplingNetImpl::draw(WeightSource& source) {
   conv2->draw(source);
 }
 
-FoldedCouplingNet CouplingNetImpl::fold(std::int64_t height, std::int64_t width) const {
-  return {conv1->fold(), conv2->fold(), conv3->fold(height, width)};
-}
+FoldedCouplingNet CouplingNetImpl::fold() const { return {conv1->fold(), conv2->fold(), conv3->fold()}; }
 
 torch::Tensor first_layer(const FoldedCouplingNet& net, const torch::Tensor& x1) {
-  // The input is thin: padding it and adding the edge plane costs next to nothing.
-  const bool with_edge_plane = net.first.weight.size(1) > x1.size(1);
-  return at::conv2d(ops::pad_with_edge(x1, with_edge_plane), net.first.weight, net.first.bias);
+  const bool with_edge_plane = net.first.weight.size(1) > 9 * x1.size(1);
+  return ops::pixel_product(ops::extract_patches(x1, with_edge_plane), net.first.weight, net.first.bias);
 }
 
 torch::Tensor second_layer(const FoldedCouplingNet& net, const torch::Tensor& hidden) {
-  return at::conv2d(hidden.relu(), net.second.weight, net.second.bias);
+  return ops::pixel_product(hidden.relu(), net.second.weight, net.second.bias);
 }
 
 torch::Tensor apply(const FoldedCouplingNet& net, const torch::Tensor& x1) {
-  // In place, because these are the widest tensors of the model and convolutions do not need their own output.
-  auto hidden = first_layer(net, x1).relu_();
-  hidden = at::conv2d(hidden, net.second.weight, net.second.bias).relu_();
-  return apply(net.third, hidden);
+  return apply(net.third, second_layer(net, first_layer(net, x1)).relu());
 }
 
 CouplingImpl::CouplingImpl(const CouplingOptions& options) : options_(options) { reset(); }

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/step_passes.h"
+
 namespace glow::nn {
 
 FlowStepImpl::FlowStepImpl(const LevelShape& shape, const GlowOptions& options) : shape_(shape), options_(options) {
@@ -32,7 +34,7 @@ FoldedStep FlowStepImpl::fold() const {
   return {.map = permutation->after(actnorm->channel_map()),
           .inverse = {},
           .kind = coupling->kind(),
-          .net = coupling->net->fold(shape_.height, shape_.width)};
+          .net = coupling->net->fold()};
 }
 
 ops::CouplingResult apply(const FoldedStep& step, const torch::Tensor& x) {
@@ -44,6 +46,8 @@ ops::CouplingResult apply(const FoldedStep& step, const torch::Tensor& x) {
 }
 
 torch::Tensor apply_inverse(const FoldedStep& step, const torch::Tensor& y) {
+  if (!torch::GradMode::is_enabled())
+    return step_inverse(step.inverse, step.kind, y, run_net(StepWeights::of(step), y));
   const auto h = apply(step.net, y.narrow(1, 0, y.size(1) / 2));
   return ops::apply(step.inverse, ops::uncouple(step.kind, y, h));
 }

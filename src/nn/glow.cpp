@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
+#include <glow/nn/flow_chain.h>
 #include <glow/ops/gaussian.h>
 #include <glow/ops/random.h>
 #include <glow/ops/squeeze.h>
@@ -144,11 +145,9 @@ GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x) 
   std::vector<torch::Tensor> latents;
   for (const auto& level : folded.levels) {
     z = ops::squeeze(z);
-    for (const auto& step : level.steps) {
-      auto [y, step_log_det] = nn::apply(step, z);
-      z = y;
-      log_det = log_det + step_log_det;
-    }
+    auto [y, level_log_det] = nn::apply(level.steps, z, memory_);
+    z = y;
+    log_det = log_det + level_log_det;
     if (!level.split_prior.weight.defined()) continue;
     const auto halves = z.chunk(2, 1);
     const auto gaussian = DiagonalGaussian::from_halves(nn::apply(level.split_prior, halves[0]));

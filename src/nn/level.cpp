@@ -1,5 +1,7 @@
 #include <glow/nn/level.h>
 
+#include "nn/fold_steps.h"
+
 namespace glow::nn {
 
 LevelImpl::LevelImpl(const GlowOptions& options, std::int64_t index) : options_(options), index_(index) { reset(); }
@@ -20,10 +22,10 @@ void LevelImpl::draw(WeightSource& source) {
 
 FoldedLevel LevelImpl::fold() const {
   FoldedLevel folded;
-  folded.steps.reserve(static_cast<std::size_t>(options_.depth));
-  for (std::int64_t k = 0; k < options_.depth; ++k) folded.steps.push_back(step(k).fold());
-  const auto shape = level_shape(options_, index_);
-  if (split) folded.split_prior = split->prior->fold(shape.height, shape.width);
+  std::vector<const FlowStepImpl*> all;
+  for (std::int64_t k = 0; k < options_.depth; ++k) all.push_back(&step(k));
+  folded.steps = fold_steps(all);
+  if (split) folded.split_prior = split->prior->fold();
   return folded;
 }
 

@@ -1,11 +1,10 @@
 #include <glow/nn/options.h>
 
-#include <array>
-#include <utility>
-
 #include <nlohmann/json.hpp>
 
 #include <glow/error.h>
+
+#include "nn/enum_names.h"
 
 namespace glow::nn {
 namespace {
@@ -15,38 +14,17 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kFormatVersion = 1;
 constexpr const char* kFamily = "glow";
 
-constexpr std::array<std::pair<const char*, PermutationKind>, 4> kPermutationNames{{
+constexpr EnumNames<PermutationKind, 4> kPermutationNames{{
     {"reverse", PermutationKind::kReverse},
     {"shuffle", PermutationKind::kShuffle},
     {"conv1x1", PermutationKind::kConv1x1},
     {"lu", PermutationKind::kLU},
 }};
 
-constexpr std::array<std::pair<const char*, CouplingKind>, 2> kCouplingNames{{
+constexpr EnumNames<CouplingKind, 2> kCouplingNames{{
     {"additive", CouplingKind::kAdditive},
     {"affine", CouplingKind::kAffine},
 }};
-
-template <class Names, class Kind>
-std::string name_of(const Names& names, Kind kind) {
-  for (const auto& [name, value] : names) {
-    if (value == kind) return name;
-  }
-  throw ConfigError("an enumerator without a name");
-}
-
-template <class Names, class Kind>
-void kind_of(const Names& names, const char* what, const std::string& wanted, Kind& kind) {
-  std::string known;
-  for (const auto& [name, value] : names) {
-    if (wanted == name) {
-      kind = value;
-      return;
-    }
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  throw ConfigError(std::string(what) + ": unknown value '" + wanted + "', expected one of " + known);
-}
 
 struct JsonWriter {
   Json& json;
@@ -131,10 +109,12 @@ std::string to_string(PermutationKind kind) { return name_of(kPermutationNames, 
 std::string to_string(CouplingKind kind) { return name_of(kCouplingNames, kind); }
 
 void from_string(const std::string& name, PermutationKind& kind) {
-  kind_of(kPermutationNames, "permutation", name, kind);
+  kind = enumerator_of(kPermutationNames, "permutation", name);
 }
 
-void from_string(const std::string& name, CouplingKind& kind) { kind_of(kCouplingNames, "coupling", name, kind); }
+void from_string(const std::string& name, CouplingKind& kind) {
+  kind = enumerator_of(kCouplingNames, "coupling", name);
+}
 
 std::string to_json(const GlowOptions& options) {
   Json json{{"format_version", kFormatVersion}, {"family", kFamily}};

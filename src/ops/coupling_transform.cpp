@@ -3,12 +3,10 @@
 #include <ATen/ATen.h>
 
 #include "ops/check.h"
+#include "ops/coupling_scale.h"
 
 namespace glow::ops {
 namespace {
-
-// sigmoid(r + 2): a step that starts with h = 0 is close to the identity.
-constexpr double kScaleOffset = 2.0;
 
 void check_halves(CouplingKind kind, const torch::Tensor& x, const torch::Tensor& h) {
   check_shape(x.dim() == 4 && x.size(1) % 2 == 0, "coupling: expected [N, C, H, W] with even C", x);

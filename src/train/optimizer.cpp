@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "train/optimizer_cpu.h"
+
 namespace glow::train {
 namespace {
 
@@ -20,14 +22,20 @@ void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, d
   ++steps;
   const double correction1 = 1 - std::pow(kBeta1, steps);
   const double correction2 = 1 - std::pow(beta2_, steps);
+  const bool is_adamax = kind_ == OptimizerKind::kAdamax;
+  const double rate = learning_rate / correction1 * (is_adamax ? std::sqrt(correction2) : 1);
+  const cpu::UpdateFactors factors{kBeta1, beta2_, kEpsilon, rate};
+  if (parameters.is_cpu()) {
+    if (is_adamax) return cpu::adamax(parameters, gradients, first_moment, second_moment, factors);
+    return cpu::adam(parameters, gradients, first_moment, second_moment, factors, correction2);
+  }
   first_moment.lerp_(gradients, 1 - kBeta1);
-  if (kind_ == OptimizerKind::kAdamax) {
+  if (is_adamax) {
     at::maximum_out(second_moment, second_moment.mul_(beta2_), gradients.abs());
-    parameters.addcdiv_(first_moment, second_moment + kEpsilon, -learning_rate * std::sqrt(correction2) / correction1);
+    parameters.addcdiv_(first_moment, second_moment + kEpsilon, -rate);
   } else {
     second_moment.mul_(beta2_).addcmul_(gradients, gradients, 1 - beta2_);
-    const auto deviation = second_moment.div(correction2).sqrt_().add_(kEpsilon);
-    parameters.addcdiv_(first_moment, deviation, -learning_rate / correction1);
+    parameters.addcdiv_(first_moment, second_moment.div(correction2).sqrt_().add_(kEpsilon), -rate);
   }
 }
 

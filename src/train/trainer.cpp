@@ -21,6 +21,7 @@ nn::Glow checked(nn::Glow model, const TrainOptions& options) {
     throw ConfigError("weight_y: the model is unconditional and has no classifier");
   }
   model->train();
+  model->set_memory_policy(options.memory);
   return model;
 }
 

@@ -5,6 +5,8 @@
 
 #include <glow/ops/edge_padding.h>
 
+#include "ops/patches.h"
+#include "ops/pixel_product.h"
 #include "support/finite_differences.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
@@ -27,10 +29,11 @@ TEST_P(ActNormConvTest, FoldsToTheConvolutionThatTheActnormFollows) {
   randomize(layer, 1);
   const auto x = random_normal({2, 3, 4, 6}, 2);
   const auto& actnorm = *layer->actnorm;
-  const auto expected =
-      (at::conv2d(x, layer->weight) + over_channels(actnorm.bias)) * (3 * over_channels(actnorm.log_scale)).exp();
+  const auto expected = (at::conv2d(x, layer->weight, {}, 1, GetParam() / 2) + over_channels(actnorm.bias)) *
+                        (3 * over_channels(actnorm.log_scale)).exp();
   const auto folded = layer->fold();
-  EXPECT_TRUE(close(at::conv2d(x, folded.weight, folded.bias), expected, 1e-13));
+  const auto gathered = GetParam() == 1 ? x : ops::extract_patches(x, /*with_edge_plane=*/false);
+  EXPECT_TRUE(close(ops::pixel_product(gathered, folded.weight, folded.bias), expected, 1e-13));
 }
 
 TEST_P(ActNormConvTest, DrawsSmallWeights) {
@@ -66,7 +69,7 @@ TEST_P(ZeroConvTest, FoldsToTheScaledConvolution) {
   const auto x = random_normal({2, 3, size().height, size().width}, 5);
   const auto expected = (at::conv2d(ops::pad_with_edge(x, edge_bias()), layer->weight) + over_channels(layer->bias)) *
                         (3 * over_channels(layer->log_scale)).exp();
-  const auto folded = layer->fold(size().height, size().width);
+  const auto folded = layer->fold();
   EXPECT_TRUE(close(apply(folded, x), expected, 1e-13));
   EXPECT_TRUE(close(apply(folded, x.contiguous(at::MemoryFormat::ChannelsLast)), expected, 1e-13));
 }
@@ -74,13 +77,13 @@ TEST_P(ZeroConvTest, FoldsToTheScaledConvolution) {
 TEST_P(ZeroConvTest, StartsAtZero) {
   const ZeroConv layer(3, 4, edge_bias());
   const auto x = random_normal({2, 3, size().height, size().width}, 6).to(torch::kFloat);
-  EXPECT_TRUE(apply(layer->fold(size().height, size().width), x).eq(0).all().item<bool>());
+  EXPECT_TRUE(apply(layer->fold(), x).eq(0).all().item<bool>());
 }
 
 TEST_P(ZeroConvTest, GradientsMatchFiniteDifferences) {
   const auto layer = random_layer();
   const auto x = random_normal({2, 3, size().height, size().width}, 7).requires_grad_();
-  const auto function = [&] { return apply(layer->fold(size().height, size().width), x).square().mean(); };
+  const auto function = [&] { return apply(layer->fold(), x).square().mean(); };
   function().backward();
   EXPECT_TRUE(matches_finite_differences(function, x, x.grad(), 8));
   for (const auto& item : layer->named_parameters()) {

@@ -42,7 +42,7 @@ TEST_P(CouplingNetTest, FoldsToTheNetworkOfThePaper) {
   const auto h = (at::conv2d(ops::pad_with_edge(second.relu(), edge), last.weight) + last.bias.view({1, -1, 1, 1})) *
                  (3 * last.log_scale.view({1, -1, 1, 1})).exp();
 
-  const auto folded = net->fold(2, 5);
+  const auto folded = net->fold();
   EXPECT_TRUE(close(first_layer(folded, x1), first, 1e-12));
   EXPECT_TRUE(close(second_layer(folded, first), second, 1e-12));
   EXPECT_TRUE(close(apply(folded, x1), h, 1e-12));
@@ -53,14 +53,14 @@ TEST_P(CouplingNetTest, LeavesItsInputAsItWas) {
   const auto net = random_net();
   const auto x1 = random_x1();
   const auto before = x1.clone();
-  apply(net->fold(2, 5), x1);
+  apply(net->fold(), x1);
   EXPECT_TRUE(x1.equal(before));
 }
 
 TEST_P(CouplingNetTest, GradientsMatchFiniteDifferences) {
   const auto net = random_net();
   const auto x1 = random_x1().requires_grad_();
-  const auto function = [&] { return apply(net->fold(2, 5), x1).square().mean(); };
+  const auto function = [&] { return apply(net->fold(), x1).square().mean(); };
   function().backward();
   EXPECT_TRUE(matches_finite_differences(function, x1, x1.grad(), 12));
   for (const auto& item : net->named_parameters()) {
@@ -72,7 +72,7 @@ TEST_P(CouplingNetTest, StartsAtZero) {
   CouplingNet net(GetParam());
   WeightSource source(3);
   net->draw(source);
-  EXPECT_TRUE(apply(net->fold(2, 5), random_x1().to(torch::kFloat)).eq(0).all().item<bool>());
+  EXPECT_TRUE(apply(net->fold(), random_x1().to(torch::kFloat)).eq(0).all().item<bool>());
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, CouplingNetTest,

@@ -1,8 +1,11 @@
 #include <glow/nn/flow_step.h>
 
+#include <array>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "nn/fold_steps.h"
 #include "support/finite_differences.h"
 #include "support/jacobian.h"
 #include "support/model_cases.h"
@@ -77,6 +80,23 @@ TEST_P(FlowStepTest, TheInverseHasTheGradientOfTheInverse) {
   const auto function = [&] { return apply_inverse(step, y).square().mean(); };
   function().backward();
   EXPECT_TRUE(matches_finite_differences(function, y, y.grad(), 8));
+}
+
+TEST_P(FlowStepTest, FoldsAsOneOfSeveral) {
+  auto other = random_step();
+  randomize(other, 5);
+  const auto step = random_step();
+  const auto expected = step->fold();
+  const auto actual = fold_steps({other.get(), step.get()})[1];
+  EXPECT_TRUE(close(actual.map.weight, expected.map.weight, 1e-13));
+  EXPECT_TRUE(close(actual.map.bias, expected.map.bias, 1e-13));
+  EXPECT_TRUE(close(actual.map.log_abs_det, expected.map.log_abs_det, 1e-13));
+  const auto layers = [](const FoldedCouplingNet& net) { return std::array{net.first, net.second, net.third}; };
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(close(layers(actual.net)[i].weight, layers(expected.net)[i].weight, 1e-13)) << i;
+    EXPECT_TRUE(close(layers(actual.net)[i].bias, layers(expected.net)[i].bias, 1e-13)) << i;
+  }
+  EXPECT_TRUE(close(actual.net.third.outside, expected.net.third.outside, 1e-13));
 }
 
 INSTANTIATE_TEST_SUITE_P(Combinations, FlowStepTest, ::testing::ValuesIn(every_combination(kBase)), kCaseName);

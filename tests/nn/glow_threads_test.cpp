@@ -15,6 +15,7 @@
 namespace glow::nn {
 namespace {
 
+using glow::testing::close;
 using glow::testing::fixture;
 using glow::testing::random_images;
 
@@ -48,7 +49,10 @@ TEST_P(GlowThreadsTest, GetWhatOneThreadGets) {
         const torch::AutoGradMode with_graph(thread == 3);
         for (std::size_t i = 0; i < calls.size(); ++i) {
           const auto which = (i + static_cast<std::size_t>(thread)) % calls.size();
-          if (!calls[which](model).equal(expected[which])) ++different;
+          const auto result = calls[which](model);
+          // Other loops run for a graph, which round differently.
+          const bool same = thread == 3 ? close(result, expected[which], 1e-5) : result.equal(expected[which]);
+          if (!same) ++different;
         }
       });
     }

@@ -37,7 +37,7 @@ TEST_P(TopPriorTest, IsAZeroConvOfZeros) {
   convolution->bias.copy_(prior->bias);
   convolution->log_scale.copy_(prior->log_scale);
   if (GetParam()) convolution->weight.narrow(1, 2, 1).copy_(prior->edge_weight);
-  const auto expected = apply(convolution->fold(4, 5), torch::zeros({1, 2, 4, 5}, torch::kDouble));
+  const auto expected = apply(convolution->fold(), torch::zeros({1, 2, 4, 5}, torch::kDouble));
   EXPECT_TRUE(close(prior->mean_and_log_sd(4, 5).expand({1, 6, 4, 5}), expected, 1e-14));
 }
 

@@ -148,10 +148,10 @@ TEST_F(GlowTrainRun, FolderOfLargerPicturesWithAugmentation) {
     io::write_png(folder / (std::to_string(i) + ".png"),
                   make_picture(14 + i % 3, 17, 3, static_cast<std::uint32_t>(i)));
   }
-  const auto outcome =
-      train(Arguments{"--data", "folder:" + folder.string(), "--out", (directory_ / "run").string(), "--image-size",
-                      "8x12", "--resize", "12", "--random-crop", "--flip", "--shift", "--steps", "2"} +
-            tiny_model());
+  const auto outcome = train(Arguments{"--data", "folder:" + folder.string(), "--out", (directory_ / "run").string(),
+                                       "--image-size", "8x12", "--resize", "12", "--random-crop", "--flip", "--shift",
+                                       "--memory", "reversible", "--steps", "2"} +
+                             tiny_model());
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find("8x12 RGB"), std::string::npos) << outcome.err;
 }

@@ -1,29 +1,56 @@
 #include "tools/train/memory_estimate.h"
 
+#include <algorithm>
+
 #include <glow/nn/model_file.h>
 
 namespace glow::tools {
 namespace {
 
-constexpr double kCopiesOfParameters = 6;
-/// Tensors of a flow step as large as its input, and as the hidden layers of its coupling network.
-constexpr double kFlowTensors = 8;
-constexpr double kHiddenTensors = 4;
+/// Parameters, gradients, two moments, the average, the averaged model; and while a step runs, the weights stacked and
+/// folded, and the gradients of both.
+constexpr double kCopiesOfParameters = 6 + 4;
+
+/// Numbers at every pixel of a level.
+struct PixelNumbers {
+  /// That a flow step leaves behind for the backward pass.
+  double kept;
+  /// That its backward pass uses for the time being.
+  double used;
+};
+
+PixelNumbers pixel_numbers(const nn::GlowOptions& model, const nn::LevelShape& shape, nn::MemoryPolicy memory) {
+  const auto channels = static_cast<double>(shape.channels), width = static_cast<double>(model.hidden_width);
+  const auto outputs = model.coupling == nn::CouplingKind::kAffine ? channels : channels / 2;
+  const auto activations = 2 * width + outputs;
+  const auto neighbourhoods = 9 * (channels / 2 + 1) + 9 * outputs;
+  const auto used = 2 * width + neighbourhoods + 4 * channels;
+  switch (memory) {
+    case nn::MemoryPolicy::kStore:
+      return {channels + activations, used};
+    case nn::MemoryPolicy::kRecompute:
+      return {channels, used + activations};
+    case nn::MemoryPolicy::kReversible:
+      break;
+  }
+  return {0, used + activations + 2 * channels};
+}
 
 }  // namespace
 
-MemoryEstimate estimate_memory(const nn::GlowOptions& model, std::int64_t batch, torch::Dtype dtype) {
-  double numbers_per_image = 0;
+MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training, torch::Dtype dtype) {
+  double kept = 0, used = 0;
   for (std::int64_t level = 0; level < model.levels; ++level) {
     const auto shape = nn::level_shape(model, level);
-    const auto pixels = static_cast<double>(shape.height * shape.width);
-    const auto per_pixel =
-        kFlowTensors * static_cast<double>(shape.channels) + kHiddenTensors * static_cast<double>(model.hidden_width);
-    numbers_per_image += static_cast<double>(model.depth) * pixels * per_pixel;
+    const auto pixels = static_cast<double>(training.batch * shape.height * shape.width);
+    const auto numbers = pixel_numbers(model, shape, training.memory);
+    constexpr double kEnds = 3;  // before and behind a level, and its latent
+    kept += pixels * (static_cast<double>(model.depth) * numbers.kept + kEnds * static_cast<double>(shape.channels));
+    used = std::max(used, pixels * numbers.used);
   }
   const auto number_size = static_cast<double>(c10::elementSize(dtype));
   return {.parameters = kCopiesOfParameters * number_size * static_cast<double>(nn::parameter_count(model)),
-          .activations = number_size * static_cast<double>(batch) * numbers_per_image};
+          .activations = number_size * (kept + used)};
 }
 
 }  // namespace glow::tools

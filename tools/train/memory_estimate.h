@@ -1,22 +1,21 @@
 #pragma once
 
-#include <cstdint>
-
 #include <torch/types.h>
 
 #include <glow/nn/options.h>
+#include <glow/train/options.h>
 
 namespace glow::tools {
 
 /// What training takes, in bytes.
 struct MemoryEstimate {
-  /// Parameters, their gradients, the optimiser's two moments, the average, and the averaged model.
+  /// Parameters and all that is as large as they are.
   double parameters;
-  /// What a batch leaves behind for the backward pass.
+  /// What a batch leaves behind for the backward pass, and what that needs on the way.
   double activations;
 };
 
-/// From the shapes alone; the libraries' own needs come on top.
-MemoryEstimate estimate_memory(const nn::GlowOptions& model, std::int64_t batch, torch::Dtype dtype);
+/// From the shapes and the memory policy alone; the libraries' own needs come on top.
+MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training, torch::Dtype dtype);
 
 }  // namespace glow::tools

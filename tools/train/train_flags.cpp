@@ -47,6 +47,9 @@ const std::vector<FlagText>& train_flag_table() {
       {"init_images", "Training", "N", "images that start the actnorms; 0: from the image size", kFixed},
       {"clip_norm", "Training", "G", "largest gradient norm; 0: no limit", kFixed},
       {"weight_y", "Training", "W", "weight of the auxiliary classifier's loss", kFixed},
+      {"memory", "Training", "POLICY",
+       "store, recompute or reversible: what a step keeps, from most memory to least and from least work to most",
+       kChangeable},
       {"seed", "Training", "S", "of everything random", kFixed},
 
       {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},

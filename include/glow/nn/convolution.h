@@ -8,12 +8,17 @@
 
 namespace glow::nn {
 
-/// A convolution's effective weights: what is left when the actnorm, scale or edge plane around it is folded in.
+/// A convolution's effective weights: what is left when the actnorm, scale or edge plane around it is folded in. Every
+/// convolution is a product at every pixel (ops/pixel_product.h); a 3x3 one with many inputs and few outputs sums the
+/// neighbourhood after its product, the others gather it before.
 struct FoldedConvolution {
-  /// [O, I, kernel, kernel]
+  /// [O, I]; [O, 9*I] of a 3x3 convolution that gathers; [9*O, I] of one that sums.
   torch::Tensor weight;
-  /// [O], or [1, O, H, W] where the edge plane is folded in.
+  /// [O]
   torch::Tensor bias;
+  /// Of one that sums, [9, O]: what stands for the part of a neighbour beyond the image, which the edge plane fills;
+  /// zeros without one.
+  torch::Tensor outside = {};
 };
 
 /// A convolution without bias, followed by an actnorm (the hidden layers of a coupling network).
@@ -26,7 +31,7 @@ class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
 
   /// Draws the weights from N(0, 0.05^2).
   void draw(WeightSource& source);
-  /// (conv(x) + bias) * scale as one convolution with bias [O].
+  /// (conv(x) + bias) * scale as one convolution, which gathers, with bias [O].
   FoldedConvolution fold() const;
 
   /// [O, I, kernel, kernel]
@@ -47,8 +52,8 @@ class ZeroConvImpl : public torch::nn::Cloneable<ZeroConvImpl> {
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// As one convolution of the inputs alone: weight [O, I, 3, 3], bias [1, O, H, W] (edge plane) or [1, O, 1, 1].
-  FoldedConvolution fold(std::int64_t height, std::int64_t width) const;
+  /// As one convolution of the inputs alone, which sums.
+  FoldedConvolution fold() const;
 
   /// [O, I + edge, 3, 3]
   torch::Tensor weight;
@@ -61,7 +66,7 @@ class ZeroConvImpl : public torch::nn::Cloneable<ZeroConvImpl> {
 };
 TORCH_MODULE(ZeroConv);
 
-/// The result of a folded ZeroConv: [N, I, H, W] -> [N, O, H, W].
+/// The result of a folded ZeroConv: [N, I, H, W] -> [N, O, H, W]. Differentiable.
 torch::Tensor apply(const FoldedConvolution& folded, const torch::Tensor& x);
 
 /// A linear layer that starts at zero: (weight * x + bias) * exp(3 * log_scale).

@@ -18,11 +18,11 @@ struct CouplingOptions {
 
 /// A coupling network with every actnorm, scale and edge plane folded into three convolutions.
 struct FoldedCouplingNet {
-  /// 3x3 over the padded input, edge plane included.
+  /// 3x3, gathers; the edge plane is among its inputs.
   FoldedConvolution first;
   /// 1x1
   FoldedConvolution second;
-  /// 3x3, its edge plane folded into the bias.
+  /// 3x3, sums.
   FoldedConvolution third;
 };
 
@@ -35,8 +35,8 @@ class CouplingNetImpl : public torch::nn::Cloneable<CouplingNetImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
-  /// For a flow variable of this size. Differentiable.
-  FoldedCouplingNet fold(std::int64_t height, std::int64_t width) const;
+  /// Differentiable.
+  FoldedCouplingNet fold() const;
 
   ActNormConv conv1{nullptr}, conv2{nullptr};
   ZeroConv conv3{nullptr};

@@ -12,6 +12,7 @@
 #include <glow/nn/initialize.h>
 #include <glow/nn/latents.h>
 #include <glow/nn/level.h>
+#include <glow/nn/memory_policy.h>
 #include <glow/nn/options.h>
 #include <glow/nn/quantizer.h>
 #include <glow/nn/sample_options.h>
@@ -56,6 +57,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   const std::vector<std::string>& class_names() const { return class_names_; }
   /// Throws ConfigError unless there are num_classes names, in UTF-8, or none.
   void set_class_names(std::vector<std::string> names);
+  /// What a pass with GradMode on keeps for the backward pass; kStore unless set.
+  void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
   torch::Dtype dtype() const { return flat_.values().scalar_type(); }
   torch::Device device() const { return flat_.values().device(); }
 
@@ -119,6 +122,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   Quantizer quantizer_;
   std::vector<std::string> class_names_;
   bool initialized_ = false;
+  MemoryPolicy memory_ = MemoryPolicy::kStore;
   FlatParameters flat_;
   std::shared_ptr<FoldCache> cache_;
   torch::nn::ModuleList levels_{nullptr};

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include <glow/nn/memory_policy.h>
+
 namespace glow::train {
 
 enum class OptimizerKind {
@@ -35,6 +37,8 @@ struct TrainOptions {
   double clip_norm = 0;
   /// Weight of the auxiliary classifier's loss; 0: none.
   double weight_y = 0;
+  /// What the forward pass keeps for the backward pass.
+  nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
   /// Everything random in the run is a function of this.
   std::uint64_t seed = 0;
 
@@ -67,6 +71,7 @@ void visit_fields(Options& options, Visitor&& visit) {
   visit("init_images", options.init_images);
   visit("clip_norm", options.clip_norm);
   visit("weight_y", options.weight_y);
+  visit("memory", options.memory);
   visit("seed", options.seed);
   visit("log_every", options.log_every);
   visit("eval_every", options.eval_every);

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <torch/types.h>
+
+namespace glow::compat {
+
+/// Whether linear_pointwise can take such tensors: LibTorch 2.x, its oneDNN on, float32 on the CPU.
+bool has_linear_pointwise(const torch::Tensor& rows);
+
+/// oneDNN's product with what comes after it in the same pass: activation(rows [P, I] * weight [O, I]^T + bias [O]).
+/// `activation` is "none" or "relu"; the bias may be undefined.
+torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias,
+                               const char* activation);
+
+}  // namespace glow::compat

@@ -1,0 +1,82 @@
+#include "ops/patches.h"
+
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/ops/edge_padding.h>
+
+#include "ops/check.h"
+#include "ops/patches_cpu.h"
+#include "ops/pixels.h"
+
+namespace glow::ops {
+namespace {
+
+/// What the CPU's loops can work on.
+torch::Tensor with_neighbouring_channels(const torch::Tensor& x) {
+  return has_neighbouring_channels(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+torch::Tensor sum_of_shifted_parts(const torch::Tensor& patches, std::int64_t channels) {
+  const auto planes = patches.size(1) / 9, height = patches.size(2), width = patches.size(3);
+  torch::Tensor sum;
+  for (std::int64_t tap = 0; tap < 9; ++tap) {
+    // The part that lies (dy - 1, dx - 1) away from its pixel, on a canvas with a ring around the image.
+    const auto dy = tap / 3, dx = tap % 3;
+    const auto part = patches.narrow(1, tap * planes, channels);
+    const auto moved = at::constant_pad_nd(part, {dx, 2 - dx, dy, 2 - dy});
+    sum = sum.defined() ? sum + moved : moved;
+  }
+  return sum.narrow(2, 1, height).narrow(3, 1, width);
+}
+
+}  // namespace
+
+torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane) {
+  check_shape(x.dim() == 4, "extract_patches: expected [N, C, H, W]", x);
+  if (x.is_cpu() && !records_graph(x)) {
+    const auto planes = x.size(1) + (with_edge_plane ? 1 : 0);
+    auto patches =
+        at::empty({x.size(0), 9 * planes, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+    cpu::extract_patches(with_neighbouring_channels(x), with_edge_plane, patches);
+    return patches;
+  }
+  const auto padded = pad_with_edge(x, with_edge_plane);
+  std::vector<torch::Tensor> taps;
+  for (std::int64_t tap = 0; tap < 9; ++tap)
+    taps.push_back(padded.narrow(2, tap / 3, x.size(2)).narrow(3, tap % 3, x.size(3)));
+  return at::cat(taps, 1);
+}
+
+torch::Tensor sum_patches(const torch::Tensor& patches, const torch::Tensor& bias, const torch::Tensor& outside) {
+  check_shape(patches.dim() == 4 && patches.size(1) % 9 == 0, "sum_patches: expected [N, 9C, H, W]", patches);
+  const auto channels = patches.size(1) / 9, height = patches.size(2), width = patches.size(3);
+  if (patches.is_cpu() && !records_graph(patches) && !records_graph(bias) && !records_graph(outside)) {
+    auto sum = at::empty({patches.size(0), channels, height, width}, patches.options(), at::MemoryFormat::ChannelsLast);
+    cpu::sum_patches(with_neighbouring_channels(patches), bias.contiguous(), outside.contiguous(), sum);
+    return sum;
+  }
+  const auto of_outside = outside.t().matmul(outside_mask(height, width, patches.options()));
+  const auto map = (of_outside + bias.unsqueeze(1)).view({1, channels, height, width});
+  return sum_of_shifted_parts(patches, channels) + map;
+}
+
+torch::Tensor outside_mask(std::int64_t height, std::int64_t width, const torch::TensorOptions& options) {
+  const torch::NoGradGuard no_grad;
+  const auto inside = sum_of_shifted_parts(at::eye(9, options).view({9, 9, 1, 1}).expand({9, 9, height, width}), 1);
+  return 1 - inside.reshape({9, height * width});
+}
+
+void add_patches_(torch::Tensor sum, const torch::Tensor& patches) {
+  check_shape(patches.size(1) % 9 == 0 && patches.size(1) / 9 >= sum.size(1), "add_patches: expected [N, 9P, H, W]",
+              patches);
+  const torch::NoGradGuard no_grad;
+  if (sum.is_cpu() && has_neighbouring_channels(sum)) {
+    cpu::add_patches(sum, with_neighbouring_channels(patches));
+  } else {
+    sum.add_(sum_of_shifted_parts(patches, sum.size(1)));
+  }
+}
+
+}  // namespace glow::ops

@@ -1,0 +1,61 @@
+#include "ops/pixel_product.h"
+
+#include <ATen/ATen.h>
+
+#include "compat/linear_pointwise.h"
+#include "ops/pixel_product_cpu.h"
+#include "ops/pixels.h"
+
+namespace glow::ops {
+namespace {
+
+/// [N*H*W, C], a view of a channels_last tensor.
+torch::Tensor rows_of(const torch::Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)}); }
+
+/// The reverse, in the image shape of `like`.
+torch::Tensor images_of(const torch::Tensor& rows, const torch::Tensor& like) {
+  return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  return at::conv2d(x, weight.unsqueeze(-1).unsqueeze(-1), bias).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+bool is_fused(const torch::Tensor& x, const torch::Tensor& weight) {
+  return compat::has_linear_pointwise(x) && !records_graph(x) && !records_graph(weight);
+}
+
+}  // namespace
+
+torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  if (!is_fused(x, weight)) return convolve(x, weight, bias);
+  return images_of(compat::linear_pointwise(rows_of(x), weight, bias, "none"), x);
+}
+
+torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  // In place, because these are the widest tensors of a model and a convolution does not need its own output.
+  if (!is_fused(x, weight)) return convolve(x, weight, bias).relu_();
+  return images_of(compat::linear_pointwise(rows_of(x), weight, bias, "relu"), x);
+}
+
+torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x) {
+  const auto outputs = gradient.size(1), inputs = x.size(1);
+  if (compat::has_linear_pointwise(x) || x.scalar_type() == torch::kDouble) return rows_of(gradient).t().mm(rows_of(x));
+  // oneDNN by way of the convolution: its product is faster than Debian's BLAS, above all for thin matrices.
+  const auto weight = at::empty({1}, x.options()).expand({outputs, inputs, 1, 1});
+  return std::get<1>(at::convolution_backward(gradient, x, weight, c10::nullopt, {1, 1}, {0, 0}, {1, 1},
+                                              /*transposed=*/false, {0, 0}, /*groups=*/1, {false, true, false}))
+      .view({outputs, inputs});
+}
+
+torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y) {
+  const torch::NoGradGuard no_grad;
+  const auto fits = [](const torch::Tensor& x) {
+    return x.is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast);
+  };
+  if (fits(gradient) && fits(y)) return cpu::relu_backward(gradient, y);
+  gradient.mul_(y.gt(0));
+  return gradient.sum({0, 2, 3});
+}
+
+}  // namespace glow::ops

@@ -1,0 +1,103 @@
+#include "ops/patches.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+#include <glow/ops/edge_padding.h>
+
+#include "support/finite_differences.h"
+#include "support/tensors.h"
+#include "support/throws.h"
+
+namespace glow::ops {
+namespace {
+
+using glow::testing::close;
+using glow::testing::matches_finite_differences;
+using glow::testing::random_normal;
+using glow::testing::throws;
+
+struct Size {
+  std::int64_t count, channels, height, width;
+};
+
+class PatchesTest : public ::testing::TestWithParam<std::tuple<Size, bool>> {
+ protected:
+  Size size() const { return std::get<0>(GetParam()); }
+  bool edge() const { return std::get<1>(GetParam()); }
+  torch::Tensor random_x() const {
+    return random_normal({size().count, size().channels, size().height, size().width}, 1);
+  }
+};
+
+TEST_P(PatchesTest, AProductWithThemIsAConvolution) {
+  const auto x = random_x();
+  const auto planes = size().channels + (edge() ? 1 : 0);
+  const auto weight = random_normal({5, planes, 3, 3}, 2);
+  const auto rows = weight.permute({0, 2, 3, 1}).reshape({5, 9 * planes});
+  const auto expected = at::conv2d(pad_with_edge(x, edge()), weight);
+  for (const auto& given : {x, x.contiguous(at::MemoryFormat::ChannelsLast)}) {
+    const auto patches = extract_patches(given, edge());
+    EXPECT_TRUE(patches.is_contiguous(at::MemoryFormat::ChannelsLast));
+    EXPECT_TRUE(close(at::einsum("op,nphw->nohw", {rows, patches}), expected, 1e-13));
+  }
+}
+
+TEST_P(PatchesTest, TheLoopsDoWhatAutogradSees) {
+  const auto x = random_x();
+  const auto recorded = random_x().requires_grad_();
+  const auto patches = extract_patches(recorded, edge());
+  EXPECT_TRUE(extract_patches(x, edge()).equal(patches.detach()));
+  // Half of a wider tensor, as a coupling network sees it.
+  const auto wider = at::cat({x, x + 1}, 1).contiguous(at::MemoryFormat::ChannelsLast);
+  EXPECT_TRUE(extract_patches(wider.narrow(1, 0, size().channels), edge()).equal(patches.detach()));
+
+  const auto gradient = random_normal(patches.sizes(), 3);
+  patches.backward(gradient);
+  auto sum = at::zeros_like(wider);
+  add_patches_(sum.narrow(1, 0, size().channels), gradient.contiguous(at::MemoryFormat::ChannelsLast));
+  EXPECT_TRUE(close(sum.narrow(1, 0, size().channels), recorded.grad(), 1e-13));
+  EXPECT_TRUE(sum.narrow(1, size().channels, size().channels).eq(0).all().item<bool>());
+}
+
+TEST_P(PatchesTest, SummingIsTheAdjointOfExtracting) {
+  const auto x = random_x();
+  const auto patches = random_normal({size().count, 9 * size().channels, size().height, size().width}, 4);
+  const auto inner = (extract_patches(x, false) * patches).sum();
+  const auto no_bias = torch::zeros(size().channels, torch::kDouble),
+             no_outside = torch::zeros({9, size().channels}, torch::kDouble);
+  EXPECT_TRUE(close((x * sum_patches(patches, no_bias, no_outside)).sum(), inner, 1e-12));
+  const auto recorded = patches.clone().requires_grad_();
+  sum_patches(recorded, no_bias, no_outside).mul(x).sum().backward();
+  EXPECT_TRUE(close(recorded.grad(), extract_patches(x, false), 1e-13));
+}
+
+TEST_P(PatchesTest, TheSumIsAConvolutionWithAnEdgePlane) {
+  const auto x = random_x();
+  const auto weight = random_normal({4, size().channels + 1, 3, 3}, 5), bias = random_normal({4}, 6);
+  const auto taps = weight.flip({2, 3}).permute({2, 3, 0, 1});
+  const auto product = taps.narrow(3, 0, size().channels).reshape({36, size().channels});
+  const auto outside = taps.select(3, size().channels).reshape({9, 4});
+  const auto patches = at::einsum("op,nphw->nohw", {product, x});
+  const auto expected = at::conv2d(pad_with_edge(x, true), weight, bias);
+  EXPECT_TRUE(close(sum_patches(patches, bias, outside), expected, 1e-13));
+  EXPECT_TRUE(close(sum_patches(patches.clone().requires_grad_(), bias, outside), expected, 1e-13));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, PatchesTest,
+                         ::testing::Combine(::testing::Values(Size{2, 3, 4, 6}, Size{1, 1, 1, 1}, Size{3, 2, 1, 5},
+                                                              Size{2, 6, 2, 2}, Size{1, 40, 9, 3}),
+                                            ::testing::Bool()));
+
+TEST(PatchesErrors, NameTheShape) {
+  EXPECT_TRUE(throws<ShapeError>(
+      [] {
+        sum_patches(torch::zeros({1, 8, 2, 2}), torch::zeros(1), torch::zeros({9, 1}));
+      },
+      {"9C", "[1, 8, 2, 2]"}));
+  EXPECT_TRUE(throws<ShapeError>([] { extract_patches(torch::zeros({8, 2, 2}), false); }, {"[8, 2, 2]"}));
+}
+
+}  // namespace
+}  // namespace glow::ops

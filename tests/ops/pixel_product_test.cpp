@@ -1,0 +1,67 @@
+#include "ops/pixel_product.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "support/tensors.h"
+
+namespace glow::ops {
+namespace {
+
+using glow::testing::close;
+using glow::testing::random_normal;
+
+struct Case {
+  torch::Dtype dtype;
+  double tolerance;
+  std::int64_t inputs, outputs, height, width;
+};
+
+/// Against sums in float64, in the layouts that a flow step has.
+class PixelProductTest : public ::testing::TestWithParam<Case> {
+ protected:
+  torch::Tensor images(std::int64_t channels, std::uint64_t seed) const {
+    return random_normal({3, channels, GetParam().height, GetParam().width}, seed)
+        .to(GetParam().dtype)
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  static torch::Tensor exact(const torch::Tensor& x) { return x.to(torch::kDouble); }
+
+  double tolerance = GetParam().tolerance;
+  torch::Tensor x = images(GetParam().inputs, 1);
+  torch::Tensor weight = random_normal({GetParam().outputs, GetParam().inputs}, 2).to(GetParam().dtype);
+  torch::Tensor bias = random_normal({GetParam().outputs}, 3).to(GetParam().dtype);
+  torch::Tensor expected = at::einsum("oi,nihw->nohw", {exact(weight), exact(x)}) + exact(bias).view({1, -1, 1, 1});
+};
+
+TEST_P(PixelProductTest, MultipliesAtEveryPixel) {
+  const auto y = pixel_product(x, weight, bias);
+  EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+  EXPECT_TRUE(close(y, expected, tolerance));
+  EXPECT_TRUE(close(pixel_product(x, weight.t().contiguous().t(), bias), expected, tolerance));
+  EXPECT_TRUE(close(pixel_product(x, weight), expected - exact(bias).view({1, -1, 1, 1}), tolerance));
+  EXPECT_TRUE(close(pixel_product_relu(x, weight, bias), expected.relu(), tolerance));
+  const auto half = at::cat({x, x}, 1).contiguous(at::MemoryFormat::ChannelsLast).narrow(1, 0, x.size(1));
+  EXPECT_TRUE(close(pixel_product(half, weight, bias), expected, tolerance));
+}
+
+TEST_P(PixelProductTest, GradientsAreThoseOfAutograd) {
+  const auto w = exact(weight).requires_grad_(), b = exact(bias).requires_grad_();
+  const auto y = (at::einsum("oi,nihw->nohw", {w, exact(x)}) + b.view({1, -1, 1, 1})).relu();
+  const auto gradient = images(GetParam().outputs, 4);
+  y.backward(exact(gradient));
+  const auto own = pixel_product_relu(x, weight, bias);
+  const auto masked = gradient.clone();
+  EXPECT_TRUE(close(relu_backward_(masked, own), b.grad(), 20 * tolerance));
+  EXPECT_TRUE(masked.equal(gradient * own.gt(0)));
+  EXPECT_TRUE(close(pixel_product_weight_gradient(masked, x), w.grad(), 20 * tolerance));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, PixelProductTest,
+    ::testing::Values(Case{torch::kDouble, 1e-12, 5, 7, 2, 3}, Case{torch::kDouble, 1e-12, 1, 1, 1, 1},
+                      Case{torch::kFloat, 1e-5, 63, 40, 8, 6}, Case{torch::kFloat, 1e-5, 96, 96, 14, 14},
+                      Case{torch::kFloat, 1e-5, 3, 9, 1, 1}, Case{torch::kFloat, 1e-5, 130, 130, 16, 16}));
+
+}  // namespace
+}  // namespace glow::ops
