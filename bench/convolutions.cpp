@@ -1,0 +1,41 @@
+#include "bench/convolutions.h"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+
+namespace glow::bench {
+
+Convolutions::Convolutions(const nn::GlowOptions& options, std::int64_t batch) {
+  for (std::int64_t level = 0; level < options.levels; ++level) {
+    const auto shape = nn::level_shape(options, level);
+    const auto outputs = options.coupling == nn::CouplingKind::kAffine ? shape.channels : shape.channels / 2;
+    const auto width = options.hidden_width;
+    const auto images = [&](std::int64_t channels) {
+      return at::randn({batch, channels, shape.height, shape.width}).contiguous(at::MemoryFormat::ChannelsLast);
+    };
+    using Sizes = std::pair<std::int64_t, std::int64_t>;
+    for (const auto& [in, out] :
+         {Sizes{9 * shape.channels / 2, width}, Sizes{width, width}, Sizes{width, 9 * outputs}}) {
+      layers_.push_back({images(in), at::randn({out, in, 1, 1}), images(out), options.depth});
+    }
+  }
+}
+
+void Convolutions::forward() const {
+  for (const auto& layer : layers_) {
+    for (std::int64_t k = 0; k < layer.repeats; ++k) at::conv2d(layer.x, layer.weight);
+  }
+}
+
+void Convolutions::train() const {
+  forward();
+  for (const auto& layer : layers_) {
+    for (std::int64_t k = 0; k < layer.repeats; ++k) {
+      at::convolution_backward(layer.y, layer.x, layer.weight, c10::nullopt, {1, 1}, {0, 0}, {1, 1},
+                               /*transposed=*/false, {0, 0}, /*groups=*/1, {true, true, false});
+    }
+  }
+}
+
+}  // namespace glow::bench

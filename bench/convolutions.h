@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <glow/nn/options.h>
+
+namespace glow::bench {
+
+/// The convolutions of a model's coupling networks and nothing else, the thin ones as products (3x3 C->width as
+/// 9C->width at every pixel, width->C as width->9C): what no implementation of these shapes by LibTorch's convolutions
+/// is faster than.
+class Convolutions {
+ public:
+  Convolutions(const nn::GlowOptions& options, std::int64_t batch);
+
+  /// Those of one pass through the model.
+  void forward() const;
+  /// Those of a training step: forward, and the gradients of inputs and weights.
+  void train() const;
+
+ private:
+  struct Layer {
+    torch::Tensor x, weight, y;
+    std::int64_t repeats;
+  };
+  std::vector<Layer> layers_;
+};
+
+}  // namespace glow::bench
