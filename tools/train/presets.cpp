@@ -25,7 +25,7 @@ const std::vector<Preset>& presets() {
         {"depth", "8"},
         {"width", "96"},
         {"batch", "16"},
-        {"steps", "3500"},
+        {"steps", "3000"},
         {"lr", "0.002"},
         {"warmup-epochs", "0.02"},
         {"beta2", "0.99"},
