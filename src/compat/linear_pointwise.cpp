@@ -33,17 +33,16 @@ bool has_linear_pointwise(const torch::Tensor& rows) {
          find_operator().has_value();
 }
 
-torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias,
-                               const char* activation) {
+torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias) {
   const auto given_bias = bias.defined() ? std::optional(bias) : std::nullopt;
-  return find_operator()->call(rows, weight, given_bias, activation, {}, "");
+  return find_operator()->call(rows, weight, given_bias, "none", {}, "");
 }
 
 #else
 
 bool has_linear_pointwise(const torch::Tensor&) { return false; }
 
-torch::Tensor linear_pointwise(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&, const char*) {
+torch::Tensor linear_pointwise(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&) {
   throw std::logic_error("this LibTorch has no linear_pointwise");
 }
 

@@ -7,9 +7,7 @@ namespace glow::compat {
 /// Whether linear_pointwise can take such tensors: LibTorch 2.x, its oneDNN on, float32 on the CPU.
 bool has_linear_pointwise(const torch::Tensor& rows);
 
-/// oneDNN's product with what comes after it in the same pass: activation(rows [P, I] * weight [O, I]^T + bias [O]).
-/// `activation` is "none" or "relu"; the bias may be undefined.
-torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias,
-                               const char* activation);
+/// oneDNN's product: rows [P, I] * weight [O, I]^T + bias [O], which may be undefined. No graph.
+torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias);
 
 }  // namespace glow::compat

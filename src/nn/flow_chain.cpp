@@ -72,8 +72,8 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     variable_list result(1 + weights_end + 2);  // x, the weights, kind and memory
     auto z = saved[z_end - 1];
     // Changed in place from step to step, so it must be the chain's own.
-    auto gradient = own(gradients[0], z);
-    const auto log_det_gradient = gradients[1].defined() ? gradients[1] : torch::zeros({z.size(0)}, z.options());
+    auto gradient = gradients[0].clone(at::MemoryFormat::ChannelsLast);
+    const auto& log_det_gradient = gradients[1];
     const auto outside_mask = ops::outside_mask(z.size(2), z.size(3), z.options());
     for (auto k = count; k-- > 0;) {
       const auto& step = steps[k];
@@ -102,11 +102,6 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   static ops::ChannelMap inverse_map(const StepWeights& step) {
     return ops::invert({step.map_weight, step.map_bias, torch::zeros({}, step.map_bias.options())});
   }
-
-  static torch::Tensor own(const torch::Tensor& gradient, const torch::Tensor& like) {
-    if (!gradient.defined()) return at::zeros_like(like);
-    return gradient.clone(at::MemoryFormat::ChannelsLast);
-  }
 };
 
 /// log|det| of the maps, which depends on the weights alone: a scalar.
@@ -119,17 +114,18 @@ torch::Tensor log_det_of_maps(const std::vector<FoldedStep>& steps, const torch:
 }  // namespace
 
 ops::CouplingResult apply(const std::vector<FoldedStep>& steps, const torch::Tensor& x, MemoryPolicy memory) {
-  const auto kind = steps.front().kind;
-  variable_list weights;
-  for (const auto& step : steps) StepWeights::of(step).append_to(weights);
-  const auto of_maps = log_det_of_maps(steps, x);
   const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
+  if (steps.empty()) return {input, torch::zeros({x.size(0)}, x.options())};
+  const auto kind = steps.front().kind;
+  std::vector<StepWeights> all;
+  for (const auto& step : steps) all.push_back(StepWeights::of(step));
+  const auto of_maps = log_det_of_maps(steps, x);
   if (!torch::GradMode::is_enabled()) {
-    std::vector<StepWeights> all;
-    for (const auto& step : steps) all.push_back(StepWeights::of(step));
     const auto trace = run(all, kind, input, memory, /*for_backward=*/false);
     return {trace.z.back(), trace.log_det + of_maps};
   }
+  variable_list weights;
+  for (const auto& step : all) step.append_to(weights);
   const auto results = ChainFunction::apply(input, at::TensorList(weights), kind, memory);
   return {results[0], results[1] + of_maps};
 }

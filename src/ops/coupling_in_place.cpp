@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "ops/check.h"
 #include "ops/coupling_in_place_cpu.h"
 #include "ops/coupling_scale.h"
 #include "ops/pixels.h"
@@ -17,7 +18,16 @@ torch::Tensor second_half(const torch::Tensor& x) { return x.chunk(2, 1)[1]; }
 
 }  // namespace
 
+void check_halves(CouplingKind kind, const torch::Tensor& x, const torch::Tensor& h) {
+  check_shape(x.dim() == 4 && x.size(1) % 2 == 0, "coupling: expected [N, C, H, W] with even C", x);
+  const auto channels = kind == CouplingKind::kAffine ? x.size(1) : x.size(1) / 2;
+  check_shape(h.dim() == 4 && h.size(0) == x.size(0) && h.size(1) == channels && h.size(2) == x.size(2) &&
+                  h.size(3) == x.size(3),
+              "coupling: the network's output does not fit its input", h);
+}
+
 torch::Tensor couple_(CouplingKind kind, torch::Tensor x, const torch::Tensor& h) {
+  check_halves(kind, x, h);
   const torch::NoGradGuard no_grad;
   if (kind == CouplingKind::kAdditive) {
     second_half(x).add_(h);
@@ -35,6 +45,7 @@ torch::Tensor couple_(CouplingKind kind, torch::Tensor x, const torch::Tensor& h
 }
 
 void uncouple_(CouplingKind kind, torch::Tensor y, const torch::Tensor& h) {
+  check_halves(kind, y, h);
   const torch::NoGradGuard no_grad;
   if (kind == CouplingKind::kAdditive) {
     second_half(y).sub_(h);
@@ -48,6 +59,10 @@ void uncouple_(CouplingKind kind, torch::Tensor y, const torch::Tensor& h) {
 
 torch::Tensor couple_backward_(CouplingKind kind, const torch::Tensor& y, const torch::Tensor& h,
                                torch::Tensor gradient, const torch::Tensor& log_det_gradient) {
+  check_halves(kind, y, h);
+  check_shape(gradient.sizes() == y.sizes(), "coupling: expected a gradient in the shape of y", gradient);
+  check_shape(log_det_gradient.dim() == 1 && log_det_gradient.size(0) == y.size(0),
+              "coupling: expected a gradient [N] of the log-determinant", log_det_gradient);
   const torch::NoGradGuard no_grad;
   auto g = second_half(gradient);
   if (kind == CouplingKind::kAdditive) return g.contiguous(at::MemoryFormat::ChannelsLast);

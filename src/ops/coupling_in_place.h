@@ -6,6 +6,9 @@
 
 namespace glow::ops {
 
+/// Throws ShapeError unless h is what a coupling of x needs.
+void check_halves(CouplingKind kind, const torch::Tensor& x, const torch::Tensor& h);
+
 // What couple and uncouple do, on the second half of the channels and in place, and the gradients. x, y, h and their
 // gradients as there, channels_last. None records a graph.
 

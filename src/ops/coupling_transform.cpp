@@ -2,22 +2,10 @@
 
 #include <ATen/ATen.h>
 
-#include "ops/check.h"
+#include "ops/coupling_in_place.h"
 #include "ops/coupling_scale.h"
 
 namespace glow::ops {
-namespace {
-
-void check_halves(CouplingKind kind, const torch::Tensor& x, const torch::Tensor& h) {
-  check_shape(x.dim() == 4 && x.size(1) % 2 == 0, "coupling: expected [N, C, H, W] with even C", x);
-  const auto channels = kind == CouplingKind::kAffine ? x.size(1) : x.size(1) / 2;
-  check_shape(h.dim() == 4 && h.size(0) == x.size(0) && h.size(1) == channels && h.size(2) == x.size(2) &&
-                  h.size(3) == x.size(3),
-              "coupling: the network's output does not fit its input", h);
-}
-
-}  // namespace
-
 CouplingResult couple(CouplingKind kind, const torch::Tensor& x, const torch::Tensor& h) {
   check_halves(kind, x, h);
   const auto halves = x.chunk(2, 1);

@@ -52,6 +52,8 @@ torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane) {
 torch::Tensor sum_patches(const torch::Tensor& patches, const torch::Tensor& bias, const torch::Tensor& outside) {
   check_shape(patches.dim() == 4 && patches.size(1) % 9 == 0, "sum_patches: expected [N, 9C, H, W]", patches);
   const auto channels = patches.size(1) / 9, height = patches.size(2), width = patches.size(3);
+  check_shape(bias.dim() == 1 && bias.size(0) == channels, "sum_patches: expected a bias [C]", bias);
+  check_shape(outside.sizes() == torch::IntArrayRef({9, channels}), "sum_patches: expected outside [9, C]", outside);
   if (patches.is_cpu() && !records_graph(patches) && !records_graph(bias) && !records_graph(outside)) {
     auto sum = at::empty({patches.size(0), channels, height, width}, patches.options(), at::MemoryFormat::ChannelsLast);
     cpu::sum_patches(with_neighbouring_channels(patches), bias.contiguous(), outside.contiguous(), sum);
@@ -69,8 +71,9 @@ torch::Tensor outside_mask(std::int64_t height, std::int64_t width, const torch:
 }
 
 void add_patches_(torch::Tensor sum, const torch::Tensor& patches) {
-  check_shape(patches.size(1) % 9 == 0 && patches.size(1) / 9 >= sum.size(1), "add_patches: expected [N, 9P, H, W]",
-              patches);
+  check_shape(patches.dim() == 4 && patches.size(1) % 9 == 0 && patches.size(1) / 9 >= sum.size(1) &&
+                  patches.size(0) == sum.size(0) && patches.sizes().slice(2) == sum.sizes().slice(2),
+              "add_patches: expected [N, 9P, H, W]", patches);
   const torch::NoGradGuard no_grad;
   if (sum.is_cpu() && has_neighbouring_channels(sum)) {
     cpu::add_patches(sum, with_neighbouring_channels(patches));

@@ -21,21 +21,18 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
   return at::conv2d(x, weight.unsqueeze(-1).unsqueeze(-1), bias).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-bool is_fused(const torch::Tensor& x, const torch::Tensor& weight) {
-  return compat::has_linear_pointwise(x) && !records_graph(x) && !records_graph(weight);
-}
-
 }  // namespace
 
 torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  if (!is_fused(x, weight)) return convolve(x, weight, bias);
-  return images_of(compat::linear_pointwise(rows_of(x), weight, bias, "none"), x);
+  const bool has_graph = records_graph(x) || records_graph(weight) || (bias.defined() && records_graph(bias));
+  if (has_graph || !compat::has_linear_pointwise(x)) return convolve(x, weight, bias);
+  return images_of(compat::linear_pointwise(rows_of(x), weight, bias), x);
 }
 
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  // In place, because these are the widest tensors of a model and a convolution does not need its own output.
-  if (!is_fused(x, weight)) return convolve(x, weight, bias).relu_();
-  return images_of(compat::linear_pointwise(rows_of(x), weight, bias, "relu"), x);
+  // In place, because these are the widest tensors of a model and a product does not need its own output. oneDNN's own
+  // ReLU would make 0 of a NaN, which must be seen.
+  return pixel_product(x, weight, bias).relu_();
 }
 
 torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x) {
@@ -54,7 +51,7 @@ torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y) {
     return x.is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast);
   };
   if (fits(gradient) && fits(y)) return cpu::relu_backward(gradient, y);
-  gradient.mul_(y.gt(0));
+  gradient.masked_fill_(y.le(0), 0);
   return gradient.sum({0, 2, 3});
 }
 

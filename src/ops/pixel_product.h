@@ -8,7 +8,7 @@ namespace glow::ops {
 /// undefined -> [N, O, H, W], channels_last. Differentiable.
 torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {});
 
-/// max(0, weight * x + bias), in one pass where LibTorch can. Differentiable.
+/// max(0, weight * x + bias). Differentiable.
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 /// The gradient of the product with respect to weight [O, I], from that of the result [N, O, H, W] and x. No graph.

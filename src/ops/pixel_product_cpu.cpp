@@ -16,7 +16,7 @@ template <class T>
 void relu_backward(T* gradient, const T* y, std::int64_t pixels, std::int64_t channels, T* sum) {
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
     for (std::int64_t channel = 0; channel < channels; ++channel) {
-      const T value = y[channel] > T(0) ? gradient[channel] : T(0);
+      const T value = y[channel] <= T(0) ? T(0) : gradient[channel];
       gradient[channel] = value;
       sum[channel] += value;
     }

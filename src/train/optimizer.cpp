@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "ops/check.h"
 #include "train/optimizer_cpu.h"
 
 namespace glow::train {
@@ -19,6 +20,8 @@ Optimizer::Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double
 
 void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate) {
   const torch::NoGradGuard no_grad;
+  ops::check_shape(gradients.sizes() == parameters.sizes() && parameters.sizes() == first_moment.sizes(),
+                   "optimizer: expected gradients and parameters of one length", gradients);
   ++steps;
   const double correction1 = 1 - std::pow(kBeta1, steps);
   const double correction2 = 1 - std::pow(beta2_, steps);
@@ -26,8 +29,15 @@ void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, d
   const double rate = learning_rate / correction1 * (is_adamax ? std::sqrt(correction2) : 1);
   const cpu::UpdateFactors factors{kBeta1, beta2_, kEpsilon, rate};
   if (parameters.is_cpu()) {
-    if (is_adamax) return cpu::adamax(parameters, gradients, first_moment, second_moment, factors);
-    return cpu::adam(parameters, gradients, first_moment, second_moment, factors, correction2);
+    const auto g = gradients.contiguous();
+    if (is_adamax) {
+      cpu::adamax(parameters, g, first_moment, second_moment, factors);
+    } else {
+      cpu::adam(parameters, g, first_moment, second_moment, factors, correction2);
+    }
+    // What loops over raw pointers write, nobody sees: folded weights that are kept hang on the version.
+    for (const auto& tensor : {parameters, first_moment, second_moment}) tensor.unsafeGetTensorImpl()->bump_version();
+    return;
   }
   first_moment.lerp_(gradients, 1 - kBeta1);
   if (is_adamax) {

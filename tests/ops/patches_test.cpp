@@ -59,6 +59,10 @@ TEST_P(PatchesTest, TheLoopsDoWhatAutogradSees) {
   add_patches_(sum.narrow(1, 0, size().channels), gradient.contiguous(at::MemoryFormat::ChannelsLast));
   EXPECT_TRUE(close(sum.narrow(1, 0, size().channels), recorded.grad(), 1e-13));
   EXPECT_TRUE(sum.narrow(1, size().channels, size().channels).eq(0).all().item<bool>());
+  // In the memory format that has no loops.
+  auto other = at::zeros({size().count, size().channels + 1, size().height, size().width}, torch::kDouble);
+  add_patches_(other.narrow(1, 0, size().channels), gradient);
+  EXPECT_TRUE(close(other.narrow(1, 0, size().channels), recorded.grad(), 1e-13));
 }
 
 TEST_P(PatchesTest, SummingIsTheAdjointOfExtracting) {

@@ -1,5 +1,7 @@
 #include "ops/pixel_product.h"
 
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -54,7 +56,22 @@ TEST_P(PixelProductTest, GradientsAreThoseOfAutograd) {
   const auto masked = gradient.clone();
   EXPECT_TRUE(close(relu_backward_(masked, own), b.grad(), 20 * tolerance));
   EXPECT_TRUE(masked.equal(gradient * own.gt(0)));
+  const auto other = gradient.contiguous(at::MemoryFormat::Contiguous).clone();
+  EXPECT_TRUE(close(relu_backward_(other, own.contiguous(at::MemoryFormat::Contiguous)), b.grad(), 20 * tolerance));
+  EXPECT_TRUE(other.equal(masked));
   EXPECT_TRUE(close(pixel_product_weight_gradient(masked, x), w.grad(), 20 * tolerance));
+}
+
+TEST_P(PixelProductTest, TheBiasAloneCanLearn) {
+  const auto learned = bias.clone().requires_grad_();
+  pixel_product(x, weight, learned).sum().backward();
+  ASSERT_TRUE(learned.grad().defined());
+  EXPECT_TRUE(close(learned.grad(), torch::full_like(bias, x.numel() / x.size(1)), tolerance));
+}
+
+TEST_P(PixelProductTest, WhatIsNoNumberStaysNone) {
+  x[0][0][0][0] = std::nan("");
+  EXPECT_TRUE(pixel_product_relu(x, weight, bias).select(0, 0).select(1, 0).select(1, 0).isnan().all().item<bool>());
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -48,6 +48,24 @@ TEST(Trainer, LearnsSoThatTheLossFalls) {
   EXPECT_LT(last, first - 0.5);
 }
 
+TEST(Trainer, DensitiesAreThoseOfTheNewWeights) {
+  auto options = tiny_options();
+  auto model = started_tiny_model();
+  Trainer trainer(model, options);
+  const auto x = model->quantizer().center(bytes());
+  const auto density = [&] {
+    const torch::NoGradGuard no_grad;
+    return model->log_prob(x);
+  };
+  auto before = density();
+  for (int step = 0; step < 3; ++step) {
+    trainer.step(bytes(), {}, kIndices);
+    const auto after = density();
+    EXPECT_EQ(after.equal(before), trainer.schedule().learning_rate(step) == 0);
+    before = after;
+  }
+}
+
 /// Gradient and loss of the first step, computed here from the definition.
 TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
   auto options = tiny_options();

@@ -7,9 +7,9 @@
 namespace glow::tools {
 namespace {
 
-/// Parameters, gradients, two moments, the average, the averaged model; and while a step runs, the weights stacked and
-/// folded, and the gradients of both.
-constexpr double kCopiesOfParameters = 6 + 4;
+/// Parameters, gradients, two moments, the average, the averaged model; and while a step runs, the folded weights and
+/// their gradients.
+constexpr double kCopiesOfParameters = 6 + 2;
 
 /// Numbers at every pixel of a level.
 struct PixelNumbers {

@@ -9,7 +9,7 @@
 namespace glow::nn {
 
 /// A convolution's effective weights: what is left when the actnorm, scale or edge plane around it is folded in. Every
-/// convolution is a product at every pixel (ops/pixel_product.h); a 3x3 one with many inputs and few outputs sums the
+/// convolution is a product at every pixel, a 1x1 convolution; a 3x3 one with many inputs and few outputs sums the
 /// neighbourhood after its product, the others gather it before.
 struct FoldedConvolution {
   /// [O, I]; [O, 9*I] of a 3x3 convolution that gathers; [9*O, I] of one that sums.

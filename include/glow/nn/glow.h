@@ -40,7 +40,8 @@ struct Encoding {
 /// `labels` are int64 [N] in 0..num_classes-1 for a conditional model and undefined for an unconditional one.
 /// Wrong shapes (of labels too; N = 0 is one) throw ShapeError, labels missing or out of range ConfigError.
 ///
-/// With GradMode on, every function records a graph. Without it the folded weights are prepared once and kept until a
+/// With GradMode on, every function records a graph; that of log_prob, encode and evaluate is differentiable once, a
+/// second derivative throws Error. Without it the folded weights are prepared once and kept until a
 /// parameter changes, and several threads may call at once.
 class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
  public:
@@ -57,7 +58,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   const std::vector<std::string>& class_names() const { return class_names_; }
   /// Throws ConfigError unless there are num_classes names, in UTF-8, or none.
   void set_class_names(std::vector<std::string> names);
-  /// What a pass with GradMode on keeps for the backward pass; kStore unless set.
+  /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
   torch::Dtype dtype() const { return flat_.values().scalar_type(); }
   torch::Device device() const { return flat_.values().device(); }

@@ -18,7 +18,7 @@ class Optimizer {
   /// State for `parameters` [P], which `step` updates in place.
   Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2);
 
-  /// One step along `gradients` [P].
+  /// One step along `gradients` [P]. Throws ShapeError when they are not as many as the parameters.
   void step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate);
 
   /// [P] each, and the steps taken: what a checkpoint keeps.
