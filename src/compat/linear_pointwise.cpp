@@ -35,7 +35,7 @@ bool has_linear_pointwise(const torch::Tensor& rows) {
 
 torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias) {
   const auto given_bias = bias.defined() ? std::optional(bias) : std::nullopt;
-  return find_operator()->call(rows, weight, given_bias, "none", {}, "");
+  return find_operator()->call(rows, weight, given_bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
 #else
