@@ -6,6 +6,7 @@
 #include "ops/coupling_scale.h"
 
 namespace glow::ops {
+
 CouplingResult couple(CouplingKind kind, const torch::Tensor& x, const torch::Tensor& h) {
   check_halves(kind, x, h);
   const auto halves = x.chunk(2, 1);
