@@ -9,9 +9,9 @@
 
 namespace glow::bench {
 
-/// The convolutions of a model's coupling networks and nothing else, the thin ones as products (3x3 C->width as
-/// 9C->width at every pixel, width->C as width->9C): what no implementation of these shapes by LibTorch's convolutions
-/// is faster than.
+/// The convolutions of a model's coupling networks and nothing else, by at::conv2d, the thin ones as products (3x3
+/// C->width as 9C->width at every pixel, width->C as width->9C). A yardstick, not a bound: where LibTorch has a faster
+/// product than its convolution, the model uses that.
 class Convolutions {
  public:
   Convolutions(const nn::GlowOptions& options, std::int64_t batch);
