@@ -29,8 +29,8 @@ const std::optional<c10::TypedOperatorHandle<Signature>>& find_operator() {
 }  // namespace
 
 bool has_linear_pointwise(const torch::Tensor& rows) {
-  return rows.is_cpu() && rows.scalar_type() == torch::kFloat && at::globalContext().userEnabledMkldnn() &&
-         find_operator().has_value();
+  const bool fits = rows.scalar_type() == torch::kFloat || rows.scalar_type() == torch::kBFloat16;
+  return rows.is_cpu() && fits && at::globalContext().userEnabledMkldnn() && find_operator().has_value();
 }
 
 torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias) {

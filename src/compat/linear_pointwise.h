@@ -4,7 +4,7 @@
 
 namespace glow::compat {
 
-/// Whether linear_pointwise can take such tensors: LibTorch 2.x, its oneDNN on, float32 on the CPU.
+/// Whether linear_pointwise can take such tensors: LibTorch 2.x, its oneDNN on, float32 or bfloat16 on the CPU.
 bool has_linear_pointwise(const torch::Tensor& rows);
 
 /// oneDNN's product: rows [P, I] * weight [O, I]^T + bias [O], which may be undefined. No graph.

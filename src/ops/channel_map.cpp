@@ -4,6 +4,8 @@
 
 #include <glow/error.h>
 
+#include "ops/pixel_product.h"
+
 namespace glow::ops {
 
 ChannelMap invert(const ChannelMap& map) {
@@ -17,9 +19,7 @@ ChannelMap invert(const ChannelMap& map) {
   return {inverse.to(map.weight.options()), bias.to(map.bias.options()), -map.log_abs_det};
 }
 
-torch::Tensor apply(const ChannelMap& map, const torch::Tensor& x) {
-  return at::conv2d(x, map.weight.unsqueeze(-1).unsqueeze(-1), map.bias);
-}
+torch::Tensor apply(const ChannelMap& map, const torch::Tensor& x) { return pixel_product(x, map.weight, map.bias); }
 
 torch::Tensor log_abs_det(const torch::Tensor& weight) {
   return std::get<1>(at::linalg_slogdet(weight.to(torch::kDouble))).to(weight.scalar_type());

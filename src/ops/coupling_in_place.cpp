@@ -4,14 +4,16 @@
 
 #include "ops/check.h"
 #include "ops/coupling_in_place_cpu.h"
+#include "ops/coupling_in_place_cuda.h"
 #include "ops/coupling_scale.h"
 #include "ops/pixels.h"
 
 namespace glow::ops {
 namespace {
 
-bool has_loops(const torch::Tensor& x, const torch::Tensor& h) {
-  return x.is_cpu() && has_neighbouring_channels(x) && has_neighbouring_channels(h);
+/// Whether the loops and kernels can work on them.
+bool fit(const torch::Tensor& x, const torch::Tensor& h) {
+  return (x.is_cpu() || x.is_cuda()) && has_neighbouring_channels(x) && has_neighbouring_channels(h);
 }
 
 torch::Tensor second_half(const torch::Tensor& x) { return x.chunk(2, 1)[1]; }
@@ -33,11 +35,7 @@ torch::Tensor couple_(CouplingKind kind, torch::Tensor x, const torch::Tensor& h
     second_half(x).add_(h);
     return {};
   }
-  if (has_loops(x, h)) {
-    auto log_det = at::empty({x.size(0), x.size(2)}, x.options());
-    cpu::couple(x, h, log_det);
-    return log_det.sum(1);
-  }
+  if (fit(x, h)) return (x.is_cuda() ? cuda::couple(x, h) : cpu::couple(x, h)).sum(1);
   const auto parts = h.chunk(2, 1);
   const auto log_scale = at::log_sigmoid(parts[1] + kScaleOffset);
   second_half(x).add_(parts[0]).mul_(log_scale.exp());
@@ -49,8 +47,8 @@ void uncouple_(CouplingKind kind, torch::Tensor y, const torch::Tensor& h) {
   const torch::NoGradGuard no_grad;
   if (kind == CouplingKind::kAdditive) {
     second_half(y).sub_(h);
-  } else if (has_loops(y, h)) {
-    cpu::uncouple(y, h);
+  } else if (fit(y, h)) {
+    y.is_cuda() ? cuda::uncouple(y, h) : cpu::uncouple(y, h);
   } else {
     const auto parts = h.chunk(2, 1);
     second_half(y).mul_((-parts[1] - kScaleOffset).exp() + 1).sub_(parts[0]);
@@ -67,8 +65,9 @@ torch::Tensor couple_backward_(CouplingKind kind, const torch::Tensor& y, const 
   auto g = second_half(gradient);
   if (kind == CouplingKind::kAdditive) return g.contiguous(at::MemoryFormat::ChannelsLast);
   auto h_gradient = at::empty_like(h, at::MemoryFormat::ChannelsLast);
-  if (has_loops(y, h) && has_neighbouring_channels(gradient)) {
-    cpu::couple_backward(y, h, gradient, log_det_gradient.contiguous(), h_gradient);
+  if (fit(y, h) && has_neighbouring_channels(gradient)) {
+    const auto backward = y.is_cuda() ? cuda::couple_backward : cpu::couple_backward;
+    backward(y, h, gradient, log_det_gradient.contiguous(), h_gradient);
     return h_gradient;
   }
   const auto scale = at::sigmoid(second_half(h) + kScaleOffset);

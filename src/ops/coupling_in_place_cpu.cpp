@@ -1,7 +1,6 @@
 #include "ops/coupling_in_place_cpu.h"
 
-#include <cmath>
-
+#include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 
 #include "ops/coupling_scale.h"
@@ -9,24 +8,6 @@
 
 namespace glow::ops::cpu {
 namespace {
-
-/// s = sigmoid(r + 2), and log s without a log of a small number.
-template <class T>
-struct Scale {
-  explicit Scale(T r) {
-    const T v = r + T(kScaleOffset);
-    const T e = std::exp(-std::abs(v));
-    value = v >= 0 ? 1 / (1 + e) : e / (1 + e);
-    log = std::min(v, T(0)) - std::log1p(e);
-  }
-  T value;
-  T log;
-};
-
-template <class T>
-T sigmoid(T r) {
-  return 1 / (1 + std::exp(-r - T(kScaleOffset)));
-}
 
 template <class T>
 void couple(const torch::Tensor& in, const torch::Tensor& network, torch::Tensor& row_sums) {
@@ -40,7 +21,7 @@ void couple(const torch::Tensor& in, const torch::Tensor& network, torch::Tensor
       T* x2 = x.at(image, row, column) + half;
       const T* shift = h.at(image, row, column);
       for (std::int64_t channel = 0; channel < half; ++channel) {
-        const Scale<T> scale(shift[half + channel]);
+        const CouplingScale<T> scale(shift[half + channel]);
         x2[channel] = (x2[channel] + shift[channel]) * scale.value;
         sum += scale.log;
       }
@@ -59,9 +40,7 @@ void uncouple(const torch::Tensor& out, const torch::Tensor& network) {
       T* y2 = y.at(image, row, column) + half;
       const T* shift = h.at(image, row, column);
       for (std::int64_t channel = 0; channel < half; ++channel) {
-        // 1 / sigmoid(r + 2) = 1 + exp(-r - 2)
-        const T inverse_scale = 1 + std::exp(-shift[half + channel] - T(kScaleOffset));
-        y2[channel] = y2[channel] * inverse_scale - shift[channel];
+        y2[channel] = y2[channel] * inverse_coupling_scale(shift[half + channel]) - shift[channel];
       }
     }
   });
@@ -82,7 +61,7 @@ void couple_backward(const torch::Tensor& out, const torch::Tensor& network, tor
       T* g_shift = h_gradient.at(image, row, column);
       for (std::int64_t channel = 0; channel < half; ++channel) {
         // y2 = (x2 + shift) * s, ds/dr = s * (1 - s), d(log s)/dr = 1 - s
-        const T scale = sigmoid(r[channel]);
+        const T scale = coupling_scale(r[channel]);
         g_shift[half + channel] = (1 - scale) * (g[channel] * y2[channel] + of_log_det[image]);
         g[channel] *= scale;
         g_shift[channel] = g[channel];
@@ -93,8 +72,10 @@ void couple_backward(const torch::Tensor& out, const torch::Tensor& network, tor
 
 }  // namespace
 
-void couple(torch::Tensor& x, const torch::Tensor& h, torch::Tensor& log_det) {
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "couple", [&] { couple<scalar_t>(x, h, log_det); });
+torch::Tensor couple(torch::Tensor& x, const torch::Tensor& h) {
+  auto row_sums = at::empty({x.size(0), x.size(2)}, x.options());
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "couple", [&] { couple<scalar_t>(x, h, row_sums); });
+  return row_sums;
 }
 
 void uncouple(torch::Tensor& y, const torch::Tensor& h) {

@@ -6,8 +6,8 @@ namespace glow::ops::cpu {
 
 // The affine coupling of coupling_in_place.h, on CPU tensors whose channels are neighbours in memory.
 
-/// `log_det` [N, H]: the sums over every row of pixels.
-void couple(torch::Tensor& x, const torch::Tensor& h, torch::Tensor& log_det);
+/// [N, parts]: the log-determinant in parts that are to be summed.
+torch::Tensor couple(torch::Tensor& x, const torch::Tensor& h);
 void uncouple(torch::Tensor& y, const torch::Tensor& h);
 /// `h_gradient` is filled in.
 void couple_backward(const torch::Tensor& y, const torch::Tensor& h, torch::Tensor& gradient,

@@ -8,12 +8,15 @@
 
 #include "ops/check.h"
 #include "ops/patches_cpu.h"
+#include "ops/patches_cuda.h"
 #include "ops/pixels.h"
 
 namespace glow::ops {
 namespace {
 
-/// What the CPU's loops can work on.
+bool has_kernels(const torch::Tensor& x) { return x.is_cpu() || x.is_cuda(); }
+
+/// What they can work on.
 torch::Tensor with_neighbouring_channels(const torch::Tensor& x) {
   return has_neighbouring_channels(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
 }
@@ -33,20 +36,21 @@ torch::Tensor sum_of_shifted_parts(const torch::Tensor& patches, std::int64_t ch
 
 }  // namespace
 
-torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane) {
+torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane, c10::optional<torch::Dtype> dtype) {
   check_shape(x.dim() == 4, "extract_patches: expected [N, C, H, W]", x);
-  if (x.is_cpu() && !records_graph(x)) {
+  if (has_kernels(x) && !records_graph(x)) {
     const auto planes = x.size(1) + (with_edge_plane ? 1 : 0);
-    auto patches =
-        at::empty({x.size(0), 9 * planes, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
-    cpu::extract_patches(with_neighbouring_channels(x), with_edge_plane, patches);
+    auto patches = at::empty({x.size(0), 9 * planes, x.size(2), x.size(3)},
+                             x.options().dtype(dtype.value_or(x.scalar_type())), at::MemoryFormat::ChannelsLast);
+    const auto extract = x.is_cuda() ? cuda::extract_patches : cpu::extract_patches;
+    extract(with_neighbouring_channels(x), with_edge_plane, patches);
     return patches;
   }
   const auto padded = pad_with_edge(x, with_edge_plane);
   std::vector<torch::Tensor> taps;
   for (std::int64_t tap = 0; tap < 9; ++tap)
     taps.push_back(padded.narrow(2, tap / 3, x.size(2)).narrow(3, tap % 3, x.size(3)));
-  return at::cat(taps, 1);
+  return at::cat(taps, 1).to(dtype.value_or(x.scalar_type()));
 }
 
 torch::Tensor sum_patches(const torch::Tensor& patches, const torch::Tensor& bias, const torch::Tensor& outside) {
@@ -54,14 +58,15 @@ torch::Tensor sum_patches(const torch::Tensor& patches, const torch::Tensor& bia
   const auto channels = patches.size(1) / 9, height = patches.size(2), width = patches.size(3);
   check_shape(bias.dim() == 1 && bias.size(0) == channels, "sum_patches: expected a bias [C]", bias);
   check_shape(outside.sizes() == torch::IntArrayRef({9, channels}), "sum_patches: expected outside [9, C]", outside);
-  if (patches.is_cpu() && !records_graph(patches) && !records_graph(bias) && !records_graph(outside)) {
-    auto sum = at::empty({patches.size(0), channels, height, width}, patches.options(), at::MemoryFormat::ChannelsLast);
-    cpu::sum_patches(with_neighbouring_channels(patches), bias.contiguous(), outside.contiguous(), sum);
+  if (has_kernels(patches) && !records_graph(patches) && !records_graph(bias) && !records_graph(outside)) {
+    auto sum = at::empty({patches.size(0), channels, height, width}, bias.options(), at::MemoryFormat::ChannelsLast);
+    const auto compute = patches.is_cuda() ? cuda::sum_patches : cpu::sum_patches;
+    compute(with_neighbouring_channels(patches), bias.contiguous(), outside.contiguous(), sum);
     return sum;
   }
-  const auto of_outside = outside.t().matmul(outside_mask(height, width, patches.options()));
+  const auto of_outside = outside.t().matmul(outside_mask(height, width, outside.options()));
   const auto map = (of_outside + bias.unsqueeze(1)).view({1, channels, height, width});
-  return sum_of_shifted_parts(patches, channels) + map;
+  return sum_of_shifted_parts(patches.to(bias.scalar_type()), channels) + map;
 }
 
 torch::Tensor outside_mask(std::int64_t height, std::int64_t width, const torch::TensorOptions& options) {
@@ -75,10 +80,11 @@ void add_patches_(torch::Tensor sum, const torch::Tensor& patches) {
                   patches.size(0) == sum.size(0) && patches.sizes().slice(2) == sum.sizes().slice(2),
               "add_patches: expected [N, 9P, H, W]", patches);
   const torch::NoGradGuard no_grad;
-  if (sum.is_cpu() && has_neighbouring_channels(sum)) {
-    cpu::add_patches(sum, with_neighbouring_channels(patches));
+  if (has_kernels(sum) && has_neighbouring_channels(sum)) {
+    const auto add = sum.is_cuda() ? cuda::add_patches : cpu::add_patches;
+    add(sum, with_neighbouring_channels(patches));
   } else {
-    sum.add_(sum_of_shifted_parts(patches, sum.size(1)));
+    sum.add_(sum_of_shifted_parts(patches.to(sum.scalar_type()), sum.size(1)));
   }
 }
 

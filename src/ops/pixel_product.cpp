@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include "compat/linear_pointwise.h"
+#include "ops/cpu_features.h"
 #include "ops/pixel_product_cpu.h"
+#include "ops/pixel_product_cuda.h"
 #include "ops/pixels.h"
 
 namespace glow::ops {
@@ -21,38 +23,66 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
   return at::conv2d(x, weight.unsqueeze(-1).unsqueeze(-1), bias).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
+torch::Tensor to_float(const torch::Tensor& x) { return x.defined() ? x.to(torch::kFloat) : x; }
+
+/// What sums of such numbers are computed in.
+torch::Dtype dtype_of_sums(const torch::Tensor& x) {
+  return x.scalar_type() == torch::kBFloat16 ? torch::kFloat : x.scalar_type();
+}
+
+/// Whether to multiply in float32 what is bfloat16: the same but for the order of sums, and the faster way here.
+bool wants_float(const torch::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == torch::kBFloat16 && !cpu_multiplies_bfloat16();
+}
+
+c10::optional<torch::Tensor> given(const torch::Tensor& bias) {
+  return bias.defined() ? c10::optional<torch::Tensor>(bias) : c10::nullopt;
+}
+
 }  // namespace
 
 torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  if (wants_float(x)) return pixel_product(to_float(x), to_float(weight), to_float(bias)).to(x.scalar_type());
+  if (x.is_cuda()) return images_of(at::linear(rows_of(x), weight, given(bias)), x);
   const bool has_graph = records_graph(x) || records_graph(weight) || (bias.defined() && records_graph(bias));
   if (has_graph || !compat::has_linear_pointwise(x)) return convolve(x, weight, bias);
   return images_of(compat::linear_pointwise(rows_of(x), weight, bias), x);
 }
 
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  if (x.is_cuda() && !(records_graph(x) || records_graph(weight) || records_graph(bias))) {
+    // It makes 0 of a NaN; but flow variables that are none reach the density by the other half too.
+    return images_of(at::_addmm_activation(bias, rows_of(x), weight.t()), x);
+  }
   // In place, because these are the widest tensors of a model and a product does not need its own output. oneDNN's own
   // ReLU would make 0 of a NaN, which must be seen.
   return pixel_product(x, weight, bias).relu_();
 }
 
 torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x) {
+  if (wants_float(x)) return pixel_product_weight_gradient(to_float(gradient), to_float(x));
+  if (!x.is_cpu() || compat::has_linear_pointwise(x) || x.scalar_type() == torch::kDouble) {
+    return rows_of(gradient).t().mm(rows_of(x)).to(dtype_of_sums(x));
+  }
   const auto outputs = gradient.size(1), inputs = x.size(1);
-  if (compat::has_linear_pointwise(x) || x.scalar_type() == torch::kDouble) return rows_of(gradient).t().mm(rows_of(x));
   // oneDNN by way of the convolution: its product is faster than Debian's BLAS, above all for thin matrices.
   const auto weight = at::empty({1}, x.options()).expand({outputs, inputs, 1, 1});
-  return std::get<1>(at::convolution_backward(gradient, x, weight, c10::nullopt, {1, 1}, {0, 0}, {1, 1},
-                                              /*transposed=*/false, {0, 0}, /*groups=*/1, {false, true, false}))
-      .view({outputs, inputs});
+  const auto product =
+      std::get<1>(at::convolution_backward(gradient, x, weight, c10::nullopt, {1, 1}, {0, 0}, {1, 1},
+                                           /*transposed=*/false, {0, 0}, /*groups=*/1, {false, true, false}));
+  return product.view({outputs, inputs}).to(dtype_of_sums(x));
 }
 
 torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y) {
   const torch::NoGradGuard no_grad;
   const auto fits = [](const torch::Tensor& x) {
-    return x.is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast);
+    return (x.is_cpu() || x.is_cuda()) && x.is_contiguous(at::MemoryFormat::ChannelsLast);
   };
-  if (fits(gradient) && fits(y)) return cpu::relu_backward(gradient, y);
+  if (fits(gradient) && fits(y)) {
+    return y.is_cuda() ? cuda::relu_backward(gradient, y) : cpu::relu_backward(gradient, y);
+  }
   gradient.masked_fill_(y.le(0), 0);
-  return gradient.sum({0, 2, 3});
+  return gradient.sum({0, 2, 3}, /*keepdim=*/false, dtype_of_sums(gradient));
 }
 
 }  // namespace glow::ops

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
+#include <ATen/OpMathType.h>
 #include <ATen/Parallel.h>
 
 namespace glow::ops::cpu {
@@ -12,12 +13,12 @@ namespace {
 /// A fixed division of the pixels, so that a sum does not depend on the number of threads.
 constexpr std::int64_t kPixelsOfAPart = 256;
 
-template <class T>
-void relu_backward(T* gradient, const T* y, std::int64_t pixels, std::int64_t channels, T* sum) {
+template <class T, class Sum>
+void relu_backward(T* gradient, const T* y, std::int64_t pixels, std::int64_t channels, Sum* sum) {
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
     for (std::int64_t channel = 0; channel < channels; ++channel) {
-      const T value = y[channel] <= T(0) ? T(0) : gradient[channel];
-      gradient[channel] = value;
+      const Sum value = static_cast<Sum>(y[channel]) <= 0 ? Sum(0) : static_cast<Sum>(gradient[channel]);
+      gradient[channel] = static_cast<T>(value);
       sum[channel] += value;
     }
     gradient += channels;
@@ -30,11 +31,13 @@ void relu_backward(T* gradient, const T* y, std::int64_t pixels, std::int64_t ch
 torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y) {
   const auto channels = y.size(1), pixels = y.numel() / channels;
   const auto parts = (pixels + kPixelsOfAPart - 1) / kPixelsOfAPart;
-  const auto sums = at::zeros({parts, channels}, y.options());
-  AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "relu_backward", [&] {
+  const bool is_bfloat16 = y.scalar_type() == torch::kBFloat16;
+  const auto sums = at::zeros({parts, channels}, y.options().dtype(is_bfloat16 ? torch::kFloat : y.scalar_type()));
+  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, y.scalar_type(), "relu_backward", [&] {
+    using Sum = at::opmath_type<scalar_t>;
     auto* gradients = gradient.data_ptr<scalar_t>();
     const auto* values = y.data_ptr<scalar_t>();
-    auto* sum = sums.data_ptr<scalar_t>();
+    auto* sum = sums.data_ptr<Sum>();
     at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (auto part = begin; part < end; ++part) {
         const auto first = part * kPixelsOfAPart;

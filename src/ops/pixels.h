@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include <ATen/Parallel.h>
+#include <c10/macros/Macros.h>
 #include <torch/types.h>
 
 namespace glow::ops {
@@ -15,7 +16,7 @@ inline bool records_graph(const torch::Tensor& x) { return torch::GradMode::is_e
 /// Whether every pixel's channels are neighbours in memory: channels_last, or some channels of such a tensor.
 inline bool has_neighbouring_channels(const torch::Tensor& x) { return x.size(1) == 1 || x.stride(1) == 1; }
 
-/// Raw access to x [N, C, H, W], pixel by pixel, for loops that may touch nothing else.
+/// Raw access to x [N, C, H, W], pixel by pixel, for loops and kernels that may touch nothing else.
 template <class T>
 struct Pixels {
   explicit Pixels(const torch::Tensor& x)
@@ -28,10 +29,12 @@ struct Pixels {
         pixel_stride(x.stride(3)) {}
 
   /// The channels of a pixel.
-  T* at(std::int64_t image, std::int64_t y, std::int64_t x) const {
+  C10_HOST_DEVICE T* at(std::int64_t image, std::int64_t y, std::int64_t x) const {
     return data + image * image_stride + y * row_stride + x * pixel_stride;
   }
-  bool contains(std::int64_t y, std::int64_t x) const { return y >= 0 && y < height && x >= 0 && x < width; }
+  C10_HOST_DEVICE bool contains(std::int64_t y, std::int64_t x) const {
+    return y >= 0 && y < height && x >= 0 && x < width;
+  }
 
   T* data;
   std::int64_t channels, height, width;

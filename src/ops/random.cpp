@@ -1,8 +1,7 @@
 #include <glow/ops/random.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
+#include <cstring>
 #include <string>
 
 #include <ATen/Parallel.h>
@@ -10,11 +9,11 @@
 #include <glow/error.h>
 
 #include "ops/philox.h"
+#include "ops/random_cuda.h"
+#include "ops/random_elements.h"
 
 namespace glow::ops {
 namespace {
-
-constexpr double kWordScale = 0x1p-32;
 
 void check_range(const char* what, std::int64_t value, std::int64_t end) {
   if (value < 0 || value >= end)
@@ -29,50 +28,37 @@ std::vector<PhiloxRow> philox_rows(const RandomKey& key, const std::vector<std::
   return rows;
 }
 
-template <class Scalar>
-Scalar round_down(double value) {
-  const auto nearest = static_cast<Scalar>(value);
-  return nearest > value ? std::nextafter(nearest, Scalar{0}) : nearest;
-}
-
-struct FillUniform {
-  template <class Scalar>
-  void operator()(at::Philox4_32 engine, Scalar* row, std::int64_t count) const {
-    for (std::int64_t i = 0; i < count; ++i) row[i] = round_down<Scalar>(engine() * kWordScale);
-  }
-};
-
-struct FillNormal {
-  template <class Scalar>
-  void operator()(at::Philox4_32 engine, Scalar* row, std::int64_t count) const {
-    for (std::int64_t i = 0; i < count; i += 2) {
-      // Half a step up: the logarithm never sees 0.
-      const double radius = std::sqrt(-2.0 * std::log((engine() + 0.5) * kWordScale));
-      const double angle = 2.0 * std::numbers::pi * (engine() * kWordScale);
-      row[i] = static_cast<Scalar>(radius * std::cos(angle));
-      if (i + 1 < count) row[i + 1] = static_cast<Scalar>(radius * std::sin(angle));
-    }
-  }
-};
-
-template <class Scalar, class Fill>
-void fill_rows(const std::vector<PhiloxRow>& rows, std::int64_t count, Scalar* data, Fill fill) {
+template <class Scalar, class Block>
+void fill_rows(const std::vector<PhiloxRow>& rows, std::int64_t count, Scalar* data, Block fill) {
   const PhiloxRow* first = rows.data();
   const std::int64_t rows_per_task = std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, count));
   at::parallel_for(0, static_cast<std::int64_t>(rows.size()), rows_per_task, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) fill(philox_engine(first[i]), data + i * count, count);
+    for (std::int64_t i = begin; i < end; ++i) {
+      auto engine = philox_engine(first[i]);
+      for (std::int64_t done = 0; done < count; done += 4) fill(engine, data + i * count + done, count - done);
+    }
   });
 }
 
-template <class Fill>
+/// `fill_cuda`: the same as `fill`, by a kernel.
+template <class Block, class FillCuda>
 torch::Tensor random_rows(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
-                          const torch::TensorOptions& options, Fill fill) {
+                          const torch::TensorOptions& options, Block fill, FillCuda&& fill_cuda) {
   check_range("count", count, kPhiloxRowWords + 1);
   const std::vector<PhiloxRow> rows = philox_rows(key, indices);
   const at::ScalarType dtype = c10::typeMetaToScalarType(options.dtype());
   if (dtype != at::kFloat && dtype != at::kDouble)
     throw ConfigError("random numbers: dtype must be float32 or float64, is " + std::string(c10::toString(dtype)));
-  const at::Tensor result = at::empty({static_cast<std::int64_t>(rows.size()), count}, dtype);
+  const auto row_count = static_cast<std::int64_t>(rows.size());
+  if (options.device().is_cuda() && row_count * count > 0) {
+    auto numbers = at::empty({row_count, count}, options);
+    // A copy: the vector is gone before the device has read it.
+    const auto packed = at::empty({row_count, 3}, at::kLong);
+    std::memcpy(packed.data_ptr(), rows.data(), rows.size() * sizeof(PhiloxRow));
+    fill_cuda(numbers, packed);
+    return numbers;
+  }
+  const at::Tensor result = at::empty({row_count, count}, dtype);
   if (dtype == at::kFloat)
     fill_rows(rows, count, result.data_ptr<float>(), fill);
   else
@@ -117,12 +103,12 @@ std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t 
 
 torch::Tensor uniform(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                       const torch::TensorOptions& options) {
-  return random_rows(key, indices, count, options, FillUniform{});
+  return random_rows(key, indices, count, options, UniformBlock{}, cuda::fill_uniform);
 }
 
 torch::Tensor normal(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                      const torch::TensorOptions& options) {
-  return random_rows(key, indices, count, options, FillNormal{});
+  return random_rows(key, indices, count, options, NormalBlock{}, cuda::fill_normal);
 }
 
 }  // namespace glow::ops

@@ -1,11 +1,13 @@
 #include <glow/train/optimizer.h>
 
 #include <cmath>
+#include <utility>
 
 #include <ATen/ATen.h>
 
 #include "ops/check.h"
 #include "train/optimizer_cpu.h"
+#include "train/optimizer_cuda.h"
 
 namespace glow::train {
 namespace {
@@ -16,37 +18,35 @@ constexpr double kEpsilon = 1e-8;
 }  // namespace
 
 Optimizer::Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2)
-    : first_moment(at::zeros_like(parameters)), second_moment(at::zeros_like(parameters)), kind_(kind), beta2_(beta2) {}
+    : first_moment(at::zeros_like(parameters)),
+      second_moment(at::zeros_like(parameters)),
+      kind_(kind),
+      beta2_(beta2),
+      step_factors_(at::zeros({2}, first_moment.options())) {}
 
-void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate) {
+void Optimizer::begin_step(double learning_rate) {
+  const torch::NoGradGuard no_grad;
+  ++steps;
+  const double correction1 = 1 - std::pow(kBeta1, steps), correction2 = 1 - std::pow(beta2_, steps);
+  const bool is_adamax = kind_ == OptimizerKind::kAdamax;
+  step_factors_[0].fill_(learning_rate / correction1 * (is_adamax ? std::sqrt(correction2) : 1));
+  step_factors_[1].fill_(1 / correction2);
+}
+
+void Optimizer::update(torch::Tensor parameters, const torch::Tensor& gradients) {
   const torch::NoGradGuard no_grad;
   ops::check_shape(gradients.sizes() == parameters.sizes() && parameters.sizes() == first_moment.sizes(),
                    "optimizer: expected gradients and parameters of one length", gradients);
-  ++steps;
-  const double correction1 = 1 - std::pow(kBeta1, steps);
-  const double correction2 = 1 - std::pow(beta2_, steps);
-  const bool is_adamax = kind_ == OptimizerKind::kAdamax;
-  const double rate = learning_rate / correction1 * (is_adamax ? std::sqrt(correction2) : 1);
-  const cpu::UpdateFactors factors{kBeta1, beta2_, kEpsilon, rate};
-  if (parameters.is_cpu()) {
-    const auto g = gradients.contiguous();
-    if (is_adamax) {
-      cpu::adamax(parameters, g, first_moment, second_moment, factors);
-    } else {
-      cpu::adam(parameters, g, first_moment, second_moment, factors, correction2);
-    }
-    // What loops over raw pointers write, nobody sees: folded weights that are kept hang on the version.
-    for (const auto& tensor : {parameters, first_moment, second_moment}) tensor.unsafeGetTensorImpl()->bump_version();
-    return;
-  }
-  first_moment.lerp_(gradients, 1 - kBeta1);
-  if (is_adamax) {
-    at::maximum_out(second_moment, second_moment.mul_(beta2_), gradients.abs());
-    parameters.addcdiv_(first_moment, second_moment + kEpsilon, -rate);
-  } else {
-    second_moment.mul_(beta2_).addcmul_(gradients, gradients, 1 - beta2_);
-    parameters.addcdiv_(first_moment, second_moment.div(correction2).sqrt_().add_(kEpsilon), -rate);
-  }
+  const OptimizerUpdate update{kind_,        kBeta1,        beta2_,       kEpsilon, parameters, gradients.contiguous(),
+                               first_moment, second_moment, step_factors_};
+  parameters.is_cuda() ? cuda::update(update) : cpu::update(update);
+  // What loops over raw pointers write, nobody sees: folded weights that are kept hang on the version.
+  for (const auto& tensor : {parameters, first_moment, second_moment}) tensor.unsafeGetTensorImpl()->bump_version();
+}
+
+void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate) {
+  begin_step(learning_rate);
+  update(std::move(parameters), gradients);
 }
 
 torch::Tensor flat_norm(const torch::Tensor& values) {

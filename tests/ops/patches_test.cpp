@@ -94,6 +94,24 @@ INSTANTIATE_TEST_SUITE_P(Sizes, PatchesTest,
                                                               Size{2, 6, 2, 2}, Size{1, 40, 9, 3}),
                                             ::testing::Bool()));
 
+TEST_P(PatchesTest, InBfloat16TheyAreRounded) {
+  const auto x = random_x().to(torch::kFloat);
+  const auto patches = extract_patches(x, edge(), torch::kBFloat16);
+  EXPECT_TRUE(patches.equal(extract_patches(x, edge()).to(torch::kBFloat16)));
+  EXPECT_TRUE(extract_patches(x.clone().requires_grad_(), edge(), torch::kBFloat16).equal(patches));
+
+  const auto channels = patches.size(1) / 9;
+  const auto bias = random_normal({channels}, 2).to(torch::kFloat);
+  const auto outside = random_normal({9, channels}, 3).to(torch::kFloat);
+  const auto sum = sum_patches(patches, bias, outside);
+  EXPECT_EQ(sum.scalar_type(), torch::kFloat);
+  EXPECT_TRUE(sum.equal(sum_patches(patches.to(torch::kFloat), bias, outside)));
+  auto added = sum.clone(at::MemoryFormat::ChannelsLast), expected = added.clone();
+  add_patches_(added, patches);
+  add_patches_(expected, patches.to(torch::kFloat));
+  EXPECT_TRUE(added.equal(expected));
+}
+
 TEST(PatchesErrors, NameTheShape) {
   EXPECT_TRUE(throws<ShapeError>(
       [] {

@@ -78,7 +78,9 @@ INSTANTIATE_TEST_SUITE_P(
     Shapes, PixelProductTest,
     ::testing::Values(Case{torch::kDouble, 1e-12, 5, 7, 2, 3}, Case{torch::kDouble, 1e-12, 1, 1, 1, 1},
                       Case{torch::kFloat, 1e-5, 63, 40, 8, 6}, Case{torch::kFloat, 1e-5, 96, 96, 14, 14},
-                      Case{torch::kFloat, 1e-5, 3, 9, 1, 1}, Case{torch::kFloat, 1e-5, 130, 130, 16, 16}));
+                      Case{torch::kFloat, 1e-5, 3, 9, 1, 1}, Case{torch::kFloat, 1e-5, 130, 130, 16, 16},
+                      // A result's rounding; the sums are float32's.
+                      Case{torch::kBFloat16, 5e-3, 63, 40, 8, 6}, Case{torch::kBFloat16, 5e-3, 130, 130, 16, 16}));
 
 }  // namespace
 }  // namespace glow::ops

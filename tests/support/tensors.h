@@ -32,4 +32,9 @@ inline torch::Tensor random_images(const nn::GlowOptions& options, std::int64_t 
   return random_normal({count, options.channels, options.height, options.width}, seed) * 0.3;
 }
 
+/// |actual - expected| / |expected|, Euclidean norms.
+inline double relative_error(const torch::Tensor& actual, const torch::Tensor& expected) {
+  return ((actual - expected).norm() / expected.norm()).item<double>();
+}
+
 }  // namespace glow::testing

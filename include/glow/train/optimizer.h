@@ -18,8 +18,14 @@ class Optimizer {
   /// State for `parameters` [P], which `step` updates in place.
   Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2);
 
-  /// One step along `gradients` [P]. Throws ShapeError when they are not as many as the parameters.
+  /// One step along `gradients` [P]: begin_step and update. Throws ShapeError when they are not as many as the
+  /// parameters.
   void step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate);
+
+  /// Counts a step and sets what depends on its number.
+  void begin_step(double learning_rate);
+  /// The arithmetic, which reads that from the parameters' device: it can be captured in a CUDA graph and replayed.
+  void update(torch::Tensor parameters, const torch::Tensor& gradients);
 
   /// [P] each, and the steps taken: what a checkpoint keeps.
   torch::Tensor first_moment, second_moment;
@@ -28,6 +34,8 @@ class Optimizer {
  private:
   OptimizerKind kind_;
   double beta2_;
+  /// [2]
+  torch::Tensor step_factors_;
 };
 
 /// Euclidean norm of a flat tensor [P], a scalar tensor on its device.

@@ -1,0 +1,28 @@
+// Stands in for the .cu files in a build without CUDA, whose LibTorch has no CUDA tensors that could come here.
+#include <glow/error.h>
+
+#include "ops/coupling_in_place_cuda.h"
+#include "ops/patches_cuda.h"
+#include "ops/pixel_product_cuda.h"
+#include "ops/random_cuda.h"
+
+namespace glow::ops::cuda {
+namespace {
+
+[[noreturn]] void refuse() { throw Error("this build of Glow has no CUDA"); }
+
+}  // namespace
+
+torch::Tensor couple(torch::Tensor&, const torch::Tensor&) { refuse(); }
+void uncouple(torch::Tensor&, const torch::Tensor&) { refuse(); }
+void couple_backward(const torch::Tensor&, const torch::Tensor&, torch::Tensor&, const torch::Tensor&, torch::Tensor&) {
+  refuse();
+}
+void extract_patches(const torch::Tensor&, bool, torch::Tensor&) { refuse(); }
+void add_patches(torch::Tensor&, const torch::Tensor&) { refuse(); }
+void sum_patches(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&, torch::Tensor&) { refuse(); }
+torch::Tensor relu_backward(torch::Tensor&, const torch::Tensor&) { refuse(); }
+void fill_uniform(torch::Tensor&, const torch::Tensor&) { refuse(); }
+void fill_normal(torch::Tensor&, const torch::Tensor&) { refuse(); }
+
+}  // namespace glow::ops::cuda

@@ -1,0 +1,29 @@
+#include "ops/patches_cuda.h"
+
+#include "ops/cuda_launch.cuh"
+#include "ops/patches_dispatch.h"
+#include "ops/patches_elements.h"
+
+namespace glow::ops::cuda {
+
+void extract_patches(const torch::Tensor& x, bool, torch::Tensor& patches) {
+  dispatch_patches(x, patches, [&]<class T, class Part> {
+    for_each(patches.numel(), ExtractPatch<T, Part>{Pixels<const T>(x), Pixels<Part>(patches)});
+  });
+}
+
+void add_patches(torch::Tensor& sum, const torch::Tensor& patches) {
+  dispatch_patches(sum, patches, [&]<class T, class Part> {
+    for_each(sum.numel(), AddPatches<T, Part>{Pixels<const Part>(patches), Pixels<T>(sum)});
+  });
+}
+
+void sum_patches(const torch::Tensor& patches, const torch::Tensor& bias, const torch::Tensor& outside,
+                 torch::Tensor& sum) {
+  dispatch_patches(sum, patches, [&]<class T, class Part> {
+    for_each(sum.numel(), SumPatches<T, Part>{Pixels<const Part>(patches), bias.data_ptr<T>(), outside.data_ptr<T>(),
+                                              Pixels<T>(sum)});
+  });
+}
+
+}  // namespace glow::ops::cuda

@@ -1,0 +1,114 @@
+// What the threads of CUDA kernels do, done here in a loop: their arithmetic is tested where there is no GPU.
+#include <numeric>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "ops/coupling_elements.h"
+#include "ops/coupling_in_place.h"
+#include "ops/patches.h"
+#include "ops/patches_elements.h"
+#include "ops/random_elements.h"
+#include "support/tensors.h"
+
+namespace glow::ops {
+namespace {
+
+using glow::testing::close;
+using glow::testing::random_normal;
+
+template <class Element>
+void for_each(std::int64_t count, const Element& element) {
+  for (std::int64_t index = 0; index < count; ++index) element(static_cast<std::uint32_t>(index));
+}
+
+torch::Tensor channels_last(torch::IntArrayRef shape, std::uint64_t seed) {
+  return random_normal(shape, seed).to(torch::kFloat).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+torch::Tensor poisoned(torch::IntArrayRef shape) {
+  return torch::full(shape, NAN).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+class CudaElements : public ::testing::Test {
+ protected:
+  // Some channels of a wider tensor, as a coupling sees them.
+  torch::Tensor z = channels_last({2, 6, 3, 4}, 1);
+  torch::Tensor x = z.narrow(1, 0, 3);
+  torch::Tensor h = channels_last({2, 6, 3, 4}, 2);
+};
+
+TEST_F(CudaElements, ExtractPatches) {
+  for (const bool edge : {false, true}) {
+    auto patches = poisoned({2, edge ? 36 : 27, 3, 4});
+    for_each(patches.numel(), ExtractPatch<float, float>{Pixels<const float>(x), Pixels<float>(patches)});
+    EXPECT_TRUE(patches.equal(extract_patches(x, edge)));
+    auto rounded = poisoned(patches.sizes()).to(torch::kBFloat16);
+    for_each(rounded.numel(),
+             ExtractPatch<float, c10::BFloat16>{Pixels<const float>(x), Pixels<c10::BFloat16>(rounded)});
+    EXPECT_TRUE(rounded.equal(extract_patches(x, edge, torch::kBFloat16)));
+  }
+}
+
+TEST_F(CudaElements, SumPatches) {
+  const auto patches = channels_last({2, 45, 3, 4}, 3);
+  const auto bias = random_normal({5}, 4).to(torch::kFloat), outside = random_normal({9, 5}, 5).to(torch::kFloat);
+  auto sum = poisoned({2, 5, 3, 4});
+  for_each(sum.numel(), SumPatches<float, float>{Pixels<const float>(patches), bias.data_ptr<float>(),
+                                                 outside.data_ptr<float>(), Pixels<float>(sum)});
+  EXPECT_TRUE(close(sum, sum_patches(patches, bias, outside), 1e-6));
+}
+
+TEST_F(CudaElements, AddPatches) {
+  const auto patches = channels_last({2, 36, 3, 4}, 3);
+  auto expected = z.clone(), actual = z.clone();
+  add_patches_(expected.narrow(1, 0, 3), patches);
+  const auto half = actual.narrow(1, 0, 3);
+  for_each(half.numel(), AddPatches<float, float>{Pixels<const float>(patches), Pixels<float>(half)});
+  EXPECT_TRUE(close(actual, expected, 1e-6));
+}
+
+TEST_F(CudaElements, CoupleAndUncouple) {
+  auto expected = z.clone(), actual = z.clone();
+  const auto log_det = couple_(CouplingKind::kAffine, expected, h);
+  auto sums = torch::zeros({2});
+  for (std::uint32_t index = 0; index < 72; ++index) {
+    sums[index / 36] += Couple<float>{Pixels<float>(actual), Pixels<const float>(h)}(index);
+  }
+  EXPECT_TRUE(close(actual, expected, 1e-6));
+  EXPECT_TRUE(close(sums, log_det, 1e-5));
+  for_each(72, Uncouple<float>{Pixels<float>(actual), Pixels<const float>(h)});
+  EXPECT_TRUE(close(actual, z, 1e-5));
+}
+
+TEST_F(CudaElements, CoupleBackward) {
+  const auto log_det_gradient = random_normal({2}, 6).to(torch::kFloat);
+  auto expected = channels_last(z.sizes(), 7), actual = expected.clone();
+  const auto of_h = couple_backward_(CouplingKind::kAffine, z, h, expected, log_det_gradient);
+  auto own = poisoned(h.sizes());
+  for_each(72, CoupleBackward<float>{Pixels<const float>(z), Pixels<const float>(h), log_det_gradient.data_ptr<float>(),
+                                     Pixels<float>(actual), Pixels<float>(own)});
+  EXPECT_TRUE(close(actual, expected, 1e-6));
+  EXPECT_TRUE(close(own, of_h, 1e-6));
+}
+
+TEST_F(CudaElements, RandomNumbersDoNotDependOnWhereABlockBegins) {
+  const RandomKey key{7, Stream::kSample, 3};
+  const auto options = torch::TensorOptions().dtype(torch::kFloat);
+  for (const std::int64_t count : {1, 4, 6, 11}) {
+    const auto fill = [&](auto block_fill) {
+      auto row = torch::full({1, count}, NAN);
+      for (std::int64_t block = 0; block < (count + 3) / 4; ++block) {
+        auto engine = philox_engine(philox_row(key, 5), static_cast<std::uint64_t>(block));
+        block_fill(engine, row.data_ptr<float>() + 4 * block, count - 4 * block);
+      }
+      return row;
+    };
+    EXPECT_TRUE(fill(UniformBlock{}).equal(uniform(key, {5}, count, options)));
+    EXPECT_TRUE(fill(NormalBlock{}).equal(normal(key, {5}, count, options)));
+  }
+}
+
+}  // namespace
+}  // namespace glow::ops
