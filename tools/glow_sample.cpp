@@ -32,6 +32,7 @@ ToolText tool_text() {
 nn::Glow load(const SampleSettings& settings, const Compute& compute) {
   auto model = nn::load_model(settings.model, compute.device);
   model->to(compute.dtype);
+  model->set_hidden_precision(compute.hidden);
   for (std::int64_t level = 0; level < model->options().levels; ++level) {
     static_cast<void>(nn::Temperature(settings.temperature).at(level, model->options().levels));
   }

@@ -32,9 +32,9 @@ void ActNormConvImpl::draw(WeightSource& source) {
   weight.copy_(source.normal(weight.sizes()) * kInitialDeviation);
 }
 
-FoldedConvolution ActNormConvImpl::fold() const {
-  return fold_gathering(weight, actnorm->bias, scale_of(actnorm->log_scale));
-}
+ScaledConvolution ActNormConvImpl::scaled() const { return {weight, actnorm->bias, scale_of(actnorm->log_scale)}; }
+
+FoldedConvolution ActNormConvImpl::fold() const { return fold_gathering(scaled()); }
 
 ZeroConvImpl::ZeroConvImpl(std::int64_t inputs, std::int64_t outputs, bool edge_bias)
     : inputs_(inputs), outputs_(outputs), edge_bias_(edge_bias) {
@@ -51,7 +51,9 @@ void ZeroConvImpl::pretty_print(std::ostream& stream) const {
   stream << "glow::nn::ZeroConv(" << inputs_ << " -> " << outputs_ << (edge_bias_ ? ", edge_bias" : "") << ")";
 }
 
-FoldedConvolution ZeroConvImpl::fold() const { return fold_summing(weight, bias, scale_of(log_scale), inputs_); }
+ScaledConvolution ZeroConvImpl::scaled() const { return {weight, bias, scale_of(log_scale)}; }
+
+FoldedConvolution ZeroConvImpl::fold() const { return fold_summing(scaled(), inputs_); }
 
 torch::Tensor apply(const FoldedConvolution& folded, const torch::Tensor& x) {
   return ops::sum_patches(ops::pixel_product(x, folded.weight), folded.bias, folded.outside);

@@ -1,11 +1,32 @@
 #include <glow/nn/coupling.h>
 
+#include <utility>
+
 #include <ATen/ATen.h>
 
+#include "nn/fold_convolution.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
 
 namespace glow::nn {
+
+FoldedCouplingNet fold(const ScaledCouplingNet& net, HiddenPrecision precision) {
+  FoldedCouplingNet folded{fold_gathering(net.first), fold_gathering(net.second),
+                           fold_summing(net.third, net.second.weight.size(0)), precision == HiddenPrecision::kTf32};
+  if (precision == HiddenPrecision::kBf16) {
+    for (auto* tensor :
+         {&folded.first.weight, &folded.first.bias, &folded.second.weight, &folded.second.bias, &folded.third.weight}) {
+      *tensor = tensor->to(torch::kBFloat16);
+    }
+  }
+  return folded;
+}
+
+ScaledCouplingNet fold_backward(const ScaledCouplingNet& net, FoldedCouplingNet gradient) {
+  return {fold_gathering_backward(net.first, std::move(gradient.first)),
+          fold_gathering_backward(net.second, std::move(gradient.second)),
+          fold_summing_backward(net.third, std::move(gradient.third))};
+}
 
 CouplingNetImpl::CouplingNetImpl(const CouplingOptions& options) : options_(options) { reset(); }
 
@@ -27,11 +48,10 @@ void CouplingNetImpl::draw(WeightSource& source) {
   conv2->draw(source);
 }
 
-FoldedCouplingNet CouplingNetImpl::fold() const { return {conv1->fold(), conv2->fold(), conv3->fold()}; }
-
 torch::Tensor first_layer(const FoldedCouplingNet& net, const torch::Tensor& x1) {
-  const bool with_edge_plane = net.first.weight.size(1) > 9 * x1.size(1);
-  return ops::pixel_product(ops::extract_patches(x1, with_edge_plane), net.first.weight, net.first.bias);
+  const auto& [weight, bias, outside] = net.first;
+  const bool with_edge_plane = weight.size(1) > 9 * x1.size(1);
+  return ops::pixel_product(ops::extract_patches(x1, with_edge_plane, weight.scalar_type()), weight, bias);
 }
 
 torch::Tensor second_layer(const FoldedCouplingNet& net, const torch::Tensor& hidden) {

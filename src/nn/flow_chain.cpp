@@ -1,5 +1,6 @@
 #include <glow/nn/flow_chain.h>
 
+#include <array>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -16,48 +17,64 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// What leads from one end of the chain to the other, for a backward pass from y to x.
-struct Trace {
-  /// The flow variable before every step and after the last; with kReversible only the two ends are defined.
-  std::vector<torch::Tensor> z;
-  /// Of every step with kStore, else empty.
-  std::vector<NetActivations> activations;
-  torch::Tensor log_det;
-};
+/// A step's weights that gradients are for, as a list.
+constexpr std::size_t kWeightsOfAStep = 11;
 
-Trace run(const std::vector<StepWeights>& steps, CouplingKind kind, const torch::Tensor& x, MemoryPolicy memory,
-          bool for_backward) {
-  Trace trace{{x}, {}, torch::zeros({x.size(0)}, x.options())};
-  auto z = x;
-  for (const auto& step : steps) {
-    auto forward = step_forward(step, kind, z);
-    z = forward.y;
-    if (forward.log_det.defined()) trace.log_det += forward.log_det;
-    if (!for_backward) continue;
-    trace.z.push_back(z);
-    if (memory == MemoryPolicy::kReversible && &step != &steps.back()) trace.z.back() = torch::Tensor();
-    if (memory == MemoryPolicy::kStore) trace.activations.push_back(std::move(forward.activations));
-  }
-  trace.z.back() = z;
-  return trace;
+std::array<torch::Tensor, kWeightsOfAStep> to_list(const torch::Tensor& map_weight, const torch::Tensor& map_bias,
+                                                   const ScaledCouplingNet& net) {
+  const auto& [first, second, third] = net;
+  return {map_weight,  map_bias,     first.weight, first.bias, first.scale, second.weight,
+          second.bias, second.scale, third.weight, third.bias, third.scale};
 }
 
-/// The chain as one node. `weights`: those of every step, one after the other (StepWeights::kCount each).
+/// The reverse, and the network folded.
+FoldedStep to_step(at::TensorList weights, CouplingKind kind, HiddenPrecision precision) {
+  FoldedStep step;
+  step.map = {weights[0], weights[1], torch::zeros({}, weights[1].options())};
+  step.kind = kind;
+  step.scaled_net = {{weights[2], weights[3], weights[4]},
+                     {weights[5], weights[6], weights[7]},
+                     {weights[8], weights[9], weights[10]}};
+  step.net = fold(step.scaled_net, precision);
+  return step;
+}
+
+/// max|rebuilt - x| / max|x|, a scalar.
+torch::Tensor relative_error(const torch::Tensor& rebuilt, const torch::Tensor& x) {
+  return (rebuilt - x).abs().max() / x.abs().max();
+}
+
+/// The chain as one node. `weights`: those of every step, one after the other.
 class ChainFunction : public torch::autograd::Function<ChainFunction> {
  public:
   static variable_list forward(AutogradContext* context, const torch::Tensor& x, at::TensorList weights,
-                               CouplingKind kind, MemoryPolicy memory) {
-    const auto steps = unpack(weights);
-    const auto trace = run(steps, kind, x, memory, /*for_backward=*/true);
-    variable_list saved(weights.begin(), weights.end());
-    saved.insert(saved.end(), trace.z.begin(), trace.z.end());
-    for (const auto& activations : trace.activations) {
-      for (const auto& tensor : {activations.hidden1, activations.hidden2, activations.h}) saved.push_back(tensor);
+                               CouplingKind kind, const ChainOptions& options) {
+    const auto steps = weights.size() / kWeightsOfAStep;
+    // The flow variable before every step and after the last; with kReversible only the two ends are defined.
+    variable_list z{x}, activations;
+    auto log_det = torch::zeros({x.size(0)}, x.options());
+    auto y = x;
+    for (std::size_t k = 0; k < steps; ++k) {
+      const auto step = to_step(weights.slice(k * kWeightsOfAStep, kWeightsOfAStep), kind, options.precision);
+      const auto forward = step_forward(step, y);
+      y = forward.y;
+      if (forward.log_det.defined()) log_det += forward.log_det;
+      const bool kept = options.memory != MemoryPolicy::kReversible || k + 1 == steps;
+      z.push_back(kept ? y : torch::Tensor());
+      if (options.memory != MemoryPolicy::kStore) continue;
+      const auto& [hidden1, hidden2, h] = forward.activations;
+      activations.insert(activations.end(), {hidden1, hidden2, h});
     }
+    variable_list saved(weights.begin(), weights.end());
+    saved.insert(saved.end(), z.begin(), z.end());
+    saved.insert(saved.end(), activations.begin(), activations.end());
     context->save_for_backward(std::move(saved));
-    context->saved_data["steps"] = static_cast<std::int64_t>(steps.size());
+    context->saved_data["steps"] = static_cast<std::int64_t>(steps);
     context->saved_data["kind"] = static_cast<std::int64_t>(kind);
-    return {trace.z.back(), trace.log_det};
+    context->saved_data["precision"] = static_cast<std::int64_t>(options.precision);
+    // Written to in the backward pass, which what is saved for it must not be.
+    context->saved_data["error"] = options.reconstruction_error;
+    return {y, log_det};
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -65,24 +82,32 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     const auto saved = context->get_saved_variables();
     const auto count = static_cast<std::size_t>(context->saved_data["steps"].toInt());
     const auto kind = static_cast<CouplingKind>(context->saved_data["kind"].toInt());
-    const auto weights_end = count * StepWeights::kCount, z_end = weights_end + count + 1;
-    const auto steps = unpack(at::TensorList(saved).slice(0, weights_end));
+    const auto precision = static_cast<HiddenPrecision>(context->saved_data["precision"].toInt());
+    const auto weights_end = count * kWeightsOfAStep, z_end = weights_end + count + 1;
     const bool stored = saved.size() > z_end;
 
-    variable_list result(1 + weights_end + 2);  // x, the weights, kind and memory
+    variable_list result(1 + weights_end + 2);  // x, the weights, kind and options
     auto z = saved[z_end - 1];
     // Changed in place from step to step, so it must be the chain's own.
     auto gradient = gradients[0].clone(at::MemoryFormat::ChannelsLast);
-    const auto& log_det_gradient = gradients[1];
     const auto outside_mask = ops::outside_mask(z.size(2), z.size(3), z.options());
+    bool rebuilt = false;
     for (auto k = count; k-- > 0;) {
-      const auto& step = steps[k];
+      const auto first = k * kWeightsOfAStep;
+      const auto step = to_step(at::TensorList(saved).slice(first, kWeightsOfAStep), kind, precision);
       const auto at = z_end + 3 * k;
-      const auto activations = stored ? NetActivations{saved[at], saved[at + 1], saved[at + 2]} : run_net(step, z);
-      const auto& kept = saved[weights_end + k];
-      const auto before = kept.defined() ? kept : step_inverse(inverse_map(step), kind, z, activations);
-      auto of_step = step_backward(step, kind, {before, z, activations, outside_mask}, gradient, log_det_gradient);
-      std::move(of_step.weights.begin(), of_step.weights.end(), result.begin() + 1 + k * StepWeights::kCount);
+      const auto activations = stored ? NetActivations{saved[at], saved[at + 1], saved[at + 2]} : run_net(step.net, z);
+      auto before = saved[weights_end + k];
+      if (!before.defined() || rebuilt) {
+        const auto inverted = step_inverse(ops::invert(step.map), kind, z, activations);
+        if (before.defined()) report(context->saved_data["error"].toTensor(), relative_error(inverted, before));
+        if (!before.defined()) before = inverted;
+        rebuilt = true;
+      }
+      auto of_step = step_backward(step, {before, z, activations, outside_mask}, gradient, gradients[1]);
+      auto of_weights =
+          to_list(of_step.map_weight, of_step.map_bias, fold_backward(step.scaled_net, std::move(of_step.net)));
+      std::move(of_weights.begin(), of_weights.end(), result.begin() + 1 + first);
       gradient = of_step.x;
       z = before;
     }
@@ -91,16 +116,8 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   }
 
  private:
-  static std::vector<StepWeights> unpack(at::TensorList weights) {
-    std::vector<StepWeights> steps;
-    for (std::size_t first = 0; first < weights.size(); first += StepWeights::kCount) {
-      steps.push_back(StepWeights::from(weights.slice(first, StepWeights::kCount)));
-    }
-    return steps;
-  }
-
-  static ops::ChannelMap inverse_map(const StepWeights& step) {
-    return ops::invert({step.map_weight, step.map_bias, torch::zeros({}, step.map_bias.options())});
+  static void report(torch::Tensor largest, const torch::Tensor& error) {
+    if (largest.defined()) at::maximum_out(largest, largest, error.to(largest.options()));
   }
 };
 
@@ -113,21 +130,27 @@ torch::Tensor log_det_of_maps(const std::vector<FoldedStep>& steps, const torch:
 
 }  // namespace
 
-ops::CouplingResult apply(const std::vector<FoldedStep>& steps, const torch::Tensor& x, MemoryPolicy memory) {
-  const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
-  if (steps.empty()) return {input, torch::zeros({x.size(0)}, x.options())};
-  const auto kind = steps.front().kind;
-  std::vector<StepWeights> all;
-  for (const auto& step : steps) all.push_back(StepWeights::of(step));
-  const auto of_maps = log_det_of_maps(steps, x);
-  if (!torch::GradMode::is_enabled()) {
-    const auto trace = run(all, kind, input, memory, /*for_backward=*/false);
-    return {trace.z.back(), trace.log_det + of_maps};
+ops::CouplingResult apply_steps(const std::vector<FoldedStep>& steps, const torch::Tensor& x) {
+  auto y = x.contiguous(at::MemoryFormat::ChannelsLast);
+  auto log_det = torch::zeros({x.size(0)}, x.options());
+  for (const auto& step : steps) {
+    const auto forward = step_forward(step, y);
+    y = forward.y;
+    if (forward.log_det.defined()) log_det += forward.log_det;
   }
+  return {y, log_det + log_det_of_maps(steps, x)};
+}
+
+ops::CouplingResult apply_steps(const std::vector<FoldedStep>& steps, const torch::Tensor& x,
+                                const ChainOptions& options) {
   variable_list weights;
-  for (const auto& step : all) step.append_to(weights);
-  const auto results = ChainFunction::apply(input, at::TensorList(weights), kind, memory);
-  return {results[0], results[1] + of_maps};
+  for (const auto& step : steps) {
+    const auto of_step = to_list(step.map.weight, step.map.bias, step.scaled_net);
+    weights.insert(weights.end(), of_step.begin(), of_step.end());
+  }
+  const auto results = ChainFunction::apply(x.contiguous(at::MemoryFormat::ChannelsLast), at::TensorList(weights),
+                                            steps.front().kind, options);
+  return {results[0], results[1] + log_det_of_maps(steps, x)};
 }
 
 }  // namespace glow::nn

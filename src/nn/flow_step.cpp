@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/fold_steps.h"
 #include "nn/step_passes.h"
 
 namespace glow::nn {
@@ -31,10 +32,9 @@ void FlowStepImpl::draw(WeightSource& source) {
 }
 
 FoldedStep FlowStepImpl::fold() const {
-  return {.map = permutation->after(actnorm->channel_map()),
-          .inverse = {},
-          .kind = coupling->kind(),
-          .net = coupling->net->fold()};
+  auto folded = fold_steps({this}).front();
+  folded.net = nn::fold(folded.scaled_net);
+  return folded;
 }
 
 ops::CouplingResult apply(const FoldedStep& step, const torch::Tensor& x) {
@@ -46,8 +46,7 @@ ops::CouplingResult apply(const FoldedStep& step, const torch::Tensor& x) {
 }
 
 torch::Tensor apply_inverse(const FoldedStep& step, const torch::Tensor& y) {
-  if (!torch::GradMode::is_enabled())
-    return step_inverse(step.inverse, step.kind, y, run_net(StepWeights::of(step), y));
+  if (!torch::GradMode::is_enabled()) return step_inverse(step.inverse, step.kind, y, run_net(step.net, y));
   const auto h = apply(step.net, y.narrow(1, 0, y.size(1) / 2));
   return ops::apply(step.inverse, ops::uncouple(step.kind, y, h));
 }

@@ -4,14 +4,16 @@
 
 namespace glow::nn {
 
-// A convolution and what comes after it, (conv(x) + bias) * scale, as one (FoldedConvolution). weight [O, I, k, k],
-// bias and scale [O]. Differentiable.
+/// As one convolution that gathers. Differentiable.
+FoldedConvolution fold_gathering(const ScaledConvolution& convolution);
 
-/// One that gathers.
-FoldedConvolution fold_gathering(const torch::Tensor& weight, const torch::Tensor& bias, const torch::Tensor& scale);
+/// As one that sums; planes of the weight beyond `inputs` are the edge plane's. Differentiable.
+FoldedConvolution fold_summing(const ScaledConvolution& convolution, std::int64_t inputs);
 
-/// One that sums; planes of the weight beyond `inputs` are the edge plane's.
-FoldedConvolution fold_summing(const torch::Tensor& weight, const torch::Tensor& bias, const torch::Tensor& scale,
-                               std::int64_t inputs);
+// From the gradient with respect to the result, which may be written over, that with respect to what was folded. No
+// graph.
+
+ScaledConvolution fold_gathering_backward(const ScaledConvolution& convolution, FoldedConvolution gradient);
+ScaledConvolution fold_summing_backward(const ScaledConvolution& convolution, FoldedConvolution gradient);
 
 }  // namespace glow::nn

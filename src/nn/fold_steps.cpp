@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/fold_convolution.h"
-
 namespace glow::nn {
 namespace {
 
@@ -71,18 +69,16 @@ std::vector<torch::Tensor> scales(const Steps& steps, Get&& log_scale) {
   return scale_of(stack(steps, [&](const auto& step) { return log_scale(*step.coupling->net); })).unbind();
 }
 
-/// One a step. The weights themselves are too large to be worth a stack.
-std::vector<FoldedCouplingNet> fold_nets(const Steps& steps) {
+std::vector<ScaledCouplingNet> scaled_nets(const Steps& steps) {
   const auto scales1 = scales(steps, [](const auto& net) { return net.conv1->actnorm->log_scale; });
   const auto scales2 = scales(steps, [](const auto& net) { return net.conv2->actnorm->log_scale; });
   const auto scales3 = scales(steps, [](const auto& net) { return net.conv3->log_scale; });
-  std::vector<FoldedCouplingNet> nets;
+  std::vector<ScaledCouplingNet> nets;
   for (std::size_t k = 0; k < steps.size(); ++k) {
     const auto& net = *steps[k]->coupling->net;
-    const auto width = net.conv2->weight.size(0);
-    nets.push_back({fold_gathering(net.conv1->weight, net.conv1->actnorm->bias, scales1[k]),
-                    fold_gathering(net.conv2->weight, net.conv2->actnorm->bias, scales2[k]),
-                    fold_summing(net.conv3->weight, net.conv3->bias, scales3[k], width)});
+    nets.push_back({{net.conv1->weight, net.conv1->actnorm->bias, scales1[k]},
+                    {net.conv2->weight, net.conv2->actnorm->bias, scales2[k]},
+                    {net.conv3->weight, net.conv3->bias, scales3[k]}});
   }
   return nets;
 }
@@ -92,13 +88,14 @@ std::vector<FoldedCouplingNet> fold_nets(const Steps& steps) {
 std::vector<FoldedStep> fold_steps(const std::vector<const FlowStepImpl*>& steps) {
   const auto maps = fold_maps(steps);
   const auto weights = maps.weight.unbind(), biases = maps.bias.unbind(), log_abs_dets = maps.log_abs_det.unbind();
-  const auto nets = fold_nets(steps);
+  const auto nets = scaled_nets(steps);
   std::vector<FoldedStep> folded;
   for (std::size_t k = 0; k < steps.size(); ++k) {
     folded.push_back({.map = {weights[k], biases[k], log_abs_dets[k]},
                       .inverse = {},
                       .kind = steps[k]->coupling->kind(),
-                      .net = nets[k]});
+                      .scaled_net = nets[k],
+                      .net = {}});
   }
   return folded;
 }

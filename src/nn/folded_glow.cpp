@@ -2,27 +2,36 @@
 
 namespace glow::nn {
 
+void add_nets(FoldedGlow& folded, HiddenPrecision precision) {
+  for (auto& level : folded.levels) {
+    for (auto& step : level.steps) step.net = fold(step.scaled_net, precision);
+  }
+}
+
 void add_inverses(FoldedGlow& folded) {
   for (auto& level : folded.levels) {
     for (auto& step : level.steps) step.inverse = ops::invert(step.map);
   }
 }
 
-std::shared_ptr<const FoldedGlow> FoldCache::get(std::uint64_t fingerprint, bool with_inverses,
+std::shared_ptr<const FoldedGlow> FoldCache::get(std::uint64_t fingerprint, FoldedUse use,
                                                  const std::function<FoldedGlow()>& fold) {
   const std::lock_guard lock(mutex_);
-  if (!forward_ || fingerprint != fingerprint_) {
-    both_ = nullptr;
-    forward_ = std::make_shared<const FoldedGlow>(fold());
-    fingerprint_ = fingerprint;
+  if (fingerprint != fingerprint_) kept_.clear();
+  fingerprint_ = fingerprint;
+  return get(use, fold);
+}
+
+std::shared_ptr<const FoldedGlow> FoldCache::get(FoldedUse use, const std::function<FoldedGlow()>& fold) {
+  auto& kept = kept_[use];
+  if (kept) return kept;
+  auto made = use.with_inverses ? *get({use.precision, false}, fold) : fold();
+  if (use.with_inverses) {
+    add_inverses(made);
+  } else {
+    add_nets(made, use.precision);
   }
-  if (!with_inverses) return forward_;
-  if (!both_) {
-    FoldedGlow copy = *forward_;
-    add_inverses(copy);
-    both_ = std::make_shared<const FoldedGlow>(std::move(copy));
-  }
-  return both_;
+  return kept = std::make_shared<const FoldedGlow>(std::move(made));
 }
 
 }  // namespace glow::nn

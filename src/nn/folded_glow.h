@@ -1,6 +1,8 @@
 #pragma once
 
+#include <compare>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -16,21 +18,32 @@ struct FoldedGlow {
   torch::Tensor top;
 };
 
+/// Fills in the network of every step.
+void add_nets(FoldedGlow& folded, HiddenPrecision precision);
 /// Fills in the inverse map of every step.
 void add_inverses(FoldedGlow& folded);
+
+/// What folded weights are for.
+struct FoldedUse {
+  HiddenPrecision precision;
+  bool with_inverses;
+  auto operator<=>(const FoldedUse&) const = default;
+};
 
 /// Keeps folded weights until the parameters change. Safe to use from several threads at once.
 class FoldCache {
  public:
-  /// The folded weights of the parameters that `fingerprint` stands for, made by `fold` where they are not at hand.
-  std::shared_ptr<const FoldedGlow> get(std::uint64_t fingerprint, bool with_inverses,
+  /// The folded weights of the parameters that `fingerprint` stands for, with networks, made by `fold` where they are
+  /// not at hand.
+  std::shared_ptr<const FoldedGlow> get(std::uint64_t fingerprint, FoldedUse use,
                                         const std::function<FoldedGlow()>& fold);
 
  private:
+  std::shared_ptr<const FoldedGlow> get(FoldedUse use, const std::function<FoldedGlow()>& fold);
+
   std::mutex mutex_;
   std::uint64_t fingerprint_ = 0;
-  std::shared_ptr<const FoldedGlow> forward_;
-  std::shared_ptr<const FoldedGlow> both_;
+  std::map<FoldedUse, std::shared_ptr<const FoldedGlow>> kept_;
 };
 
 }  // namespace glow::nn

@@ -100,12 +100,24 @@ FoldedGlow GlowImpl::fold() const {
   return folded;
 }
 
-std::shared_ptr<const FoldedGlow> GlowImpl::folded(bool with_inverses) const {
+void GlowImpl::set_hidden_precision(HiddenPrecision precision) {
+  if (precision != HiddenPrecision::kFull && dtype() != torch::kFloat) {
+    throw ConfigError("precision: hidden tensors in " + to_string(precision) + " go with a model in float32, not in " +
+                      c10::toString(dtype()));
+  }
+  precision_ = precision;
+}
+
+std::shared_ptr<const FoldedGlow> GlowImpl::folded(HiddenPrecision precision, bool with_inverses) const {
   if (!torch::GradMode::is_enabled()) {
-    return cache_->get(flat_.fingerprint(), with_inverses, [this] { return fold(); });
+    return cache_->get(flat_.fingerprint(), {precision, with_inverses}, [this] { return fold(); });
   }
   auto folded = std::make_shared<FoldedGlow>(fold());
-  if (with_inverses) add_inverses(*folded);
+  // The way forward folds the networks itself.
+  if (with_inverses) {
+    add_nets(*folded, precision);
+    add_inverses(*folded);
+  }
   return folded;
 }
 
@@ -139,13 +151,16 @@ torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t
   return labels.to(device());
 }
 
-GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x) const {
+GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x, HiddenPrecision precision) const {
   auto z = to_model(x);
+  ChainOptions options{.memory = memory_, .precision = precision};
+  const bool has_graph = torch::GradMode::is_enabled();
+  if (has_graph && memory_ == MemoryPolicy::kReversible) options.reconstruction_error = torch::zeros({}, z.options());
   auto log_det = torch::zeros({z.size(0)}, z.options());
   std::vector<torch::Tensor> latents;
   for (const auto& level : folded.levels) {
     z = ops::squeeze(z);
-    auto [y, level_log_det] = nn::apply(level.steps, z, memory_);
+    auto [y, level_log_det] = has_graph ? apply_steps(level.steps, z, options) : apply_steps(level.steps, z);
     z = y;
     log_det = log_det + level_log_det;
     if (!level.split_prior.weight.defined()) continue;
@@ -155,19 +170,23 @@ GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x) 
     log_det = log_det + gaussian.log_det_of_whitening(halves[1].sizes());
     z = halves[0];
   }
-  return {std::move(latents), z, log_det};
+  return {std::move(latents), z, log_det, options.reconstruction_error};
 }
 
 Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels) const {
-  const auto weights = folded(false);
-  auto [eps, z, log_det] = flow(*weights, x);
+  return evaluate(x, labels, precision_);
+}
+
+Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const {
+  const auto weights = folded(precision, /*with_inverses=*/false);
+  auto [eps, z, log_det, reconstruction_error] = flow(*weights, x, precision);
   const auto gaussian = top_->gaussian(weights->top, checked_labels(labels, z.size(0)));
   eps.push_back(gaussian.whiten(z));
   log_det = log_det + gaussian.log_det_of_whitening(z.sizes());
   auto log_prob = log_det;
   for (const auto& level_eps : eps) log_prob = log_prob + ops::standard_normal_log_prob(level_eps);
   const auto logits = options_.num_classes > 0 ? top_->class_logits(z) : torch::Tensor();
-  return {{std::move(eps)}, log_det, log_prob, logits};
+  return {{std::move(eps)}, log_det, log_prob, logits, reconstruction_error};
 }
 
 torch::Tensor GlowImpl::log_prob(const torch::Tensor& x, const torch::Tensor& labels) const {
@@ -175,13 +194,13 @@ torch::Tensor GlowImpl::log_prob(const torch::Tensor& x, const torch::Tensor& la
 }
 
 Latents GlowImpl::encode(const torch::Tensor& x, const torch::Tensor& labels) const {
-  return evaluate(x, labels).latents;
+  return evaluate(x, labels, HiddenPrecision::kFull).latents;
 }
 
 torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   if (options_.num_classes == 0) throw ConfigError("log_prob_by_class: the model is unconditional");
-  const auto weights = folded(false);
-  const auto [eps, z, log_det] = flow(*weights, x);
+  const auto weights = folded(precision_, /*with_inverses=*/false);
+  const auto [eps, z, log_det, reconstruction_error] = flow(*weights, x, precision_);
   auto below = log_det;
   for (const auto& level_eps : eps) below = below + ops::standard_normal_log_prob(level_eps);
   std::vector<torch::Tensor> by_class;
@@ -199,12 +218,16 @@ torch::Tensor GlowImpl::log_prob_marginal(const torch::Tensor& x) const {
 }
 
 torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labels) const {
+  return decode(latents, labels, HiddenPrecision::kFull);
+}
+
+torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labels, HiddenPrecision precision) const {
   const auto levels = static_cast<std::size_t>(options_.levels);
   if (latents.eps.size() != levels) {
     throw ShapeError("latents: expected " + std::to_string(levels) + " levels, got " +
                      std::to_string(latents.eps.size()));
   }
-  const auto weights = folded(true);
+  const auto weights = folded(precision, /*with_inverses=*/true);
   const auto eps = [&](std::size_t l) {
     const auto shape = latent_shape(options_, static_cast<std::int64_t>(l));
     const auto& given = latents.eps[l];
@@ -251,7 +274,7 @@ Latents GlowImpl::sample_latents(std::int64_t count, const SampleOptions& option
 
 torch::Tensor GlowImpl::sample(std::int64_t count, const SampleOptions& options) const {
   const auto labels = options.labels.defined() ? options.labels : sample_labels(count, options);
-  return decode(sample_latents(count, options), labels);
+  return decode(sample_latents(count, options), labels, precision_);
 }
 
 }  // namespace glow::nn

@@ -50,12 +50,12 @@ class Initializer {
     start(*step.actnorm, name + ".actnorm", [](const torch::Tensor& z) { return z; });
     transform([map = step.fold().map](const torch::Tensor& z) { return ops::apply(map, z); });
     start(*net.conv1->actnorm, name + ".coupling.net.conv1.actnorm",
-          [&](const torch::Tensor& z) { return first_layer(step.fold().net, net_input(z)); });
+          [&](const torch::Tensor& z) { return first_layer(net.fold(), net_input(z)); });
     start(*net.conv2->actnorm, name + ".coupling.net.conv2.actnorm", [&](const torch::Tensor& z) {
-      const auto folded = step.fold().net;
+      const auto folded = net.fold();
       return second_layer(folded, first_layer(folded, net_input(z)));
     });
-    transform([&, folded = step.fold().net](const torch::Tensor& z) {
+    transform([&, folded = net.fold()](const torch::Tensor& z) {
       return ops::couple(step.coupling->kind(), z, apply(folded, net_input(z))).y;
     });
   }

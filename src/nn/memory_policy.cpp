@@ -1,11 +1,11 @@
 #include <glow/nn/memory_policy.h>
 
-#include "nn/enum_names.h"
+#include <glow/enum_names.h>
 
 namespace glow::nn {
 namespace {
 
-constexpr EnumNames<MemoryPolicy, 3> kNames{{
+constexpr EnumNames<MemoryPolicy, 3> kPolicyNames{{
     {"store", MemoryPolicy::kStore},
     {"recompute", MemoryPolicy::kRecompute},
     {"reversible", MemoryPolicy::kReversible},
@@ -13,8 +13,10 @@ constexpr EnumNames<MemoryPolicy, 3> kNames{{
 
 }  // namespace
 
-std::string to_string(MemoryPolicy policy) { return name_of(kNames, policy); }
+std::string to_string(MemoryPolicy policy) { return name_of(kPolicyNames, policy); }
 
-void from_string(const std::string& name, MemoryPolicy& policy) { policy = enumerator_of(kNames, "memory", name); }
+void from_string(const std::string& name, MemoryPolicy& policy) {
+  policy = enumerator_of(kPolicyNames, "memory", name);
+}
 
 }  // namespace glow::nn

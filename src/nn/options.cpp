@@ -2,9 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <glow/enum_names.h>
 #include <glow/error.h>
-
-#include "nn/enum_names.h"
 
 namespace glow::nn {
 namespace {

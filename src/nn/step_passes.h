@@ -1,8 +1,5 @@
 #pragma once
 
-#include <array>
-#include <vector>
-
 #include <torch/types.h>
 
 #include <glow/nn/flow_step.h>
@@ -10,18 +7,6 @@
 namespace glow::nn {
 
 // A flow step's passes by hand, which autograd does not see: forward, backward and inverse.
-
-/// A step's folded weights, as a list.
-struct StepWeights {
-  static constexpr std::size_t kCount = 9;
-  torch::Tensor map_weight, map_bias;
-  torch::Tensor first_weight, first_bias, second_weight, second_bias, third_weight, third_bias, third_outside;
-
-  static StepWeights of(const FoldedStep& step);
-  /// From kCount tensors, in the order above.
-  static StepWeights from(at::TensorList tensors);
-  void append_to(std::vector<torch::Tensor>& tensors) const;
-};
 
 /// What the coupling network computes on the way, all channels_last.
 struct NetActivations {
@@ -33,7 +18,7 @@ struct NetActivations {
 
 /// The network on the first half of z's channels, which a step leaves as they are: z may be from before its coupling or
 /// from behind it.
-NetActivations run_net(const StepWeights& step, const torch::Tensor& z);
+NetActivations run_net(const FoldedCouplingNet& net, const torch::Tensor& z);
 
 struct StepForward {
   torch::Tensor y;
@@ -42,7 +27,7 @@ struct StepForward {
   NetActivations activations;
 };
 /// x [N, C, H, W], channels_last.
-StepForward step_forward(const StepWeights& step, CouplingKind kind, const torch::Tensor& x);
+StepForward step_forward(const FoldedStep& step, const torch::Tensor& x);
 
 /// x, from y and what the network makes of it.
 torch::Tensor step_inverse(const ops::ChannelMap& inverse, CouplingKind kind, const torch::Tensor& y,
@@ -57,11 +42,11 @@ struct StepValues {
 };
 struct StepGradients {
   torch::Tensor x;
-  /// In the order of StepWeights.
-  std::array<torch::Tensor, StepWeights::kCount> weights;
+  torch::Tensor map_weight, map_bias;
+  FoldedCouplingNet net;
 };
 /// `gradient` is that of y and is written over; `log_det_gradient` [N] that of the coupling's log-determinant.
-StepGradients step_backward(const StepWeights& step, CouplingKind kind, const StepValues& values,
-                            torch::Tensor gradient, const torch::Tensor& log_det_gradient);
+StepGradients step_backward(const FoldedStep& step, const StepValues& values, torch::Tensor gradient,
+                            const torch::Tensor& log_det_gradient);
 
 }  // namespace glow::nn

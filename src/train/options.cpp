@@ -3,10 +3,16 @@
 #include <limits>
 #include <sstream>
 
+#include <glow/enum_names.h>
 #include <glow/error.h>
 
 namespace glow::train {
 namespace {
+
+constexpr EnumNames<OptimizerKind, 2> kOptimizerNames{{
+    {"adamax", OptimizerKind::kAdamax},
+    {"adam", OptimizerKind::kAdam},
+}};
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -43,16 +49,10 @@ void TrainOptions::validate() const {
   require("keep", keep, 1);
 }
 
-std::string to_string(OptimizerKind kind) { return kind == OptimizerKind::kAdamax ? "adamax" : "adam"; }
+std::string to_string(OptimizerKind kind) { return name_of(kOptimizerNames, kind); }
 
 void from_string(const std::string& name, OptimizerKind& kind) {
-  for (const auto known : {OptimizerKind::kAdamax, OptimizerKind::kAdam}) {
-    if (name == to_string(known)) {
-      kind = known;
-      return;
-    }
-  }
-  throw ConfigError("optimizer: unknown value '" + name + "', expected one of adamax, adam");
+  kind = enumerator_of(kOptimizerNames, "optimizer", name);
 }
 
 }  // namespace glow::train

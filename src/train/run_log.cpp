@@ -28,11 +28,13 @@ void RunLog::count(std::int64_t images, double seconds) {
 }
 
 void RunLog::step(const StepReport& report) {
-  metrics_.add(Json{{"step", report.step},
-                    {"bits_per_dim", report.bits_per_dim},
-                    {"class_bits", report.class_bits},
-                    {"gradient_norm", report.gradient_norm},
-                    {"learning_rate", report.learning_rate}});
+  Json line{{"step", report.step},
+            {"bits_per_dim", report.bits_per_dim},
+            {"class_bits", report.class_bits},
+            {"gradient_norm", report.gradient_norm},
+            {"learning_rate", report.learning_rate}};
+  if (report.reconstruction_error) line["reconstruction_error"] = *report.reconstruction_error;
+  metrics_.add(line);
   timing(report.step, "", counted_images_, counted_seconds_);
   counted_images_ = 0;
   counted_seconds_ = 0;

@@ -51,6 +51,11 @@ void require_fit(const Replacement& item) {
 
 }  // namespace
 
+double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision precision) {
+  if (precision == nn::HiddenPrecision::kBf16) return 0.1;
+  return dtype == torch::kDouble ? 1e-9 : 1e-3;
+}
+
 Trainer::Trainer(nn::Glow model, const TrainOptions& options)
     : model_(checked(std::move(model), options)),
       options_(options),
@@ -63,25 +68,38 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options)
 StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels,
                          const std::vector<std::int64_t>& indices) {
   StepReport report{.step = steps_done_ + 1, .learning_rate = schedule_.learning_rate(steps_done_)};
-  const auto& quantizer = model_->quantizer();
-  const auto x =
-      quantizer.dequantize(bytes.to(model_->device()),
-                           {.seed = options_.seed, .draw = report.step, .indices = indices, .dtype = model_->dtype()});
+  const auto x = model_->quantizer().dequantize(
+      bytes.to(model_->device()),
+      {.seed = options_.seed, .draw = report.step, .indices = indices, .dtype = model_->dtype()});
+  differentiate(x, labels, report);
+  const double limit = largest_reconstruction_error(model_->dtype(), model_->hidden_precision());
+  // A NaN is no error that one could live with.
+  if (report.reconstruction_error && !(*report.reconstruction_error <= limit)) {
+    model_->set_memory_policy(nn::MemoryPolicy::kRecompute);
+    report.fell_back = true;
+    differentiate(x, labels, report);
+  }
+  require_finite(report);
+  update(report.learning_rate);
+  return report;
+}
+
+void Trainer::differentiate(const torch::Tensor& x, const torch::Tensor& labels, StepReport& report) {
   gradients_.zero_();
   const auto encoding = model_->evaluate(x, labels);
-  const auto bits = quantizer.bits_per_dim(encoding.log_prob).mean();
+  const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).mean();
   const auto label_bits = class_bits(encoding.class_logits, labels);
   (bits + options_.weight_y * label_bits).backward();
   const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
 
   // The one place where the host waits for the device.
-  const auto numbers = at::stack({bits, label_bits, norm}).detach().to(torch::kCPU, torch::kDouble);
+  const auto& error = encoding.reconstruction_error;
+  const auto numbers =
+      at::stack({bits, label_bits, norm, error.defined() ? error : norm}).detach().to(torch::kCPU, torch::kDouble);
   report.bits_per_dim = numbers[0].item<double>();
   report.class_bits = numbers[1].item<double>();
   report.gradient_norm = numbers[2].item<double>();
-  require_finite(report);
-  update(report.learning_rate);
-  return report;
+  if (error.defined()) report.reconstruction_error = numbers[3].item<double>();
 }
 
 torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const {

@@ -132,6 +132,7 @@ void TrainingRun::Impl::validate() {
 Evaluation TrainingRun::Impl::test() {
   auto model = nn::load_model(directory_.model());
   model->to(inputs_.model->device(), inputs_.model->dtype());
+  model->set_hidden_precision(inputs_.model->hidden_precision());
   return score(model, *inputs_.data.test, "test", "test");
 }
 

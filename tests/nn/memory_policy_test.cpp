@@ -19,19 +19,9 @@ namespace {
 using glow::testing::kCaseName;
 using glow::testing::random_images;
 using glow::testing::random_normal;
+using glow::testing::relative_error;
 using glow::testing::throws;
-
-/// A model as if trained for a while: random weights of this depth would be far from what anyone trains.
-Glow trained_model(const GlowOptions& options, torch::Dtype dtype) {
-  Glow model(options, 1);
-  model->to(torch::kDouble);
-  model->initialize(random_images(options, 16, 2));
-  const torch::NoGradGuard no_grad;
-  WeightSource source(3);
-  for (auto& item : model->named_parameters()) item.value().add_(source.normal(item.value().sizes()) * 0.02);
-  model->to(dtype);
-  return model;
-}
+using glow::testing::trained_model;
 
 /// Of the mean log-density, with respect to all parameters and the images.
 torch::Tensor gradient(const GlowOptions& options, torch::Dtype dtype, MemoryPolicy memory) {
@@ -41,10 +31,6 @@ torch::Tensor gradient(const GlowOptions& options, torch::Dtype dtype, MemoryPol
   const auto gradients = model->flat_parameters().gradients();
   model->log_prob(x).mean().backward();
   return at::cat({gradients, x.grad().flatten()});
-}
-
-double relative_error(const torch::Tensor& actual, const torch::Tensor& expected) {
-  return ((actual - expected).norm() / expected.norm()).item<double>();
 }
 
 class MemoryPolicyTest : public ::testing::TestWithParam<GlowOptions> {};
@@ -70,6 +56,13 @@ std::vector<GlowOptions> deep_models() {
 
 INSTANTIATE_TEST_SUITE_P(Deep, MemoryPolicyTest, ::testing::ValuesIn(deep_models()), kCaseName);
 
+/// With the networks.
+std::vector<FoldedStep> folded_steps(const Level& level) {
+  auto steps = level->fold().steps;
+  for (auto& step : steps) step.net = fold(step.scaled_net);
+  return steps;
+}
+
 /// What the chain does by hand, one step after the other by autograd.
 class FlowChainTest : public ::testing::TestWithParam<GlowOptions> {};
 
@@ -83,7 +76,7 @@ TEST_P(FlowChainTest, IsWhatItsStepsAre) {
   const auto gradients = [&](auto&& chain) {
     level->zero_grad();
     const auto input = x.clone().requires_grad_();
-    const auto result = chain(level->fold().steps, input);
+    const auto result = chain(folded_steps(level), input);
     ((result.y * y_weight).sum() + (result.log_det * log_det_weight).sum()).backward();
     std::vector<torch::Tensor> all{result.y.detach(), result.log_det.detach(), input.grad()};
     for (const auto& parameter : level->parameters()) {
@@ -101,14 +94,15 @@ TEST_P(FlowChainTest, IsWhatItsStepsAre) {
     return ops::CouplingResult{z, log_det};
   });
   for (const auto memory : {MemoryPolicy::kStore, MemoryPolicy::kRecompute, MemoryPolicy::kReversible}) {
-    const auto actual = gradients([&](const auto& steps, const auto& z) { return apply(steps, z, memory); });
+    const auto actual =
+        gradients([&](const auto& steps, const auto& z) { return apply_steps(steps, z, {.memory = memory}); });
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t i = 0; i < actual.size(); ++i) {
       EXPECT_TRUE(glow::testing::close(actual[i], expected[i], 1e-9)) << to_string(memory) << " " << i;
     }
   }
   const torch::NoGradGuard no_grad;
-  const auto result = apply(level->fold().steps, x, MemoryPolicy::kStore);
+  const auto result = apply_steps(folded_steps(level), x);
   EXPECT_TRUE(glow::testing::close(result.y, expected[0], 1e-12));
   EXPECT_TRUE(glow::testing::close(result.log_det, expected[1], 1e-11));
 }
@@ -117,6 +111,25 @@ INSTANTIATE_TEST_SUITE_P(Combinations, FlowChainTest,
                          ::testing::ValuesIn(glow::testing::every_combination(
                              {.height = 4, .width = 6, .levels = 2, .depth = 3, .hidden_width = 5})),
                          kCaseName);
+
+TEST(FlowChain, SaysHowFarRoundingWasFromLeadingBack) {
+  const GlowOptions options{.height = 8, .width = 8, .levels = 2, .depth = 6, .hidden_width = 8};
+  const auto error = [&](torch::Dtype dtype, MemoryPolicy memory) {
+    auto model = trained_model(options, dtype);
+    model->set_memory_policy(memory);
+    const auto encoding = model->evaluate(random_images(options, 3, 4));
+    encoding.log_prob.mean().backward();
+    return encoding.reconstruction_error;
+  };
+  const double in_float = error(torch::kFloat, MemoryPolicy::kReversible).item<double>();
+  EXPECT_GT(in_float, 1e-8);
+  EXPECT_LT(in_float, 1e-5);
+  const double in_double = error(torch::kDouble, MemoryPolicy::kReversible).item<double>();
+  EXPECT_GT(in_double, 1e-17);
+  EXPECT_LT(in_double, 1e-14);
+  EXPECT_FALSE(error(torch::kFloat, MemoryPolicy::kStore).defined());
+  EXPECT_FALSE(error(torch::kFloat, MemoryPolicy::kRecompute).defined());
+}
 
 TEST(FlowChain, HasNoSecondDerivative) {
   const GlowOptions options{.height = 4, .width = 4, .levels = 1, .depth = 1, .hidden_width = 4};

@@ -10,6 +10,8 @@
 #include <glow/nn/permutation.h>
 #include <glow/nn/weight_source.h>
 
+#include "support/tensors.h"
+
 namespace glow::testing {
 
 /// A value for a parameter of this name: nowhere zero, and small enough that the layers' outputs stay of the order of
@@ -56,6 +58,18 @@ inline nn::Glow random_model(const nn::GlowOptions& options, std::uint64_t seed 
   randomize(model, seed);
   model->mark_initialized();
   model->eval();
+  return model;
+}
+
+/// A model as if trained for a while: random weights of this depth would be far from what anyone trains.
+inline nn::Glow trained_model(const nn::GlowOptions& options, torch::Dtype dtype) {
+  nn::Glow model(options, 1);
+  model->to(torch::kDouble);
+  model->initialize(random_images(options, 16, 2));
+  const torch::NoGradGuard no_grad;
+  nn::WeightSource source(3);
+  for (auto& item : model->named_parameters()) item.value().add_(source.normal(item.value().sizes()) * 0.02);
+  model->to(dtype);
   return model;
 }
 

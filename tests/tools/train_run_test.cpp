@@ -8,6 +8,7 @@
 #include <glow/io/image.h>
 #include <glow/version.h>
 
+#include "support/files.h"
 #include "support/pictures.h"
 #include "support/tools.h"
 
@@ -150,10 +151,13 @@ TEST_F(GlowTrainRun, FolderOfLargerPicturesWithAugmentation) {
   }
   const auto outcome = train(Arguments{"--data", "folder:" + folder.string(), "--out", (directory_ / "run").string(),
                                        "--image-size", "8x12", "--resize", "12", "--random-crop", "--flip", "--shift",
-                                       "--memory", "reversible", "--steps", "2"} +
+                                       "--memory", "reversible", "--precision", "bf16", "--steps", "2"} +
                              tiny_model());
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find("8x12 RGB"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("bf16"), std::string::npos) << outcome.err;
+  const auto metrics = get(directory_ / "run/metrics.jsonl");
+  EXPECT_NE(metrics.find("reconstruction_error"), std::string::npos) << metrics;
 }
 
 TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {

@@ -167,6 +167,8 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownPermutation", {"--permutation", "swap"}, {"--permutation: ", "'swap'", "conv1x1"}},
         Usage{"UnknownMemoryPolicy", {"--memory", "less"}, {"--memory: ", "'less'", "recompute"}},
         Usage{"UnknownDevice", {"--device", "gpu"}, {"--device: gpu", "cuda"}},
+        Usage{"Tf32OnTheCpu", {"--device", "cpu", "--precision", "tf32"}, {"--precision: tf32", "CUDA", "cpu"}},
+        Usage{"UnknownPrecision", {"--precision", "fp16"}, {"--precision: ", "'fp16'", "bf16"}},
         Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},
         Usage{"NegativeThreads", {"--threads", "-1"}, {"--threads: ", "got -1"}},
         Usage{"NoImageHeldOut", {"--valid-images", "0"}, {"--valid-images: "}},

@@ -206,6 +206,51 @@ TEST_P(TrainerRestore, ContinuesBitForBit) {
 INSTANTIATE_TEST_SUITE_P(Optimizers, TrainerRestore, ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
                          [](const auto& test) { return to_string(test.param); });
 
+nn::Glow model_of_two_steps() {
+  const nn::GlowOptions options{.channels = 1, .height = 4, .width = 4, .levels = 1, .depth = 2, .hidden_width = 4};
+  nn::Glow model(options, 1);
+  model->initialize(model->quantizer().dequantize(bytes()));
+  return model;
+}
+
+/// A model of which a step's map cannot be undone in float32.
+nn::Glow nearly_singular_model() {
+  auto model = model_of_two_steps();
+  const torch::NoGradGuard no_grad;
+  auto weight = model->named_parameters()["levels.0.steps.0.permutation.weight"];
+  weight[0].copy_(weight[1] + 1e-6 * weight[0]);
+  return model;
+}
+
+TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
+  auto options = tiny_options();
+  auto stored = nearly_singular_model(), rebuilt = nearly_singular_model();
+  Trainer expected(stored, options);
+  options.memory = nn::MemoryPolicy::kReversible;
+  Trainer trainer(rebuilt, options);
+  const auto report = trainer.step(bytes(), {}, kIndices);
+  EXPECT_TRUE(report.fell_back);
+  EXPECT_GT(report.reconstruction_error.value(),
+            largest_reconstruction_error(torch::kFloat, nn::HiddenPrecision::kFull));
+  EXPECT_EQ(report.bits_per_dim, expected.step(bytes(), {}, kIndices).bits_per_dim);
+  EXPECT_TRUE(weights(rebuilt).equal(weights(stored)));
+  const auto next = trainer.step(bytes(), {}, kIndices);
+  EXPECT_FALSE(next.fell_back);
+  EXPECT_FALSE(next.reconstruction_error.has_value());
+}
+
+TEST(Trainer, RebuildsWhereItCan) {
+  auto options = tiny_options();
+  options.memory = nn::MemoryPolicy::kReversible;
+  Trainer trainer(model_of_two_steps(), options);
+  for (int step = 0; step < 3; ++step) {
+    const auto report = trainer.step(bytes(), {}, kIndices);
+    EXPECT_FALSE(report.fell_back);
+    EXPECT_GT(report.reconstruction_error.value(), 0);
+    EXPECT_LT(report.reconstruction_error.value(), 1e-5);
+  }
+}
+
 TEST(Trainer, RestoreRefusesWhatDoesNotFitAndChangesNothing) {
   auto model = started_tiny_model();
   Trainer trainer(model, tiny_options());

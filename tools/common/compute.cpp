@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
+#include <glow/enum_names.h>
 #include <glow/error.h>
 #include <glow/ops/threads.h>
 
@@ -33,15 +34,24 @@ torch::Device find_device(const std::string& name) {
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(name == "cuda" ? 0 : cuda_index(name))};
 }
 
+constexpr EnumNames<Precision, 4> kPrecisionNames{{
+    {"fp32", Precision::kFp32},
+    {"fp64", Precision::kFp64},
+    {"tf32", Precision::kTf32},
+    {"bf16", Precision::kBf16},
+}};
+
+nn::HiddenPrecision hidden_precision(Precision precision) {
+  if (precision == Precision::kTf32) return nn::HiddenPrecision::kTf32;
+  return precision == Precision::kBf16 ? nn::HiddenPrecision::kBf16 : nn::HiddenPrecision::kFull;
+}
+
 }  // namespace
 
-std::string to_string(Precision precision) { return precision == Precision::kFp32 ? "fp32" : "fp64"; }
+std::string to_string(Precision precision) { return name_of(kPrecisionNames, precision); }
 
 void from_string(const std::string& name, Precision& precision) {
-  if (name != "fp32" && name != "fp64") {
-    throw ConfigError("precision: unknown value '" + name + "', expected one of fp32, fp64");
-  }
-  precision = name == "fp32" ? Precision::kFp32 : Precision::kFp64;
+  precision = enumerator_of(kPrecisionNames, "precision", name);
 }
 
 Compute start_computing(const ComputeSettings& settings) {
@@ -52,9 +62,12 @@ Compute start_computing(const ComputeSettings& settings) {
   }
   ops::use_threads(static_cast<int>(settings.threads));
   const auto device = find_device(settings.device);
-  const auto dtype = settings.precision == Precision::kFp32 ? torch::kFloat : torch::kDouble;
+  if (settings.precision == Precision::kTf32 && !device.is_cuda()) {
+    throw ConfigError("precision: tf32 needs a CUDA device, and this is " + device.str());
+  }
+  const auto dtype = settings.precision == Precision::kFp64 ? torch::kDouble : torch::kFloat;
   const auto threads = at::get_num_threads();
-  return {device, dtype,
+  return {device, dtype, hidden_precision(settings.precision),
           device.str() + ", " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
               to_string(settings.precision)};
 }

@@ -5,11 +5,14 @@
 
 #include <torch/types.h>
 
+#include <glow/nn/hidden_precision.h>
+
 namespace glow::tools {
 
-enum class Precision { kFp32, kFp64 };
+/// kFp32 and kFp64: of the whole model. kTf32 and kBf16: of the hidden tensors of a model in float32.
+enum class Precision { kFp32, kFp64, kTf32, kBf16 };
 
-/// "fp32", "fp64"
+/// "fp32", "fp64", "tf32", "bf16"
 std::string to_string(Precision precision);
 /// Throws ConfigError that lists the names.
 void from_string(const std::string& name, Precision& precision);
@@ -33,12 +36,13 @@ void visit_fields(ComputeSettings& settings, Visitor&& visit) {
 struct Compute {
   torch::Device device = torch::kCPU;
   torch::Dtype dtype = torch::kFloat;
+  nn::HiddenPrecision hidden = nn::HiddenPrecision::kFull;
   /// "cpu, 2 threads, fp32"
   std::string text;
 };
 
 /// Sets the threads and finds the device. Throws ConfigError naming the field: a device that LibTorch does not have,
-/// threads out of range.
+/// threads out of range, TF32 on the CPU.
 Compute start_computing(const ComputeSettings& settings);
 
 }  // namespace glow::tools

@@ -39,7 +39,7 @@ const std::vector<FlagText>& sample_flag_table() {
       {"describe", "Sampling", "", "print what the model file holds, and stop"},
       {"batch", "Computing", "N", "images at once"},
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
-      {"precision", "Computing", "KIND", "fp32 or fp64"},
+      {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32"},
       {"threads", "Computing", "N", "0: as many as the process may use"},
   };
   return table;

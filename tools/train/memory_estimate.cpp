@@ -7,9 +7,9 @@
 namespace glow::tools {
 namespace {
 
-/// Parameters, gradients, two moments, the average, the averaged model; and while a step runs, the folded weights and
-/// their gradients.
-constexpr double kCopiesOfParameters = 6 + 2;
+/// Parameters, gradients, two moments, the average, the averaged model; and while a step runs, the gradients of a
+/// level, which for the deepest are about half of all.
+constexpr double kCopiesOfParameters = 6.5;
 
 /// Numbers at every pixel of a level.
 struct PixelNumbers {
@@ -19,12 +19,14 @@ struct PixelNumbers {
   double used;
 };
 
-PixelNumbers pixel_numbers(const nn::GlowOptions& model, const nn::LevelShape& shape, nn::MemoryPolicy memory) {
+/// `hidden_size`: of a number of the hidden tensors, where others have size 1.
+PixelNumbers pixel_numbers(const nn::GlowOptions& model, const nn::LevelShape& shape, nn::MemoryPolicy memory,
+                           double hidden_size) {
   const auto channels = static_cast<double>(shape.channels), width = static_cast<double>(model.hidden_width);
   const auto outputs = model.coupling == nn::CouplingKind::kAffine ? channels : channels / 2;
-  const auto activations = 2 * width + outputs;
-  const auto neighbourhoods = 9 * (channels / 2 + 1) + 9 * outputs;
-  const auto used = 2 * width + neighbourhoods + 4 * channels;
+  const auto activations = hidden_size * 2 * width + outputs;
+  const auto neighbourhoods = hidden_size * (9 * (channels / 2 + 1) + 9 * outputs);
+  const auto used = hidden_size * 2 * width + neighbourhoods + 4 * channels;
   switch (memory) {
     case nn::MemoryPolicy::kStore:
       return {channels + activations, used};
@@ -38,17 +40,19 @@ PixelNumbers pixel_numbers(const nn::GlowOptions& model, const nn::LevelShape& s
 
 }  // namespace
 
-MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training, torch::Dtype dtype) {
+MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
+                               const Compute& compute) {
+  const double hidden_size = compute.hidden == nn::HiddenPrecision::kBf16 ? 0.5 : 1;
   double kept = 0, used = 0;
   for (std::int64_t level = 0; level < model.levels; ++level) {
     const auto shape = nn::level_shape(model, level);
     const auto pixels = static_cast<double>(training.batch * shape.height * shape.width);
-    const auto numbers = pixel_numbers(model, shape, training.memory);
+    const auto numbers = pixel_numbers(model, shape, training.memory, hidden_size);
     constexpr double kEnds = 3;  // before and behind a level, and its latent
     kept += pixels * (static_cast<double>(model.depth) * numbers.kept + kEnds * static_cast<double>(shape.channels));
     used = std::max(used, pixels * numbers.used);
   }
-  const auto number_size = static_cast<double>(c10::elementSize(dtype));
+  const auto number_size = static_cast<double>(c10::elementSize(compute.dtype));
   return {.parameters = kCopiesOfParameters * number_size * static_cast<double>(nn::parameter_count(model)),
           .activations = number_size * (kept + used)};
 }

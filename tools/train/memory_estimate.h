@@ -1,9 +1,9 @@
 #pragma once
 
-#include <torch/types.h>
-
 #include <glow/nn/options.h>
 #include <glow/train/options.h>
+
+#include "tools/common/compute.h"
 
 namespace glow::tools {
 
@@ -15,7 +15,8 @@ struct MemoryEstimate {
   double activations;
 };
 
-/// From the shapes and the memory policy alone; the libraries' own needs come on top.
-MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training, torch::Dtype dtype);
+/// From the shapes, the memory policy and the precision alone; the libraries' own needs come on top.
+MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
+                               const Compute& compute);
 
 }  // namespace glow::tools

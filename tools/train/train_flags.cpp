@@ -59,7 +59,7 @@ const std::vector<FlagText>& train_flag_table() {
       {"keep", "Reporting", "N", "newest checkpoints to keep", kChangeable},
 
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", kChangeable},
-      {"precision", "Computing", "KIND", "fp32 or fp64", kFixed},
+      {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32", kFixed},
       {"threads", "Computing", "N", "0: as many as the process may use", kChangeable},
   };
   return table;

@@ -48,6 +48,7 @@ nn::Glow make_model(const TrainSettings& settings, const ImageSplits& images, co
   auto model = is_new ? nn::Glow(settings.model, settings.training.seed) : nn::load_model(settings.run.init_from);
   model->set_class_names(images.class_names);
   model->to(compute.device, compute.dtype);
+  model->set_hidden_precision(compute.hidden);
   return model;
 }
 

@@ -41,6 +41,11 @@ void TrainProgress::step(const train::StepReport& report) {
   step_began_ = now;
   knows_begin_ = true;
   steps_done_ = report.step;
+  if (report.fell_back) {
+    status_.log("warning: step " + grouped(report.step) + " rebuilds its flow variables only to " +
+                brief(*report.reconstruction_error) + " of their size; from here on they are kept, as with --memory " +
+                nn::to_string(nn::MemoryPolicy::kRecompute));
+  }
   bits_per_dim_.add(report.bits_per_dim);
   if (options_.weight_y > 0) class_bits_.add(report.class_bits);
   if (status_.is_live()) {

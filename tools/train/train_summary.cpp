@@ -67,7 +67,7 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
   listing.add("data", data_text(settings.data, images));
   listing.add("training", training_text(settings.training, images.train->size()));
   listing.add("device", compute.text);
-  const auto memory = estimate_memory(settings.model, settings.training, compute.dtype);
+  const auto memory = estimate_memory(settings.model, settings.training, compute);
   listing.add("memory", "about " + bytes(memory.parameters + memory.activations) +
                             " (an estimate: " + to_string(settings.training.memory) + "; parameters and optimiser " +
                             bytes(memory.parameters) + ", activations " + bytes(memory.activations) + ")");

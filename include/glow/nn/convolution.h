@@ -21,6 +21,14 @@ struct FoldedConvolution {
   torch::Tensor outside = {};
 };
 
+/// A convolution and what comes after it: (conv(x) + bias) * scale.
+struct ScaledConvolution {
+  /// [O, I, k, k]; I counts the edge plane.
+  torch::Tensor weight;
+  /// [O]
+  torch::Tensor bias, scale;
+};
+
 /// A convolution without bias, followed by an actnorm (the hidden layers of a coupling network).
 class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
  public:
@@ -31,7 +39,8 @@ class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
 
   /// Draws the weights from N(0, 0.05^2).
   void draw(WeightSource& source);
-  /// (conv(x) + bias) * scale as one convolution, which gathers, with bias [O].
+  ScaledConvolution scaled() const;
+  /// As one convolution, which gathers. Differentiable.
   FoldedConvolution fold() const;
 
   /// [O, I, kernel, kernel]
@@ -52,7 +61,8 @@ class ZeroConvImpl : public torch::nn::Cloneable<ZeroConvImpl> {
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// As one convolution of the inputs alone, which sums.
+  ScaledConvolution scaled() const;
+  /// As one convolution of the inputs alone, which sums. Differentiable.
   FoldedConvolution fold() const;
 
   /// [O, I + edge, 3, 3]

@@ -4,6 +4,7 @@
 #include <torch/nn/pimpl.h>
 
 #include <glow/nn/convolution.h>
+#include <glow/nn/hidden_precision.h>
 #include <glow/ops/coupling_transform.h>
 
 namespace glow::nn {
@@ -24,7 +25,19 @@ struct FoldedCouplingNet {
   FoldedConvolution second;
   /// 3x3, sums.
   FoldedConvolution third;
+  /// Whether its products on CUDA may round their factors to TF32.
+  bool tf32 = false;
 };
+
+/// A coupling network's layers as they are trained.
+struct ScaledCouplingNet {
+  ScaledConvolution first, second, third;
+};
+
+/// Weights and biases of the hidden layers, and the third's weight, are in what the precision says. Differentiable.
+FoldedCouplingNet fold(const ScaledCouplingNet& net, HiddenPrecision precision = HiddenPrecision::kFull);
+/// From the gradient with respect to fold(net), which may be written over, that with respect to net. No graph.
+ScaledCouplingNet fold_backward(const ScaledCouplingNet& net, FoldedCouplingNet gradient);
 
 /// The network f of a coupling (Glow, section 3.3): conv3x3 -> actnorm -> ReLU -> conv1x1 -> actnorm -> ReLU ->
 /// ZeroConv3x3.
@@ -35,8 +48,9 @@ class CouplingNetImpl : public torch::nn::Cloneable<CouplingNetImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
+  ScaledCouplingNet scaled() const { return {conv1->scaled(), conv2->scaled(), conv3->scaled()}; }
   /// Differentiable.
-  FoldedCouplingNet fold() const;
+  FoldedCouplingNet fold() const { return nn::fold(scaled()); }
 
   ActNormConv conv1{nullptr}, conv2{nullptr};
   ZeroConv conv3{nullptr};

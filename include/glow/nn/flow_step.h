@@ -18,6 +18,8 @@ struct FoldedStep {
   /// Its inverse; undefined tensors until it is needed.
   ops::ChannelMap inverse;
   CouplingKind kind;
+  ScaledCouplingNet scaled_net;
+  /// fold(scaled_net); undefined tensors until it is needed, for it is as large as all the rest.
   FoldedCouplingNet net;
 };
 
@@ -30,7 +32,7 @@ class FlowStepImpl : public torch::nn::Cloneable<FlowStepImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
-  /// Differentiable; without the inverse.
+  /// Differentiable; with the network, without the inverse.
   FoldedStep fold() const;
 
   ActNorm actnorm{nullptr};

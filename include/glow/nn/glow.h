@@ -9,6 +9,7 @@
 #include <torch/nn/pimpl.h>
 
 #include <glow/nn/flat_parameters.h>
+#include <glow/nn/hidden_precision.h>
 #include <glow/nn/initialize.h>
 #include <glow/nn/latents.h>
 #include <glow/nn/level.h>
@@ -32,6 +33,9 @@ struct Encoding {
   torch::Tensor log_prob;
   /// [N, num_classes] of the auxiliary classifier; undefined for an unconditional model.
   torch::Tensor class_logits;
+  /// With a graph and MemoryPolicy::kReversible, a scalar that the backward pass raises from 0 to what
+  /// ChainOptions::reconstruction_error says, the largest of all levels; else undefined.
+  torch::Tensor reconstruction_error;
 };
 
 /// Glow: Generative Flow with Invertible 1x1 Convolutions (Kingma & Dhariwal 2018, arXiv 1807.03039).
@@ -60,6 +64,10 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   void set_class_names(std::vector<std::string> names);
   /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
+  /// How log_prob, evaluate and sample compute the coupling networks; kFull unless set. encode and decode, which are to
+  /// undo each other, compute in full always. Throws ConfigError for another than kFull unless the model is float32.
+  void set_hidden_precision(HiddenPrecision precision);
+  HiddenPrecision hidden_precision() const { return precision_; }
   torch::Dtype dtype() const { return flat_.values().scalar_type(); }
   torch::Device device() const { return flat_.values().device(); }
 
@@ -111,10 +119,13 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
     std::vector<torch::Tensor> eps;
     torch::Tensor z;
     torch::Tensor log_det;
+    torch::Tensor reconstruction_error;
   };
-  Flow flow(const FoldedGlow& folded, const torch::Tensor& x) const;
+  Flow flow(const FoldedGlow& folded, const torch::Tensor& x, HiddenPrecision precision) const;
+  Encoding evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const;
+  torch::Tensor decode(const Latents& latents, const torch::Tensor& labels, HiddenPrecision precision) const;
   FoldedGlow fold() const;
-  std::shared_ptr<const FoldedGlow> folded(bool with_inverses) const;
+  std::shared_ptr<const FoldedGlow> folded(HiddenPrecision precision, bool with_inverses) const;
   void gather();
   torch::Tensor to_model(const torch::Tensor& x) const;
   torch::Tensor checked_labels(const torch::Tensor& labels, std::int64_t count) const;
@@ -124,6 +135,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   std::vector<std::string> class_names_;
   bool initialized_ = false;
   MemoryPolicy memory_ = MemoryPolicy::kStore;
+  HiddenPrecision precision_ = HiddenPrecision::kFull;
   FlatParameters flat_;
   std::shared_ptr<FoldCache> cache_;
   torch::nn::ModuleList levels_{nullptr};

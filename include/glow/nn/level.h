@@ -28,7 +28,7 @@ class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
-  /// Differentiable; without the steps' inverses.
+  /// Differentiable; without the steps' inverses and networks.
   FoldedLevel fold() const;
 
   FlowStepImpl& step(std::int64_t index) const { return *steps->ptr<FlowStepImpl>(static_cast<std::size_t>(index)); }

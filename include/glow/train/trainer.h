@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <torch/types.h>
@@ -24,7 +25,16 @@ struct StepReport {
   double class_bits = 0;
   double gradient_norm = 0;
   double learning_rate = 0;
+  /// With MemoryPolicy::kReversible: nn::Encoding::reconstruction_error.
+  std::optional<double> reconstruction_error = std::nullopt;
+  /// Whether that was above largest_reconstruction_error: the step was taken again with kRecompute, as all that follow
+  /// will be.
+  bool fell_back = false;
 };
+
+/// Up to where gradients through a rebuilt flow variable are as good as those of a stored one. Rounding rebuilds it to
+/// about 1e-6 in float32 and 1e-2 where the hidden tensors are bfloat16; a map that is nearly singular, far worse.
+double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision precision);
 
 /// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. Knows nothing of files, data
 /// sets or time; TrainingRun does.
@@ -53,6 +63,8 @@ class Trainer {
   void restore(const TrainingState& state);
 
  private:
+  /// Fills in the loss, and its gradient in `gradients_`.
+  void differentiate(const torch::Tensor& x, const torch::Tensor& labels, StepReport& report);
   torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
   void update(double learning_rate);
 

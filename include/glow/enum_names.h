@@ -7,7 +7,7 @@
 
 #include <glow/error.h>
 
-namespace glow::nn {
+namespace glow {
 
 /// The enumerators of an enumeration and what users call them.
 template <class Enum, std::size_t Count>
@@ -32,4 +32,4 @@ Enum enumerator_of(const EnumNames<Enum, Count>& names, const char* what, const 
   throw ConfigError(std::string(what) + ": unknown value '" + wanted + "', expected one of " + known);
 }
 
-}  // namespace glow::nn
+}  // namespace glow

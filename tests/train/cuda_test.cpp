@@ -1,0 +1,113 @@
+// The same numbers on a GPU as on the CPU. Skipped where there is none.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/cuda.h>
+
+#include <glow/nn/glow.h>
+#include <glow/ops/random.h>
+#include <glow/train/trainer.h>
+
+#include "support/model_cases.h"
+#include "support/random_weights.h"
+#include "support/tensors.h"
+
+namespace glow::train {
+namespace {
+
+using glow::testing::close;
+using glow::testing::every_combination;
+using glow::testing::kCaseName;
+using glow::testing::random_images;
+using glow::testing::relative_error;
+using glow::testing::trained_model;
+using nn::Glow;
+using nn::GlowOptions;
+using nn::HiddenPrecision;
+using nn::MemoryPolicy;
+
+class CudaTest : public ::testing::TestWithParam<GlowOptions> {
+ protected:
+  void SetUp() override {
+    if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  }
+  Glow model(torch::Device device, torch::Dtype dtype, HiddenPrecision precision = HiddenPrecision::kFull) const {
+    auto made = trained_model(GetParam(), dtype);
+    made->to(device);
+    made->set_hidden_precision(precision);
+    return made;
+  }
+  /// Of log_prob, on the CPU.
+  static torch::Tensor gradient(Glow made, const torch::Tensor& x, MemoryPolicy memory) {
+    made->set_memory_policy(memory);
+    const auto gradients = made->flat_parameters().gradients().zero_();
+    made->log_prob(x).mean().backward();
+    return gradients.cpu().clone();
+  }
+};
+
+TEST_P(CudaTest, DensitiesLatentsAndSamplesAreThoseOfTheCpu) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& [dtype, tolerance] : {std::pair{torch::kDouble, 1e-9}, std::pair{torch::kFloat, 2e-3}}) {
+    const auto on_cpu = model(torch::kCPU, dtype), on_gpu = model(torch::kCUDA, dtype);
+    const auto x = random_images(GetParam(), 5, 4).to(dtype);
+    EXPECT_TRUE(close(on_gpu->log_prob(x).cpu(), on_cpu->log_prob(x), tolerance)) << dtype;
+    const auto latents = on_gpu->encode(x);
+    EXPECT_TRUE(close(nn::flatten(latents).cpu(), nn::flatten(on_cpu->encode(x)), tolerance)) << dtype;
+    EXPECT_TRUE(close(on_gpu->decode(latents).cpu(), x, tolerance)) << dtype;
+    EXPECT_TRUE(close(on_gpu->sample(3).cpu(), on_cpu->sample(3), tolerance)) << dtype;
+  }
+}
+
+TEST_P(CudaTest, GradientsAreThoseOfTheCpu) {
+  const auto x = random_images(GetParam(), 5, 4);
+  const auto expected = gradient(model(torch::kCPU, torch::kDouble), x, MemoryPolicy::kStore);
+  for (const auto memory : {MemoryPolicy::kStore, MemoryPolicy::kRecompute, MemoryPolicy::kReversible}) {
+    EXPECT_LE(relative_error(gradient(model(torch::kCUDA, torch::kDouble), x, memory), expected), 1e-9);
+    EXPECT_LE(relative_error(gradient(model(torch::kCUDA, torch::kFloat), x, memory).to(torch::kDouble), expected),
+              1e-4);
+  }
+  for (const auto precision : {HiddenPrecision::kTf32, HiddenPrecision::kBf16}) {
+    const auto rounded = gradient(model(torch::kCUDA, torch::kFloat, precision), x, MemoryPolicy::kStore);
+    EXPECT_LE(relative_error(rounded.to(torch::kDouble), expected), 3e-2) << to_string(precision);
+  }
+}
+
+TEST_P(CudaTest, ADozenStepsOfTrainingAreThoseOfTheCpu) {
+  const auto& options = GetParam();
+  const auto bytes = torch::randint(0, 256, {4, options.channels, options.height, options.width}, torch::kByte);
+  const auto train = [&](torch::Device device) {
+    auto made = model(device, torch::kDouble);
+    Trainer trainer(made, {.batch = 4, .steps = 12, .warmup_epochs = 0, .ema_decay = 0.9, .clip_norm = 1});
+    double bits = 0;
+    for (int step = 0; step < 12; ++step) bits = trainer.step(bytes, {}, {3, 1, 4, 5}).bits_per_dim;
+    return std::pair{bits, trainer.averaged_model()->flat_parameters().values().cpu().clone()};
+  };
+  const auto [expected_bits, expected] = train(torch::kCPU);
+  const auto [bits, average] = train(torch::kCUDA);
+  EXPECT_NEAR(bits, expected_bits, 1e-6);
+  EXPECT_TRUE(close(average, expected, 1e-6));
+}
+
+std::vector<GlowOptions> cases() {
+  std::vector<GlowOptions> all;
+  for (const auto& options :
+       every_combination({.height = 8, .width = 16, .levels = 2, .depth = 4, .hidden_width = 24})) {
+    if (options.channels == 3) all.push_back(options);
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, CudaTest, ::testing::ValuesIn(cases()), kCaseName);
+
+TEST(CudaRandom, IsThatOfTheCpu) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  const ops::RandomKey key{7, ops::Stream::kSample, 3};
+  const auto on_cpu = torch::TensorOptions().dtype(torch::kFloat), on_gpu = on_cpu.device(torch::kCUDA);
+  for (const std::int64_t count : {1, 6, 3072}) {
+    EXPECT_TRUE(ops::uniform(key, {5, 1}, count, on_gpu).cpu().equal(ops::uniform(key, {5, 1}, count, on_cpu)));
+    EXPECT_TRUE(close(ops::normal(key, {5, 1}, count, on_gpu).cpu(), ops::normal(key, {5, 1}, count, on_cpu), 1e-6));
+  }
+}
+
+}  // namespace
+}  // namespace glow::train
