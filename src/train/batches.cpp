@@ -20,7 +20,8 @@ Batches training_batches(const data::Images& images, const TrainingOrder& wanted
         const auto entries = order.batch(step);
         std::vector<std::int64_t> indices;
         for (const auto& entry : entries) indices.push_back(entry.index);
-        return Batch{images.augmented_bytes(entries, wanted.seed), labels_of(images, indices, wanted.with_labels),
+        const auto bytes = images.augmented_bytes(entries, wanted.seed);
+        return Batch{wanted.pinned ? bytes.pin_memory() : bytes, labels_of(images, indices, wanted.with_labels),
                      indices};
       },
       wanted.first_step, wanted.end_step);

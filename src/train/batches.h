@@ -27,6 +27,8 @@ struct TrainingOrder {
   std::int64_t batch;
   std::uint64_t seed;
   bool with_labels;
+  /// Whether they are on their way to a GPU, which copies page-locked memory while it computes.
+  bool pinned;
   std::int64_t first_step;
   std::int64_t end_step;
 };

@@ -2,9 +2,20 @@
 #include <glow/error.h>
 
 #include "train/optimizer_cuda.h"
+#include "train/step_graph.h"
 
-namespace glow::train::cuda {
+namespace glow::train {
+namespace {
 
-void update(const OptimizerUpdate&) { throw Error("this build of Glow has no CUDA"); }
+constexpr const char* kNoCuda = "this build of Glow has no CUDA";
 
-}  // namespace glow::train::cuda
+}  // namespace
+
+void cuda::update(const OptimizerUpdate&) { throw Error(kNoCuda); }
+
+struct StepGraph::Impl {};
+StepGraph::StepGraph() { throw Error(kNoCuda); }
+StepGraph::~StepGraph() = default;
+void StepGraph::run(const std::function<void()>&) {}
+
+}  // namespace glow::train

@@ -22,31 +22,49 @@ Optimizer::Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double
       second_moment(at::zeros_like(parameters)),
       kind_(kind),
       beta2_(beta2),
-      step_factors_(at::zeros({2}, first_moment.options())) {}
+      step_factors_(at::zeros({3}, first_moment.options())) {}
 
-void Optimizer::begin_step(double learning_rate) {
+void Optimizer::prepare(double learning_rate) {
   const torch::NoGradGuard no_grad;
-  ++steps;
-  const double correction1 = 1 - std::pow(kBeta1, steps), correction2 = 1 - std::pow(beta2_, steps);
+  const double correction1 = 1 - std::pow(kBeta1, steps + 1), correction2 = 1 - std::pow(beta2_, steps + 1);
   const bool is_adamax = kind_ == OptimizerKind::kAdamax;
+  // Fills, which unlike copies of numbers do not wait for a device.
   step_factors_[0].fill_(learning_rate / correction1 * (is_adamax ? std::sqrt(correction2) : 1));
   step_factors_[1].fill_(1 / correction2);
 }
 
-void Optimizer::update(torch::Tensor parameters, const torch::Tensor& gradients) {
+void Optimizer::apply(torch::Tensor parameters, const torch::Tensor& gradients, WeightAverage* average,
+                      const torch::Tensor& wanted) {
   const torch::NoGradGuard no_grad;
   ops::check_shape(gradients.sizes() == parameters.sizes() && parameters.sizes() == first_moment.sizes(),
                    "optimizer: expected gradients and parameters of one length", gradients);
-  const OptimizerUpdate update{kind_,        kBeta1,        beta2_,       kEpsilon, parameters, gradients.contiguous(),
-                               first_moment, second_moment, step_factors_};
+  if (wanted.defined()) {
+    step_factors_[2].copy_(wanted);
+  } else {
+    step_factors_[2].fill_(1);
+  }
+  const OptimizerUpdate update{.kind = kind_,
+                               .beta1 = kBeta1,
+                               .beta2 = beta2_,
+                               .epsilon = kEpsilon,
+                               .average_gain = average != nullptr ? 1 - average->decay() : 0,
+                               .parameters = parameters,
+                               .gradients = gradients.contiguous(),
+                               .first_moment = first_moment,
+                               .second_moment = second_moment,
+                               .average = average != nullptr ? average->sum : torch::Tensor(),
+                               .step_factors = step_factors_};
   parameters.is_cuda() ? cuda::update(update) : cpu::update(update);
   // What loops over raw pointers write, nobody sees: folded weights that are kept hang on the version.
-  for (const auto& tensor : {parameters, first_moment, second_moment}) tensor.unsafeGetTensorImpl()->bump_version();
+  for (const auto& tensor : {update.parameters, first_moment, second_moment, update.average}) {
+    if (tensor.defined()) tensor.unsafeGetTensorImpl()->bump_version();
+  }
 }
 
 void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate) {
-  begin_step(learning_rate);
-  update(std::move(parameters), gradients);
+  prepare(learning_rate);
+  apply(std::move(parameters), gradients);
+  ++steps;
 }
 
 torch::Tensor flat_norm(const torch::Tensor& values) {

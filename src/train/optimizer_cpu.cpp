@@ -1,5 +1,7 @@
 #include "train/optimizer_cpu.h"
 
+#include <algorithm>
+
 #include <ATen/Parallel.h>
 
 namespace glow::train::cpu {
@@ -11,10 +13,20 @@ void update(const OptimizerUpdate& update) {
     T* first = update.first_moment.data_ptr<T>();
     T* second = update.second_moment.data_ptr<T>();
     const T* factors = update.step_factors.data_ptr<T>();
-    const StepFactors<T> step{factors[0], factors[1]};
-    constexpr std::int64_t kGrain = 1 << 15;
-    at::parallel_for(0, update.parameters.numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {
-      for (auto i = begin; i < end; ++i) element(parameter[i], gradient[i], first[i], second[i], step);
+    T* average = update.average.defined() ? update.average.data_ptr<T>() : nullptr;
+    const T gain = T(update.average_gain);
+    const StepFactors<T> step{factors[0], factors[1], factors[2]};
+    if (step.wanted == 0) return;
+    // Small enough to be in the cache still when the average follows.
+    constexpr std::int64_t kBlock = 1 << 12;
+    const auto count = update.parameters.numel(), blocks = (count + kBlock - 1) / kBlock;
+    at::parallel_for(0, blocks, 8, [=](std::int64_t first_block, std::int64_t end_block) {
+      for (auto block = first_block; block < end_block; ++block) {
+        const auto begin = block * kBlock, end = std::min(count, begin + kBlock);
+        for (auto i = begin; i < end; ++i) element(parameter[i], gradient[i], first[i], second[i], step);
+        if (average == nullptr) continue;
+        for (auto i = begin; i < end; ++i) follow(average[i], parameter[i], gain);
+      }
     });
   });
 }

@@ -11,11 +11,17 @@ struct UpdateAt {
   const T* gradient;
   T* first;
   T* second;
+  /// Null: there is none.
+  T* average;
+  T gain;
   const T* factors;
   Element element;
 
   __device__ void operator()(std::uint32_t i) const {
-    element(parameter[i], gradient[i], first[i], second[i], StepFactors<T>{factors[0], factors[1]});
+    const StepFactors<T> step{factors[0], factors[1], factors[2]};
+    if (step.wanted == 0) return;
+    element(parameter[i], gradient[i], first[i], second[i], step);
+    if (average != nullptr) follow(average[i], parameter[i], gain);
   }
 };
 
@@ -26,7 +32,8 @@ void update(const OptimizerUpdate& update) {
     ops::cuda::for_each(update.parameters.numel(),
                         UpdateAt<T, Element>{update.parameters.data_ptr<T>(), update.gradients.data_ptr<T>(),
                                              update.first_moment.data_ptr<T>(), update.second_moment.data_ptr<T>(),
-                                             update.step_factors.data_ptr<T>(), element});
+                                             update.average.defined() ? update.average.data_ptr<T>() : nullptr,
+                                             T(update.average_gain), update.step_factors.data_ptr<T>(), element});
   });
 }
 

@@ -15,7 +15,15 @@ struct StepFactors {
   T rate;
   /// Of Adam: 1 / (1 - b2^t).
   T correction2;
+  /// 0: nothing is to change.
+  T wanted;
 };
+
+/// average += gain * (w - average), and w exactly where gain is 1.
+template <class T>
+C10_HOST_DEVICE void follow(T& average, T w, T gain) {
+  average = gain < T(0.5) ? average + gain * (w - average) : w - (w - average) * (1 - gain);
+}
 
 template <class T>
 struct Adamax {

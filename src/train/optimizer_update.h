@@ -15,8 +15,12 @@ namespace glow::train {
 struct OptimizerUpdate {
   OptimizerKind kind;
   double beta1, beta2, epsilon;
+  /// By what part of the difference the average follows.
+  double average_gain;
   torch::Tensor parameters, gradients, first_moment, second_moment;
-  /// [2], a StepFactors, where the parameters are: a captured step reads the numbers of its replay.
+  /// Undefined: there is none.
+  torch::Tensor average;
+  /// A StepFactors, where the parameters are: a captured step reads the numbers of its replay.
   torch::Tensor step_factors;
 };
 

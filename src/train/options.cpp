@@ -42,6 +42,9 @@ void TrainOptions::validate() const {
   require("init_images", init_images, 0);
   require("clip_norm", clip_norm, 0);
   require("weight_y", weight_y, 0);
+  if (cuda_graph && memory == nn::MemoryPolicy::kReversible) {
+    throw ConfigError("cuda_graph: goes with memory store or recompute, not with reversible");
+  }
   require("log_every", log_every, 1);
   require("eval_every", eval_every, 0);
   require("sample_every", sample_every, 0);

@@ -10,9 +10,13 @@
 #include <glow/error.h>
 
 #include "ops/check.h"
+#include "train/step_graph.h"
 
 namespace glow::train {
 namespace {
+
+/// Stands for "nothing was rebuilt".
+constexpr double kNoError = -1;
 
 nn::Glow checked(nn::Glow model, const TrainOptions& options) {
   options.validate();
@@ -68,49 +72,72 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options)
 StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels,
                          const std::vector<std::int64_t>& indices) {
   StepReport report{.step = steps_done_ + 1, .learning_rate = schedule_.learning_rate(steps_done_)};
-  const auto x = model_->quantizer().dequantize(
-      bytes.to(model_->device()),
-      {.seed = options_.seed, .draw = report.step, .indices = indices, .dtype = model_->dtype()});
-  differentiate(x, labels, report);
-  const double limit = largest_reconstruction_error(model_->dtype(), model_->hidden_precision());
+  set_input(model_->quantizer().dequantize(
+      bytes.to(model_->device(), /*non_blocking=*/true),
+      {.seed = options_.seed, .draw = report.step, .indices = indices, .dtype = model_->dtype()}));
+  optimizer_.prepare(report.learning_rate);
+  run(labels, report);
   // A NaN is no error that one could live with.
-  if (report.reconstruction_error && !(*report.reconstruction_error <= limit)) {
+  if (report.reconstruction_error && !(*report.reconstruction_error <= largest_error())) {
     model_->set_memory_policy(nn::MemoryPolicy::kRecompute);
     report.fell_back = true;
-    differentiate(x, labels, report);
+    run(labels, report);
   }
   require_finite(report);
-  update(report.learning_rate);
+  optimizer_.steps = average_.updates = ++steps_done_;
   return report;
 }
 
-void Trainer::differentiate(const torch::Tensor& x, const torch::Tensor& labels, StepReport& report) {
-  gradients_.zero_();
-  const auto encoding = model_->evaluate(x, labels);
-  const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).mean();
-  const auto label_bits = class_bits(encoding.class_logits, labels);
-  (bits + options_.weight_y * label_bits).backward();
-  const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
+void Trainer::set_input(const torch::Tensor& x) {
+  if (graph_ && input_.sizes() == x.sizes()) {
+    input_.copy_(x);  // a graph reads what lies where its input lay
+  } else {
+    graph_ = nullptr;
+    input_ = x;
+  }
+}
 
+void Trainer::run(const torch::Tensor& labels, StepReport& report) {
+  if (options_.cuda_graph && input_.is_cuda() && !labels.defined()) {
+    if (!graph_) graph_ = std::make_shared<StepGraph>();
+    graph_->run([&] { compute(labels); });
+  } else {
+    compute(labels);
+  }
   // The one place where the host waits for the device.
-  const auto& error = encoding.reconstruction_error;
-  const auto numbers =
-      at::stack({bits, label_bits, norm, error.defined() ? error : norm}).detach().to(torch::kCPU, torch::kDouble);
+  const auto numbers = numbers_.to(torch::kCPU, torch::kDouble);
   report.bits_per_dim = numbers[0].item<double>();
   report.class_bits = numbers[1].item<double>();
   report.gradient_norm = numbers[2].item<double>();
-  if (error.defined()) report.reconstruction_error = numbers[3].item<double>();
+  if (const auto error = numbers[3].item<double>(); error != kNoError) report.reconstruction_error = error;
+}
+
+void Trainer::compute(const torch::Tensor& labels) {
+  const torch::AutoGradMode with_graph(true);
+  gradients_.zero_();
+  const auto encoding = model_->evaluate(input_, labels);
+  const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).mean();
+  const auto label_bits = class_bits(encoding.class_logits, labels);
+  (bits + options_.weight_y * label_bits).backward();
+  const torch::NoGradGuard no_grad;
+  const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
+  auto wanted = (norm + bits).isfinite();
+  auto error = torch::full_like(norm, kNoError);
+  if (encoding.reconstruction_error.defined()) {
+    error = encoding.reconstruction_error;
+    wanted = wanted.logical_and(error.le(largest_error()));
+  }
+  numbers_ = at::stack({bits.detach(), label_bits.detach(), norm, error});
+  optimizer_.apply(parameters_, gradients_, &average_, wanted);
+}
+
+double Trainer::largest_error() const {
+  return largest_reconstruction_error(model_->dtype(), model_->hidden_precision());
 }
 
 torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const {
   if (options_.weight_y == 0) return torch::zeros({}, parameters_.options());
   return at::cross_entropy_loss(logits, labels.to(logits.device())) / std::numbers::ln2;
-}
-
-void Trainer::update(double learning_rate) {
-  optimizer_.step(parameters_, gradients_, learning_rate);
-  average_.update(parameters_);
-  ++steps_done_;
 }
 
 nn::Glow Trainer::averaged_model() {

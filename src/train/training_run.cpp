@@ -81,8 +81,12 @@ RunResult TrainingRun::Impl::run() {
   RunResult result;
   const auto& options = inputs_.options;
   const bool labelled = inputs_.model->options().num_classes > 0;
-  auto batches =
-      training_batches(*inputs_.data.train, {options.batch, options.seed, labelled, steps_done(), total_steps_});
+  auto batches = training_batches(*inputs_.data.train, {.batch = options.batch,
+                                                        .seed = options.seed,
+                                                        .with_labels = labelled,
+                                                        .pinned = inputs_.model->device().is_cuda(),
+                                                        .first_step = steps_done(),
+                                                        .end_step = total_steps_});
   while (steps_done() < total_steps_ && !result.stopped) {
     train_step(batches);
     if (due(options.eval_every)) validate();

@@ -41,6 +41,7 @@ TEST(GlowTrain, HelpListsEveryFlagWithItsDefaultAndTheExamples) {
                            "--init-images N",
                            "--clip-norm G",
                            "--memory POLICY",
+                           "--cuda-graph",
                            "--seed S",
                            "--valid-images N",
                            "--flip",

@@ -75,17 +75,21 @@ TEST_P(CudaTest, GradientsAreThoseOfTheCpu) {
 TEST_P(CudaTest, ADozenStepsOfTrainingAreThoseOfTheCpu) {
   const auto& options = GetParam();
   const auto bytes = torch::randint(0, 256, {4, options.channels, options.height, options.width}, torch::kByte);
-  const auto train = [&](torch::Device device) {
+  const auto train = [&](torch::Device device, bool cuda_graph) {
     auto made = model(device, torch::kDouble);
-    Trainer trainer(made, {.batch = 4, .steps = 12, .warmup_epochs = 0, .ema_decay = 0.9, .clip_norm = 1});
+    Trainer trainer(
+        made,
+        {.batch = 4, .steps = 12, .warmup_epochs = 0, .ema_decay = 0.9, .clip_norm = 1, .cuda_graph = cuda_graph});
     double bits = 0;
     for (int step = 0; step < 12; ++step) bits = trainer.step(bytes, {}, {3, 1, 4, 5}).bits_per_dim;
     return std::pair{bits, trainer.averaged_model()->flat_parameters().values().cpu().clone()};
   };
-  const auto [expected_bits, expected] = train(torch::kCPU);
-  const auto [bits, average] = train(torch::kCUDA);
-  EXPECT_NEAR(bits, expected_bits, 1e-6);
-  EXPECT_TRUE(close(average, expected, 1e-6));
+  const auto [expected_bits, expected] = train(torch::kCPU, false);
+  for (const bool cuda_graph : {false, true}) {
+    const auto [bits, average] = train(torch::kCUDA, cuda_graph);
+    EXPECT_NEAR(bits, expected_bits, 1e-6) << cuda_graph;
+    EXPECT_TRUE(close(average, expected, 1e-6)) << cuda_graph;
+  }
 }
 
 std::vector<GlowOptions> cases() {

@@ -50,6 +50,27 @@ TEST_P(OptimizerAgainstReference, StaysNearInFloat32) {
   EXPECT_TRUE(close(parameters, reference.at(to_string(GetParam()))[-1], 1e-4));
 }
 
+/// The average follows on the way as it would on its own, and what is not wanted changes nothing.
+TEST_P(OptimizerAgainstReference, AppliesWithAnAverageAndOnlyWhatIsWanted) {
+  for (const double decay : {0.0, 0.3, 0.9}) {
+    auto expected = random_normal({9000}, 1), actual = expected.clone();
+    const auto gradients = random_normal({9000}, 2);
+    Optimizer plain(GetParam(), expected, 0.99), fused(GetParam(), actual, 0.99);
+    WeightAverage expected_average(expected, decay), average(actual, decay);
+    for (int step = 0; step < 3; ++step) {
+      plain.step(expected, gradients, 1e-2);
+      expected_average.update(expected);
+      fused.prepare(1e-2);
+      fused.apply(actual, gradients, &average, at::zeros({}, at::kBool));
+      fused.apply(actual, gradients, &average, at::ones({}, at::kBool));
+      ++fused.steps;
+      EXPECT_TRUE(actual.equal(expected));
+      EXPECT_TRUE(fused.second_moment.equal(plain.second_moment));
+      EXPECT_TRUE(close(average.sum, expected_average.sum, 1e-15));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, OptimizerAgainstReference,
                          ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
                          [](const auto& test) { return to_string(test.param); });

@@ -251,6 +251,30 @@ TEST(Trainer, RebuildsWhereItCan) {
   }
 }
 
+/// In full: the demo preset with and without --precision bf16, docs/performance.md.
+TEST(Trainer, LearnsAsMuchInBf16) {
+  auto options = tiny_options();
+  options.learning_rate = 1e-2;
+  const auto learned = [&](nn::HiddenPrecision precision) {
+    auto model = started_tiny_model();
+    model->set_hidden_precision(precision);
+    Trainer trainer(model, options);
+    for (int step = 0; step < 60; ++step) trainer.step(bytes(), {}, kIndices);
+    return trainer.averaged_model();
+  };
+  const torch::NoGradGuard no_grad;
+  const auto bits = [](nn::Glow model, nn::HiddenPrecision precision) {
+    model->set_hidden_precision(precision);
+    const auto x = model->quantizer().dequantize(bytes(), {.seed = 5});
+    return model->quantizer().bits_per_dim(model->log_prob(x)).mean().item<double>();
+  };
+  const auto full = learned(nn::HiddenPrecision::kFull), bf16 = learned(nn::HiddenPrecision::kBf16);
+  EXPECT_EQ(bf16->hidden_precision(), nn::HiddenPrecision::kBf16);
+  // The same weights, and weights learned either way.
+  EXPECT_NEAR(bits(full, nn::HiddenPrecision::kBf16), bits(full, nn::HiddenPrecision::kFull), 0.01);
+  EXPECT_NEAR(bits(bf16, nn::HiddenPrecision::kBf16), bits(full, nn::HiddenPrecision::kFull), 0.01);
+}
+
 TEST(Trainer, RestoreRefusesWhatDoesNotFitAndChangesNothing) {
   auto model = started_tiny_model();
   Trainer trainer(model, tiny_options());

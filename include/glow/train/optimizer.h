@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include <glow/train/options.h>
+#include <glow/train/weight_average.h>
 
 namespace glow::train {
 
@@ -18,14 +19,17 @@ class Optimizer {
   /// State for `parameters` [P], which `step` updates in place.
   Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2);
 
-  /// One step along `gradients` [P]: begin_step and update. Throws ShapeError when they are not as many as the
-  /// parameters.
+  /// One step along `gradients` [P]. Throws ShapeError when they are not as many as the parameters.
   void step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate);
 
-  /// Counts a step and sets what depends on its number.
-  void begin_step(double learning_rate);
-  /// The arithmetic, which reads that from the parameters' device: it can be captured in a CUDA graph and replayed.
-  void update(torch::Tensor parameters, const torch::Tensor& gradients);
+  // The same in two, for a step of which the arithmetic is captured once and replayed; who uses them counts `steps`.
+
+  /// Sets what depends on the number of the step that comes next.
+  void prepare(double learning_rate);
+  /// The arithmetic, in one pass. `average`, if not null, follows the parameters; `wanted`, if defined, is a scalar on
+  /// their device, and where it is 0 nothing changes.
+  void apply(torch::Tensor parameters, const torch::Tensor& gradients, WeightAverage* average = nullptr,
+             const torch::Tensor& wanted = {});
 
   /// [P] each, and the steps taken: what a checkpoint keeps.
   torch::Tensor first_moment, second_moment;
@@ -34,7 +38,7 @@ class Optimizer {
  private:
   OptimizerKind kind_;
   double beta2_;
-  /// [2]
+  /// A StepFactors, on the parameters' device.
   torch::Tensor step_factors_;
 };
 

@@ -39,6 +39,9 @@ struct TrainOptions {
   double weight_y = 0;
   /// What the forward pass keeps for the backward pass.
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
+  /// On a GPU: capture the whole step as a CUDA graph and replay it. Not for conditional models, nor with kReversible,
+  /// whose steps wait for the CPU. Has compiled, but has not run yet.
+  bool cuda_graph = false;
   /// Everything random in the run is a function of this.
   std::uint64_t seed = 0;
 
@@ -72,6 +75,7 @@ void visit_fields(Options& options, Visitor&& visit) {
   visit("clip_norm", options.clip_norm);
   visit("weight_y", options.weight_y);
   visit("memory", options.memory);
+  visit("cuda_graph", options.cuda_graph);
   visit("seed", options.seed);
   visit("log_every", options.log_every);
   visit("eval_every", options.eval_every);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include <glow/train/weight_average.h>
 
 namespace glow::train {
+
+class StepGraph;
 
 /// What one step of training gave.
 struct StepReport {
@@ -63,10 +66,14 @@ class Trainer {
   void restore(const TrainingState& state);
 
  private:
-  /// Fills in the loss, and its gradient in `gradients_`.
-  void differentiate(const torch::Tensor& x, const torch::Tensor& labels, StepReport& report);
+  /// The arithmetic of a step on `input_`: loss, gradient, and, when all is finite, update. Leaves `numbers_`. Does not
+  /// wait for a device.
+  void compute(const torch::Tensor& labels);
+  /// The same or its replay, and the report of it.
+  void run(const torch::Tensor& labels, StepReport& report);
+  void set_input(const torch::Tensor& x);
+  double largest_error() const;
   torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
-  void update(double learning_rate);
 
   nn::Glow model_;
   TrainOptions options_;
@@ -77,6 +84,12 @@ class Trainer {
   WeightAverage average_;
   nn::Glow averaged_{nullptr};
   std::int64_t steps_done_ = 0;
+  /// The images of the step, dequantised.
+  torch::Tensor input_;
+  /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt).
+  torch::Tensor numbers_;
+  /// Null until it is used.
+  std::shared_ptr<StepGraph> graph_;
 };
 
 }  // namespace glow::train

@@ -13,6 +13,7 @@ class WeightAverage {
   /// For parameters like these, [P]. decay in [0, 1); 0 keeps the latest values.
   WeightAverage(const torch::Tensor& parameters, double decay);
 
+  /// Optimizer::apply can do the same on its way.
   void update(const torch::Tensor& parameters);
   /// [P]; before the first update there is nothing to average: `parameters` as given.
   torch::Tensor value_or(const torch::Tensor& parameters) const;
@@ -20,6 +21,8 @@ class WeightAverage {
   /// [P], biased, and the updates so far: what a checkpoint keeps.
   torch::Tensor sum;
   std::int64_t updates = 0;
+
+  double decay() const { return decay_; }
 
  private:
   double decay_;
