@@ -4,20 +4,27 @@
 
 #include <ATen/ATen.h>
 
+#include "ops/cpu_features.h"
+
 namespace glow::bench {
 
-Convolutions::Convolutions(const nn::GlowOptions& options, std::int64_t batch) {
+Convolutions::Convolutions(const Settings& settings) {
+  const auto& options = settings.model;
+  const auto on_cpu = settings.device.is_cpu() && !ops::cpu_multiplies_bfloat16();
+  const auto tensors =
+      torch::TensorOptions().device(settings.device).dtype(on_cpu ? torch::kFloat : settings.hidden_dtype());
   for (std::int64_t level = 0; level < options.levels; ++level) {
     const auto shape = nn::level_shape(options, level);
     const auto outputs = options.coupling == nn::CouplingKind::kAffine ? shape.channels : shape.channels / 2;
     const auto width = options.hidden_width;
     const auto images = [&](std::int64_t channels) {
-      return at::randn({batch, channels, shape.height, shape.width}).contiguous(at::MemoryFormat::ChannelsLast);
+      return at::randn({settings.batch, channels, shape.height, shape.width}, tensors)
+          .contiguous(at::MemoryFormat::ChannelsLast);
     };
     using Sizes = std::pair<std::int64_t, std::int64_t>;
     for (const auto& [in, out] :
          {Sizes{9 * shape.channels / 2, width}, Sizes{width, width}, Sizes{width, 9 * outputs}}) {
-      layers_.push_back({images(in), at::randn({out, in, 1, 1}), images(out), options.depth});
+      layers_.push_back({images(in), at::randn({out, in, 1, 1}, tensors), images(out), options.depth});
     }
   }
 }

@@ -5,16 +5,17 @@
 
 #include <torch/types.h>
 
-#include <glow/nn/options.h>
+#include "bench/settings.h"
 
 namespace glow::bench {
 
 /// The convolutions of a model's coupling networks and nothing else, by at::conv2d, the thin ones as products (3x3
 /// C->width as 9C->width at every pixel, width->C as width->9C). A yardstick, not a bound: where LibTorch has a faster
-/// product than its convolution, the model uses that.
+/// product than its convolution, the model uses that. In the dtype of the hidden tensors; but in float32 on a CPU that
+/// does not multiply bfloat16, where LibTorch's convolutions of it would make any model look fast.
 class Convolutions {
  public:
-  Convolutions(const nn::GlowOptions& options, std::int64_t batch);
+  explicit Convolutions(const Settings& settings);
 
   /// Those of one pass through the model.
   void forward() const;

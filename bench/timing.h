@@ -5,21 +5,31 @@
 #include <functional>
 #include <vector>
 
+#include <torch/cuda.h>
+#include <torch/types.h>
+
 namespace glow::bench {
 
 using Work = std::function<void()>;
 
+/// Of work on a device, until the device has done it.
+inline double seconds_of(const Work& work, torch::Device device) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  if (device.is_cuda()) torch::cuda::synchronize();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 /// Seconds that each of several pieces of work takes: medians of `rounds` rounds, in each of which all are timed one
 /// after the other, so that a machine that is slow for a while is slow for all of them.
-inline std::vector<double> median_seconds(const std::vector<Work>& works, int rounds) {
+inline std::vector<double> median_seconds(const std::vector<Work>& works, int rounds, torch::Device device) {
   std::vector<std::vector<double>> seconds(works.size());
-  for (const auto& work : works) work();  // warm
+  // A captured step is captured the fourth time.
+  for (int warm = 0; warm < (device.is_cuda() ? 5 : 1); ++warm) {
+    for (const auto& work : works) seconds_of(work, device);
+  }
   for (int round = 0; round < rounds; ++round) {
-    for (std::size_t i = 0; i < works.size(); ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      works[i]();
-      seconds[i].push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    }
+    for (std::size_t i = 0; i < works.size(); ++i) seconds[i].push_back(seconds_of(works[i], device));
   }
   std::vector<double> medians;
   for (auto& of_work : seconds) {

@@ -16,9 +16,9 @@ locate_tools
 
 settings=("-DTorch_DIR=$torch_dir" "-DGLOW_WERROR=${GLOW_WERROR:-0}")
 if [[ $without_tests ]]; then
-  settings+=(-DGLOW_BUILD_TESTS=OFF)
+  settings+=(-DGLOW_BUILD_TESTS=OFF -DGLOW_BUILD_BENCH=OFF)
 else
-  settings+=(-DGLOW_BUILD_TESTS=ON "-DGLOW_PYTHON=$python" "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}")
+  settings+=(-DGLOW_BUILD_TESTS=ON -DGLOW_BUILD_BENCH=ON "-DGLOW_PYTHON=$python" "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}")
 fi
 say "configuring ${build_dir#"$root"/}"
 "$cmake" --preset "$preset" -B "$build_dir" "${settings[@]}"

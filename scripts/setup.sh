@@ -7,7 +7,7 @@
 #           pypi       PyPI's LibTorch in .deps/pypi, a CUDA build that needs the CUDA toolkit; the default where there
 #                      are a GPU and nvcc
 #           PATH       an unpacked LibTorch
-#   --without-tests    leave out what only the tests need
+#   --without-tests    leave out what only the tests and benchmarks need
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@ parse_options "--torch --without-tests" "$@"
 packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
-test_packages=(libgtest-dev)
+test_packages=(libgtest-dev libbenchmark-dev)
 python_packages=(python3 python3-venv ca-certificates)
 
 # PyPI's LibTorch wants this CUDA toolkit or a newer one, and a newer CMake than Debian's.

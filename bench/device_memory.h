@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+#include <torch/types.h>
+
+namespace glow::bench {
+
+/// Bytes of all tensors on the device now, and the most that they ever were since reset_peak_memory. On the CPU those
+/// made since compat::count_cpu_memory.
+std::int64_t memory(torch::Device device);
+std::int64_t peak_memory(torch::Device device);
+void reset_peak_memory(torch::Device device);
+
+}  // namespace glow::bench

@@ -1,0 +1,65 @@
+// From a model file to pictures: how soon the first comes, and how many a second then: bench_sample --help
+#include <filesystem>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/glow.h>
+
+#include "bench/convolutions.h"
+#include "bench/report.h"
+#include "bench/timing.h"
+
+namespace glow::bench {
+namespace {
+
+/// A model file of the settings' shape, removed in the end.
+class ModelFile {
+ public:
+  explicit ModelFile(const nn::GlowOptions& options)
+      : path_(std::filesystem::temp_directory_path() / "glow_bench_sample.safetensors") {
+    Glow model(options, 1);
+    model->mark_initialized();
+    std::filesystem::remove(path_);
+    save_model(model, path_);
+  }
+  ~ModelFile() { std::filesystem::remove(path_); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+void measure(const Settings& settings) {
+  const torch::NoGradGuard no_grad;
+  const ModelFile file(settings.model);
+  Glow model{nullptr};
+  const auto load = [&] {
+    model = load_model(file.path(), settings.device);
+    model->set_hidden_precision(settings.precision);
+  };
+  const double loading = seconds_of(load, settings.device);
+  const double first = seconds_of([&] { model->sample(1).cpu(); }, settings.device);
+
+  std::vector<Row> rows;
+  for (const std::int64_t batch : {std::int64_t{1}, settings.batch, 4 * settings.batch}) {
+    auto of_batch = settings;
+    of_batch.batch = batch;
+    const Convolutions convolutions(of_batch);
+    const auto seconds = median_seconds({[&] { model->sample(batch); }, [&] { convolutions.forward(); }},
+                                        settings.rounds, settings.device);
+    const auto images = static_cast<double>(batch);
+    rows.push_back({"batch " + std::to_string(batch), images / seconds[0], images / seconds[1]});
+  }
+  print(settings, rows, {{"seconds to load", loading}, {"seconds to the first image then", first}});
+}
+
+}  // namespace
+}  // namespace glow::bench
+
+int main(int argc, char** argv) {
+  return glow::bench::run_benchmark("bench_sample", [&] {
+    using namespace glow::bench;
+    measure(parse(argc, argv, "bench_sample", "From a model file to pictures: the first, and how many a second then."));
+  });
+}
