@@ -10,9 +10,9 @@ namespace glow::bench {
 
 Convolutions::Convolutions(const Settings& settings) {
   const auto& options = settings.model;
-  const auto on_cpu = settings.device.is_cpu() && !ops::cpu_multiplies_bfloat16();
+  const bool without_bfloat16 = settings.device.is_cpu() && !ops::cpu_multiplies_bfloat16();
   const auto tensors =
-      torch::TensorOptions().device(settings.device).dtype(on_cpu ? torch::kFloat : settings.hidden_dtype());
+      torch::TensorOptions().device(settings.device).dtype(without_bfloat16 ? torch::kFloat : settings.hidden_dtype());
   for (std::int64_t level = 0; level < options.levels; ++level) {
     const auto shape = nn::level_shape(options, level);
     const auto outputs = options.coupling == nn::CouplingKind::kAffine ? shape.channels : shape.channels / 2;

@@ -23,9 +23,9 @@ void print_json(const Settings& settings, const std::vector<Row>& rows, const st
             {"threads", at::get_num_threads()},
             {"libtorch", TORCH_VERSION}};
   for (const auto& row : rows) {
-    json[row.name] = {{"images_per_second", row.images_per_second},
-                      {"convolutions_alone", row.convolutions_per_second},
-                      {"share", row.images_per_second / row.convolutions_per_second}};
+    json["rates"][row.name] = {{"images_per_second", row.images_per_second},
+                               {"convolutions_alone", row.convolutions_per_second},
+                               {"share", row.images_per_second / row.convolutions_per_second}};
   }
   for (const auto& figure : figures) json[figure.name] = figure.value;
   std::cout << json.dump(2) << "\n";

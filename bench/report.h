@@ -15,7 +15,7 @@ struct Row {
   double convolutions_per_second;
 };
 
-/// A number beside the rows, with its unit in its name: "peak_bytes".
+/// A number beside the rows, with its unit in its name: "seconds_to_load".
 struct Figure {
   std::string name;
   double value;

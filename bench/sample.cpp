@@ -1,5 +1,8 @@
 // From a model file to pictures: how soon the first comes, and how many a second then: bench_sample --help
+#include <unistd.h>
+
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -17,10 +20,10 @@ namespace {
 class ModelFile {
  public:
   explicit ModelFile(const nn::GlowOptions& options)
-      : path_(std::filesystem::temp_directory_path() / "glow_bench_sample.safetensors") {
+      : path_(std::filesystem::temp_directory_path() /
+              ("glow_bench_sample_" + std::to_string(::getpid()) + ".safetensors")) {
     Glow model(options, 1);
     model->mark_initialized();
-    std::filesystem::remove(path_);
     save_model(model, path_);
   }
   ~ModelFile() { std::filesystem::remove(path_); }
@@ -49,9 +52,9 @@ void measure(const Settings& settings) {
     const auto seconds = median_seconds({[&] { model->sample(batch); }, [&] { convolutions.forward(); }},
                                         settings.rounds, settings.device);
     const auto images = static_cast<double>(batch);
-    rows.push_back({"batch " + std::to_string(batch), images / seconds[0], images / seconds[1]});
+    rows.push_back({"sampling_" + std::to_string(batch), images / seconds[0], images / seconds[1]});
   }
-  print(settings, rows, {{"seconds to load", loading}, {"seconds to the first image then", first}});
+  print(settings, rows, {{"seconds_to_load", loading}, {"seconds_to_first_image", first}});
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cxxopts.hpp>
 
 #include <glow/error.h>
+#include <glow/ops/memory.h>
 #include <glow/ops/threads.h>
 
 namespace glow::bench {
@@ -74,6 +75,7 @@ Settings parse(int argc, char** argv, const std::string& name, const std::string
   settings.rounds = given["rounds"].as<int>();
   settings.json = given.count("json") > 0;
   ops::use_threads(given["threads"].as<int>());
+  ops::keep_freed_memory();
   return settings;
 }
 

@@ -5,6 +5,7 @@
 #include <glow/error.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/model_file.h>
+#include <glow/ops/memory.h>
 #include <glow/ops/threads.h>
 #include <glow/version.h>
 
@@ -21,6 +22,7 @@ using nn::Quantizer;
 using nn::SampleOptions;
 using nn::save_model;
 using nn::Temperature;
+using ops::keep_freed_memory;
 using ops::use_threads;
 
 }  // namespace glow

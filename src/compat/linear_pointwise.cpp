@@ -33,16 +33,18 @@ bool has_linear_pointwise(const torch::Tensor& rows) {
   return rows.is_cpu() && fits && at::globalContext().userEnabledMkldnn() && find_operator().has_value();
 }
 
-torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias) {
+torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias,
+                               Activation activation) {
   const auto given_bias = bias.defined() ? std::optional(bias) : std::nullopt;
-  return find_operator()->call(rows, weight, given_bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+  return find_operator()->call(rows, weight, given_bias, activation == Activation::kRelu ? "relu" : "none",
+                               c10::List<std::optional<at::Scalar>>(), "");
 }
 
 #else
 
 bool has_linear_pointwise(const torch::Tensor&) { return false; }
 
-torch::Tensor linear_pointwise(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&) {
+torch::Tensor linear_pointwise(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&, Activation) {
   throw std::logic_error("this LibTorch has no linear_pointwise");
 }
 

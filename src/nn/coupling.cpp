@@ -7,12 +7,25 @@
 #include "nn/fold_convolution.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
+#include "ops/tf32_guard.h"
 
 namespace glow::nn {
+
+namespace {
+
+/// 0, or NaN when a number of the hidden layers' weights is not finite. A fused ReLU makes 0 of a NaN, and a density
+/// that does not show a broken weight would be worse than none.
+torch::Tensor zero_if_finite(const FoldedCouplingNet& net) {
+  const torch::NoGradGuard no_grad;
+  return (net.first.weight.sum() + net.first.bias.sum() + net.second.weight.sum() + net.second.bias.sum()) * 0;
+}
+
+}  // namespace
 
 FoldedCouplingNet fold(const ScaledCouplingNet& net, HiddenPrecision precision) {
   FoldedCouplingNet folded{fold_gathering(net.first), fold_gathering(net.second),
                            fold_summing(net.third, net.second.weight.size(0)), precision == HiddenPrecision::kTf32};
+  folded.third.bias = folded.third.bias + zero_if_finite(folded);
   if (precision == HiddenPrecision::kBf16) {
     for (auto* tensor :
          {&folded.first.weight, &folded.first.bias, &folded.second.weight, &folded.second.bias, &folded.third.weight}) {
@@ -59,6 +72,7 @@ torch::Tensor second_layer(const FoldedCouplingNet& net, const torch::Tensor& hi
 }
 
 torch::Tensor apply(const FoldedCouplingNet& net, const torch::Tensor& x1) {
+  const ops::Tf32Guard guard(net.tf32);
   return apply(net.third, second_layer(net, first_layer(net, x1)).relu());
 }
 

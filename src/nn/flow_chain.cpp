@@ -8,6 +8,7 @@
 
 #include <glow/error.h>
 
+#include "nn/fold_steps.h"
 #include "nn/step_passes.h"
 #include "ops/patches.h"
 
@@ -27,10 +28,14 @@ std::array<torch::Tensor, kWeightsOfAStep> to_list(const torch::Tensor& map_weig
           second.bias, second.scale, third.weight, third.bias, third.scale};
 }
 
-/// The reverse, and the network folded.
+ops::ChannelMap to_map(at::TensorList weights) {
+  return {weights[0], weights[1], torch::zeros({}, weights[1].options())};
+}
+
+/// The reverse of to_list, and the network folded.
 FoldedStep to_step(at::TensorList weights, CouplingKind kind, HiddenPrecision precision) {
   FoldedStep step;
-  step.map = {weights[0], weights[1], torch::zeros({}, weights[1].options())};
+  step.map = to_map(weights);
   step.kind = kind;
   step.scaled_net = {{weights[2], weights[3], weights[4]},
                      {weights[5], weights[6], weights[7]},
@@ -91,18 +96,18 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     // Changed in place from step to step, so it must be the chain's own.
     auto gradient = gradients[0].clone(at::MemoryFormat::ChannelsLast);
     const auto outside_mask = ops::outside_mask(z.size(2), z.size(3), z.options());
-    bool rebuilt = false;
+    const auto inverses = inverse_maps(at::TensorList(saved).slice(0, weights_end), saved[weights_end + count / 2]);
     for (auto k = count; k-- > 0;) {
       const auto first = k * kWeightsOfAStep;
       const auto step = to_step(at::TensorList(saved).slice(first, kWeightsOfAStep), kind, precision);
       const auto at = z_end + 3 * k;
       const auto activations = stored ? NetActivations{saved[at], saved[at + 1], saved[at + 2]} : run_net(step.net, z);
       auto before = saved[weights_end + k];
-      if (!before.defined() || rebuilt) {
-        const auto inverted = step_inverse(ops::invert(step.map), kind, z, activations);
-        if (before.defined()) report(context->saved_data["error"].toTensor(), relative_error(inverted, before));
-        if (!before.defined()) before = inverted;
-        rebuilt = true;
+      if (!inverses.empty()) {
+        const auto rebuilt = step_inverse(inverses[k], kind, z, activations);
+        // Only the level's own input is there to compare with.
+        if (before.defined()) report(context->saved_data["error"].toTensor(), relative_error(rebuilt, before));
+        if (!before.defined()) before = rebuilt;
       }
       auto of_step = step_backward(step, {before, z, activations, outside_mask}, gradient, gradients[1]);
       auto of_weights =
@@ -116,6 +121,16 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   }
 
  private:
+  /// Of all steps, when they are needed: `between` is a flow variable between them, and was not kept.
+  static std::vector<ops::ChannelMap> inverse_maps(at::TensorList weights, const torch::Tensor& between) {
+    if (between.defined()) return {};
+    std::vector<ops::ChannelMap> maps;
+    for (std::size_t first = 0; first < weights.size(); first += kWeightsOfAStep) {
+      maps.push_back(to_map(weights.slice(first, kWeightsOfAStep)));
+    }
+    return invert_each(maps);
+  }
+
   static void report(torch::Tensor largest, const torch::Tensor& error) {
     if (largest.defined()) at::maximum_out(largest, largest, error.to(largest.options()));
   }

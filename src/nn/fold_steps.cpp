@@ -85,6 +85,21 @@ std::vector<ScaledCouplingNet> scaled_nets(const Steps& steps) {
 
 }  // namespace
 
+std::vector<ops::ChannelMap> invert_each(const std::vector<ops::ChannelMap>& maps) {
+  std::vector<torch::Tensor> weights, biases, log_abs_dets;
+  for (const auto& map : maps) {
+    weights.push_back(map.weight);
+    biases.push_back(map.bias);
+    log_abs_dets.push_back(map.log_abs_det);
+  }
+  const auto inverses = ops::invert({at::stack(weights), at::stack(biases), at::stack(log_abs_dets)});
+  std::vector<ops::ChannelMap> each;
+  for (std::int64_t k = 0; k < inverses.weight.size(0); ++k) {
+    each.push_back({inverses.weight[k], inverses.bias[k], inverses.log_abs_det[k]});
+  }
+  return each;
+}
+
 std::vector<FoldedStep> fold_steps(const std::vector<const FlowStepImpl*>& steps) {
   const auto maps = fold_maps(steps);
   const auto weights = maps.weight.unbind(), biases = maps.bias.unbind(), log_abs_dets = maps.log_abs_det.unbind();

@@ -1,5 +1,7 @@
 #include "nn/folded_glow.h"
 
+#include "nn/fold_steps.h"
+
 namespace glow::nn {
 
 void add_nets(FoldedGlow& folded, HiddenPrecision precision) {
@@ -10,7 +12,10 @@ void add_nets(FoldedGlow& folded, HiddenPrecision precision) {
 
 void add_inverses(FoldedGlow& folded) {
   for (auto& level : folded.levels) {
-    for (auto& step : level.steps) step.inverse = ops::invert(step.map);
+    std::vector<ops::ChannelMap> maps;
+    for (const auto& step : level.steps) maps.push_back(step.map);
+    const auto inverses = invert_each(maps);
+    for (std::size_t k = 0; k < maps.size(); ++k) level.steps[k].inverse = inverses[k];
   }
 }
 

@@ -58,6 +58,7 @@ void GlowImpl::pretty_print(std::ostream& stream) const {
 void GlowImpl::gather() {
   flat_ = FlatParameters();
   flat_.gather(*this);
+  if (dtype() != torch::kFloat) precision_ = HiddenPrecision::kFull;
   cache_ = std::make_shared<FoldCache>();
 }
 

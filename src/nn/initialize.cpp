@@ -6,6 +6,8 @@
 #include <glow/nn/glow.h>
 #include <glow/ops/squeeze.h>
 
+#include "nn/fold_steps.h"
+
 namespace glow::nn {
 namespace {
 
@@ -48,7 +50,7 @@ class Initializer {
     const auto net_input = [](const torch::Tensor& z) { return z.narrow(1, 0, z.size(1) / 2); };
     auto& net = *step.coupling->net;
     start(*step.actnorm, name + ".actnorm", [](const torch::Tensor& z) { return z; });
-    transform([map = step.fold().map](const torch::Tensor& z) { return ops::apply(map, z); });
+    transform([map = fold_steps({&step}).front().map](const torch::Tensor& z) { return ops::apply(map, z); });
     start(*net.conv1->actnorm, name + ".coupling.net.conv1.actnorm",
           [&](const torch::Tensor& z) { return first_layer(net.fold(), net_input(z)); });
     start(*net.conv2->actnorm, name + ".coupling.net.conv2.actnorm", [&](const torch::Tensor& z) {

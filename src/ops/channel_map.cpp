@@ -12,10 +12,10 @@ ChannelMap invert(const ChannelMap& map) {
   // Small matrices: the CPU's LAPACK is faster than a device's, and its errors are not asynchronous.
   const auto weight = map.weight.to(torch::kCPU, torch::kDouble);
   auto [inverse, info] = at::linalg_inv_ex(weight);
-  if (info.item<int>() != 0 || !inverse.isfinite().all().item<bool>()) {
+  if (info.ne(0).any().item<bool>() || !inverse.isfinite().all().item<bool>()) {
     throw NumericalError("cannot invert a channel map: its matrix is singular or not finite");
   }
-  const auto bias = inverse.mv(map.bias.to(torch::kCPU, torch::kDouble)).neg();
+  const auto bias = inverse.matmul(map.bias.to(torch::kCPU, torch::kDouble).unsqueeze(-1)).squeeze(-1).neg();
   return {inverse.to(map.weight.options()), bias.to(map.bias.options()), -map.log_abs_det};
 }
 

@@ -28,6 +28,8 @@ __global__ void __launch_bounds__(kThreads) couple_image(std::uint32_t numbers, 
 }  // namespace
 
 torch::Tensor couple(torch::Tensor& x, const torch::Tensor& h) {
+  const c10::cuda::CUDAGuard guard(x.device());
+  if (x.numel() == 0) return torch::zeros({x.size(0), 1}, x.options());
   const auto numbers = x.numel() / x.size(0) / 2;
   TORCH_CHECK(x.numel() < std::int64_t{1} << 31 && x.size(0) < 65536, "too many images for one kernel");
   const auto parts = (numbers + kNumbersOfABlock - 1) / kNumbersOfABlock;
@@ -43,6 +45,7 @@ torch::Tensor couple(torch::Tensor& x, const torch::Tensor& h) {
 }
 
 void uncouple(torch::Tensor& y, const torch::Tensor& h) {
+  const c10::cuda::CUDAGuard guard(y.device());
   AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "uncouple", [&] {
     for_each(y.numel() / 2, Uncouple<scalar_t>{Pixels<scalar_t>(y), Pixels<const scalar_t>(h)});
   });
@@ -50,6 +53,7 @@ void uncouple(torch::Tensor& y, const torch::Tensor& h) {
 
 void couple_backward(const torch::Tensor& y, const torch::Tensor& h, torch::Tensor& gradient,
                      const torch::Tensor& log_det_gradient, torch::Tensor& h_gradient) {
+  const c10::cuda::CUDAGuard guard(y.device());
   AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "couple_backward", [&] {
     for_each(y.numel() / 2, CoupleBackward<scalar_t>{Pixels<const scalar_t>(y), Pixels<const scalar_t>(h),
                                                      log_det_gradient.data_ptr<scalar_t>(), Pixels<scalar_t>(gradient),

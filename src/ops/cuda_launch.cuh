@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
 
 namespace glow::ops::cuda {
 
@@ -15,7 +17,7 @@ __global__ void __launch_bounds__(kThreads) run_elements(std::uint32_t count, El
   for (auto index = blockIdx.x * kThreads + threadIdx.x; index < count; index += stride) element(index);
 }
 
-/// element(0) ... element(count - 1), on the current stream.
+/// element(0) ... element(count - 1), on the current stream of the current device, which callers set.
 template <class Element>
 void for_each(std::int64_t count, const Element& element) {
   // 32-bit divisions are several times faster, and no tensor that fits a GPU's step comes near the limit.

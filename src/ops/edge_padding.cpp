@@ -1,5 +1,7 @@
 #include <glow/ops/edge_padding.h>
 
+#include <vector>
+
 #include <ATen/ATen.h>
 
 namespace glow::ops {
@@ -9,7 +11,11 @@ torch::Tensor edge_plane(std::int64_t height, std::int64_t width, const torch::T
 }
 
 torch::Tensor edge_bias(const torch::Tensor& weight, std::int64_t height, std::int64_t width) {
-  return at::conv2d(edge_plane(height, width, weight.options()), weight);
+  // A product, not a convolution, which on CUDA might round to TF32.
+  const auto plane = edge_plane(height, width, weight.options().requires_grad(false));
+  std::vector<torch::Tensor> seen;
+  for (std::int64_t tap = 0; tap < 9; ++tap) seen.push_back(plane.narrow(2, tap / 3, height).narrow(3, tap % 3, width));
+  return weight.reshape({-1, 9}).mm(at::cat(seen).reshape({9, -1})).view({1, -1, height, width});
 }
 
 torch::Tensor pad_with_edge(const torch::Tensor& x, bool with_edge_plane) {

@@ -30,9 +30,13 @@ torch::Dtype dtype_of_sums(const torch::Tensor& x) {
   return x.scalar_type() == torch::kBFloat16 ? torch::kFloat : x.scalar_type();
 }
 
-/// Whether to multiply in float32 what is bfloat16: the same but for the order of sums, and the faster way here.
+/// Whether to multiply in float32 what is bfloat16: no less exact, and the faster way on this processor.
 bool wants_float(const torch::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == torch::kBFloat16 && !cpu_multiplies_bfloat16();
+}
+
+bool has_graph(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  return records_graph(x) || records_graph(weight) || (bias.defined() && records_graph(bias));
 }
 
 c10::optional<torch::Tensor> given(const torch::Tensor& bias) {
@@ -44,18 +48,18 @@ c10::optional<torch::Tensor> given(const torch::Tensor& bias) {
 torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
   if (wants_float(x)) return pixel_product(to_float(x), to_float(weight), to_float(bias)).to(x.scalar_type());
   if (x.is_cuda()) return images_of(at::linear(rows_of(x), weight, given(bias)), x);
-  const bool has_graph = records_graph(x) || records_graph(weight) || (bias.defined() && records_graph(bias));
-  if (has_graph || !compat::has_linear_pointwise(x)) return convolve(x, weight, bias);
-  return images_of(compat::linear_pointwise(rows_of(x), weight, bias), x);
+  if (has_graph(x, weight, bias) || !compat::has_linear_pointwise(x)) return convolve(x, weight, bias);
+  return images_of(compat::linear_pointwise(rows_of(x), weight, bias, compat::Activation::kNone), x);
 }
 
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  if (x.is_cuda() && !(records_graph(x) || records_graph(weight) || records_graph(bias))) {
-    // It makes 0 of a NaN; but flow variables that are none reach the density by the other half too.
-    return images_of(at::_addmm_activation(bias, rows_of(x), weight.t()), x);
+  if (!has_graph(x, weight, bias) && !wants_float(x)) {
+    if (x.is_cuda()) return images_of(at::_addmm_activation(bias, rows_of(x), weight.t()), x);
+    if (compat::has_linear_pointwise(x)) {
+      return images_of(compat::linear_pointwise(rows_of(x), weight, bias, compat::Activation::kRelu), x);
+    }
   }
-  // In place, because these are the widest tensors of a model and a product does not need its own output. oneDNN's own
-  // ReLU would make 0 of a NaN, which must be seen.
+  // In place, because these are the widest tensors of a model and a product does not need its own output.
   return pixel_product(x, weight, bias).relu_();
 }
 

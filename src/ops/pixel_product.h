@@ -4,17 +4,17 @@
 
 namespace glow::ops {
 
-// Float32, float64, or bfloat16 with sums in float32.
+// Float32, float64, or bfloat16, with the sums of a product in float32 before they are rounded.
 
 /// weight * x + bias at every pixel, in other words a 1x1 convolution: x [N, I, H, W], weight [O, I], bias [O] or
 /// undefined -> [N, O, H, W], channels_last. Differentiable.
 torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {});
 
-/// max(0, weight * x + bias). Differentiable.
+/// max(0, weight * x + bias), and 0 or NaN where that is no number. Differentiable.
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 /// The gradient of the product with respect to weight [O, I], from that of the result [N, O, H, W] and x; float32 for
-/// bfloat16. No graph.
+/// bfloat16, of which a processor that multiplies it has rounded the result. No graph.
 torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x);
 
 /// From y = pixel_product_relu(...) and its gradient, both channels_last: sets the gradient to 0, in place, where y is,

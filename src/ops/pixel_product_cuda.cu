@@ -39,6 +39,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y) {
+  const c10::cuda::CUDAGuard guard(y.device());
   const auto channels = y.size(1), pixels = y.numel() / channels;
   const auto parts = (pixels + kPixelsOfABlock - 1) / kPixelsOfABlock;
   TORCH_CHECK(parts < 65536, "too many pixels for one kernel: ", pixels);

@@ -13,7 +13,6 @@ class Tf32Guard {
 
  private:
   bool allow_;
-  bool before_;
 };
 
 }  // namespace glow::ops

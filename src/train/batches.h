@@ -27,7 +27,7 @@ struct TrainingOrder {
   std::int64_t batch;
   std::uint64_t seed;
   bool with_labels;
-  /// Whether they are on their way to a GPU, which copies page-locked memory while it computes.
+  /// Whether they are on their way to a GPU, which copies page-locked memory faster, and while the host goes on.
   bool pinned;
   std::int64_t first_step;
   std::int64_t end_step;

@@ -14,7 +14,7 @@ constexpr const char* kNoCuda = "this build of Glow has no CUDA";
 void cuda::update(const OptimizerUpdate&) { throw Error(kNoCuda); }
 
 struct StepGraph::Impl {};
-StepGraph::StepGraph() { throw Error(kNoCuda); }
+StepGraph::StepGraph(torch::Device) { throw Error(kNoCuda); }
 StepGraph::~StepGraph() = default;
 void StepGraph::run(const std::function<void()>&) {}
 

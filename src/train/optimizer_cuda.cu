@@ -28,6 +28,7 @@ struct UpdateAt {
 }  // namespace
 
 void update(const OptimizerUpdate& update) {
+  const c10::cuda::CUDAGuard guard(update.parameters.device());
   dispatch_update(update, [&]<class T, class Element>(T, const Element& element) {
     ops::cuda::for_each(update.parameters.numel(),
                         UpdateAt<T, Element>{update.parameters.data_ptr<T>(), update.gradients.data_ptr<T>(),

@@ -34,6 +34,7 @@ void RunLog::step(const StepReport& report) {
             {"gradient_norm", report.gradient_norm},
             {"learning_rate", report.learning_rate}};
   if (report.reconstruction_error) line["reconstruction_error"] = *report.reconstruction_error;
+  if (report.fell_back) line["fell_back"] = true;
   metrics_.add(line);
   timing(report.step, "", counted_images_, counted_seconds_);
   counted_images_ = 0;

@@ -3,6 +3,8 @@
 #include <functional>
 #include <memory>
 
+#include <torch/types.h>
+
 namespace glow::train {
 
 /// Work on a CUDA device that is the same every time: done as it is at first, then captured as a CUDA graph, of which
@@ -10,7 +12,7 @@ namespace glow::train {
 /// the device.
 class StepGraph {
  public:
-  StepGraph();
+  explicit StepGraph(torch::Device device);
   ~StepGraph();
 
   /// Does the work. Throws Error when it cannot be captured.

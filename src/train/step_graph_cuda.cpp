@@ -29,10 +29,24 @@ struct StepGraph::Impl {
     // The graph's memory is its own: what the times before it left behind is no use any more.
     c10::cuda::CUDACachingAllocator::emptyCache();
     on_side_stream([&] {
-      graph.capture_begin();
-      work();
+      // Of this thread's calls alone: another may be reading the next batch into page-locked memory.
+      graph.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+      try {
+        work();
+      } catch (...) {
+        end_after_failure();
+        throw;
+      }
       graph.capture_end();
     });
+  }
+
+  void end_after_failure() {
+    try {
+      graph.capture_end();
+    } catch (const c10::Error&) {
+      // It says that the capture was broken, which its cause says better.
+    }
   }
 
   static void wait(const c10::cuda::CUDAStream& waiting, const c10::cuda::CUDAStream& other) {
@@ -41,17 +55,20 @@ struct StepGraph::Impl {
     event.block(waiting);
   }
 
+  explicit Impl(torch::Device device) : side(c10::cuda::getStreamFromPool(false, device.index())) {}
+
   static constexpr int kTimesBefore = 3;
   int times = 0;
-  c10::cuda::CUDAStream side = c10::cuda::getStreamFromPool();
+  c10::cuda::CUDAStream side;
   at::cuda::CUDAGraph graph;
 };
 
-StepGraph::StepGraph() : impl_(std::make_unique<Impl>()) {}
+StepGraph::StepGraph(torch::Device device) : impl_(std::make_unique<Impl>(device)) {}
 StepGraph::~StepGraph() = default;
 
 void StepGraph::run(const std::function<void()>& work) {
-  auto& [times, side, graph] = *impl_;
+  auto& times = impl_->times;
+  const c10::cuda::CUDAGuard guard(impl_->side.device());
   if (times < Impl::kTimesBefore) {
     impl_->on_side_stream(work);
     ++times;
@@ -65,7 +82,7 @@ void StepGraph::run(const std::function<void()>& work) {
     }
     ++times;
   }
-  graph.replay();
+  impl_->graph.replay();
 }
 
 }  // namespace glow::train

@@ -114,7 +114,7 @@ void TrainingRun::Impl::train_step(Batches& batches) {
   const auto batch = batches.next();
   const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices);
   log_.count(batch.bytes.size(0), seconds_since(start));
-  if (due(inputs_.options.log_every)) log_.step(report);
+  if (due(inputs_.options.log_every) || report.fell_back) log_.step(report);
   if (inputs_.callbacks.step) inputs_.callbacks.step(report);
 }
 

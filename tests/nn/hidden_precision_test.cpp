@@ -1,5 +1,8 @@
 #include <glow/nn/hidden_precision.h>
 
+#include <cmath>
+#include <string>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -71,6 +74,22 @@ TEST_P(HiddenPrecisionTest, GradientsInBf16AreNearThoseInFullWhateverIsKept) {
   EXPECT_LT(relative_error(stored, gradient(full, MemoryPolicy::kStore)), 3e-2);
   EXPECT_TRUE(gradient(bf16, MemoryPolicy::kRecompute).equal(stored));
   EXPECT_LT(relative_error(gradient(bf16, MemoryPolicy::kReversible), stored), 3e-2);
+}
+
+TEST_P(HiddenPrecisionTest, AWeightThatIsNoNumberShows) {
+  const torch::NoGradGuard no_grad;
+  for (auto* model : {&full, &bf16}) {
+    for (const char* name : {"conv1.weight", "conv1.actnorm.bias", "conv1.actnorm.log_scale", "conv2.weight",
+                             "conv2.actnorm.bias", "conv3.weight", "conv3.bias"}) {
+      const std::string whole = std::string("levels.0.steps.1.coupling.net.") + name;
+      auto value = (*model)->named_parameters()[whole].select(0, 0);
+      const auto before = value.clone();
+      value.fill_(NAN);
+      EXPECT_TRUE((*model)->log_prob(x).isnan().all().item<bool>()) << name;
+      value.copy_(before);
+      EXPECT_TRUE((*model)->log_prob(x).isfinite().all().item<bool>()) << name;
+    }
+  }
 }
 
 std::vector<GlowOptions> models() {

@@ -10,6 +10,7 @@
 #include "ops/patches.h"
 #include "ops/patches_elements.h"
 #include "ops/random_elements.h"
+#include "ops/tf32_guard.h"
 #include "support/tensors.h"
 
 namespace glow::ops {
@@ -58,6 +59,10 @@ TEST_F(CudaElements, SumPatches) {
   for_each(sum.numel(), SumPatches<float, float>{Pixels<const float>(patches), bias.data_ptr<float>(),
                                                  outside.data_ptr<float>(), Pixels<float>(sum)});
   EXPECT_TRUE(close(sum, sum_patches(patches, bias, outside), 1e-6));
+  const auto rounded = patches.to(torch::kBFloat16);
+  for_each(sum.numel(), SumPatches<float, c10::BFloat16>{Pixels<const c10::BFloat16>(rounded), bias.data_ptr<float>(),
+                                                         outside.data_ptr<float>(), Pixels<float>(sum)});
+  EXPECT_TRUE(close(sum, sum_patches(rounded, bias, outside), 1e-6));
 }
 
 TEST_F(CudaElements, AddPatches) {
@@ -108,6 +113,18 @@ TEST_F(CudaElements, RandomNumbersDoNotDependOnWhereABlockBegins) {
     EXPECT_TRUE(fill(UniformBlock{}).equal(uniform(key, {5}, count, options)));
     EXPECT_TRUE(fill(NormalBlock{}).equal(normal(key, {5}, count, options)));
   }
+}
+
+TEST(Tf32Guard, RestoresTheSwitch) {
+  const auto allowed = [] { return at::globalContext().allowTF32CuBLAS(); };
+  EXPECT_FALSE(allowed());
+  {
+    const Tf32Guard outer(true), refuses(false), inner(true);
+    EXPECT_TRUE(allowed());
+  }
+  EXPECT_FALSE(allowed());
+  const Tf32Guard refuses(false);
+  EXPECT_FALSE(allowed());
 }
 
 }  // namespace

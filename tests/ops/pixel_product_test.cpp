@@ -71,7 +71,7 @@ TEST_P(PixelProductTest, TheBiasAloneCanLearn) {
 
 TEST_P(PixelProductTest, WhatIsNoNumberStaysNone) {
   x[0][0][0][0] = std::nan("");
-  EXPECT_TRUE(pixel_product_relu(x, weight, bias).select(0, 0).select(1, 0).select(1, 0).isnan().all().item<bool>());
+  EXPECT_TRUE(pixel_product(x, weight, bias).select(0, 0).select(1, 0).select(1, 0).isnan().all().item<bool>());
 }
 
 INSTANTIATE_TEST_SUITE_P(

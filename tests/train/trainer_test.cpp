@@ -251,28 +251,32 @@ TEST(Trainer, RebuildsWhereItCan) {
   }
 }
 
-/// In full: the demo preset with and without --precision bf16, docs/performance.md.
+/// In full: the demo preset with and without --precision bf16 (docs/performance.md).
 TEST(Trainer, LearnsAsMuchInBf16) {
   auto options = tiny_options();
-  options.learning_rate = 1e-2;
+  options.learning_rate = 2e-3;
   const auto learned = [&](nn::HiddenPrecision precision) {
-    auto model = started_tiny_model();
+    nn::Glow model(nn::GlowOptions{.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 6, .hidden_width = 24},
+                   1);
+    model->initialize(model->quantizer().dequantize(tiny_images(32)->bytes({0, 1, 2, 3, 4, 5, 6, 7})));
     model->set_hidden_precision(precision);
     Trainer trainer(model, options);
     for (int step = 0; step < 60; ++step) trainer.step(bytes(), {}, kIndices);
     return trainer.averaged_model();
   };
-  const torch::NoGradGuard no_grad;
   const auto bits = [](nn::Glow model, nn::HiddenPrecision precision) {
+    const torch::NoGradGuard no_grad;
     model->set_hidden_precision(precision);
     const auto x = model->quantizer().dequantize(bytes(), {.seed = 5});
     return model->quantizer().bits_per_dim(model->log_prob(x)).mean().item<double>();
   };
   const auto full = learned(nn::HiddenPrecision::kFull), bf16 = learned(nn::HiddenPrecision::kBf16);
   EXPECT_EQ(bf16->hidden_precision(), nn::HiddenPrecision::kBf16);
-  // The same weights, and weights learned either way.
-  EXPECT_NEAR(bits(full, nn::HiddenPrecision::kBf16), bits(full, nn::HiddenPrecision::kFull), 0.01);
-  EXPECT_NEAR(bits(bf16, nn::HiddenPrecision::kBf16), bits(full, nn::HiddenPrecision::kFull), 0.01);
+  const double expected = bits(full, nn::HiddenPrecision::kFull);
+  EXPECT_NE(bits(full, nn::HiddenPrecision::kBf16), expected);
+  EXPECT_NEAR(bits(full, nn::HiddenPrecision::kBf16), expected, 0.01);
+  // Other weights, at which rounding on the way has arrived.
+  EXPECT_NEAR(bits(bf16, nn::HiddenPrecision::kBf16), expected, 0.05);
 }
 
 TEST(Trainer, RestoreRefusesWhatDoesNotFitAndChangesNothing) {
@@ -301,6 +305,9 @@ TEST(Trainer, RefusesAModelItCannotTrain) {
   EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(), options); }, {"weight_y", "unconditional"}));
   options.batch = 0;
   EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(3), options); }, {"batch"}));
+  options = tiny_options();
+  options.cuda_graph = true;
+  EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(), options); }, {"cuda_graph", "CUDA"}));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <glow/enum_names.h>
 #include <glow/error.h>
+#include <glow/ops/memory.h>
 #include <glow/ops/threads.h>
 
 namespace glow::tools {
@@ -61,6 +62,7 @@ Compute start_computing(const ComputeSettings& settings) {
                       std::to_string(settings.threads));
   }
   ops::use_threads(static_cast<int>(settings.threads));
+  ops::keep_freed_memory();
   const auto device = find_device(settings.device);
   if (settings.precision == Precision::kTf32 && !device.is_cuda()) {
     throw ConfigError("precision: tf32 needs a CUDA device, and this is " + device.str());

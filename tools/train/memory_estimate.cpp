@@ -7,9 +7,9 @@
 namespace glow::tools {
 namespace {
 
-/// Parameters, gradients, two moments, the average, the averaged model; and while a step runs, the gradients of a
-/// level, which for the deepest are about half of all.
-constexpr double kCopiesOfParameters = 6.5;
+/// Parameters, gradients, two moments, the average, the averaged model and its folded weights; and while a step runs,
+/// the gradients of a level, which for the deepest are about half of all.
+constexpr double kCopiesOfParameters = 7.5;
 
 /// Numbers at every pixel of a level.
 struct PixelNumbers {

@@ -64,8 +64,9 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   void set_class_names(std::vector<std::string> names);
   /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
-  /// How log_prob, evaluate and sample compute the coupling networks; kFull unless set. encode and decode, which are to
-  /// undo each other, compute in full always. Throws ConfigError for another than kFull unless the model is float32.
+  /// How log_prob (by_class and marginal too), evaluate and sample compute the coupling networks; kFull unless set.
+  /// encode and decode, which are to undo each other, compute in full always. Throws ConfigError for another than kFull
+  /// unless the model is float32.
   void set_hidden_precision(HiddenPrecision precision);
   HiddenPrecision hidden_precision() const { return precision_; }
   torch::Dtype dtype() const { return flat_.values().scalar_type(); }

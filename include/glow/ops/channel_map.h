@@ -15,8 +15,8 @@ struct ChannelMap {
   torch::Tensor log_abs_det;
 };
 
-/// The inverse map, computed in float64 and returned in the dtype of `map`.
-/// Throws NumericalError when the weight is singular or not finite.
+/// The inverse map, computed in float64 and returned in the dtype of `map`, or those of a stack of maps, whose tensors
+/// have an axis [K] in front. Throws NumericalError when a weight is singular or not finite.
 ChannelMap invert(const ChannelMap& map);
 
 /// y of the map at every pixel: [N, C, H, W] -> [N, C, H, W], one 1x1 convolution. Differentiable.
