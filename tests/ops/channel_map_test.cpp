@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <glow/error.h>
@@ -105,6 +106,27 @@ TEST(LogAbsDetTest, HoldsWhereTheDeterminantOverflowsOrIsNegative) {
     EXPECT_TRUE(close(scaled(0.125, dtype), torch::tensor(400 * std::log(0.125)), 1e-6));
   }
   EXPECT_TRUE(close(scaled(10, torch::kDouble), torch::tensor(400 * std::log(10.0), torch::kDouble), 1e-13));
+}
+
+/// On several threads, where LibTorch 2.11's LU of a stack of large matrices is wrong.
+TEST(ChannelMapStack, OfLargeMatricesIsAsExactAsEachOfThem) {
+  const auto threads = at::get_num_threads();
+  at::set_num_threads(4);
+  for (const std::int64_t channels : {48, 192, 384}) {
+    const auto rotations = std::get<0>(at::linalg_qr(random_normal({4, channels, channels}, 1)));
+    const auto scales = torch::arange(1, 5, torch::kDouble);
+    const auto weight = (rotations * scales.view({4, 1, 1})).requires_grad_();
+    const auto log_dets = log_abs_det(weight);
+    EXPECT_TRUE(close(log_dets, scales.log() * static_cast<double>(channels), 1e-12)) << channels;
+    log_dets.sum().backward();
+    const auto inverse = (rotations / scales.view({4, 1, 1})).transpose(1, 2);
+    EXPECT_TRUE(close(weight.grad(), inverse.transpose(1, 2), 1e-12)) << channels;
+    const auto bias = torch::ones({4, channels}, torch::kDouble);
+    const auto inverted = invert({weight.detach(), bias, log_dets.detach()});
+    EXPECT_TRUE(close(inverted.weight, inverse, 1e-12)) << channels;
+    EXPECT_TRUE(close(inverted.bias, -inverse.sum(2), 1e-10)) << channels;
+  }
+  at::set_num_threads(threads);
 }
 
 }  // namespace
