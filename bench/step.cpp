@@ -25,7 +25,6 @@ class Step {
     std::iota(indices_.begin(), indices_.end(), 0);
     model_->to(settings.device);
     model_->set_hidden_precision(settings.precision);
-    // Started from a few images of noise, a deep model's gradients would overflow; as drawn, its layers are tame.
     model_->mark_initialized();
   }
 
