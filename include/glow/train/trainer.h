@@ -35,8 +35,9 @@ struct StepReport {
   bool fell_back = false;
 };
 
-/// Up to where gradients through a rebuilt flow variable are as good as those of a stored one. Rounding rebuilds it to
-/// about 1e-6 in float32 and 1e-2 where the hidden tensors are bfloat16; a map that is nearly singular, far worse.
+/// Up to where a rebuilt flow variable is taken for the one that it stands for; a choice, well above what rounding does
+/// to a usual model (about 1e-6 in float32, 1e-2 where the hidden tensors are bfloat16) and far below what it does to a
+/// map that is nearly singular.
 double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision precision);
 
 /// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. Knows nothing of files, data
