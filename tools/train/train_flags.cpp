@@ -50,7 +50,7 @@ const std::vector<FlagText>& train_flag_table() {
       {"memory", "Training", "POLICY",
        "store, recompute or reversible: what a step keeps, from most memory to least and from least work to most",
        kChangeable},
-      {"cuda_graph", "Training", "", "on a GPU, capture the step as a CUDA graph (new, hardly tried)", kChangeable},
+      {"cuda_graph", "Training", "", "on a GPU, capture the step as a CUDA graph (not yet run on one)", kChangeable},
       {"seed", "Training", "S", "of everything random", kFixed},
 
       {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},
