@@ -1,6 +1,7 @@
 #include <glow/nn/flow_chain.h>
 
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -32,16 +33,34 @@ ops::ChannelMap to_map(at::TensorList weights) {
   return {weights[0], weights[1], torch::zeros({}, weights[1].options())};
 }
 
-/// The reverse of to_list, and the network folded.
-FoldedStep to_step(at::TensorList weights, CouplingKind kind, HiddenPrecision precision) {
+/// The reverse of to_list; the network is not folded yet.
+FoldedStep to_step(at::TensorList weights, CouplingKind kind) {
   FoldedStep step;
   step.map = to_map(weights);
   step.kind = kind;
   step.scaled_net = {{weights[2], weights[3], weights[4]},
                      {weights[5], weights[6], weights[7]},
                      {weights[8], weights[9], weights[10]}};
-  step.net = fold(step.scaled_net, precision);
   return step;
+}
+
+/// What kStore keeps of a step beside its flow variable, as a list.
+constexpr std::size_t kStoredOfAStep = 10;
+
+std::array<torch::Tensor, kStoredOfAStep> to_list(const FoldedCouplingNet& net, const NetActivations& activations) {
+  const auto& [first, second, third, tf32] = net;
+  const auto& [hidden1, hidden2, h] = activations;
+  return {first.weight, first.bias,    second.weight, second.bias, third.weight,
+          third.bias,   third.outside, hidden1,       hidden2,     h};
+}
+
+/// The reverse of to_list.
+std::pair<FoldedCouplingNet, NetActivations> to_stored(at::TensorList stored, HiddenPrecision precision) {
+  return {{{stored[0], stored[1]},
+           {stored[2], stored[3]},
+           {stored[4], stored[5], stored[6]},
+           precision == HiddenPrecision::kTf32},
+          {stored[7], stored[8], stored[9]}};
 }
 
 /// max|rebuilt - x| / max|x|, a scalar.
@@ -56,23 +75,24 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
                                CouplingKind kind, const ChainOptions& options) {
     const auto steps = weights.size() / kWeightsOfAStep;
     // The flow variable before every step and after the last; with kReversible only the two ends are defined.
-    variable_list z{x}, activations;
+    variable_list z{x}, stored;
     auto log_det = torch::zeros({x.size(0)}, x.options());
     auto y = x;
     for (std::size_t k = 0; k < steps; ++k) {
-      const auto step = to_step(weights.slice(k * kWeightsOfAStep, kWeightsOfAStep), kind, options.precision);
+      auto step = to_step(weights.slice(k * kWeightsOfAStep, kWeightsOfAStep), kind);
+      step.net = fold(step.scaled_net, options.precision);
       const auto forward = step_forward(step, y);
       y = forward.y;
       if (forward.log_det.defined()) log_det += forward.log_det;
       const bool kept = options.memory != MemoryPolicy::kReversible || k + 1 == steps;
       z.push_back(kept ? y : torch::Tensor());
       if (options.memory != MemoryPolicy::kStore) continue;
-      const auto& [hidden1, hidden2, h] = forward.activations;
-      activations.insert(activations.end(), {hidden1, hidden2, h});
+      const auto of_step = to_list(step.net, forward.activations);
+      stored.insert(stored.end(), of_step.begin(), of_step.end());
     }
     variable_list saved(weights.begin(), weights.end());
     saved.insert(saved.end(), z.begin(), z.end());
-    saved.insert(saved.end(), activations.begin(), activations.end());
+    saved.insert(saved.end(), stored.begin(), stored.end());
     context->save_for_backward(std::move(saved));
     context->saved_data["steps"] = static_cast<std::int64_t>(steps);
     context->saved_data["kind"] = static_cast<std::int64_t>(kind);
@@ -89,7 +109,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     const auto kind = static_cast<CouplingKind>(context->saved_data["kind"].toInt());
     const auto precision = static_cast<HiddenPrecision>(context->saved_data["precision"].toInt());
     const auto weights_end = count * kWeightsOfAStep, z_end = weights_end + count + 1;
-    const bool stored = saved.size() > z_end;
+    const bool is_stored = saved.size() > z_end;
 
     variable_list result(1 + weights_end + 2);  // x, the weights, kind and options
     auto z = saved[z_end - 1];
@@ -99,9 +119,15 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     const auto inverses = inverse_maps(at::TensorList(saved).slice(0, weights_end), saved[weights_end + count / 2]);
     for (auto k = count; k-- > 0;) {
       const auto first = k * kWeightsOfAStep;
-      const auto step = to_step(at::TensorList(saved).slice(first, kWeightsOfAStep), kind, precision);
-      const auto at = z_end + 3 * k;
-      const auto activations = stored ? NetActivations{saved[at], saved[at + 1], saved[at + 2]} : run_net(step.net, z);
+      auto step = to_step(at::TensorList(saved).slice(first, kWeightsOfAStep), kind);
+      NetActivations activations;
+      if (is_stored) {
+        const auto of_step = at::TensorList(saved).slice(z_end + k * kStoredOfAStep, kStoredOfAStep);
+        std::tie(step.net, activations) = to_stored(of_step, precision);
+      } else {
+        step.net = fold(step.scaled_net, precision);
+        activations = run_net(step.net, z);
+      }
       auto before = saved[weights_end + k];
       if (!inverses.empty()) {
         const auto rebuilt = step_inverse(inverses[k], kind, z, activations);

@@ -53,7 +53,9 @@ MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainO
     used = std::max(used, pixels * numbers.used);
   }
   const auto number_size = static_cast<double>(c10::elementSize(compute.dtype));
-  return {.parameters = kCopiesOfParameters * number_size * static_cast<double>(nn::parameter_count(model)),
+  // With kStore the folded weights are kept too.
+  const double copies = kCopiesOfParameters + (training.memory == nn::MemoryPolicy::kStore ? hidden_size : 0);
+  return {.parameters = copies * number_size * static_cast<double>(nn::parameter_count(model)),
           .activations = number_size * (kept + used)};
 }
 

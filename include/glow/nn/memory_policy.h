@@ -6,7 +6,7 @@ namespace glow::nn {
 
 /// What a forward pass keeps of every flow step for the backward pass.
 enum class MemoryPolicy {
-  /// Everything that it needs: the hidden layers, the network's output, the flow variable.
+  /// Everything that it needs: the flow variable, the hidden layers, the network's output and its folded weights.
   kStore,
   /// The flow variable alone; the coupling network is computed again.
   kRecompute,
