@@ -16,11 +16,6 @@ namespace {
 
 torch::Tensor first_half(const torch::Tensor& z) { return z.narrow(1, 0, z.size(1) / 2); }
 
-/// The product whose weight is transposed: what a gradient goes back through.
-torch::Tensor input_gradient(const torch::Tensor& gradient, const torch::Tensor& weight) {
-  return ops::pixel_product(gradient, weight.t());
-}
-
 torch::Tensor patches_of(const FoldedCouplingNet& net, const torch::Tensor& z) {
   const auto x1 = first_half(z);
   const auto& weight = net.first.weight;
@@ -38,15 +33,15 @@ FoldedCouplingNet net_backward(const FoldedCouplingNet& net, const StepValues& v
   const FoldedConvolution of_third{ops::pixel_product_weight_gradient(of_parts, hidden2), over_images.sum(1),
                                    values.outside_mask.mm(over_images.t())};
 
-  const auto of_hidden2 = input_gradient(of_parts, net.third.weight);
+  const auto of_hidden2 = ops::pixel_product_input_gradient(of_parts, net.third.weight);
   const auto second_bias = ops::relu_backward_(of_hidden2, hidden2);
   const FoldedConvolution of_second{ops::pixel_product_weight_gradient(of_hidden2, hidden1), second_bias};
 
-  const auto of_hidden1 = input_gradient(of_hidden2, net.second.weight);
+  const auto of_hidden1 = ops::pixel_product_input_gradient(of_hidden2, net.second.weight);
   const auto first_bias = ops::relu_backward_(of_hidden1, hidden1);
   const auto patches = patches_of(net, values.y);
   const FoldedConvolution of_first{ops::pixel_product_weight_gradient(of_hidden1, patches), first_bias};
-  ops::add_patches_(of_input, input_gradient(of_hidden1, net.first.weight));
+  ops::add_patches_(of_input, ops::pixel_product_input_gradient(of_hidden1, net.first.weight));
   return {of_first, of_second, of_third};
 }
 
@@ -79,7 +74,7 @@ StepGradients step_backward(const FoldedStep& step, const StepValues& values, to
                             const torch::Tensor& log_det_gradient) {
   const auto of_h = ops::couple_backward_(step.kind, values.y, values.activations.h, gradient, log_det_gradient);
   auto of_net = net_backward(step.net, values, of_h, first_half(gradient));
-  return {.x = input_gradient(gradient, step.map.weight),
+  return {.x = ops::pixel_product_input_gradient(gradient, step.map.weight),
           .map_weight = ops::pixel_product_weight_gradient(gradient, values.x),
           .map_bias = gradient.sum({0, 2, 3}),
           .net = std::move(of_net)};

@@ -13,23 +13,23 @@ void add_to(T* total, const Part* part, std::int64_t channels) {
   for (std::int64_t channel = 0; channel < channels; ++channel) total[channel] += static_cast<T>(part[channel]);
 }
 
-template <class From, class To>
+template <class T>
 void extract(const torch::Tensor& from, bool with_edge_plane, torch::Tensor& to) {
-  const Pixels<const From> x(from);
-  const Pixels<To> patches(to);
+  const Pixels<const T> x(from);
+  const Pixels<T> patches(to);
   for_each_row(to, patches.channels * patches.width, [&](std::int64_t image, std::int64_t row) {
     for (std::int64_t column = 0; column < x.width; ++column) {
-      To* part = patches.at(image, row, column);
+      T* part = patches.at(image, row, column);
       for (std::int64_t tap = 0; tap < 9; ++tap) {
         const auto y_in = row + tap / 3 - 1, x_in = column + tap % 3 - 1;
         const bool inside = x.contains(y_in, x_in);
         if (inside) {
           std::copy_n(x.at(image, y_in, x_in), x.channels, part);
         } else {
-          std::fill_n(part, x.channels, To(0));
+          std::fill_n(part, x.channels, T(0));
         }
         part += x.channels;
-        if (with_edge_plane) *part++ = inside ? To(0) : To(1);
+        if (with_edge_plane) *part++ = inside ? T(0) : T(1);
       }
     }
   });
@@ -79,7 +79,9 @@ void sum(const torch::Tensor& from, const torch::Tensor& channel_bias, const tor
 }  // namespace
 
 void extract_patches(const torch::Tensor& x, bool with_edge_plane, torch::Tensor& patches) {
-  dispatch_patches(x, patches, [&]<class T, class Part> { extract<T, Part>(x, with_edge_plane, patches); });
+  const auto rounded = x.to(patches.scalar_type());  // once, and not for each of nine neighbours
+  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, patches.scalar_type(), "extract_patches",
+                                 [&] { extract<scalar_t>(rounded, with_edge_plane, patches); });
 }
 
 void add_patches(torch::Tensor& sum, const torch::Tensor& patches) {

@@ -13,6 +13,9 @@ torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight,
 /// max(0, weight * x + bias), and 0 or NaN where that is no number. Differentiable.
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
+/// The gradient of the product with respect to x, from that of the result [N, O, H, W]: [N, I, H, W]. No graph.
+torch::Tensor pixel_product_input_gradient(const torch::Tensor& gradient, const torch::Tensor& weight);
+
 /// The gradient of the product with respect to weight [O, I], from that of the result [N, O, H, W] and x; float32 for
 /// bfloat16, of which a processor that multiplies it has rounded the result. No graph.
 torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x);

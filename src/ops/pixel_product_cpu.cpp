@@ -17,9 +17,10 @@ template <class T, class Sum>
 void relu_backward(T* gradient, const T* y, std::int64_t pixels, std::int64_t channels, Sum* sum) {
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
     for (std::int64_t channel = 0; channel < channels; ++channel) {
-      const Sum value = static_cast<Sum>(y[channel]) <= 0 ? Sum(0) : static_cast<Sum>(gradient[channel]);
-      gradient[channel] = static_cast<T>(value);
-      sum[channel] += value;
+      // Chosen, not computed: a number that went through float32 and back would have to be rounded again.
+      const T value = static_cast<Sum>(y[channel]) <= 0 ? T(0) : gradient[channel];
+      gradient[channel] = value;
+      sum[channel] += static_cast<Sum>(value);
     }
     gradient += channels;
     y += channels;

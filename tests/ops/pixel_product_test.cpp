@@ -48,8 +48,8 @@ TEST_P(PixelProductTest, MultipliesAtEveryPixel) {
 }
 
 TEST_P(PixelProductTest, GradientsAreThoseOfAutograd) {
-  const auto w = exact(weight).requires_grad_(), b = exact(bias).requires_grad_();
-  const auto y = (at::einsum("oi,nihw->nohw", {w, exact(x)}) + b.view({1, -1, 1, 1})).relu();
+  const auto w = exact(weight).requires_grad_(), b = exact(bias).requires_grad_(), input = exact(x).requires_grad_();
+  const auto y = (at::einsum("oi,nihw->nohw", {w, input}) + b.view({1, -1, 1, 1})).relu();
   const auto gradient = images(GetParam().outputs, 4);
   y.backward(exact(gradient));
   const auto own = pixel_product_relu(x, weight, bias);
@@ -60,6 +60,9 @@ TEST_P(PixelProductTest, GradientsAreThoseOfAutograd) {
   EXPECT_TRUE(close(relu_backward_(other, own.contiguous(at::MemoryFormat::Contiguous)), b.grad(), 20 * tolerance));
   EXPECT_TRUE(other.equal(masked));
   EXPECT_TRUE(close(pixel_product_weight_gradient(masked, x), w.grad(), 20 * tolerance));
+  const auto of_x = pixel_product_input_gradient(masked, weight);
+  EXPECT_TRUE(of_x.is_contiguous(at::MemoryFormat::ChannelsLast));
+  EXPECT_TRUE(close(of_x, input.grad(), tolerance));
 }
 
 TEST_P(PixelProductTest, TheBiasAloneCanLearn) {
