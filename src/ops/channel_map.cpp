@@ -1,11 +1,15 @@
 #include <glow/ops/channel_map.h>
 
+#include <limits>
+#include <tuple>
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <glow/error.h>
 
+#include "ops/matrix_inverse_cuda.h"
 #include "ops/pixel_product.h"
 
 namespace glow::ops {
@@ -15,42 +19,66 @@ namespace {
 /// on (rotations of a determinant of e^-256); up to 128 it is right, and it is small matrices that gain by it.
 bool at_once(const torch::Tensor& stack) {
   constexpr std::int64_t kLargest = 64;
-  return stack.dim() == 2 || stack.is_cuda() || stack.size(-1) <= kLargest;
+  return stack.size(0) == 1 || stack.size(-1) <= kLargest;
 }
 
-torch::Tensor log_abs_det_in_double(const torch::Tensor& weight) {
-  if (at_once(weight)) return std::get<1>(at::linalg_slogdet(weight));
+template <class Compute>
+torch::Tensor one_by_one(const torch::Tensor& stack, Compute&& compute) {
   std::vector<torch::Tensor> each;
-  for (const auto& matrix : weight.unbind()) each.push_back(log_abs_det_in_double(matrix));
-  return at::stack(each);
+  for (const auto& matrix : stack.split(1)) each.push_back(compute(matrix));
+  return at::cat(each);
 }
 
-torch::Tensor inverse_in_double(const torch::Tensor& weight) {
-  if (!at_once(weight)) {
-    std::vector<torch::Tensor> each;
-    for (const auto& matrix : weight.unbind()) each.push_back(inverse_in_double(matrix));
-    return at::stack(each);
+/// On a GPU, where LibTorch's would wait for the device, as no CUDA graph can.
+class CudaLogAbsDet : public torch::autograd::Function<CudaLogAbsDet> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& stack) {
+    const auto [inverse, log_abs_det] = cuda::invert(stack);
+    context->save_for_backward({inverse});
+    return log_abs_det;
   }
-  auto [inverse, info] = at::linalg_inv_ex(weight);
-  if (info.ne(0).any().item<bool>() || !inverse.isfinite().all().item<bool>()) {
-    throw NumericalError("cannot invert a channel map: its matrix is singular or not finite");
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    return {gradients[0].view({-1, 1, 1}) * context->get_saved_variables().front().transpose(1, 2)};
   }
-  return inverse;
+};
+
+// Of stacks [K, C, C] in float64.
+
+torch::Tensor log_abs_det_of_each(const torch::Tensor& stack) {
+  if (stack.is_cuda()) return CudaLogAbsDet::apply(stack);
+  return at_once(stack) ? std::get<1>(at::linalg_slogdet(stack)) : one_by_one(stack, log_abs_det_of_each);
+}
+
+/// Not finite where a matrix is singular.
+torch::Tensor inverse_of_each(const torch::Tensor& stack) {
+  if (stack.is_cuda()) return cuda::invert(stack).inverse;
+  if (!at_once(stack)) return one_by_one(stack, inverse_of_each);
+  const auto [inverse, info] = at::linalg_inv_ex(stack);
+  return inverse.masked_fill(info.ne(0).view({-1, 1, 1}), std::numeric_limits<double>::infinity());
+}
+
+torch::Tensor as_stack(const torch::Tensor& matrices) {
+  return matrices.to(torch::kDouble).view({-1, matrices.size(-2), matrices.size(-1)});
 }
 
 }  // namespace
 
 ChannelMap invert(const ChannelMap& map) {
-  // Small matrices: the CPU's LAPACK is faster than a device's, and its errors are not asynchronous.
-  const auto inverse = inverse_in_double(map.weight.to(torch::kCPU, torch::kDouble));
-  const auto bias = inverse.matmul(map.bias.to(torch::kCPU, torch::kDouble).unsqueeze(-1)).squeeze(-1).neg();
+  const auto inverse = inverse_of_each(as_stack(map.weight)).view(map.weight.sizes());
+  if (!inverse.isfinite().all().item<bool>()) {
+    throw NumericalError("cannot invert a channel map: its matrix is singular or not finite");
+  }
+  const auto bias = inverse.matmul(map.bias.to(torch::kDouble).unsqueeze(-1)).squeeze(-1).neg();
   return {inverse.to(map.weight.options()), bias.to(map.bias.options()), -map.log_abs_det};
 }
 
 torch::Tensor apply(const ChannelMap& map, const torch::Tensor& x) { return pixel_product(x, map.weight, map.bias); }
 
 torch::Tensor log_abs_det(const torch::Tensor& weight) {
-  return log_abs_det_in_double(weight.to(torch::kDouble)).to(weight.scalar_type());
+  const auto of_each = log_abs_det_of_each(as_stack(weight)).to(weight.scalar_type());
+  return weight.dim() == 2 ? of_each.squeeze(0) : of_each;
 }
 
 }  // namespace glow::ops

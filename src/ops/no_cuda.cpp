@@ -2,6 +2,7 @@
 #include <glow/error.h>
 
 #include "ops/coupling_in_place_cuda.h"
+#include "ops/matrix_inverse_cuda.h"
 #include "ops/patches_cuda.h"
 #include "ops/pixel_product_cuda.h"
 #include "ops/random_cuda.h"
@@ -18,6 +19,7 @@ void uncouple(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void couple_backward(const torch::Tensor&, const torch::Tensor&, torch::Tensor&, const torch::Tensor&, torch::Tensor&) {
   refuse();
 }
+InverseAndLogDet invert(const torch::Tensor&) { refuse(); }
 void extract_patches(const torch::Tensor&, bool, torch::Tensor&) { refuse(); }
 void add_patches(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void sum_patches(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&, torch::Tensor&) { refuse(); }

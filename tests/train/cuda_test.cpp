@@ -4,6 +4,7 @@
 #include <torch/cuda.h>
 
 #include <glow/nn/glow.h>
+#include <glow/ops/channel_map.h>
 #include <glow/ops/random.h>
 #include <glow/train/trainer.h>
 
@@ -112,6 +113,23 @@ TEST(CudaRandom, IsThatOfTheCpu) {
   for (const std::int64_t count : {1, 6, 3072}) {
     EXPECT_TRUE(ops::uniform(key, {5, 1}, count, on_gpu).cpu().equal(ops::uniform(key, {5, 1}, count, on_cpu)));
     EXPECT_TRUE(close(ops::normal(key, {5, 1}, count, on_gpu).cpu(), ops::normal(key, {5, 1}, count, on_cpu), 1e-6));
+  }
+}
+
+TEST(CudaChannelMap, IsThatOfTheCpu) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  for (const std::int64_t channels : {1, 2, 48, 200}) {
+    const auto on_cpu = glow::testing::random_normal({33, channels, channels}, channels).requires_grad_();
+    const auto on_gpu = on_cpu.detach().to(torch::kCUDA).requires_grad_();
+    const auto expected = ops::log_abs_det(on_cpu), actual = ops::log_abs_det(on_gpu);
+    EXPECT_TRUE(close(actual.cpu(), expected, 1e-9)) << channels;
+    expected.square().sum().backward();
+    actual.square().sum().backward();
+    EXPECT_LE(relative_error(on_gpu.grad().cpu(), on_cpu.grad()), 1e-8) << channels;
+    const auto bias = torch::zeros({33, channels}, torch::kDouble), none = torch::zeros({33}, torch::kDouble);
+    const auto inverse = ops::invert({on_gpu.detach(), bias.to(torch::kCUDA), none.to(torch::kCUDA)}).weight;
+    const auto identity = torch::eye(channels, torch::kDouble).expand({33, channels, channels});
+    EXPECT_LE(relative_error(inverse.matmul(on_gpu.detach()).cpu(), identity), 1e-8) << channels;
   }
 }
 

@@ -22,7 +22,7 @@ ChannelMap invert(const ChannelMap& map);
 /// y of the map at every pixel: [N, C, H, W] -> [N, C, H, W], one 1x1 convolution. Differentiable.
 torch::Tensor apply(const ChannelMap& map, const torch::Tensor& x);
 
-/// log|det weight| of a square matrix, or of each of a stack [K, C, C], by an LU factorisation in float64 (never det or
+/// log|det weight| of a square matrix, or of each of a stack [K, C, C], by elimination in float64 (never det or
 /// logdet, whose determinants overflow): a scalar, or [K], of the weight's dtype. Differentiable.
 torch::Tensor log_abs_det(const torch::Tensor& weight);
 
