@@ -28,25 +28,34 @@ torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {
   return bytes.to(torch::kDouble).div(static_cast<double>(256 / bins())).floor();
 }
 
-torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const DequantizeOptions& options) const {
-  const auto low = bin(bytes);
+torch::Tensor Quantizer::noise_rows(std::int64_t images, const DequantizeOptions& options) {
   auto indices = options.indices;
   if (indices.empty()) {
-    indices.resize(static_cast<std::size_t>(bytes.size(0)));
+    indices.resize(static_cast<std::size_t>(images));
     std::iota(indices.begin(), indices.end(), 0);
   }
-  if (static_cast<std::int64_t>(indices.size()) != bytes.size(0)) {
-    throw ShapeError("dequantize: " + std::to_string(indices.size()) + " indices for " + std::to_string(bytes.size(0)) +
+  if (static_cast<std::int64_t>(indices.size()) != images) {
+    throw ShapeError("dequantize: " + std::to_string(indices.size()) + " indices for " + std::to_string(images) +
                      " images");
   }
-  if (bytes.numel() == 0) return torch::empty(bytes.sizes(), bytes.options().dtype(options.dtype));
-  const ops::RandomKey key{options.seed, ops::Stream::kDequantisation, options.draw};
-  const auto u = ops::uniform(key, indices, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());
+  return ops::random_rows({options.seed, ops::Stream::kDequantisation, options.draw}, indices);
+}
+
+torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const DequantizeOptions& options) const {
+  const auto images = bytes.dim() > 0 ? bytes.size(0) : 0;
+  return dequantize(bytes, noise_rows(images, options), options.dtype);
+}
+
+torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const torch::Tensor& noise_rows,
+                                    torch::Dtype dtype) const {
+  const auto low = bin(bytes);
+  if (bytes.numel() == 0) return torch::empty(bytes.sizes(), bytes.options().dtype(dtype));
+  const auto u = ops::uniform(noise_rows, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());
   const auto n = static_cast<double>(bins());
-  const auto x = ((low + u) / n - 0.5).to(options.dtype);
+  const auto x = ((low + u) / n - 0.5).to(dtype);
   // The upper edge of a bin is a number of either dtype, and rounding may reach it: the largest number below it
   // instead.
-  const auto edge = ((low + 1) / n - 0.5).to(options.dtype);
+  const auto edge = ((low + 1) / n - 0.5).to(dtype);
   return at::minimum(x, at::nextafter(edge, torch::full_like(edge, -1.0)));
 }
 

@@ -1,7 +1,6 @@
 #include <glow/ops/random.h>
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include <ATen/Parallel.h>
@@ -21,18 +20,15 @@ void check_range(const char* what, std::int64_t value, std::int64_t end) {
                       std::to_string(value));
 }
 
-std::vector<PhiloxRow> philox_rows(const RandomKey& key, const std::vector<std::int64_t>& indices) {
-  std::vector<PhiloxRow> rows;
-  rows.reserve(indices.size());
-  for (const std::int64_t index : indices) rows.push_back(philox_row(key, index));
-  return rows;
-}
+static_assert(sizeof(PhiloxRow) == 3 * sizeof(std::int64_t));
 
 template <class Scalar, class Block>
-void fill_rows(const std::vector<PhiloxRow>& rows, std::int64_t count, Scalar* data, Block fill) {
-  const PhiloxRow* first = rows.data();
+void fill_rows(const torch::Tensor& rows, torch::Tensor& numbers, Block fill) {
+  const auto* first = reinterpret_cast<const PhiloxRow*>(rows.data_ptr<std::int64_t>());
+  auto* data = numbers.data_ptr<Scalar>();
+  const auto count = numbers.size(1);
   const std::int64_t rows_per_task = std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, count));
-  at::parallel_for(0, static_cast<std::int64_t>(rows.size()), rows_per_task, [=](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, rows.size(0), rows_per_task, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       auto engine = philox_engine(first[i]);
       for (std::int64_t done = 0; done < count; done += 4) fill(engine, data + i * count + done, count - done);
@@ -42,28 +38,23 @@ void fill_rows(const std::vector<PhiloxRow>& rows, std::int64_t count, Scalar* d
 
 /// `fill_cuda`: the same as `fill`, by a kernel.
 template <class Block, class FillCuda>
-torch::Tensor random_rows(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
-                          const torch::TensorOptions& options, Block fill, FillCuda&& fill_cuda) {
+torch::Tensor fill_rows(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options, Block fill,
+                        FillCuda&& fill_cuda) {
   check_range("count", count, kPhiloxRowWords + 1);
-  const std::vector<PhiloxRow> rows = philox_rows(key, indices);
   const at::ScalarType dtype = c10::typeMetaToScalarType(options.dtype());
   if (dtype != at::kFloat && dtype != at::kDouble)
     throw ConfigError("random numbers: dtype must be float32 or float64, is " + std::string(c10::toString(dtype)));
-  const auto row_count = static_cast<std::int64_t>(rows.size());
-  if (options.device().is_cuda() && row_count * count > 0) {
-    auto numbers = at::empty({row_count, count}, options);
-    // A copy: the vector is gone before the device has read it.
-    const auto packed = at::empty({row_count, 3}, at::kLong);
-    std::memcpy(packed.data_ptr(), rows.data(), rows.size() * sizeof(PhiloxRow));
-    fill_cuda(numbers, packed);
-    return numbers;
+  const bool on_gpu = options.device().is_cuda();
+  auto numbers = at::empty({rows.size(0), count}, on_gpu ? options : options.device(at::kCPU));
+  if (numbers.numel() == 0) return numbers;
+  if (on_gpu) {
+    fill_cuda(numbers, rows);
+  } else if (dtype == at::kFloat) {
+    fill_rows<float>(rows, numbers, fill);
+  } else {
+    fill_rows<double>(rows, numbers, fill);
   }
-  const at::Tensor result = at::empty({row_count, count}, dtype);
-  if (dtype == at::kFloat)
-    fill_rows(rows, count, result.data_ptr<float>(), fill);
-  else
-    fill_rows(rows, count, result.data_ptr<double>(), fill);
-  return result.to(options.device());
+  return numbers.to(options.device());
 }
 
 }  // namespace
@@ -101,14 +92,25 @@ std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t 
   return order;
 }
 
+torch::Tensor random_rows(const RandomKey& key, const std::vector<std::int64_t>& indices) {
+  auto rows = at::empty({static_cast<std::int64_t>(indices.size()), 3}, at::kLong);
+  auto* row = reinterpret_cast<PhiloxRow*>(rows.data_ptr<std::int64_t>());
+  for (const auto index : indices) *row++ = philox_row(key, index);
+  return rows;
+}
+
 torch::Tensor uniform(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                       const torch::TensorOptions& options) {
-  return random_rows(key, indices, count, options, UniformBlock{}, cuda::fill_uniform);
+  return uniform(random_rows(key, indices), count, options);
+}
+
+torch::Tensor uniform(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options) {
+  return fill_rows(rows, count, options, UniformBlock{}, cuda::fill_uniform);
 }
 
 torch::Tensor normal(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                      const torch::TensorOptions& options) {
-  return random_rows(key, indices, count, options, NormalBlock{}, cuda::fill_normal);
+  return fill_rows(random_rows(key, indices), count, options, NormalBlock{}, cuda::fill_normal);
 }
 
 }  // namespace glow::ops

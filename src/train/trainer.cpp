@@ -76,9 +76,8 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options)
 StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels,
                          const std::vector<std::int64_t>& indices) {
   StepReport report{.step = steps_done_ + 1, .learning_rate = schedule_.learning_rate(steps_done_)};
-  set_input(model_->quantizer().dequantize(
-      bytes.to(model_->device(), /*non_blocking=*/true),
-      {.seed = options_.seed, .draw = report.step, .indices = indices, .dtype = model_->dtype()}));
+  set_input(bytes,
+            nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed, .draw = report.step, .indices = indices}));
   optimizer_.prepare(report.learning_rate);
   run(labels, report);
   // A NaN is no error that one could live with; but where the loss is none, rebuilding is not to blame.
@@ -93,12 +92,15 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   return report;
 }
 
-void Trainer::set_input(const torch::Tensor& x) {
-  if (graph_ && input_.sizes() == x.sizes()) {
-    input_.copy_(x);  // a graph reads what lies where its input lay
+void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows) {
+  if (graph_ && bytes_.sizes() == bytes.sizes()) {
+    // A graph reads what lies where its input lay.
+    bytes_.copy_(bytes, /*non_blocking=*/true);
+    noise_rows_.copy_(noise_rows, /*non_blocking=*/true);
   } else {
     graph_ = nullptr;
-    input_ = x;
+    bytes_ = bytes.to(model_->device(), /*non_blocking=*/true);
+    noise_rows_ = noise_rows.to(model_->device(), /*non_blocking=*/true);
   }
 }
 
@@ -122,7 +124,8 @@ void Trainer::run(const torch::Tensor& labels, StepReport& report) {
 void Trainer::compute(const torch::Tensor& labels) {
   const torch::AutoGradMode with_graph(true);
   gradients_.zero_();
-  const auto encoding = model_->evaluate(input_, labels);
+  const auto x = model_->quantizer().dequantize(bytes_, noise_rows_, model_->dtype());
+  const auto encoding = model_->evaluate(x, labels);
   const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).mean();
   const auto label_bits = class_bits(encoding.class_logits, labels);
   (bits + options_.weight_y * label_bits).backward();

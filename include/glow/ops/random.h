@@ -44,6 +44,12 @@ std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t 
 torch::Tensor uniform(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                       const torch::TensorOptions& options);
 
+/// Where the rows (key, indices[i]) of random numbers begin, [N, 3] int64 on the CPU: plain numbers for a device, whose
+/// CUDA graph may read other ones there at every replay. Throws ConfigError as uniform does.
+torch::Tensor random_rows(const RandomKey& key, const std::vector<std::int64_t>& indices);
+/// uniform(key, indices, ...), from random_rows(key, indices) on the CPU or on the device of `options`.
+torch::Tensor uniform(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options);
+
 /// Standard normal (Box-Muller in float64), otherwise as uniform.
 torch::Tensor normal(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                      const torch::TensorOptions& options);

@@ -67,12 +67,12 @@ class Trainer {
   void restore(const TrainingState& state);
 
  private:
-  /// The arithmetic of a step on `input_`: loss, gradient, and, when all is finite, update. Leaves `numbers_`. Does not
-  /// wait for a device.
+  /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
+  /// `numbers_`. Does not wait for a device.
   void compute(const torch::Tensor& labels);
   /// The same or its replay, and the report of it.
   void run(const torch::Tensor& labels, StepReport& report);
-  void set_input(const torch::Tensor& x);
+  void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
   double largest_error() const;
   torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
 
@@ -85,8 +85,8 @@ class Trainer {
   WeightAverage average_;
   nn::Glow averaged_{nullptr};
   std::int64_t steps_done_ = 0;
-  /// The images of the step, dequantised.
-  torch::Tensor input_;
+  /// The images of the step, and where their noise comes from.
+  torch::Tensor bytes_, noise_rows_;
   /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt).
   torch::Tensor numbers_;
   /// Null until it is used.
