@@ -39,9 +39,8 @@ struct TrainOptions {
   double weight_y = 0;
   /// What the forward pass keeps for the backward pass.
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
-  /// On a GPU: capture the step, but for its dequantisation, as a CUDA graph and replay it; what was set on the model
-  /// before the first step stays. Not for conditional models, nor with kReversible, whose steps wait for the CPU. Has
-  /// compiled, but has not run yet; PermutationKind::kConv1x1 may wait too where LibTorch takes its LU from MAGMA.
+  /// On a GPU: capture the step as a CUDA graph and replay it; what was set on the model before the first step stays.
+  /// Not for conditional models, nor with kReversible, whose steps wait for the CPU. Has compiled, but has not run yet.
   bool cuda_graph = false;
   /// Everything random in the run is a function of this.
   std::uint64_t seed = 0;
