@@ -46,11 +46,12 @@ torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const Dequantize
   return dequantize(bytes, noise_rows(images, options), options.dtype);
 }
 
-torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const torch::Tensor& noise_rows,
-                                    torch::Dtype dtype) const {
+torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const torch::Tensor& rows, torch::Dtype dtype) const {
   const auto low = bin(bytes);
+  ops::check_shape(rows.dim() == 2 && rows.size(0) == bytes.size(0), "dequantize: expected a row of noise an image",
+                   rows);
   if (bytes.numel() == 0) return torch::empty(bytes.sizes(), bytes.options().dtype(dtype));
-  const auto u = ops::uniform(noise_rows, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());
+  const auto u = ops::uniform(rows, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());
   const auto n = static_cast<double>(bins());
   const auto x = ((low + u) / n - 0.5).to(dtype);
   // The upper edge of a bin is a number of either dtype, and rounding may reach it: the largest number below it

@@ -29,31 +29,42 @@ torch::Tensor one_by_one(const torch::Tensor& stack, Compute&& compute) {
   return at::cat(each);
 }
 
-/// On a GPU, where LibTorch's would wait for the device, as no CUDA graph can.
-class CudaLogAbsDet : public torch::autograd::Function<CudaLogAbsDet> {
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// The inverses and log|det| of a stack on a GPU, where LibTorch's would wait for the device, as no CUDA graph can.
+class CudaInverse : public torch::autograd::Function<CudaInverse> {
  public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& stack) {
+  static variable_list forward(AutogradContext* context, const torch::Tensor& stack) {
     const auto [inverse, log_abs_det] = cuda::invert(stack);
+    context->set_materialize_grads(false);
     context->save_for_backward({inverse});
-    return log_abs_det;
+    return {inverse, log_abs_det};
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 const torch::autograd::variable_list& gradients) {
-    return {gradients[0].view({-1, 1, 1}) * context->get_saved_variables().front().transpose(1, 2)};
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto transposed = context->get_saved_variables().front().transpose(1, 2);
+    const auto &of_inverse = gradients[0], &of_log_abs_det = gradients[1];
+    torch::Tensor of_stack;
+    if (of_log_abs_det.defined()) of_stack = of_log_abs_det.view({-1, 1, 1}) * transposed;
+    if (of_inverse.defined()) {
+      const auto through_inverse = transposed.matmul(of_inverse).matmul(transposed);
+      of_stack = of_stack.defined() ? of_stack - through_inverse : -through_inverse;
+    }
+    return {of_stack};
   }
 };
 
 // Of stacks [K, C, C] in float64.
 
 torch::Tensor log_abs_det_of_each(const torch::Tensor& stack) {
-  if (stack.is_cuda()) return CudaLogAbsDet::apply(stack);
+  if (stack.is_cuda()) return CudaInverse::apply(stack)[1];
   return at_once(stack) ? std::get<1>(at::linalg_slogdet(stack)) : one_by_one(stack, log_abs_det_of_each);
 }
 
 /// Not finite where a matrix is singular.
 torch::Tensor inverse_of_each(const torch::Tensor& stack) {
-  if (stack.is_cuda()) return cuda::invert(stack).inverse;
+  if (stack.is_cuda()) return CudaInverse::apply(stack)[0];
   if (!at_once(stack)) return one_by_one(stack, inverse_of_each);
   const auto [inverse, info] = at::linalg_inv_ex(stack);
   return inverse.masked_fill(info.ne(0).view({-1, 1, 1}), std::numeric_limits<double>::infinity());

@@ -6,17 +6,27 @@
 namespace glow::ops::cuda {
 namespace {
 
-/// A block of kThreads threads.
+constexpr unsigned kWarp = 32, kWarps = 32, kTeam = kWarp * kWarps;
+
+/// A block of kTeam threads.
 struct Block {
   template <class Element>
   __device__ void for_each(std::uint32_t count, const Element& element) const {
-    for (auto index = threadIdx.x; index < count; index += kThreads) element(index);
+    for (auto index = threadIdx.x; index < count; index += kTeam) element(index);
+    __syncthreads();
+  }
+
+  /// A warp does a row.
+  template <class Element>
+  __device__ void for_each_pair(std::uint32_t rows, std::uint32_t columns, const Element& element) const {
+    for (auto row = threadIdx.x / kWarp; row < rows; row += kWarps) {
+      for (auto column = threadIdx.x % kWarp; column < columns; column += kWarp) element(row, column);
+    }
     __syncthreads();
   }
 
   template <class Value>
   __device__ std::uint32_t largest(std::uint32_t first, std::uint32_t end, const Value& value) const {
-    constexpr unsigned kWarp = 32;
     __shared__ std::uint32_t found;
     if (threadIdx.x < kWarp) {
       auto best = first;
@@ -46,7 +56,7 @@ struct Block {
 };
 
 /// A block inverts a matrix.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kTeam)
     invert_matrices(double* matrices, double* columns, std::int64_t* pivots, double* log_abs_dets, std::uint32_t size) {
   const std::size_t matrix = blockIdx.x;
   const MatrixInverse<Block> inverse{matrices + matrix * size * size, columns + matrix * size, pivots + matrix * size,
@@ -66,7 +76,7 @@ InverseAndLogDet invert(const torch::Tensor& matrices) {
   if (matrices.numel() == 0) return result;
   const auto columns = torch::empty({count, size}, matrices.options());
   const auto pivots = torch::empty({count, size}, matrices.options().dtype(torch::kLong));
-  invert_matrices<<<static_cast<unsigned>(count), kThreads, 0, at::cuda::getCurrentCUDAStream()>>>(
+  invert_matrices<<<static_cast<unsigned>(count), kTeam, 0, at::cuda::getCurrentCUDAStream()>>>(
       result.inverse.data_ptr<double>(), columns.data_ptr<double>(), pivots.data_ptr<std::int64_t>(),
       result.log_abs_det.data_ptr<double>(), static_cast<std::uint32_t>(size));
   C10_CUDA_KERNEL_LAUNCH_CHECK();

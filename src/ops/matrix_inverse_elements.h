@@ -8,8 +8,9 @@
 namespace glow::ops {
 
 /// Gauss-Jordan elimination with partial pivoting, in place, by a team of threads: its members are
-/// for_each(count, element), which calls element(0) ... element(count - 1) and then waits for all, and
-/// largest(first, end, value), the first index at which |value| is largest, the same for all.
+/// for_each(count, element), which calls element(0) ... element(count - 1) and then waits for all, for_each_pair(rows,
+/// columns, element), which calls element(row, column) for all of them and waits, and largest(first, end, value), the
+/// first index at which |value| is largest, the same for all.
 template <class Team>
 struct MatrixInverse {
   /// [size, size], row after row: the matrix, and at the end its inverse.
@@ -34,9 +35,8 @@ struct MatrixInverse {
         matrix[at(i, k)] = i == k ? 1 : 0;
       });
       team.for_each(size, [&](std::uint32_t j) { matrix[at(k, j)] /= pivot; });
-      team.for_each(size * size, [&](std::uint32_t index) {
-        const auto i = index / size, j = index % size;
-        if (i != k) matrix[index] -= column[i] * matrix[at(k, j)];
+      team.for_each_pair(size, size, [&](std::uint32_t i, std::uint32_t j) {
+        if (i != k) matrix[at(i, j)] -= column[i] * matrix[at(k, j)];
       });
     }
     // What rows were exchanged for, columns of the inverse are.

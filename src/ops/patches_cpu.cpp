@@ -79,7 +79,9 @@ void sum(const torch::Tensor& from, const torch::Tensor& channel_bias, const tor
 }  // namespace
 
 void extract_patches(const torch::Tensor& x, bool with_edge_plane, torch::Tensor& patches) {
-  const auto rounded = x.to(patches.scalar_type());  // once, and not for each of nine neighbours
+  // Once, and not for each of nine neighbours.
+  const auto rounded =
+      x.to(patches.scalar_type(), /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, patches.scalar_type(), "extract_patches",
                                  [&] { extract<scalar_t>(rounded, with_edge_plane, patches); });
 }

@@ -19,6 +19,9 @@ struct PhiloxRow {
   std::uint64_t offset;
 };
 
+// Rows travel as tensors of int64.
+static_assert(sizeof(PhiloxRow) == 3 * sizeof(std::int64_t));
+
 /// 32-bit outputs in a row: 2^24 blocks of four, after which the next step's row begins.
 inline constexpr std::int64_t kPhiloxRowWords = std::int64_t{1} << 26;
 

@@ -7,6 +7,7 @@
 
 #include <glow/error.h>
 
+#include "ops/check.h"
 #include "ops/philox.h"
 #include "ops/random_cuda.h"
 #include "ops/random_elements.h"
@@ -20,10 +21,8 @@ void check_range(const char* what, std::int64_t value, std::int64_t end) {
                       std::to_string(value));
 }
 
-static_assert(sizeof(PhiloxRow) == 3 * sizeof(std::int64_t));
-
 template <class Scalar, class Block>
-void fill_rows(const torch::Tensor& rows, torch::Tensor& numbers, Block fill) {
+void fill_on_cpu(const torch::Tensor& rows, torch::Tensor& numbers, Block fill) {
   const auto* first = reinterpret_cast<const PhiloxRow*>(rows.data_ptr<std::int64_t>());
   auto* data = numbers.data_ptr<Scalar>();
   const auto count = numbers.size(1);
@@ -41,6 +40,11 @@ template <class Block, class FillCuda>
 torch::Tensor fill_rows(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options, Block fill,
                         FillCuda&& fill_cuda) {
   check_range("count", count, kPhiloxRowWords + 1);
+  check_shape(rows.dim() == 2 && rows.size(1) == 3 && rows.scalar_type() == at::kLong && rows.is_contiguous(),
+              "random numbers: expected rows [N, 3] of random_rows", rows);
+  if (!rows.is_cpu() && rows.device() != options.device()) {
+    throw ConfigError("random numbers: rows on " + rows.device().str() + " for numbers on " + options.device().str());
+  }
   const at::ScalarType dtype = c10::typeMetaToScalarType(options.dtype());
   if (dtype != at::kFloat && dtype != at::kDouble)
     throw ConfigError("random numbers: dtype must be float32 or float64, is " + std::string(c10::toString(dtype)));
@@ -50,9 +54,9 @@ torch::Tensor fill_rows(const torch::Tensor& rows, std::int64_t count, const tor
   if (on_gpu) {
     fill_cuda(numbers, rows);
   } else if (dtype == at::kFloat) {
-    fill_rows<float>(rows, numbers, fill);
+    fill_on_cpu<float>(rows, numbers, fill);
   } else {
-    fill_rows<double>(rows, numbers, fill);
+    fill_on_cpu<double>(rows, numbers, fill);
   }
   return numbers.to(options.device());
 }

@@ -28,7 +28,6 @@ template <class Block>
 void fill(torch::Tensor& numbers, const torch::Tensor& rows, const Block& block) {
   const c10::cuda::CUDAGuard guard(numbers.device());
   const auto on_device = rows.to(numbers.device(), /*non_blocking=*/true);
-  static_assert(sizeof(PhiloxRow) == 3 * sizeof(std::int64_t));
   const auto count = numbers.size(1), blocks = (count + 3) / 4;
   AT_DISPATCH_FLOATING_TYPES(numbers.scalar_type(), "random", [&] {
     for_each(numbers.size(0) * blocks,

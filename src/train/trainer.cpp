@@ -93,13 +93,14 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
 }
 
 void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows) {
-  if (graph_ && bytes_.sizes() == bytes.sizes()) {
+  if (graph_ && bytes_.sizes() == bytes.sizes() && bytes_.scalar_type() == bytes.scalar_type()) {
     // A graph reads what lies where its input lay.
     bytes_.copy_(bytes, /*non_blocking=*/true);
     noise_rows_.copy_(noise_rows, /*non_blocking=*/true);
   } else {
     graph_ = nullptr;
-    bytes_ = bytes.to(model_->device(), /*non_blocking=*/true);
+    // A copy, or the next batch would be written over images of the caller's that lie on the device.
+    bytes_ = bytes.to(model_->device(), bytes.scalar_type(), /*non_blocking=*/true, /*copy=*/options_.cuda_graph);
     noise_rows_ = noise_rows.to(model_->device(), /*non_blocking=*/true);
   }
 }

@@ -153,6 +153,17 @@ TEST(QuantizerErrors, NameWhatIsWrong) {
   EXPECT_TRUE(throws<ShapeError>([&] { quantizer.center(torch::zeros({}, torch::kByte)); }, {"uint8", "[]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { quantizer.dequantize(bytes, {.indices = {1}}); }, {"1 indices for 2 images"}));
   EXPECT_TRUE(throws<ConfigError>([&] { quantizer.dequantize(bytes, {.indices = {1, -5}}); }, {"index", "-5"}));
+  const auto rows = Quantizer::noise_rows(3, {});
+  EXPECT_TRUE(throws<ShapeError>([&] { quantizer.dequantize(bytes, rows, torch::kFloat); }, {"noise", "[3, 3]"}));
+}
+
+TEST(Quantizer, NoiseOfRowsIsThatOfOptions) {
+  const Quantizer quantizer(5, 4);
+  const auto bytes = torch::arange(12, torch::kByte).view({3, 4});
+  const DequantizeOptions options{.seed = 3, .draw = 7, .indices = {2, 9, 4}, .dtype = torch::kDouble};
+  const auto x = quantizer.dequantize(bytes, Quantizer::noise_rows(3, options), torch::kDouble);
+  EXPECT_TRUE(x.equal(quantizer.dequantize(bytes, options)));
+  EXPECT_FALSE(x.equal(quantizer.dequantize(bytes, Quantizer::noise_rows(3, {}), torch::kDouble)));
 }
 
 }  // namespace

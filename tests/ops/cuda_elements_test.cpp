@@ -128,50 +128,58 @@ TEST(Tf32Guard, RestoresTheSwitch) {
   EXPECT_FALSE(allowed());
 }
 
-/// A team of one, which shows that members may work in any order.
-struct Backwards {
+/// A team of one that works in the order of a loop, or backwards: members may work in any order.
+template <bool kBackwards>
+struct OneMember {
   template <class Element>
   void for_each(std::uint32_t count, const Element& element) const {
-    while (count-- > 0) element(count);
+    for (std::uint32_t i = 0; i < count; ++i) element(kBackwards ? count - 1 - i : i);
+  }
+  template <class Element>
+  void for_each_pair(std::uint32_t rows, std::uint32_t columns, const Element& element) const {
+    for_each(rows, [&](std::uint32_t row) { for_each(columns, [&](std::uint32_t column) { element(row, column); }); });
   }
   template <class Value>
   std::uint32_t largest(std::uint32_t first, std::uint32_t end, const Value& value) const {
     auto best = first;
-    for (auto index = end; index-- > first;) {
-      if (std::fabs(value(index)) >= std::fabs(value(best))) best = index;
+    for (auto index = first; index < end; ++index) {
+      if (std::fabs(value(index)) > std::fabs(value(best))) best = index;
     }
     return best;
   }
 };
 
+template <bool kBackwards>
 double invert(torch::Tensor matrix) {
   const auto size = matrix.size(0);
   auto column = torch::full({size}, NAN, torch::kDouble);
   std::vector<std::int64_t> pivots(static_cast<std::size_t>(size), -1);
-  return MatrixInverse<Backwards>{matrix.data_ptr<double>(), column.data_ptr<double>(), pivots.data(),
-                                  static_cast<std::uint32_t>(size)}
+  return MatrixInverse<OneMember<kBackwards>>{matrix.data_ptr<double>(), column.data_ptr<double>(), pivots.data(),
+                                              static_cast<std::uint32_t>(size)}
       .run({});
 }
 
 TEST(CudaMatrixInverse, IsLapacks) {
   for (const std::int64_t size : {1, 2, 3, 12, 48, 96}) {
     const auto matrix = random_normal({size, size}, size);
-    auto inverse = matrix.clone();
-    EXPECT_NEAR(invert(inverse), std::get<1>(at::linalg_slogdet(matrix)).item<double>(), 1e-10) << size;
+    auto inverse = matrix.clone(), backwards = matrix.clone();
+    EXPECT_NEAR(invert<false>(inverse), std::get<1>(at::linalg_slogdet(matrix)).item<double>(), 1e-10) << size;
     EXPECT_TRUE(close(inverse, at::linalg_inv(matrix), 1e-8)) << size;
+    invert<true>(backwards);
+    EXPECT_TRUE(backwards.equal(inverse)) << size;
   }
 }
 
 TEST(CudaMatrixInverse, ExchangesRowsWhereItMust) {
   const auto matrix = at::one_hot(torch::tensor({2, 0, 3, 1})).to(torch::kDouble) * 4;
   auto inverse = matrix.clone();
-  EXPECT_NEAR(invert(inverse), 4 * std::log(4), 1e-12);
+  EXPECT_NEAR(invert<false>(inverse), 4 * std::log(4), 1e-12);
   EXPECT_TRUE(inverse.equal(matrix.t() / 16));
 }
 
 TEST(CudaMatrixInverse, OfASingularMatrixIsNotFinite) {
   auto matrix = torch::ones({3, 3}, torch::kDouble);
-  EXPECT_FALSE(std::isfinite(invert(matrix)));
+  EXPECT_FALSE(std::isfinite(invert<false>(matrix)));
   EXPECT_FALSE(matrix.isfinite().all().item<bool>());
 }
 

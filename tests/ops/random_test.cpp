@@ -193,9 +193,20 @@ INSTANTIATE_TEST_SUITE_P(
                       BadCall{[] { random_integers({.step = std::int64_t{1} << 40}, 0, 1); }, "step", "1099511627776"},
                       BadCall{[] { uniform({.step = -1}, {0}, 1, at::kFloat); }, "step", "-1"},
                       BadCall{[] { uniform({}, {-2}, 1, at::kFloat); }, "index", "-2"},
+                      BadCall{[] { random_rows({}, {-3}); }, "index", "-3"},
                       BadCall{[] { normal({}, {0}, (std::int64_t{1} << 26) + 1, at::kFloat); }, "count", "67108865"},
                       BadCall{[] { normal({}, {0}, 1, at::kBFloat16); }, "float32 or float64", "BFloat16"},
                       BadCall{[] { random_permutation({}, -1); }, "permutation size", "-1"}));
+
+TEST(RandomRows, AreWhereUniformNumbersComeFrom) {
+  const RandomKey key{.seed = 5, .stream = Stream::kDequantisation, .step = 2};
+  EXPECT_TRUE(uniform(random_rows(key, {4, 1}), 7, at::kFloat).equal(uniform(key, {4, 1}, 7, at::kFloat)));
+  EXPECT_EQ(uniform(random_rows(key, {}), 7, at::kFloat).sizes(), torch::IntArrayRef({0, 7}));
+  for (const auto& rows : {at::zeros({2, 2}, at::kLong), at::zeros({3}, at::kLong), at::zeros({2, 3}, at::kDouble),
+                           at::zeros({3, 2}, at::kLong).t()}) {
+    EXPECT_TRUE(throws<ShapeError>([&] { uniform(rows, 1, at::kFloat); }, {"random_rows"}));
+  }
+}
 
 }  // namespace
 }  // namespace glow::ops

@@ -73,16 +73,33 @@ TEST_P(CudaTest, GradientsAreThoseOfTheCpu) {
   }
 }
 
+TEST_P(CudaTest, GradientsOfImagesAreThoseOfTheCpu) {
+  const auto x = random_images(GetParam(), 3, 4);
+  const auto of_decoding = [&](torch::Device device) {
+    auto made = model(device, torch::kDouble);
+    const auto latents = [&] {
+      const torch::NoGradGuard no_grad;
+      return made->encode(x.to(device));
+    }();
+    const auto gradients = made->flat_parameters().gradients().zero_();
+    made->decode(latents).square().mean().backward();
+    return gradients.cpu().clone();
+  };
+  EXPECT_LE(relative_error(of_decoding(torch::kCUDA), of_decoding(torch::kCPU)), 1e-8);
+}
+
 TEST_P(CudaTest, ADozenStepsOfTrainingAreThoseOfTheCpu) {
   const auto& options = GetParam();
-  const auto bytes = torch::randint(0, 256, {4, options.channels, options.height, options.width}, torch::kByte);
+  const auto bytes = torch::randint(0, 256, {12, 4, options.channels, options.height, options.width}, torch::kByte);
   const auto train = [&](torch::Device device, bool cuda_graph) {
     auto made = model(device, torch::kDouble);
     Trainer trainer(
         made,
         {.batch = 4, .steps = 12, .warmup_epochs = 0, .ema_decay = 0.9, .clip_norm = 1, .cuda_graph = cuda_graph});
     double bits = 0;
-    for (int step = 0; step < 12; ++step) bits = trainer.step(bytes, {}, {3, 1, 4, 5}).bits_per_dim;
+    const auto on_device = bytes.to(device);
+    for (int step = 0; step < 12; ++step) bits = trainer.step(on_device[step], {}, {3, 1, 4, 5}).bits_per_dim;
+    EXPECT_TRUE(on_device.cpu().equal(bytes));
     return std::pair{bits, trainer.averaged_model()->flat_parameters().values().cpu().clone()};
   };
   const auto [expected_bits, expected] = train(torch::kCPU, false);
@@ -126,10 +143,11 @@ TEST(CudaChannelMap, IsThatOfTheCpu) {
     expected.square().sum().backward();
     actual.square().sum().backward();
     EXPECT_LE(relative_error(on_gpu.grad().cpu(), on_cpu.grad()), 1e-8) << channels;
-    const auto bias = torch::zeros({33, channels}, torch::kDouble), none = torch::zeros({33}, torch::kDouble);
-    const auto inverse = ops::invert({on_gpu.detach(), bias.to(torch::kCUDA), none.to(torch::kCUDA)}).weight;
-    const auto identity = torch::eye(channels, torch::kDouble).expand({33, channels, channels});
-    EXPECT_LE(relative_error(inverse.matmul(on_gpu.detach()).cpu(), identity), 1e-8) << channels;
+    const auto bias = glow::testing::random_normal({33, channels}, 5), none = torch::zeros({33}, torch::kDouble);
+    const auto inverse = ops::invert({on_cpu.detach(), bias, none});
+    const auto on_device = ops::invert({on_gpu.detach(), bias.to(torch::kCUDA), none.to(torch::kCUDA)});
+    EXPECT_LE(relative_error(on_device.weight.cpu(), inverse.weight), 1e-8) << channels;
+    EXPECT_LE(relative_error(on_device.bias.cpu(), inverse.bias), 1e-8) << channels;
   }
 }
 

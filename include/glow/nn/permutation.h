@@ -19,7 +19,8 @@ class PermutationImpl : public torch::nn::Cloneable<PermutationImpl> {
   /// Draws the start: a random order (shuffle), a random rotation (conv1x1, lu). Reverse has nothing to draw.
   void draw(WeightSource& source);
 
-  /// The map `first` and then this layer. log|det| comes from slogdet in float64, or from the LU form's diagonal.
+  /// The map `first` and then this layer. log|det| comes from ops::log_abs_det in float64, or from the LU form's
+  /// diagonal.
   ops::ChannelMap after(const ops::ChannelMap& first) const;
 
   PermutationKind kind() const { return kind_; }

@@ -33,9 +33,9 @@ class Quantizer {
   /// bytes' device. Rounding never leaves the bin. Throws ShapeError for another dtype, or when indices are not N.
   torch::Tensor dequantize(const torch::Tensor& bytes, const DequantizeOptions& options = {}) const;
 
-  /// The same from random_rows of the noise, [N, 3] (glow/ops/random.h), on the CPU or the bytes' device: for a CUDA
-  /// graph, which can read no options.
-  torch::Tensor dequantize(const torch::Tensor& bytes, const torch::Tensor& noise_rows, torch::Dtype dtype) const;
+  /// The same with the noise of noise_rows(N, options), [N, 3], on the CPU or the bytes' device: for a CUDA graph,
+  /// which can read no options. Throws ShapeError when they are not as many as the images.
+  torch::Tensor dequantize(const torch::Tensor& bytes, const torch::Tensor& rows, torch::Dtype dtype) const;
   /// random_rows of the noise that the options say, for `images` images. Throws ShapeError when indices are not as
   /// many.
   static torch::Tensor noise_rows(std::int64_t images, const DequantizeOptions& options);

@@ -36,8 +36,7 @@ std::vector<std::uint64_t> random_integers(const RandomKey& key, std::int64_t in
 std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t size);
 
 /// Uniform on [0, 1), [N, count] with N = indices.size(): row i depends on (key, indices[i]) alone.
-/// Multiples of 2^-32, computed on the CPU, rounded down to float32 (so they stay below 1) or exact in float64, then
-/// brought to the device of `options`.
+/// Multiples of 2^-32, rounded down to float32 (so they stay below 1) or exact in float64, on the device of `options`.
 ///
 /// Throws ConfigError when the dtype is another, count is above 2^26, an index not in 0..2^56-1 or step not in
 /// 0..2^40-1.
@@ -47,7 +46,8 @@ torch::Tensor uniform(const RandomKey& key, const std::vector<std::int64_t>& ind
 /// Where the rows (key, indices[i]) of random numbers begin, [N, 3] int64 on the CPU: plain numbers for a device, whose
 /// CUDA graph may read other ones there at every replay. Throws ConfigError as uniform does.
 torch::Tensor random_rows(const RandomKey& key, const std::vector<std::int64_t>& indices);
-/// uniform(key, indices, ...), from random_rows(key, indices) on the CPU or on the device of `options`.
+/// uniform(key, indices, ...), from random_rows(key, indices) on the CPU or on the device of `options`. Throws
+/// ShapeError for what is none, ConfigError for rows on another device.
 torch::Tensor uniform(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options);
 
 /// Standard normal (Box-Muller in float64), otherwise as uniform.
