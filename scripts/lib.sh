@@ -24,13 +24,17 @@ default_torch() {
   if nvidia-smi -L 2>/dev/null | grep -q '^GPU' && nvcc_path >/dev/null; then echo pypi; else echo debian; fi
 }
 
-# parse_options KNOWN ARGUMENT...: sets torch, preset, without_tests and build_dir. KNOWN names the script's options.
+# parse_options KNOWN ARGUMENT...: sets torch, preset, seconds, target, without_tests, with_fuzzers and build_dir. KNOWN
+# names the script's options.
 parse_options() {
   local known=" $1 --help "
   shift
   torch=$(default_torch)
   preset=release
+  seconds=60
+  target=
   without_tests=
+  with_fuzzers=
   while (($#)); do
     [[ $known == *" $1 "* ]] || usage_error "unknown option $1"
     case $1 in
@@ -39,9 +43,10 @@ parse_options() {
         exit 0
         ;;
       --without-tests) without_tests=yes ;;
+      --with-fuzzers) with_fuzzers=yes ;;
       *)
         (($# > 1)) || usage_error "$1 needs a value"
-        if [[ $1 == --torch ]]; then torch=$2; else preset=$2; fi
+        printf -v "${1#--}" %s "$2"
         shift
         ;;
     esac

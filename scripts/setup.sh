@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
 # Installs what Glow is built from, on Debian 12. Does nothing when all of it is there; only else it needs root.
 #
-#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests]
+#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers]
 #
 #   --torch debian     Debian's LibTorch, for the CPU; the default
 #           pypi       PyPI's LibTorch in .deps/pypi, a CUDA build that needs the CUDA toolkit; the default where there
 #                      are a GPU and nvcc
 #           PATH       an unpacked LibTorch
 #   --without-tests    leave out what only the tests and benchmarks need
+#   --with-fuzzers     clang and what scripts/fuzz.sh needs of it too
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
-parse_options "--torch --without-tests" "$@"
+parse_options "--torch --without-tests --with-fuzzers" "$@"
 
 packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
 test_packages=(libgtest-dev libbenchmark-dev)
+fuzzer_packages=(clang libclang-rt-dev llvm) # libFuzzer is in libclang-rt-dev, llvm names the lines in its reports
 python_packages=(python3 python3-venv ca-certificates)
 
 # PyPI's LibTorch wants this CUDA toolkit or a newer one, and a newer CMake than Debian's.
@@ -73,6 +75,7 @@ check_cuda_toolkit() {
 }
 
 [[ $without_tests ]] || packages+=("${test_packages[@]}" "${python_packages[@]}")
+[[ ! $with_fuzzers ]] || packages+=("${fuzzer_packages[@]}")
 case $torch in
   debian) packages+=("${libtorch_packages[@]}") ;;
   pypi)

@@ -1,5 +1,7 @@
 #include <glow/nn/options.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include <glow/enum_names.h>
@@ -58,9 +60,25 @@ struct JsonReader {
   }
 };
 
+bool holds_control_character(const std::string& text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+/// Called by the JSON parser as it goes. A deep value would overflow the stack when it is copied or printed, and a line
+/// break would tear a message in two.
+bool check_plain(int depth, Json::parse_event_t event, const Json& parsed) {
+  const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+  if (opens && depth > 0) throw FormatError("glow.config: an array or an object stands where a plain value should");
+  if (parsed.is_string() && holds_control_character(parsed.get_ref<const std::string&>())) {
+    throw FormatError("glow.config: a control character in " + parsed.dump());
+  }
+  return true;
+}
+
 Json parse_object(const std::string& text) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) throw FormatError("glow.config: not a JSON object");
+  Json json = Json::parse(text, check_plain, /*allow_exceptions=*/false);
+  // The parser takes a NUL byte for the end and does not look at what follows.
+  if (!json.is_object() || text.find('\0') != std::string::npos) throw FormatError("glow.config: not a JSON object");
   return json;
 }
 

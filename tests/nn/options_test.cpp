@@ -134,6 +134,21 @@ TEST_F(GlowConfigErrors, RefuseWhatIsNoObject) {
     EXPECT_TRUE(throws<FormatError>([&] { glow_options_from_json(text); }, {"glow.config", "not a JSON object"}))
         << text;
   }
+  const std::string text_behind = to_json(small_options()) + std::string("\0x", 2);
+  EXPECT_TRUE(throws<FormatError>([&] { glow_options_from_json(text_behind); }, {"not a JSON object"}));
+}
+
+TEST_F(GlowConfigErrors, RefuseDeepNesting) {
+  constexpr std::size_t kDepth = 200'000;
+  const std::string text = "{\"depth\":" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}";
+  EXPECT_TRUE(throws<FormatError>([&] { glow_options_from_json(text); }, {"glow.config", "an array or an object"}));
+}
+
+TEST_F(GlowConfigErrors, StayOneLine) {
+  for (const char* key : {"family", "permutation"}) {
+    EXPECT_TRUE(throws<FormatError>(reading([&](Json& json) { json[key] = "a\nb"; }), {"glow.config", "\"a\\nb\""}));
+  }
+  EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["a\nb"] = 1; }), {"glow.config", "\"a\\nb\""}));
 }
 
 }  // namespace

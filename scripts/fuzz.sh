@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Installs what is missing, clang too, builds the fuzzers of tests/fuzz in build/fuzz and lets each of them run for a
+# while, two at a time. It begins with the seeds in tests/fuzz/corpus and what the last run has put beside them, into
+# build/fuzz/corpus.
+#
+#   scripts/fuzz.sh [--seconds N] [--target NAME]
+#
+#   --seconds    how long each runs (default 60)
+#   --target     only this one: a folder of tests/fuzz/corpus
+#
+# An exception that is no glow::Error, a sanitizer's report, a property that does not hold, too much time or memory:
+# each is a finding. It makes the script fail and leaves its input in build/fuzz/findings.
+
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+parse_options "--seconds --target" "$@"
+
+seeds=tests/fuzz/corpus
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || usage_error "--seconds $seconds: expected a whole number from 1"
+[[ ! $target || -d $seeds/$target ]] || usage_error "--target $target: expected one of" "$(ls -m "$seeds")"
+
+torch=debian
+scripts/setup.sh --torch $torch --without-tests --with-fuzzers
+locate_tools
+say "building build/fuzz"
+"$cmake" --preset fuzz "-DTorch_DIR=$torch_dir" "-DGLOW_WERROR=${GLOW_WERROR:-0}" >/dev/null
+"$cmake" --build --preset fuzz --parallel "$(nproc)"
+
+if [[ -w /dev/shm ]]; then memory=/dev/shm; else memory=${TMPDIR:-/tmp}; fi
+scratch=$(mktemp -d "$memory/glow_fuzz_XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+mkdir -p build/fuzz/{findings,logs}
+
+# The small quarantine of freed memory leaves the limit to what is in use. (Seconds, MiB.)
+export ASAN_OPTIONS=quarantine_size_mb=64
+limits=(-max_len=16384 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256)
+
+# explain_finding NAME: what it is, and how to see it again.
+explain_finding() {
+  local name=$1 log=build/fuzz/logs/$1.log what input
+  what=$(grep -m 1 -e '^does not hold' -e 'ERROR' "$log") || what=$(tail -n 1 "$log")
+  input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+  printf '%-12s a FINDING: %s\n' "$name" "$what"
+  printf '    the report is %s\n' "$log"
+  [[ ! $input ]] || printf '    again: ASAN_OPTIONS=%s build/fuzz/bin/fuzz_%s %s %s\n' \
+    "$ASAN_OPTIONS" "$name" "${limits[*]}" "$input"
+}
+
+# fuzz NAME: one line about it. Fails on a finding.
+fuzz() {
+  local name=$1 log=build/fuzz/logs/$1.log corpus=build/fuzz/corpus/$1 result
+  mkdir -p "$corpus"
+  if TMPDIR=$scratch "build/fuzz/bin/fuzz_$name" "${limits[@]}" "-max_total_time=$seconds" \
+    "-artifact_prefix=build/fuzz/findings/$name-" "$corpus" "$seeds/$name" >"$log" 2>&1; then
+    result=$(sed -n 's/^#\([0-9]*\)\tDONE *cov: \([0-9]*\) .*/\1 executions, \2 edges covered/p' "$log")
+    printf '%-12s %s\n' "$name" "$result"
+  else
+    explain_finding "$name"
+    return 1
+  fi
+}
+
+say "fuzzing for $seconds seconds each"
+running=0
+findings=0
+for name in ${target:-$(ls "$seeds")}; do
+  if ((running == 2)); then
+    wait -n || ((++findings))
+    ((running--))
+  fi
+  fuzz "$name" &
+  ((++running))
+done
+for ((; running > 0; running--)); do wait -n || ((++findings)); done
+((findings == 0)) || fail "$findings of the fuzzers found something"
