@@ -1,8 +1,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <random>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -26,6 +29,15 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
   std::string name = ".";
   name += path.filename().string().substr(0, kLongest);
   return directory_of(path) / (name + ending);
+}
+
+/// Whether temporary_name made it.
+bool is_temporary(const std::string& name) {
+  constexpr std::string_view kEnding = ".tmp", kDigits = "0123456789abcdef";
+  constexpr std::size_t kDigitCount = 8, kAdded = 1 + kDigitCount + kEnding.size();
+  if (name.size() < 1 + kAdded || name.front() != '.' || !name.ends_with(kEnding)) return false;
+  const auto added = std::string_view(name).substr(name.size() - kAdded);
+  return added.front() == '.' && added.substr(1, kDigitCount).find_first_not_of(kDigits) == std::string_view::npos;
 }
 
 /// Renaming over it would replace a device by a file.
@@ -88,6 +100,19 @@ void AtomicFile::commit() {
   // Some file systems report a failed write only here, but fsync has asked already.
   ::close(std::exchange(descriptor_, -1));
   flush_directory(directory_of(path_));
+}
+
+void remove_temporaries(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::vector<std::filesystem::path> temporaries;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_temporary(entry->path().filename().string())) temporaries.push_back(entry->path());
+  }
+  for (const auto& path : temporaries) {
+    std::filesystem::remove(path, error);
+    if (error) throw cannot_write(path, error.message());
+  }
 }
 
 void write_file(const std::filesystem::path& path, std::string_view content) {

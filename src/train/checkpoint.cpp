@@ -37,7 +37,8 @@ std::string training_json(const TrainingState& state) {
   return Json{{"format_version", kFormatVersion},
               {"step", state.step},
               {"best_step", state.best_step},
-              {"best_bits_per_dim", state.best_bits_per_dim}}
+              {"best_bits_per_dim", state.best_bits_per_dim},
+              {"unfinished", state.unfinished}}
       .dump();
 }
 
@@ -53,6 +54,7 @@ void parse_training(const std::string& text, TrainingState& state) {
     state.best_step = json.at("best_step").get<std::int64_t>();
     const auto& best = json.at("best_bits_per_dim");
     if (!best.is_null()) state.best_bits_per_dim = best.get<double>();
+    state.unfinished = json.at("unfinished").get<bool>();
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(std::string("glow.training: ") + error.what());
   }

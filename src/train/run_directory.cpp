@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include <glow/io/file.h>
+
 #include "io/errors.h"
 #include "train/step_files.h"
 
@@ -34,9 +36,14 @@ void RunDirectory::create() const {
   }
 }
 
+void RunDirectory::remove_temporaries() const {
+  for (const auto& directory : {root_, checkpoints(), samples()}) io::remove_temporaries(directory);
+}
+
 void RunDirectory::remove_run() const {
   for (const auto& file : step_files(checkpoints(), ".safetensors")) remove_path(file.path);
   for (const auto& file : step_files(samples(), ".png")) remove_path(file.path);
+  remove_temporaries();
   for (const auto& path : {model(), metrics(), timing(), checkpoints(), samples(), config()}) remove_path(path);
 }
 

@@ -5,8 +5,6 @@
 namespace glow::train {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// The most memory that this process has had resident.
 std::int64_t peak_memory_bytes() {
   rusage usage{};
@@ -36,26 +34,35 @@ void RunLog::step(const StepReport& report) {
   if (report.reconstruction_error) line["reconstruction_error"] = *report.reconstruction_error;
   if (report.fell_back) line["fell_back"] = true;
   metrics_.add(line);
-  timing(report.step, "", counted_images_, counted_seconds_);
+  timing_.add(timing_line(report.step, "", counted_images_, counted_seconds_));
   counted_images_ = 0;
   counted_seconds_ = 0;
 }
 
 void RunLog::evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds) {
   // A mean that does not exist, when no image has a finite density, becomes null.
-  metrics_.add(Json{{"step", step},
-                    {prefix + "_bits_per_dim", evaluation.bits_per_dim},
-                    {prefix + "_standard_error", evaluation.standard_error},
-                    {prefix + "_images", evaluation.images},
-                    {prefix + "_non_finite", evaluation.non_finite}});
-  timing(step, prefix + "_", evaluation.images, seconds);
+  evaluations_.push_back({Json{{"step", step},
+                               {prefix + "_bits_per_dim", evaluation.bits_per_dim},
+                               {prefix + "_standard_error", evaluation.standard_error},
+                               {prefix + "_images", evaluation.images},
+                               {prefix + "_non_finite", evaluation.non_finite}},
+                          timing_line(step, prefix + "_", evaluation.images, seconds)});
 }
 
-void RunLog::timing(std::int64_t step, const std::string& prefix, std::int64_t images, double seconds) {
-  timing_.add(Json{{"step", step},
-                   {"seconds", earlier_seconds_ + seconds_since(start_)},
-                   {prefix + "images_per_second", static_cast<double>(images) / seconds},
-                   {"peak_memory_bytes", peak_memory_bytes()}});
+void RunLog::keep_evaluations() {
+  for (const auto& evaluated : evaluations_) {
+    metrics_.add(evaluated.metrics);
+    timing_.add(evaluated.timing);
+  }
+  evaluations_.clear();
+}
+
+RunLog::Json RunLog::timing_line(std::int64_t step, const std::string& prefix, std::int64_t images,
+                                 double seconds) const {
+  return {{"step", step},
+          {"seconds", earlier_seconds_ + seconds_since(start_)},
+          {prefix + "images_per_second", static_cast<double>(images) / seconds},
+          {"peak_memory_bytes", peak_memory_bytes()}};
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <glow/train/evaluate.h>
 #include <glow/train/run_directory.h>
@@ -22,11 +23,18 @@ class RunLog {
   /// Adds to what the next line of `step` counts: images trained on, and the seconds that took.
   void count(std::int64_t images, double seconds);
   void step(const StepReport& report);
-  /// `prefix` of the keys: "valid" or "test".
+  /// `prefix` of the keys: "valid" or "test". Written down by keep_evaluations, all of a step or none.
   void evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds);
+  void keep_evaluations();
+  void forget_evaluations() { evaluations_.clear(); }
 
  private:
-  void timing(std::int64_t step, const std::string& prefix, std::int64_t images, double seconds);
+  using Json = nlohmann::ordered_json;
+  struct Evaluated {
+    Json metrics, timing;
+  };
+
+  Json timing_line(std::int64_t step, const std::string& prefix, std::int64_t images, double seconds) const;
 
   JsonLines metrics_;
   JsonLines timing_;
@@ -35,6 +43,7 @@ class RunLog {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::int64_t counted_images_ = 0;
   double counted_seconds_ = 0;
+  std::vector<Evaluated> evaluations_;
 };
 
 /// Seconds since `start`.

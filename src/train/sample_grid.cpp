@@ -16,7 +16,8 @@ constexpr std::int64_t kMostClasses = 10;
 
 }  // namespace
 
-io::Image sample_grid(const nn::Glow& model, std::int64_t batch, std::uint64_t seed) {
+io::Image sample_grid(const nn::Glow& model, std::int64_t batch, std::uint64_t seed,
+                      const std::function<void()>& drawn) {
   const torch::NoGradGuard no_grad;
   const auto classes = model->options().num_classes;
   const auto count = kColumns * (classes > 0 ? std::min(classes, kMostClasses) : kColumns);
@@ -26,6 +27,7 @@ io::Image sample_grid(const nn::Glow& model, std::int64_t batch, std::uint64_t s
     nn::SampleOptions options{.temperature = kTemperature, .seed = seed, .first_index = first};
     if (classes > 0) options.labels = at::arange(first, end, at::kLong).div(kColumns, "floor");
     pieces.push_back(model->quantizer().to_bytes(model->sample(end - first, options)).cpu());
+    drawn();
   }
   const auto bytes = at::cat(pieces);
   const auto channels = bytes.size(1);

@@ -71,6 +71,15 @@ class Process {
     return poll([&] { return err().find(text) != std::string::npos; });
   }
 
+  /// Its standard error so far.
+  std::string err() {
+    char buffer[4096];
+    for (ssize_t count; terminal_ >= 0 && (count = ::read(terminal_, buffer, sizeof buffer)) > 0;) {
+      terminal_text_.append(buffer, static_cast<std::size_t>(count));
+    }
+    return terminal_ >= 0 ? terminal_text_ : get(files_ / "err");
+  }
+
   /// Waits for its end.
   Outcome wait() {
     poll([] { return false; });
@@ -107,14 +116,6 @@ class Process {
     ::dup2(err, STDERR_FILENO);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
-  }
-
-  std::string err() {
-    char buffer[4096];
-    for (ssize_t count; terminal_ >= 0 && (count = ::read(terminal_, buffer, sizeof buffer)) > 0;) {
-      terminal_text_.append(buffer, static_cast<std::size_t>(count));
-    }
-    return terminal_ >= 0 ? terminal_text_ : get(files_ / "err");
   }
 
   /// Waits until `is_done` or the program's end; whether it was the former.

@@ -57,9 +57,16 @@ TrainingRun resume(const fs::path& directory, const TrainOptions& options = tiny
                              std::move(callbacks));
 }
 
+/// Stops where it is asked for the `times`-th time: after a step, or between the batches of what follows it.
+RunCallbacks stopping_at(std::int64_t times) {
+  auto asked = std::make_shared<std::int64_t>(0);
+  return {.should_stop = [=] { return ++*asked == times; }};
+}
+
 RunCallbacks stopping_after(std::int64_t steps) {
   auto done = std::make_shared<std::int64_t>(0);
-  return {.should_stop = [=] { return ++*done == steps; }};
+  return {.step = [=](const StepReport& report) { *done = report.step; },
+          .should_stop = [=] { return *done == steps; }};
 }
 
 /// The relative paths of all files.
@@ -181,26 +188,86 @@ TEST(TrainingRun, WritesTheSameBytesTwice) {
             lines_of(RunDirectory(another_seed.path()).metrics()).front());
 }
 
-class StoppedRun : public ::testing::TestWithParam<std::int64_t> {};
-
-TEST_P(StoppedRun, GoesOnAsIfItHadNeverStopped) {
-  const TemporaryDirectory stopped;
-  const auto first = start(stopped.path(), tiny_options(), stopping_after(GetParam())).run();
-  EXPECT_TRUE(first.stopped);
-  EXPECT_EQ(first.steps_done, GetParam());
-  // What a run that died later than its checkpoint leaves behind, torn line included.
-  std::ofstream(RunDirectory(stopped.path()).metrics(), std::ios::app) << "{\"step\":11,\"bits_per_dim\":1}\n{\"ste";
-
-  auto rest = resume(stopped.path());
-  EXPECT_EQ(rest.steps_done(), GetParam());
-  const auto second = rest.run();
-  EXPECT_FALSE(second.stopped);
-  EXPECT_EQ(second.steps_done, 12);
-  expect_same_files(whole_run(), stopped.path());
-  EXPECT_EQ(steps_with(RunDirectory(stopped.path()).timing(), "images_per_second"), (Steps{2, 4, 6, 8, 10, 12}));
+/// But for checkpoints on the way, of which a stopped run has others.
+void expect_same_end(const fs::path& one, const fs::path& other) {
+  const auto last = fs::path("checkpoints") / "step-000000012.safetensors";
+  for (const auto& file : files_in(one)) {
+    if (file == "timing.jsonl" || (file.starts_with("checkpoints") && file != last)) continue;
+    EXPECT_EQ(get(one / file), get(other / file)) << file;
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(After, StoppedRun, ::testing::Values(1, 6));
+TEST(StoppedRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
+  const auto options = tiny_options();
+  std::int64_t times = 1, in_between = 0;
+  for (;; ++times) {
+    const TemporaryDirectory stopped;
+    const auto first = start(stopped.path(), options, stopping_at(times)).run();
+    if (!first.stopped) break;
+    const auto newest = newest_intact_checkpoint(RunDirectory(stopped.path()).checkpoints());
+    ASSERT_TRUE(newest);
+    EXPECT_EQ(newest->content.state.step, first.steps_done);
+    in_between += newest->content.state.unfinished ? 1 : 0;
+    // What a run that died later than its checkpoint leaves behind, torn line and half a file included.
+    std::ofstream(RunDirectory(stopped.path()).metrics(), std::ios::app) << "{\"step\":13,\"bits_per_dim\":1}\n{\"ste";
+    put(stopped.path() / ".model.safetensors.0123abcd.tmp", "half");
+
+    auto rest = resume(stopped.path());
+    EXPECT_EQ(rest.steps_done(), first.steps_done);
+    const auto second = rest.run();
+    EXPECT_FALSE(second.stopped);
+    EXPECT_EQ(second.steps_done, 12);
+    expect_same_end(whole_run(), stopped.path());
+    EXPECT_FALSE(fs::exists(stopped.path() / ".model.safetensors.0123abcd.tmp"));
+    EXPECT_EQ(steps_with(RunDirectory(stopped.path()).timing(), "images_per_second"), (Steps{2, 4, 6, 8, 10, 12}));
+  }
+  // 11 steps that are not the last; 3 evaluations of 2 batches and 2 grids of 9.
+  EXPECT_EQ(times - 1, 11 + 3 * 2 + 2 * 9);
+  EXPECT_EQ(in_between, 3 * 2 + 2 * 9);
+}
+
+TEST(StoppedRun, ReachesItsEndThoughItIsStoppedOverAndOver) {
+  const TemporaryDirectory stopped;
+  start(stopped.path(), tiny_options(), stopping_at(1)).run();
+  int resumes = 0;
+  while (resume(stopped.path(), tiny_options(), stopping_at(12)).run().stopped) ++resumes;
+  EXPECT_GE(resumes, 2);
+  expect_same_end(whole_run(), stopped.path());
+}
+
+TEST(StoppedRun, IsScoredOnTheTestImagesByTheResume) {
+  const auto data = [] {
+    auto tested = tiny_data();
+    tested.test = tiny_images(6, 16);
+    return tested;
+  };
+  const TemporaryDirectory whole, stopped;
+  const auto expected = TrainingRun::start(tiny_model(), data(), tiny_options(), {whole.path(), kConfig}).run();
+  ASSERT_TRUE(expected.test);
+  // Between the two batches of the test images.
+  bool testing = false;
+  const RunCallbacks callbacks{.evaluating = [&](const auto& what, auto, auto) { testing = what == "test"; },
+                               .should_stop = [&] { return testing; }};
+  const auto first =
+      TrainingRun::start(tiny_model(), data(), tiny_options(), {stopped.path(), kConfig}, callbacks).run();
+  EXPECT_TRUE(first.stopped);
+  EXPECT_FALSE(first.test);
+  EXPECT_EQ(first.steps_done, 12);
+  const auto second = TrainingRun::resume(tiny_model(), data(), tiny_options(), {stopped.path(), kConfig}).run();
+  ASSERT_TRUE(second.test);
+  EXPECT_EQ(second.test->bits_per_dim, expected.test->bits_per_dim);
+  expect_same_end(whole.path(), stopped.path());
+}
+
+TEST(TrainingRun, IsAloneInItsDirectory) {
+  const TemporaryDirectory directory;
+  {
+    const auto run = start(directory.path());
+    EXPECT_TRUE(throws<IoError>([&] { resume(directory.path()); }, {directory.path().string(), "another process"}));
+  }
+  start(directory / "other").run();
+  EXPECT_TRUE(resume(directory / "other").steps_done() == 12);
+}
 
 TEST(TrainingRun, GoesOnFromTheNewestCheckpointThatIsIntact) {
   const TemporaryDirectory damaged;

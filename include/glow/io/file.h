@@ -45,6 +45,10 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Removes the temporary files that writers which were killed left in the directory, where none writes now. Throws
+/// IoError when one cannot be removed.
+void remove_temporaries(const std::filesystem::path& directory);
+
 /// A regular file mapped read-only into memory for as long as the object lives. Replacing the file meanwhile
 /// is harmless; shortening it in place is not (reading the lost part raises SIGBUS).
 class MappedFile {

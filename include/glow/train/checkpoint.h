@@ -19,6 +19,8 @@ struct TrainingState {
   /// Best validation bits/dim so far, and its step; infinity before the first evaluation.
   double best_bits_per_dim = std::numeric_limits<double>::infinity();
   std::int64_t best_step = -1;
+  /// Whether what a run does after a step, evaluations and samples, is still to be done after this one.
+  bool unfinished = false;
   /// [P] each, the layout of nn::FlatParameters.
   torch::Tensor parameters, first_moment, second_moment, average;
   /// The model's buffers by name (fixed permutations, signs).

@@ -25,6 +25,8 @@ class RunDirectory {
   bool holds_run() const;
   /// Makes the directory and its folders. Throws IoError.
   void create() const;
+  /// Removes what a run that was killed left of files which it had not finished. Throws IoError.
+  void remove_temporaries() const;
   /// Removes the files that a run writes, and its folders inside this one when they are empty then; nothing else.
   /// Throws IoError.
   void remove_run() const;

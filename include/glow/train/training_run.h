@@ -45,7 +45,8 @@ struct RunCallbacks {
   std::function<void(std::int64_t step, const Evaluation&, bool best)> evaluated = nullptr;
   /// A file appeared: a model, a checkpoint, a sample grid.
   std::function<void(const std::filesystem::path&)> wrote = nullptr;
-  /// Asked after every step; true: write a checkpoint and return.
+  /// Asked after every step, and between the batches of evaluations and samples, which a resume then does again; true:
+  /// write a checkpoint and return.
   std::function<bool()> should_stop = nullptr;
 };
 
@@ -67,8 +68,8 @@ class TrainingRun {
  public:
   /// Starts a run in the directory, made when missing. Unless the model is initialised already, it is from the first
   /// init_images images of the first epoch's order, not augmented; nothing on disk is touched before.
-  /// Throws IoError, ConfigError (a batch larger than the set, a directory that holds a run, images that do not fit
-  /// the model, no validation images).
+  /// Throws IoError (another process trains there, say), ConfigError (a batch larger than the set, a directory that
+  /// holds a run, images that do not fit the model, no validation images).
   static TrainingRun start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
                            RunCallbacks callbacks = {});
   /// Continues the run in the directory from its newest intact checkpoint. `model` has the right options; its weights

@@ -1,0 +1,107 @@
+// Training that is killed at any moment, and goes on. GLOW_TEST_KILLS: how often; 25 when it is not set.
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+int kills() {
+  const char* wanted = std::getenv("GLOW_TEST_KILLS");
+  return wanted != nullptr ? std::stoi(wanted) : 25;
+}
+
+std::string checkpoint_name(std::int64_t step) {
+  const auto digits = std::to_string(step);
+  return "step-" + std::string(9 - digits.size(), '0') + digits + ".safetensors";
+}
+
+/// The step of the newest checkpoint; 0 when there is none.
+std::int64_t newest_step(const fs::path& run) {
+  constexpr std::string_view kPrefix = "step-";
+  std::int64_t newest = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", ignored)) {
+    const auto name = entry.path().filename().string();
+    if (name.starts_with(kPrefix)) newest = std::max(newest, std::stol(name.substr(kPrefix.size())));
+  }
+  return newest;
+}
+
+class GlowTrainKill : public ::testing::Test {
+ protected:
+  Arguments flags(const fs::path& run) const {
+    return Arguments{"--data", "npy:" + images_.string(), "--out", run.string(), "--log-every", "1", "--eval-every",
+                     "3",      "--sample-every",          "5"} +
+           tiny_model();
+  }
+  /// Goes on with a run that saves after every step, until `text` is on its standard error.
+  Process& go_on(const Arguments& how, const std::string& text) {
+    process_.emplace(
+        command("glow-train", flags(run_) + Arguments{"--checkpoint-every", "1", "--steps", "1000000"} + how));
+    EXPECT_TRUE(process_->wait_for(text));
+    return *process_;
+  }
+  void run_to(std::int64_t step, const fs::path& run, const Arguments& how) const {
+    ASSERT_TRUE(
+        succeeded(train(flags(run) + Arguments{"--checkpoint-every", "0", "--steps", std::to_string(step)} + how)));
+  }
+
+  TemporaryDirectory directory_;
+  fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8});
+  fs::path run_ = directory_ / "run", undisturbed_ = directory_ / "undisturbed";
+  std::optional<Process> process_;
+};
+
+TEST_F(GlowTrainKill, LosesNothingOfWhatWasSaved) {
+  std::mt19937 random(1);
+  std::uniform_int_distribution<int> microseconds(0, 60'000);
+  auto* process = &go_on({}, "step 2/1,000,000: ");
+  for (int kill = 0; kill < kills(); ++kill) {
+    std::this_thread::sleep_for(std::chrono::microseconds(microseconds(random)));
+    const auto saved = newest_step(run_);
+    ASSERT_GE(saved, 1);
+    process->send(SIGKILL);
+    process->wait();
+    const auto left = newest_step(run_);
+    ASSERT_GE(left, saved);
+    // The newest file, which is whole then.
+    process = &go_on({"--resume"}, "going on from " + (run_ / "checkpoints" / checkpoint_name(left)).string());
+  }
+  process->send(SIGTERM);
+  EXPECT_EQ(process->wait().exit_code, 143);
+
+  const auto end = newest_step(run_) + 2;
+  run_to(end, run_, {"--resume"});
+  run_to(end, undisturbed_, {});
+  for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
+    EXPECT_EQ(get(run_ / file), get(undisturbed_ / file)) << file << " after " << end << " steps";
+  }
+  std::cout << kills() << " kills survived, " << end << " steps\n";
+}
+
+TEST_F(GlowTrainKill, ASecondSignalEndsItAtOnceAndTheRunGoesOn) {
+  auto& process = go_on({}, "step 2/1,000,000: ");
+  process.send(SIGINT);
+  process.send(SIGTERM);
+  const auto outcome = process.wait();
+  EXPECT_TRUE(outcome.exit_code == 130 || outcome.exit_code == 143) << outcome.exit_code;
+  const auto end = newest_step(run_) + 2;
+  run_to(end, run_, {"--resume"});
+  run_to(end, undisturbed_, {});
+  EXPECT_EQ(get(run_ / "metrics.jsonl"), get(undisturbed_ / "metrics.jsonl"));
+}
+
+}  // namespace
+}  // namespace glow::testing
