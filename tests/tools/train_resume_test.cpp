@@ -1,8 +1,11 @@
 #include <filesystem>
 #include <string>
+#include <tuple>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include <glow/io/safetensors.h>
 
 #include "support/tools.h"
 
@@ -67,6 +70,59 @@ TEST_F(GlowTrainResume, RefusesADamagedConfiguration) {
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {config.string(), "not the configuration of a run"}));
 }
 
+/// --memory and --precision
+class GlowTrainResumeExact : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(GlowTrainResumeExact, GivesTheBytesOfARunThatWasNotInterrupted) {
+  const auto& [memory, precision] = GetParam();
+  const TemporaryDirectory directory;
+  const auto data = put_images(directory / "images.npy", {40, 8, 8});
+  const auto run = [&](const std::string& name, const std::string& steps, const Arguments& how) {
+    return train(Arguments{"--data",
+                           "npy:" + data.string(),
+                           "--out",
+                           directory / name,
+                           "--steps",
+                           steps,
+                           "--memory",
+                           memory,
+                           "--precision",
+                           precision,
+                           "--log-every",
+                           "1",
+                           "--sample-every",
+                           "4",
+                           "--eval-every",
+                           "4",
+                           "--checkpoint-every",
+                           "4",
+                           "--warmup-epochs",
+                           "0",
+                           "--quiet"} +
+                 tiny_model() + how);
+  };
+  ASSERT_TRUE(succeeded(run("whole", "8", {})));
+  ASSERT_TRUE(succeeded(run("halves", "4", {})));
+  ASSERT_TRUE(succeeded(run("halves", "8", {"--resume"})));
+  for (const auto* file : {"metrics.jsonl", "model.safetensors", "samples/step-000000008.png"}) {
+    EXPECT_EQ(get(directory / "whole" / file), get(directory / "halves" / file)) << file;
+  }
+  const auto checkpoint = [&](const char* name) {
+    return io::SafetensorsReader(directory / name / "checkpoints" / "step-000000008.safetensors");
+  };
+  const auto whole = checkpoint("whole"), halves = checkpoint("halves");
+  ASSERT_EQ(whole.entries().size(), halves.entries().size());
+  for (std::size_t i = 0; i < whole.entries().size(); ++i) {
+    EXPECT_TRUE(whole.entries()[i].data == halves.entries()[i].data) << whole.entries()[i].name;
+  }
+  EXPECT_EQ(whole.metadata_value("glow.training"), halves.metadata_value("glow.training"));
+}
+
+INSTANTIATE_TEST_SUITE_P(, GlowTrainResumeExact,
+                         ::testing::Combine(::testing::Values("store", "recompute", "reversible"),
+                                            ::testing::Values("fp32", "fp64", "bf16")),
+                         [](const auto& test) { return std::get<0>(test.param) + "_" + std::get<1>(test.param); });
+
 class GlowTrainSignal : public ::testing::TestWithParam<std::pair<int, int>> {};
 
 TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
@@ -93,6 +149,28 @@ TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
 
 INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal, ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}),
                          [](const auto& test) { return "Exit" + std::to_string(test.param.second); });
+
+TEST(GlowTrainSignalInAnEvaluation, IsMadeUpForByTheResume) {
+  const TemporaryDirectory directory;
+  const auto data = put_images(directory / "images.npy", {2008, 8, 8});
+  const auto flags = [&](const char* name) {
+    return Arguments{"--data", "npy:" + data.string(), "--out", directory / name, "--eval-every",
+                     "1",      "--log-every",          "1"} +
+           tiny_model() + Arguments{"--valid-images", "2000"};
+  };
+  // Hardly anything but evaluations, of which a terminal shows the progress.
+  Process process(command("glow-train", flags("run") + Arguments{"--steps", "1000000"}), {.on_terminal = true});
+  ASSERT_TRUE(process.wait_for("validation, "));
+  process.send(SIGTERM);
+  EXPECT_EQ(process.wait().exit_code, 143);
+  const auto checkpoint = fs::directory_iterator(directory / "run" / "checkpoints")->path().stem().string();
+  const auto end = std::to_string(std::stol(checkpoint.substr(std::string("step-").size())) + 1);
+  ASSERT_TRUE(succeeded(train({"--resume", "--out", directory / "run", "--steps", end, "--quiet"})));
+  ASSERT_TRUE(succeeded(train(flags("whole") + Arguments{"--steps", end, "--quiet"})));
+  for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
+    EXPECT_EQ(get(directory / "whole" / file), get(directory / "run" / file)) << file;
+  }
+}
 
 }  // namespace
 }  // namespace glow::testing
