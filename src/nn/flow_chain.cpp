@@ -1,7 +1,6 @@
 #include <glow/nn/flow_chain.h>
 
 #include <array>
-#include <tuple>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -109,7 +108,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     const auto kind = static_cast<CouplingKind>(context->saved_data["kind"].toInt());
     const auto precision = static_cast<HiddenPrecision>(context->saved_data["precision"].toInt());
     const auto weights_end = count * kWeightsOfAStep, z_end = weights_end + count + 1;
-    const bool is_stored = saved.size() > z_end;
+    const auto stored_of_a_step = saved.size() > z_end ? kStoredOfAStep : 0;
 
     variable_list result(1 + weights_end + 2);  // x, the weights, kind and options
     auto z = saved[z_end - 1];
@@ -120,14 +119,8 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
     for (auto k = count; k-- > 0;) {
       const auto first = k * kWeightsOfAStep;
       auto step = to_step(at::TensorList(saved).slice(first, kWeightsOfAStep), kind);
-      NetActivations activations;
-      if (is_stored) {
-        const auto of_step = at::TensorList(saved).slice(z_end + k * kStoredOfAStep, kStoredOfAStep);
-        std::tie(step.net, activations) = to_stored(of_step, precision);
-      } else {
-        step.net = fold(step.scaled_net, precision);
-        activations = run_net(step.net, z);
-      }
+      const auto stored = at::TensorList(saved).slice(z_end + k * stored_of_a_step, stored_of_a_step);
+      const auto activations = prepare(step, stored, precision, z);
       auto before = saved[weights_end + k];
       if (!inverses.empty()) {
         const auto rebuilt = step_inverse(inverses[k], kind, z, activations);
@@ -147,6 +140,18 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   }
 
  private:
+  /// Gives the step its folded network; returns what that computed on the way. Both are stored, or made again from z.
+  static NetActivations prepare(FoldedStep& step, at::TensorList stored, HiddenPrecision precision,
+                                const torch::Tensor& z) {
+    if (stored.empty()) {
+      step.net = fold(step.scaled_net, precision);
+      return run_net(step.net, z);
+    }
+    auto [net, activations] = to_stored(stored, precision);
+    step.net = std::move(net);
+    return activations;
+  }
+
   /// Of all steps, when they are needed: `between` is a flow variable between them, and was not kept.
   static std::vector<ops::ChannelMap> inverse_maps(at::TensorList weights, const torch::Tensor& between) {
     if (between.defined()) return {};
