@@ -34,11 +34,9 @@ void visit_flat_tensors(State& state, Visitor&& visit) {
 
 std::string training_json(const TrainingState& state) {
   // JSON has no infinity: a best value that is not there yet becomes null.
-  return Json{{"format_version", kFormatVersion},
-              {"step", state.step},
-              {"best_step", state.best_step},
-              {"best_bits_per_dim", state.best_bits_per_dim},
-              {"unfinished", state.unfinished}}
+  return Json{{"format_version", kFormatVersion}, {"step", state.step},
+              {"best_step", state.best_step},     {"best_bits_per_dim", state.best_bits_per_dim},
+              {"unfinished", state.unfinished},   {"fell_back", state.fell_back}}
       .dump();
 }
 
@@ -55,6 +53,7 @@ void parse_training(const std::string& text, TrainingState& state) {
     const auto& best = json.at("best_bits_per_dim");
     if (!best.is_null()) state.best_bits_per_dim = best.get<double>();
     state.unfinished = json.at("unfinished").get<bool>();
+    state.fell_back = json.at("fell_back").get<bool>();
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(std::string("glow.training: ") + error.what());
   }

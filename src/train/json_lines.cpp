@@ -15,21 +15,16 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
 
-/// Whether the line belongs to the run up to `last_step`; one that was torn by a crash does not.
-bool belongs(const Json& line, std::int64_t last_step) {
-  const auto step = line.is_object() ? line.find("step") : line.end();
-  return step != line.end() && step->is_number_integer() && step->get<std::int64_t>() <= last_step;
-}
-
 }  // namespace
 
-JsonLines::JsonLines(std::filesystem::path path, std::int64_t last_step) : path_(std::move(path)) {
+JsonLines::JsonLines(std::filesystem::path path, const std::function<bool(const Json&)>& belongs)
+    : path_(std::move(path)) {
   std::string kept;
   if (std::filesystem::exists(path_)) {
     std::istringstream lines(io::read_file(path_, kMostBytes));
     for (std::string line; std::getline(lines, line);) {
       auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (!belongs(json, last_step)) break;
+      if (!json.is_object() || !belongs(json)) break;
       kept += line + "\n";
       last_kept_ = std::move(json);
     }

@@ -1,19 +1,19 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include <nlohmann/json.hpp>
 
 namespace glow::train {
 
-/// A file of one JSON object a line, each with a "step", which grows at its end.
+/// A file of one JSON object a line, which grows at its end.
 class JsonLines {
  public:
-  /// Keeps the whole lines that the file has up to step `last_step` and removes the rest; begins a new file when there
-  /// is none. Throws IoError.
-  JsonLines(std::filesystem::path path, std::int64_t last_step);
+  /// Keeps the file's lines up to the first that is torn or does not belong, by `belongs`, and removes the rest; begins
+  /// a new file when there is none. Throws IoError.
+  JsonLines(std::filesystem::path path, const std::function<bool(const nlohmann::ordered_json&)>& belongs);
 
   /// Adds a line and hands it to the system at once. Throws IoError.
   void add(const nlohmann::ordered_json& object);

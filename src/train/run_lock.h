@@ -5,7 +5,7 @@
 namespace glow::train {
 
 /// Keeps other processes from training in a run's directory at the same time, for as long as it lives; the system ends
-/// it with the process, however that ends. File systems that know no locks are trusted.
+/// it with the process, however that ends. File systems that cannot lock a directory, NFS for one, are trusted.
 class RunLock {
  public:
   /// Throws IoError when another holds it.

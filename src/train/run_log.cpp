@@ -12,12 +12,23 @@ std::int64_t peak_memory_bytes() {
   return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
+/// Which lines belong to a run up to `last_step`. Those of that step itself, when it is unfinished, only when they are
+/// about the step and not about an evaluation: they have the key `of_step`.
+auto up_to(std::int64_t last_step, bool unfinished, const char* of_step) {
+  return [=](const nlohmann::ordered_json& line) {
+    if (!line.contains("step") || !line["step"].is_number_integer()) return false;
+    const auto step = line["step"].get<std::int64_t>();
+    return step < last_step || (step == last_step && (!unfinished || line.contains(of_step)));
+  };
+}
+
 }  // namespace
 
-RunLog::RunLog(const RunDirectory& directory, std::int64_t last_step)
-    : metrics_(directory.metrics(), last_step), timing_(directory.timing(), last_step) {
+RunLog::RunLog(const RunDirectory& directory, std::int64_t last_step, bool unfinished)
+    : metrics_(directory.metrics(), up_to(last_step, unfinished, "bits_per_dim")),
+      timing_(directory.timing(), up_to(last_step, unfinished, "images_per_second")) {
   const auto& last = timing_.last_kept();
-  if (!last.is_null()) earlier_seconds_ = last.value("seconds", 0.0);
+  if (last.contains("seconds") && last["seconds"].is_number()) earlier_seconds_ = last["seconds"].get<double>();
 }
 
 void RunLog::count(std::int64_t images, double seconds) {

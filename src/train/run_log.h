@@ -17,8 +17,9 @@ namespace glow::train {
 /// seconds, images/s and memory of the same lines.
 class RunLog {
  public:
-  /// Continues the files of the directory after step `last_step`, 0 for a new run.
-  RunLog(const RunDirectory& directory, std::int64_t last_step);
+  /// Continues the files of the directory after step `last_step`, 0 for a new run; when that is `unfinished`, without
+  /// its evaluations, which are still to come.
+  RunLog(const RunDirectory& directory, std::int64_t last_step, bool unfinished);
 
   /// Adds to what the next line of `step` counts: images trained on, and the seconds that took.
   void count(std::int64_t images, double seconds);

@@ -83,13 +83,18 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   // A NaN is no error that one could live with; but where the loss is none, rebuilding is not to blame.
   if (report.reconstruction_error && !(*report.reconstruction_error <= largest_error()) &&
       std::isfinite(report.bits_per_dim)) {
-    model_->set_memory_policy(nn::MemoryPolicy::kRecompute);
+    fall_back();
     report.fell_back = true;
     run(labels, report);
   }
   require_finite(report);
   optimizer_.steps = average_.updates = ++steps_done_;
   return report;
+}
+
+void Trainer::fall_back() {
+  model_->set_memory_policy(nn::MemoryPolicy::kRecompute);
+  fell_back_ = true;
 }
 
 void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows) {
@@ -163,6 +168,7 @@ nn::Glow Trainer::averaged_model() {
 
 TrainingState Trainer::state() const {
   TrainingState state{.step = steps_done_,
+                      .fell_back = fell_back_,
                       .parameters = parameters_,
                       .first_moment = optimizer_.first_moment,
                       .second_moment = optimizer_.second_moment,
@@ -189,6 +195,7 @@ void Trainer::restore(const TrainingState& state) {
   for (const auto& replacement : replacements) require_fit(replacement);
   for (auto& replacement : replacements) replacement.target.copy_(replacement.value);
   steps_done_ = optimizer_.steps = average_.updates = state.step;
+  if (state.fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();
   averaged_ = nullptr;  // it has copies of the old buffers
 }
 

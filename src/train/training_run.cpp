@@ -88,7 +88,7 @@ TrainingRun::Impl::Impl(Inputs inputs, RunLock lock, const TrainingState& state)
       directory_(inputs_.files.directory),
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, state)),
-      log_(directory_, state.step),
+      log_(directory_, state.step, state.unfinished),
       best_bits_per_dim_(state.best_bits_per_dim),
       best_step_(state.best_step),
       unfinished_(state.unfinished) {}
@@ -222,6 +222,8 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
   }
   directory.create();
   RunLock lock(directory.root());
+  // Another process may have trained there meanwhile.
+  if (directory.holds_run() && !files.overwrite) throw ConfigError(files.directory.string() + ": holds a run already");
   if (files.overwrite) {
     directory.remove_run();
     directory.create();

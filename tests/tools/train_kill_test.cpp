@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include <glow/io/safetensors.h>
+
 #include "support/tools.h"
 
 namespace glow::testing {
@@ -87,6 +89,12 @@ TEST_F(GlowTrainKill, LosesNothingOfWhatWasSaved) {
   run_to(end, undisturbed_, {});
   for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
     EXPECT_EQ(get(run_ / file), get(undisturbed_ / file)) << file << " after " << end << " steps";
+  }
+  const io::SafetensorsReader last(run_ / "checkpoints" / checkpoint_name(end)),
+      undisturbed(undisturbed_ / "checkpoints" / checkpoint_name(end));
+  ASSERT_EQ(last.entries().size(), undisturbed.entries().size());
+  for (std::size_t i = 0; i < last.entries().size(); ++i) {
+    EXPECT_TRUE(last.entries()[i].data == undisturbed.entries()[i].data) << last.entries()[i].name;
   }
   std::cout << kills() << " kills survived, " << end << " steps\n";
 }

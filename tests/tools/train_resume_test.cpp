@@ -68,6 +68,8 @@ TEST_F(GlowTrainResume, RefusesADamagedConfiguration) {
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {config.string(), "unknown option 'depht'"}));
   put(config, get(config).substr(0, 40));
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {config.string(), "not the configuration of a run"}));
+  put(config, "{\"tool\":\"glow-train\",\"options\":" + std::string(500'000, '[') + std::string(500'000, ']') + "}");
+  EXPECT_TRUE(failed(train(resume), "glow-train", 1, {config.string(), "not the configuration of a run"}));
 }
 
 /// --memory and --precision

@@ -234,9 +234,14 @@ TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
             largest_reconstruction_error(torch::kFloat, nn::HiddenPrecision::kFull));
   EXPECT_EQ(report.bits_per_dim, expected.step(bytes(), {}, kIndices).bits_per_dim);
   EXPECT_TRUE(weights(rebuilt).equal(weights(stored)));
-  const auto next = trainer.step(bytes(), {}, kIndices);
-  EXPECT_FALSE(next.fell_back);
-  EXPECT_FALSE(next.reconstruction_error.has_value());
+  // As do all that follow, after a restart too.
+  Trainer restarted(nearly_singular_model(), options);
+  restarted.restore(trainer.state());
+  for (auto* later : {&trainer, &restarted}) {
+    const auto next = later->step(bytes(), {}, kIndices);
+    EXPECT_FALSE(next.fell_back);
+    EXPECT_FALSE(next.reconstruction_error.has_value());
+  }
 }
 
 TEST(Trainer, RebuildsWhereItCan) {

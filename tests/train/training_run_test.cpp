@@ -191,6 +191,11 @@ TEST(TrainingRun, WritesTheSameBytesTwice) {
 /// But for checkpoints on the way, of which a stopped run has others.
 void expect_same_end(const fs::path& one, const fs::path& other) {
   const auto last = fs::path("checkpoints") / "step-000000012.safetensors";
+  const auto without_checkpoints = [](auto files) {
+    std::erase_if(files, [](const auto& file) { return file.starts_with("checkpoints"); });
+    return files;
+  };
+  EXPECT_EQ(without_checkpoints(files_in(one)), without_checkpoints(files_in(other)));
   for (const auto& file : files_in(one)) {
     if (file == "timing.jsonl" || (file.starts_with("checkpoints") && file != last)) continue;
     EXPECT_EQ(get(one / file), get(other / file)) << file;
@@ -232,6 +237,26 @@ TEST(StoppedRun, ReachesItsEndThoughItIsStoppedOverAndOver) {
   int resumes = 0;
   while (resume(stopped.path(), tiny_options(), stopping_at(12)).run().stopped) ++resumes;
   EXPECT_GE(resumes, 2);
+  expect_same_end(whole_run(), stopped.path());
+}
+
+TEST(StoppedRun, ForgetsEvaluationsOfAResumeThatDied) {
+  // Stopped between the batches of the first evaluation, in step 4.
+  const TemporaryDirectory stopped;
+  start(stopped.path(), tiny_options(), stopping_at(4)).run();
+  const auto newest = newest_intact_checkpoint(RunDirectory(stopped.path()).checkpoints());
+  ASSERT_TRUE(newest);
+  ASSERT_EQ(newest->content.state.step, 4);
+  ASSERT_TRUE(newest->content.state.unfinished);
+  // A resume that finished the step, went on and died before its next checkpoint.
+  const TemporaryDirectory before;
+  fs::copy(stopped.path(), before.path(), fs::copy_options::recursive);
+  EXPECT_THROW(
+      resume(stopped.path(), tiny_options(), {.step = [](const StepReport&) { throw std::exception(); }}).run(),
+      std::exception);
+  ASSERT_EQ(steps_with(RunDirectory(stopped.path()).metrics(), "valid_bits_per_dim"), Steps{4});
+  ASSERT_EQ(files_in(stopped / "checkpoints"), files_in(before / "checkpoints"));
+  resume(stopped.path()).run();
   expect_same_end(whole_run(), stopped.path());
 }
 

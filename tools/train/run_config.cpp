@@ -67,7 +67,13 @@ std::string to_json_text(const RunConfig& config) {
 
 RunConfig read_run_config(const fs::path& path) {
   constexpr std::uint64_t kMostBytes = 1 << 20;
-  const auto json = Json::parse(io::read_file(path, kMostBytes), nullptr, /*allow_exceptions=*/false);
+  // Deeper than any that was written; copying what is deeper still would overflow the stack.
+  const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
+    constexpr int kDeepest = 8;
+    if (depth > kDeepest) throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
+    return true;
+  };
+  const auto json = Json::parse(io::read_file(path, kMostBytes), check_depth, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("tool", Json()) != kTool) {
     throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
   }

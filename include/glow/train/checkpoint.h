@@ -21,6 +21,8 @@ struct TrainingState {
   std::int64_t best_step = -1;
   /// Whether what a run does after a step, evaluations and samples, is still to be done after this one.
   bool unfinished = false;
+  /// Whether StepReport::fell_back was true of a step: what MemoryPolicy::kReversible says no longer holds.
+  bool fell_back = false;
   /// [P] each, the layout of nn::FlatParameters.
   torch::Tensor parameters, first_moment, second_moment, average;
   /// The model's buffers by name (fixed permutations, signs).

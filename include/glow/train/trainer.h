@@ -70,6 +70,8 @@ class Trainer {
   /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
   /// `numbers_`. Does not wait for a device.
   void compute(const torch::Tensor& labels);
+  /// From here on flow variables are kept.
+  void fall_back();
   /// The same or its replay, and the report of it.
   void run(const torch::Tensor& labels, StepReport& report);
   void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
@@ -85,6 +87,7 @@ class Trainer {
   WeightAverage average_;
   nn::Glow averaged_{nullptr};
   std::int64_t steps_done_ = 0;
+  bool fell_back_ = false;
   /// The images of the step, and where their noise comes from.
   torch::Tensor bytes_, noise_rows_;
   /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt).
