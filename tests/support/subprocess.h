@@ -66,6 +66,13 @@ class Process {
 
   void send(int signal) const { ::kill(id_, signal); }
 
+  /// Stops it where it is until SIGCONT; signals that are sent meanwhile reach it then, all at once.
+  void pause() const {
+    send(SIGSTOP);
+    int ignored = 0;
+    ::waitpid(id_, &ignored, WUNTRACED);
+  }
+
   /// Waits until its standard error holds `text`; false when it ended or the time is over.
   bool wait_for(const std::string& text) {
     return poll([&] { return err().find(text) != std::string::npos; });

@@ -101,10 +101,14 @@ TEST_F(GlowTrainKill, LosesNothingOfWhatWasSaved) {
 
 TEST_F(GlowTrainKill, ASecondSignalEndsItAtOnceAndTheRunGoesOn) {
   auto& process = go_on({}, "step 2/1,000,000: ");
+  process.pause();
   process.send(SIGINT);
   process.send(SIGTERM);
+  process.send(SIGCONT);
   const auto outcome = process.wait();
   EXPECT_TRUE(outcome.exit_code == 130 || outcome.exit_code == 143) << outcome.exit_code;
+  // It does not get as far as this, which a single signal leads to.
+  EXPECT_EQ(outcome.err.find("--resume goes on"), std::string::npos) << outcome.err;
   const auto end = newest_step(run_) + 2;
   run_to(end, run_, {"--resume"});
   run_to(end, undisturbed_, {});
