@@ -140,7 +140,8 @@ TEST_F(GlowConfigErrors, RefuseWhatIsNoObject) {
 
 TEST_F(GlowConfigErrors, RefuseDeepNesting) {
   constexpr std::size_t kDepth = 200'000;
-  const std::string text = "{\"depth\":" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}";
+  std::string text = "{\"depth\":";
+  text.append(kDepth, '[').append(kDepth, ']').append("}");
   EXPECT_TRUE(throws<FormatError>([&] { glow_options_from_json(text); }, {"glow.config", "an array or an object"}));
 }
 
