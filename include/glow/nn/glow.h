@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,9 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// With several processes each passes its share. Throws ShapeError, ConfigError (chunk), NumericalError naming the
   /// layer whose input is not finite.
   InitializeReport initialize(const torch::Tensor& x, const InitializeOptions& options = {});
+  /// The first layer, in the order of computation and in full precision, of which the output for x is not finite:
+  /// "levels.0.steps.3.coupling.net.conv1", say; nullopt when there is none. Takes several passes' time.
+  std::optional<std::string> first_not_finite(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
   /// Whether initialize ran or the weights came from a file.
   bool initialized() const { return initialized_; }
   /// For whoever sets all weights by hand.
