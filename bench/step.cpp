@@ -55,7 +55,9 @@ class Step {
 
  private:
   void step(train::Trainer& trainer) const {
-    if (trainer.step(bytes_, {}, indices_).fell_back) throw NumericalError("a step fell back to recompute");
+    const auto report = trainer.step(bytes_, {}, indices_);
+    if (report.fell_back) throw NumericalError("a step fell back to recompute");
+    if (report.skipped) throw NumericalError("a step has no finite loss or gradient");
   }
   train::Trainer make_trainer() {
     return {model_, {.batch = settings_.batch, .memory = settings_.memory, .cuda_graph = settings_.cuda_graph}};

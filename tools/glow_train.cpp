@@ -10,6 +10,7 @@
 #include "tools/common/command_line.h"
 #include "tools/common/interruption.h"
 #include "tools/common/run_tool.h"
+#include "tools/common/text.h"
 #include "tools/train/presets.h"
 #include "tools/train/run_config.h"
 #include "tools/train/train_model.h"
@@ -43,7 +44,8 @@ class Run {
     const auto result = run_to_end();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
     show(std::cout, describe_end(settings_, images_, result, time.count()));
-    return kSuccess;
+    if (result.non_finite == 0) return kSuccess;
+    throw NumericalError(grouped(result.non_finite) + " validation or test images have a density that is not finite");
   }
 
  private:

@@ -31,6 +31,7 @@ void train(const std::string& model_file) {
     std::vector<std::int64_t> indices;
     for (const auto& entry : order.batch(step)) indices.push_back(entry.index);
     const auto report = trainer.step(images.index_select(0, torch::tensor(indices)), /*labels=*/{}, indices);
+    if (report.skipped) throw glow::NumericalError("no finite loss; not finite: " + trainer.first_not_finite());
     if (report.step % 50 == 0) std::cout << "step " << report.step << ": " << report.bits_per_dim << " bits/dim\n";
   }
   glow::save_model(trainer.averaged_model(), model_file);

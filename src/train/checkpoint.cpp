@@ -21,7 +21,7 @@ constexpr const char* kFormat = "glow-checkpoint";
 constexpr const char* kExtension = ".safetensors";
 constexpr const char* kBufferPrefix = "buffers.";
 /// Also stands for the layout of the flat tensors.
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFormatVersion = 2;
 
 /// Calls `visit(name, tensor)` for the tensors of a state that are [P].
 template <class State, class Visitor>
@@ -32,12 +32,23 @@ void visit_flat_tensors(State& state, Visitor&& visit) {
   visit("average", state.average);
 }
 
+/// Calls `visit(key, value)` for what a state holds beside tensors, and JSON as it is.
+template <class State, class Visitor>
+void visit_values(State& state, Visitor&& visit) {
+  visit("step", state.step);
+  visit("skipped", state.skipped);
+  visit("skipped_in_a_row", state.skipped_in_a_row);
+  visit("rollbacks", state.rollbacks);
+  visit("best_step", state.best_step);
+  visit("unfinished", state.unfinished);
+  visit("fell_back", state.fell_back);
+}
+
 std::string training_json(const TrainingState& state) {
   // JSON has no infinity: a best value that is not there yet becomes null.
-  return Json{{"format_version", kFormatVersion}, {"step", state.step},
-              {"best_step", state.best_step},     {"best_bits_per_dim", state.best_bits_per_dim},
-              {"unfinished", state.unfinished},   {"fell_back", state.fell_back}}
-      .dump();
+  Json json{{"format_version", kFormatVersion}, {"best_bits_per_dim", state.best_bits_per_dim}};
+  visit_values(state, [&](const char* key, const auto& value) { json[key] = value; });
+  return json.dump();
 }
 
 void parse_training(const std::string& text, TrainingState& state) {
@@ -48,12 +59,9 @@ void parse_training(const std::string& text, TrainingState& state) {
       throw FormatError("glow.training: format_version " + std::to_string(version) + ", this library reads " +
                         std::to_string(kFormatVersion));
     }
-    state.step = json.at("step").get<std::int64_t>();
-    state.best_step = json.at("best_step").get<std::int64_t>();
+    visit_values(state, [&](const char* key, auto& value) { json.at(key).get_to(value); });
     const auto& best = json.at("best_bits_per_dim");
     if (!best.is_null()) state.best_bits_per_dim = best.get<double>();
-    state.unfinished = json.at("unfinished").get<bool>();
-    state.fell_back = json.at("fell_back").get<bool>();
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(std::string("glow.training: ") + error.what());
   }
@@ -122,11 +130,13 @@ LoadedCheckpoint read_checkpoint(const std::filesystem::path& path) {
   }
 }
 
-std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory) {
+std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory,
+                                                         const std::function<bool(const TrainingState&)>& wanted) {
   std::vector<std::string> damaged;
   for (const auto& file : step_files(directory, kExtension)) {
     try {
-      return IntactCheckpoint{file.path, read_checkpoint(file.path), damaged};
+      auto content = read_checkpoint(file.path);
+      if (!wanted || wanted(content.state)) return IntactCheckpoint{file.path, std::move(content), damaged};
     } catch (const FormatError& error) {
       damaged.push_back(error.what());
     }

@@ -41,6 +41,7 @@ void TrainOptions::validate() const {
   if (!(ema_decay < 0)) require("ema_decay", ema_decay, 0, 1);
   require("init_images", init_images, 0);
   require("clip_norm", clip_norm, 0);
+  require("skip_limit", skip_limit, 1);
   require("weight_y", weight_y, 0);
   if (cuda_graph && memory == nn::MemoryPolicy::kReversible) {
     throw ConfigError("cuda_graph: goes with memory store or recompute, not with reversible");

@@ -25,7 +25,7 @@ fs::path RunDirectory::sample_grid(std::int64_t step) const { return samples() /
 
 bool RunDirectory::holds_run() const {
   std::error_code ignored;  // what cannot be looked at cannot be written to either, and that says why
-  return fs::exists(config(), ignored);
+  return fs::exists(config(), ignored) || fs::exists(metrics(), ignored);
 }
 
 void RunDirectory::create() const {

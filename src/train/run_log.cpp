@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <utility>
+
 namespace glow::train {
 namespace {
 
@@ -12,21 +14,35 @@ std::int64_t peak_memory_bytes() {
   return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
-/// Which lines belong to a run up to `last_step`. Those of that step itself, when it is unfinished, only when they are
-/// about the step and not about an evaluation: they have the key `of_step`.
-auto up_to(std::int64_t last_step, bool unfinished, const char* of_step) {
-  return [=](const nlohmann::ordered_json& line) {
+constexpr const char* kRollbacks = "rollbacks";
+
+/// Which lines belong to a run in that state. Those of its last step, when it is unfinished, only when they are not
+/// about an evaluation: about the step, with the key `of_step`, or about the state's rollbacks to it.
+auto up_to(const TrainingState& state, const char* of_step) {
+  return [last_step = state.step, unfinished = state.unfinished, rollbacks = state.rollbacks,
+          of_step](const nlohmann::ordered_json& line) {
     if (!line.contains("step") || !line["step"].is_number_integer()) return false;
     const auto step = line["step"].get<std::int64_t>();
-    return step < last_step || (step == last_step && (!unfinished || line.contains(of_step)));
+    if (step != last_step) return step < last_step;
+    if (line.contains(kRollbacks)) return line[kRollbacks].is_number_integer() && line[kRollbacks] <= rollbacks;
+    return !unfinished || line.contains(of_step);
   };
+}
+
+void add_monitors(nlohmann::ordered_json& line, const Monitors& monitors) {
+  line["valid_reconstruction_error"] = monitors.reconstruction_error;
+  line["constant_reconstruction_error"] = monitors.reconstruction_error_constant;
+  line["noise_reconstruction_error"] = monitors.reconstruction_error_noise;
+  line["smallest_singular_values"] = monitors.smallest_singular_values;
+  line["largest_scale"] = monitors.largest_scale;
+  line["largest_scale_name"] = monitors.largest_scale_name;
 }
 
 }  // namespace
 
-RunLog::RunLog(const RunDirectory& directory, std::int64_t last_step, bool unfinished)
-    : metrics_(directory.metrics(), up_to(last_step, unfinished, "bits_per_dim")),
-      timing_(directory.timing(), up_to(last_step, unfinished, "images_per_second")) {
+RunLog::RunLog(const RunDirectory& directory, const TrainingState& state)
+    : metrics_(directory.metrics(), up_to(state, "bits_per_dim")),
+      timing_(directory.timing(), up_to(state, "images_per_second")) {
   const auto& last = timing_.last_kept();
   if (last.contains("seconds") && last["seconds"].is_number()) earlier_seconds_ = last["seconds"].get<double>();
 }
@@ -44,20 +60,31 @@ void RunLog::step(const StepReport& report) {
             {"learning_rate", report.learning_rate}};
   if (report.reconstruction_error) line["reconstruction_error"] = *report.reconstruction_error;
   if (report.fell_back) line["fell_back"] = true;
+  // What is not finite becomes null.
+  if (report.skipped) line["skipped"] = true;
   metrics_.add(line);
   timing_.add(timing_line(report.step, "", counted_images_, counted_seconds_));
   counted_images_ = 0;
   counted_seconds_ = 0;
 }
 
-void RunLog::evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds) {
+void RunLog::rollback(const Rollback& rollback) {
+  metrics_.add({{"step", rollback.to_step},
+                {kRollbacks, rollback.count},
+                {"from_step", rollback.from_step},
+                {"not_finite", rollback.not_finite}});
+}
+
+void RunLog::evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds,
+                        const std::optional<Monitors>& monitors) {
   // A mean that does not exist, when no image has a finite density, becomes null.
-  evaluations_.push_back({Json{{"step", step},
-                               {prefix + "_bits_per_dim", evaluation.bits_per_dim},
-                               {prefix + "_standard_error", evaluation.standard_error},
-                               {prefix + "_images", evaluation.images},
-                               {prefix + "_non_finite", evaluation.non_finite}},
-                          timing_line(step, prefix + "_", evaluation.images, seconds)});
+  Json line{{"step", step},
+            {prefix + "_bits_per_dim", evaluation.bits_per_dim},
+            {prefix + "_standard_error", evaluation.standard_error},
+            {prefix + "_images", evaluation.images},
+            {prefix + "_non_finite", evaluation.non_finite}};
+  if (monitors) add_monitors(line, *monitors);
+  evaluations_.push_back({std::move(line), timing_line(step, prefix + "_", evaluation.images, seconds)});
 }
 
 void RunLog::keep_evaluations() {

@@ -2,12 +2,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <glow/train/checkpoint.h>
 #include <glow/train/evaluate.h>
+#include <glow/train/monitors.h>
 #include <glow/train/run_directory.h>
 #include <glow/train/trainer.h>
+#include <glow/train/training_run.h>
 
 #include "train/json_lines.h"
 
@@ -17,15 +21,18 @@ namespace glow::train {
 /// seconds, images/s and memory of the same lines.
 class RunLog {
  public:
-  /// Continues the files of the directory after step `last_step`, 0 for a new run; when that is `unfinished`, without
+  /// Continues the files of the directory after the state's step, 0 for a new run; when that is `unfinished`, without
   /// its evaluations, which are still to come.
-  RunLog(const RunDirectory& directory, std::int64_t last_step, bool unfinished);
+  RunLog(const RunDirectory& directory, const TrainingState& state);
 
   /// Adds to what the next line of `step` counts: images trained on, and the seconds that took.
   void count(std::int64_t images, double seconds);
   void step(const StepReport& report);
-  /// `prefix` of the keys: "valid" or "test". Written down by keep_evaluations, all of a step or none.
-  void evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds);
+  void rollback(const Rollback& rollback);
+  /// `prefix` of the keys: "valid" or "test". Written down by keep_evaluations, all of a step or none; `monitors`, when
+  /// there are any, in the same line.
+  void evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds,
+                  const std::optional<Monitors>& monitors);
   void keep_evaluations();
   void forget_evaluations() { evaluations_.clear(); }
 

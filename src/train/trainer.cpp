@@ -1,8 +1,9 @@
 #include <glow/train/trainer.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
-#include <sstream>
 #include <string>
 
 #include <ATen/ATen.h>
@@ -32,13 +33,17 @@ nn::Glow checked(nn::Glow model, const TrainOptions& options) {
   return model;
 }
 
-void require_finite(const StepReport& report) {
-  // A finite gradient needs a finite loss.
-  if (std::isfinite(report.gradient_norm) && std::isfinite(report.bits_per_dim)) return;
-  std::ostringstream message;
-  message << "step " << report.step << ": the loss or its gradient is not finite (bits/dim " << report.bits_per_dim
-          << ", gradient norm " << report.gradient_norm << ")";
-  throw NumericalError(message.str());
+void require_possible(const TrainingState& state) {
+  constexpr std::int64_t kMostRollbacks = 1000;  // far below what a number's exponent holds
+  const auto require = [](const char* name, std::int64_t value, std::int64_t highest) {
+    if (value >= 0 && value <= highest) return;
+    throw FormatError("checkpoint: " + std::string(name) + ": expected 0 to " + std::to_string(highest) + ", got " +
+                      std::to_string(value));
+  };
+  require("step", state.step, std::numeric_limits<std::int64_t>::max());
+  require("skipped", state.skipped, state.step);
+  require("skipped_in_a_row", state.skipped_in_a_row, state.skipped);
+  require("rollbacks", state.rollbacks, kMostRollbacks);
 }
 
 /// A tensor of the trainer and the one of a checkpoint that is to replace it.
@@ -75,21 +80,47 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options)
 
 StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels,
                          const std::vector<std::int64_t>& indices) {
-  StepReport report{.step = steps_done_ + 1, .learning_rate = schedule_.learning_rate(steps_done_)};
+  StepReport report{.step = steps_done_ + 1, .learning_rate = learning_rate(steps_done_)};
+  labels_ = labels;
   set_input(bytes,
             nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed, .draw = report.step, .indices = indices}));
   optimizer_.prepare(report.learning_rate);
-  run(labels, report);
+  run(report);
   // A NaN is no error that one could live with; but where the loss is none, rebuilding is not to blame.
   if (report.reconstruction_error && !(*report.reconstruction_error <= largest_error()) &&
       std::isfinite(report.bits_per_dim)) {
     fall_back();
     report.fell_back = true;
-    run(labels, report);
+    run(report);
   }
-  require_finite(report);
-  optimizer_.steps = average_.updates = ++steps_done_;
+  // A class loss that is not finite shows in the gradient.
+  report.skipped = !std::isfinite(report.gradient_norm) || !std::isfinite(report.bits_per_dim);
+  count(report.skipped);
   return report;
+}
+
+void Trainer::count(bool skipped) {
+  ++steps_done_;
+  skipped_ += skipped ? 1 : 0;
+  skipped_in_a_row_ = skipped ? skipped_in_a_row_ + 1 : 0;
+  optimizer_.steps = average_.updates = steps_done_ - skipped_;
+}
+
+double Trainer::learning_rate(std::int64_t step) const {
+  return std::ldexp(schedule_.learning_rate(step), -static_cast<int>(rollbacks_));
+}
+
+std::string Trainer::first_not_finite() const {
+  const torch::NoGradGuard no_grad;
+  if (!bytes_.defined()) return "";
+  const auto x = model_->quantizer().dequantize(bytes_, noise_rows_, model_->dtype());
+  if (const auto layer = model_->first_not_finite(x, labels_)) return *layer;
+  const auto parameters = model_->named_parameters().items();
+  const auto found = std::find_if(parameters.rbegin(), parameters.rend(), [](const auto& parameter) {
+    const auto& gradient = parameter.value().grad();
+    return gradient.defined() && !gradient.isfinite().all().template item<bool>();
+  });
+  return found == parameters.rend() ? "" : "the gradient of " + found->key();
 }
 
 void Trainer::fall_back() {
@@ -110,14 +141,14 @@ void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_r
   }
 }
 
-void Trainer::run(const torch::Tensor& labels, StepReport& report) {
+void Trainer::run(StepReport& report) {
   if (options_.cuda_graph) {
     if (!graph_) graph_ = std::make_shared<StepGraph>(model_->device());
-    graph_->run([&] { compute(labels); });
+    graph_->run([this] { compute(); });
     // A replay changes them where nobody sees it: folded weights that are kept hang on the version.
     for (const auto& tensor : {parameters_, average_.sum}) tensor.unsafeGetTensorImpl()->bump_version();
   } else {
-    compute(labels);
+    compute();
   }
   // The one place where the host waits for the device.
   const auto numbers = numbers_.to(torch::kCPU, torch::kDouble);
@@ -127,13 +158,13 @@ void Trainer::run(const torch::Tensor& labels, StepReport& report) {
   if (const auto error = numbers[3].item<double>(); error != kNoError) report.reconstruction_error = error;
 }
 
-void Trainer::compute(const torch::Tensor& labels) {
+void Trainer::compute() {
   const torch::AutoGradMode with_graph(true);
   gradients_.zero_();
   const auto x = model_->quantizer().dequantize(bytes_, noise_rows_, model_->dtype());
-  const auto encoding = model_->evaluate(x, labels);
+  const auto encoding = model_->evaluate(x, labels_);
   const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).mean();
-  const auto label_bits = class_bits(encoding.class_logits, labels);
+  const auto label_bits = class_bits(encoding.class_logits);
   (bits + options_.weight_y * label_bits).backward();
   const torch::NoGradGuard no_grad;
   const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
@@ -151,9 +182,9 @@ double Trainer::largest_error() const {
   return largest_reconstruction_error(model_->dtype(), model_->hidden_precision());
 }
 
-torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const {
+torch::Tensor Trainer::class_bits(const torch::Tensor& logits) const {
   if (options_.weight_y == 0) return torch::zeros({}, parameters_.options());
-  return at::cross_entropy_loss(logits, labels.to(logits.device())) / std::numbers::ln2;
+  return at::cross_entropy_loss(logits, labels_.to(logits.device())) / std::numbers::ln2;
 }
 
 nn::Glow Trainer::averaged_model() {
@@ -168,6 +199,9 @@ nn::Glow Trainer::averaged_model() {
 
 TrainingState Trainer::state() const {
   TrainingState state{.step = steps_done_,
+                      .skipped = skipped_,
+                      .skipped_in_a_row = skipped_in_a_row_,
+                      .rollbacks = rollbacks_,
                       .fell_back = fell_back_,
                       .parameters = parameters_,
                       .first_moment = optimizer_.first_moment,
@@ -179,7 +213,7 @@ TrainingState Trainer::state() const {
 
 void Trainer::restore(const TrainingState& state) {
   const torch::NoGradGuard no_grad;
-  if (state.step < 0) throw FormatError("checkpoint: step " + std::to_string(state.step) + " is negative");
+  require_possible(state);
   std::vector<Replacement> replacements{{"parameters", parameters_, state.parameters},
                                         {"first_moment", optimizer_.first_moment, state.first_moment},
                                         {"second_moment", optimizer_.second_moment, state.second_moment},
@@ -194,7 +228,13 @@ void Trainer::restore(const TrainingState& state) {
   // All are looked at before one is changed.
   for (const auto& replacement : replacements) require_fit(replacement);
   for (auto& replacement : replacements) replacement.target.copy_(replacement.value);
-  steps_done_ = optimizer_.steps = average_.updates = state.step;
+  steps_done_ = state.step;
+  skipped_ = state.skipped;
+  skipped_in_a_row_ = state.skipped_in_a_row;
+  rollbacks_ = state.rollbacks;
+  optimizer_.steps = average_.updates = state.step - state.skipped;
+  model_->set_memory_policy(options_.memory);
+  fell_back_ = false;
   if (state.fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();
   averaged_ = nullptr;  // it has copies of the old buffers
 }

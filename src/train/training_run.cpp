@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -27,9 +28,13 @@ namespace {
 /// Thrown through an evaluation or the drawing of samples that is not to be waited for.
 struct StopAsked {};
 
+/// How often a run goes back to a checkpoint before it gives up.
+constexpr std::int64_t kMostRollbacks = 2;
+
 Trainer continued(const nn::Glow& model, const TrainOptions& options, const TrainingState& state) {
   Trainer trainer(model, options);
-  if (state.step > 0) trainer.restore(state);
+  const bool is_new = !state.parameters.defined();
+  if (!is_new) trainer.restore(state);
   return trainer;
 }
 
@@ -45,17 +50,26 @@ class TrainingRun::Impl {
     RunCallbacks callbacks;
   };
 
-  /// The model is initialised, and the directory is there. Continues from `state`.
+  /// The model is initialised, and the directory is there. Continues from `state`, a new one or a checkpoint's.
   Impl(Inputs inputs, RunLock lock, const TrainingState& state);
 
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_done() const { return trainer_.steps_done(); }
   RunResult run();
+  void write_checkpoint();
 
  private:
   /// Whether what is done every `every` steps, and at the end, is due.
   bool due(std::int64_t every) const;
+  /// Whether a checkpoint is due after the step whenever the run ends.
+  bool is_scheduled(std::int64_t step) const;
+  Batches batches_from(std::int64_t step) const;
   void train_step(Batches& batches);
+  bool is_over(const RunResult& result) const;
+  /// To the end, or to where the run has gone back to a checkpoint.
+  void train(RunResult& result);
+  /// To the last checkpoint that is good. Throws NumericalError.
+  void go_back();
   /// What comes after a step: evaluations, samples, a checkpoint.
   void finish_step(RunResult& result);
   /// Without the checkpoint.
@@ -63,11 +77,12 @@ class TrainingRun::Impl {
   bool stop_asked() const { return inputs_.callbacks.should_stop && inputs_.callbacks.should_stop(); }
   /// Throws StopAsked.
   void leave_if_asked() const;
-  void validate();
+  Evaluation validate();
+  Monitors look_at(const nn::Glow& model) const;
   Evaluation test();
-  Evaluation score(nn::Glow model, const data::Images& images, const std::string& key, const std::string& what);
+  Evaluation score(nn::Glow model, const data::Images& images, const std::string& key, const std::string& what,
+                   const std::optional<Monitors>& monitors = std::nullopt);
   void write_samples();
-  void write_checkpoint();
   void wrote(const std::filesystem::path& path) const;
 
   Inputs inputs_;
@@ -88,29 +103,69 @@ TrainingRun::Impl::Impl(Inputs inputs, RunLock lock, const TrainingState& state)
       directory_(inputs_.files.directory),
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, state)),
-      log_(directory_, state.step, state.unfinished),
+      log_(directory_, state),
       best_bits_per_dim_(state.best_bits_per_dim),
       best_step_(state.best_step),
       unfinished_(state.unfinished) {}
 
+Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
+  return training_batches(*inputs_.data.train, {.batch = inputs_.options.batch,
+                                                .seed = inputs_.options.seed,
+                                                .with_labels = inputs_.model->options().num_classes > 0,
+                                                .pinned = inputs_.model->device().is_cuda(),
+                                                .first_step = step,
+                                                .end_step = total_steps_});
+}
+
 RunResult TrainingRun::Impl::run() {
   RunResult result;
-  const auto& options = inputs_.options;
-  const bool labelled = inputs_.model->options().num_classes > 0;
-  auto batches = training_batches(*inputs_.data.train, {.batch = options.batch,
-                                                        .seed = options.seed,
-                                                        .with_labels = labelled,
-                                                        .pinned = inputs_.model->device().is_cuda(),
-                                                        .first_step = steps_done(),
-                                                        .end_step = total_steps_});
-  while ((steps_done() < total_steps_ || unfinished_) && !result.stopped) {
-    if (!unfinished_) train_step(batches);
-    finish_step(result);
-  }
+  while (!is_over(result)) train(result);
   result.best_bits_per_dim = best_bits_per_dim_;
   result.best_step = best_step_;
   result.steps_done = steps_done();
+  result.skipped = trainer_.skipped();
   return result;
+}
+
+bool TrainingRun::Impl::is_over(const RunResult& result) const {
+  return result.stopped || (steps_done() >= total_steps_ && !unfinished_);
+}
+
+void TrainingRun::Impl::train(RunResult& result) {
+  auto batches = batches_from(steps_done());
+  while (!is_over(result)) {
+    if (!unfinished_) train_step(batches);
+    if (trainer_.skipped_in_a_row() >= inputs_.options.skip_limit) return go_back();
+    finish_step(result);
+  }
+}
+
+void TrainingRun::Impl::go_back() {
+  Rollback rollback{.from_step = steps_done(), .count = trainer_.rollbacks() + 1};
+  rollback.not_finite = trainer_.first_not_finite();
+  std::ostringstream what;
+  what << "step " << rollback.from_step << ": neither this step nor the " << trainer_.skipped_in_a_row() - 1
+       << " before it had a finite loss and gradient; the first that is not finite: " << rollback.not_finite;
+  if (rollback.count > kMostRollbacks) {
+    what << "; " << kMostRollbacks << " returns to a checkpoint, each with half the learning rate, did not help";
+    throw NumericalError(what.str());
+  }
+  auto checkpoint = newest_intact_checkpoint(directory_.checkpoints(), [this](const auto& state) {
+    return state.skipped_in_a_row == 0 && is_scheduled(state.step);
+  });
+  if (!checkpoint) throw NumericalError(what.str() + "; there is no earlier checkpoint to go back to");
+  auto& state = checkpoint->content.state;
+  state.rollbacks = rollback.count;
+  rollback.to_step = state.step;
+  rollback.checkpoint = checkpoint->path;
+  trainer_.restore(state);
+  unfinished_ = state.unfinished;
+  // The line first: a resume from the checkpoint as it was takes it for one of a future that was lost.
+  log_ = RunLog(directory_, state);
+  log_.rollback(rollback);
+  // With the best model so far, which is there still.
+  write_checkpoint();
+  if (inputs_.callbacks.rolled_back) inputs_.callbacks.rolled_back(rollback);
 }
 
 void TrainingRun::Impl::finish_step(RunResult& result) {
@@ -129,14 +184,26 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
     unfinished_ = true;
     result.stopped = true;
   }
-  // The last thing that happens to a step: what a checkpoint is resumed from has been written down.
-  if (due(inputs_.options.checkpoint_every) || result.stopped) write_checkpoint();
+  // The last thing that happens to a step: what a checkpoint is resumed from has been written down. While steps are
+  // skipped nothing is worth keeping.
+  const bool is_end = steps_done() == total_steps_;
+  const bool is_due = is_end || (is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
+  if (is_due || result.stopped) write_checkpoint();
 }
 
 void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
-  if (due(inputs_.options.eval_every)) validate();
+  result.non_finite = 0;
+  if (due(inputs_.options.eval_every)) result.non_finite = validate().non_finite;
   if (due(inputs_.options.sample_every)) write_samples();
-  if (steps_done() == total_steps_ && inputs_.data.test) result.test = test();
+  if (steps_done() == total_steps_ && inputs_.data.test) {
+    result.test = test();
+    result.non_finite += result.test->non_finite;
+  }
+}
+
+bool TrainingRun::Impl::is_scheduled(std::int64_t step) const {
+  const auto every = inputs_.options.checkpoint_every;
+  return step == 0 || (every > 0 && step % every == 0);
 }
 
 void TrainingRun::Impl::leave_if_asked() const {
@@ -152,13 +219,14 @@ void TrainingRun::Impl::train_step(Batches& batches) {
   const auto batch = batches.next();
   const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices);
   log_.count(batch.bytes.size(0), seconds_since(start));
-  if (due(inputs_.options.log_every) || report.fell_back) log_.step(report);
+  if (due(inputs_.options.log_every) || report.fell_back || report.skipped) log_.step(report);
   if (inputs_.callbacks.step) inputs_.callbacks.step(report);
 }
 
-void TrainingRun::Impl::validate() {
+Evaluation TrainingRun::Impl::validate() {
   auto model = trainer_.averaged_model();
-  const auto evaluation = score(model, *inputs_.data.valid, "valid", "validation");
+  const auto monitors = look_at(model);
+  const auto evaluation = score(model, *inputs_.data.valid, "valid", "validation", monitors);
   // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
   const double bits = evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim;
   const bool best = best_step_ < 0 || bits < best_bits_per_dim_;
@@ -168,7 +236,14 @@ void TrainingRun::Impl::validate() {
     nn::save_model(model, directory_.model());
     wrote(directory_.model());
   }
-  if (inputs_.callbacks.evaluated) inputs_.callbacks.evaluated(steps_done(), evaluation, best);
+  if (inputs_.callbacks.evaluated) inputs_.callbacks.evaluated(steps_done(), evaluation, monitors, best);
+  return evaluation;
+}
+
+Monitors TrainingRun::Impl::look_at(const nn::Glow& model) const {
+  auto batches = all_batches(*inputs_.data.valid, inputs_.options.batch, model->options().num_classes > 0);
+  const auto batch = batches.next();
+  return monitor(model, batch.bytes, batch.labels, inputs_.options.seed);
 }
 
 Evaluation TrainingRun::Impl::test() {
@@ -179,7 +254,7 @@ Evaluation TrainingRun::Impl::test() {
 }
 
 Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, const std::string& key,
-                                    const std::string& what) {
+                                    const std::string& what, const std::optional<Monitors>& monitors) {
   const auto start = std::chrono::steady_clock::now();
   EvaluateOptions options{.batch = inputs_.options.batch, .seed = inputs_.options.seed};
   options.progress = [&](std::int64_t done, std::int64_t total) {
@@ -187,14 +262,18 @@ Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, 
     leave_if_asked();
   };
   const auto evaluation = evaluate(model, images, options);
-  log_.evaluation(steps_done(), key, evaluation, seconds_since(start));
+  log_.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
   return evaluation;
 }
 
 void TrainingRun::Impl::write_samples() {
   auto model = trainer_.averaged_model();
   const auto path = directory_.sample_grid(steps_done());
-  io::write_png(path, sample_grid(model, inputs_.options.batch, inputs_.options.seed, [this] { leave_if_asked(); }));
+  try {
+    io::write_png(path, sample_grid(model, inputs_.options.batch, inputs_.options.seed, [this] { leave_if_asked(); }));
+  } catch (const NumericalError&) {
+    return;  // A model without an inverse has no samples, as the monitors say too; it may find back.
+  }
   wrote(path);
 }
 
@@ -203,7 +282,11 @@ void TrainingRun::Impl::write_checkpoint() {
   state.best_bits_per_dim = best_bits_per_dim_;
   state.best_step = best_step_;
   state.unfinished = unfinished_;
-  wrote(train::write_checkpoint(directory_.checkpoints(), state, inputs_.files.config, inputs_.options.keep));
+  // One that only a stop asked for takes no other's place: a rollback goes to where it would have gone without the
+  // stop.
+  const bool is_extra = steps_done() < total_steps_ && (!is_scheduled(state.step) || state.skipped_in_a_row > 0);
+  const auto keep = inputs_.options.keep + (is_extra ? 1 : 0);
+  wrote(train::write_checkpoint(directory_.checkpoints(), state, inputs_.files.config, keep));
 }
 
 void TrainingRun::Impl::wrote(const std::filesystem::path& path) const {
@@ -228,10 +311,13 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
     directory.remove_run();
     directory.create();
   }
-  io::write_file(directory.config(), files.config);
-  return TrainingRun(std::make_unique<Impl>(
+  const auto config = files.config;
+  auto impl = std::make_unique<Impl>(
       Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks)}, std::move(lock),
-      TrainingState{}));
+      TrainingState{});
+  impl->write_checkpoint();
+  io::write_file(directory.config(), config);
+  return TrainingRun(std::move(impl));
 }
 
 TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,

@@ -43,8 +43,9 @@ TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
   const auto outcome = train(flags() + Arguments{"--steps", "4", "--log-every", "1", "--eval-every", "2"});
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_EQ(files_below(directory_ / "run"),
-            (std::set<std::string>{"checkpoints/step-000000004.safetensors", "config.json", "metrics.jsonl",
-                                   "model.safetensors", "samples/step-000000004.png", "timing.jsonl"}));
+            (std::set<std::string>{"checkpoints/step-000000000.safetensors", "checkpoints/step-000000004.safetensors",
+                                   "config.json", "metrics.jsonl", "model.safetensors", "samples/step-000000004.png",
+                                   "timing.jsonl"}));
   for (const char* line : {"parameters", "32 training, 8 validation, no test split", "cpu, 1 thread, fp32",
                            "step 1/4: ", "step 4/4: ", "images/s", "step 2: validation ", "step 4: validation "}) {
     EXPECT_NE(outcome.err.find(line), std::string::npos) << line << " in " << outcome.err;
@@ -55,6 +56,29 @@ TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
   }
   EXPECT_EQ(outcome.err.find('\r'), std::string::npos) << "a bar where there is no terminal";
+}
+
+TEST_F(GlowTrainRun, ThatDivergesGoesBackTwiceThenNamesTheLayer) {
+  const auto outcome = train(flags() + Arguments{"--steps", "100", "--lr", "1e30", "--warmup-epochs", "0",
+                                                 "--skip-limit", "3", "--checkpoint-every", "1"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.out, "");
+  for (const char* line :
+       {"warning: step 2 is skipped", "back to step 1, on with half the learning rate",
+        "on with 1/4 of the learning rate", "\nglow-train: step 4: ", "not finite: levels.0.steps.0."}) {
+    EXPECT_NE(outcome.err.find(line), std::string::npos) << line << " in " << outcome.err;
+  }
+  EXPECT_TRUE(fs::exists(directory_ / "run" / "checkpoints" / "step-000000001.safetensors"));
+}
+
+TEST_F(GlowTrainRun, FailsWhereImagesHaveNoFiniteDensity) {
+  const auto outcome = train(flags() + Arguments{"--steps", "2", "--lr", "1e30", "--warmup-epochs", "0"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.out.find("1 step whose loss or gradient was not finite"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.err.find("glow-train: 8 validation or test images have a density that is not finite"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_NE(outcome.out.find("none: the model has no inverse"), std::string::npos) << outcome.out;
 }
 
 TEST_F(GlowTrainRun, KeepsEveryOptionAndWhatTheAutomaticOnesCameTo) {
@@ -110,8 +134,9 @@ TEST_F(GlowTrainRun, OverwriteReplacesARunAndNothingElse) {
   EXPECT_TRUE(failed(train(again), "glow-train", 2, {"--out: ", "not empty", "--overwrite"}));
   ASSERT_TRUE(succeeded(train(again + Arguments{"--overwrite"})));
   EXPECT_EQ(files_below(directory_ / "run"),
-            (std::set<std::string>{"checkpoints/step-000000003.safetensors", "config.json", "metrics.jsonl",
-                                   "model.safetensors", "notes.txt", "samples/step-000000003.png", "timing.jsonl"}));
+            (std::set<std::string>{"checkpoints/step-000000000.safetensors", "checkpoints/step-000000003.safetensors",
+                                   "config.json", "metrics.jsonl", "model.safetensors", "notes.txt",
+                                   "samples/step-000000003.png", "timing.jsonl"}));
 }
 
 TEST_F(GlowTrainRun, OverwriteLeavesARunThatItCannotReplace) {

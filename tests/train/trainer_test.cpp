@@ -4,6 +4,8 @@
 #include <limits>
 #include <numbers>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -127,20 +129,76 @@ TEST(Trainer, ClipsTheGradientAndReportsItsNormBefore) {
   EXPECT_NEAR(clipped->flat_parameters().gradients().norm().item<double>(), 1e-3, 1e-8);
 }
 
-TEST(Trainer, ThrowsWhenTheLossIsNotFiniteAndLeavesTheWeightsAsTheyWere) {
-  auto model = started_tiny_model();
-  Trainer trainer(model, tiny_options());
-  trainer.step(bytes(), {}, kIndices);
-  {
-    const torch::NoGradGuard no_grad;
-    weights(model).select(0, 0).fill_(std::numeric_limits<float>::infinity());
+/// Copies, where Trainer::state shows the trainer's own tensors.
+TrainingState copied(TrainingState state) {
+  for (auto* tensor : {&state.parameters, &state.first_moment, &state.second_moment, &state.average}) {
+    *tensor = tensor->clone();
   }
-  const auto before = weights(model).clone();
-  const auto moment = trainer.state().first_moment.clone();
-  EXPECT_TRUE(throws<NumericalError>([&] { trainer.step(bytes(), {}, kIndices); }, {"step 2", "not finite"}));
-  EXPECT_TRUE(weights(model).equal(before));
-  EXPECT_TRUE(trainer.state().first_moment.equal(moment));
-  EXPECT_EQ(trainer.steps_done(), 1);
+  for (auto& [name, buffer] : state.buffers) buffer = buffer.clone();
+  return state;
+}
+
+TEST(Trainer, SkipsAStepWithoutAFiniteLossAndGoesOnAsIfThereHadBeenNone) {
+  auto model = started_tiny_model();
+  const auto options = tiny_options();
+  Trainer trainer(model, options);
+  trainer.step(bytes(), {}, kIndices);
+  const auto broken = weights(model).select(0, 0);
+  const auto sound = broken.clone();
+  const auto set_to = [&](const torch::Tensor& value) {
+    const torch::NoGradGuard no_grad;
+    broken.copy_(value);
+  };
+  set_to(torch::tensor(std::numeric_limits<float>::infinity()));
+  const auto before = copied(trainer.state());
+  const auto report = trainer.step(bytes(), {}, kIndices);
+  EXPECT_TRUE(report.skipped);
+  EXPECT_EQ(report.step, 2);
+  const auto after = trainer.state();
+  EXPECT_TRUE(after.parameters.equal(before.parameters));
+  EXPECT_TRUE(after.first_moment.equal(before.first_moment));
+  EXPECT_TRUE(after.second_moment.equal(before.second_moment));
+  EXPECT_TRUE(after.average.equal(before.average));
+  EXPECT_EQ(std::tuple(after.step, after.skipped, after.skipped_in_a_row), std::tuple(2, 1, 1));
+
+  set_to(sound);
+  auto expected = weights(model).clone();
+  Optimizer twin(options.optimizer, expected, trainer.schedule().beta2());
+  twin.first_moment = before.first_moment;
+  twin.second_moment = before.second_moment;
+  twin.steps = 1;
+  EXPECT_FALSE(trainer.step(bytes(), {}, kIndices).skipped);
+  twin.step(expected, model->flat_parameters().gradients(), options.learning_rate);
+  EXPECT_TRUE(weights(model).equal(expected));
+  const auto end = trainer.state();
+  EXPECT_EQ(std::tuple(end.step, end.skipped, end.skipped_in_a_row), std::tuple(3, 1, 0));
+}
+
+TEST(Trainer, NamesWhatWasNotFinite) {
+  auto model = started_tiny_model(3);
+  Trainer trainer(model, tiny_options());
+  EXPECT_EQ(trainer.first_not_finite(), "");
+  trainer.step(bytes(), labels(), kIndices);
+  EXPECT_EQ(trainer.first_not_finite(), "");
+  // Of two the one that the backward pass comes to first.
+  for (const auto* name : {"levels.0.steps.0.actnorm.bias", "levels.1.steps.0.coupling.net.conv2.weight"}) {
+    model->named_parameters()[name].mutable_grad().view(-1)[0] = std::nan("");
+    EXPECT_EQ(trainer.first_not_finite(), std::string("the gradient of ") + name);
+  }
+  const torch::NoGradGuard no_grad;
+  model->named_parameters()["levels.0.steps.0.coupling.net.conv2.weight"].view(-1)[0] = std::nan("");
+  EXPECT_EQ(trainer.first_not_finite(), "levels.0.steps.0.coupling.net.conv2");
+}
+
+TEST(Trainer, HalvesTheLearningRateWithEveryRollback) {
+  Trainer trainer(started_tiny_model(), tiny_options());
+  auto state = copied(trainer.state());
+  for (const auto& [rollbacks, part] : {std::pair{0, 1.0}, {1, 0.5}, {2, 0.25}}) {
+    state.rollbacks = rollbacks;
+    trainer.restore(state);
+    EXPECT_EQ(trainer.state().rollbacks, rollbacks);
+    EXPECT_EQ(trainer.step(bytes(), {}, kIndices).learning_rate, part * tiny_options().learning_rate);
+  }
 }
 
 TEST(Trainer, AveragesTheWeightsIntoAModelOfItsOwn) {
@@ -166,15 +224,6 @@ TEST(Trainer, WithoutAnAverageGivesTheLatestWeights) {
   Trainer trainer(model, options);
   for (int step = 0; step < 3; ++step) trainer.step(bytes(), {}, kIndices);
   EXPECT_TRUE(weights(model).equal(trainer.averaged_model()->flat_parameters().values()));
-}
-
-/// Copies, where Trainer::state shows the trainer's own tensors.
-TrainingState copied(TrainingState state) {
-  for (auto* tensor : {&state.parameters, &state.first_moment, &state.second_moment, &state.average}) {
-    *tensor = tensor->clone();
-  }
-  for (auto& [name, buffer] : state.buffers) buffer = buffer.clone();
-  return state;
 }
 
 class TrainerRestore : public ::testing::TestWithParam<OptimizerKind> {};
@@ -299,7 +348,9 @@ TEST(Trainer, RestoreRefusesWhatDoesNotFitAndChangesNothing) {
                       {"'second_moment'", "Float", "Double"}));
   EXPECT_TRUE(refuses([](auto& state) { state.buffers.clear(); }, {"missing tensor 'buffers.levels.0.steps.0"}));
   EXPECT_TRUE(refuses([](auto& state) { state.buffers["extra"] = at::zeros(1); }, {"'buffers.extra'"}));
-  EXPECT_TRUE(refuses([](auto& state) { state.step = -1; }, {"step -1"}));
+  EXPECT_TRUE(refuses([](auto& state) { state.step = -1; }, {"step", "-1"}));
+  EXPECT_TRUE(refuses([](auto& state) { state.skipped = state.step + 1; }, {"skipped", "expected 0 to 0, got 1"}));
+  EXPECT_TRUE(refuses([](auto& state) { state.rollbacks = -1; }, {"rollbacks", "-1"}));
   EXPECT_TRUE(weights(model).equal(before));
 }
 

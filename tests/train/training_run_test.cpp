@@ -1,12 +1,14 @@
 #include <glow/train/training_run.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <limits>
 #include <memory>
 #include <set>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -160,7 +162,7 @@ TEST(TrainingRun, KeepsTheModelOfTheBestEvaluation) {
   const RunData data{tiny_images(10), noise_images(), nullptr};
   std::vector<double> bits;
   double best = std::numeric_limits<double>::infinity();
-  const auto evaluated = [&](std::int64_t step, const Evaluation& evaluation, bool is_best) {
+  const auto evaluated = [&](std::int64_t step, const Evaluation& evaluation, const Monitors&, bool is_best) {
     bits.push_back(evaluation.bits_per_dim);
     EXPECT_EQ(step, 2 * static_cast<std::int64_t>(bits.size()));
     EXPECT_EQ(is_best, evaluation.bits_per_dim < best);
@@ -284,6 +286,147 @@ TEST(StoppedRun, IsScoredOnTheTestImagesByTheResume) {
   expect_same_end(whole.path(), stopped.path());
 }
 
+TEST(TrainingRun, CanBeResumedFromItsStartOn) {
+  const TemporaryDirectory directory;
+  start(directory.path());
+  EXPECT_EQ(files_in(directory.path()), (std::set<std::string>{"checkpoints/step-000000000.safetensors", "config.json",
+                                                               "metrics.jsonl", "timing.jsonl"}));
+  auto run = resume(directory.path());
+  EXPECT_EQ(run.steps_done(), 0);
+  run.run();
+  expect_same_files(whole_run(), directory.path());
+}
+
+/// A run of tiny_options in which a weight breaks after step 8, at every learning rate from `lowest` on.
+class BreakingRun {
+ public:
+  explicit BreakingRun(double lowest) : lowest_(lowest) { options_.skip_limit = 2; }
+
+  RunCallbacks callbacks(std::function<bool()> should_stop = nullptr) {
+    RunCallbacks callbacks;
+    callbacks.step = [this](const StepReport& report) {
+      if (report.step != 8 || report.learning_rate < lowest_) return;
+      const torch::NoGradGuard no_grad;
+      model_->named_parameters()["levels.1.steps.0.coupling.net.conv1.weight"].select(0, 0).fill_(std::nan(""));
+    };
+    callbacks.rolled_back = [this](const Rollback& rollback) { rollbacks_.push_back(rollback); };
+    callbacks.should_stop = std::move(should_stop);
+    return callbacks;
+  }
+  RunResult start(const fs::path& directory, std::function<bool()> should_stop = nullptr) {
+    return TrainingRun::start(model_, tiny_data(), options_, {directory, kConfig}, callbacks(std::move(should_stop)))
+        .run();
+  }
+  RunResult resume(const fs::path& directory) {
+    return TrainingRun::resume(model_, tiny_data(), options_, {directory, kConfig}, callbacks()).run();
+  }
+  const std::vector<Rollback>& rollbacks() const { return rollbacks_; }
+
+ private:
+  double lowest_;
+  TrainOptions options_ = tiny_options();
+  nn::Glow model_ = tiny_model();
+  std::vector<Rollback> rollbacks_;
+};
+
+TEST(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
+  const TemporaryDirectory directory;
+  BreakingRun broken(tiny_options().learning_rate);
+  const auto result = broken.start(directory.path());
+  EXPECT_EQ(result.steps_done, 12);
+  EXPECT_EQ(result.skipped, 0);  // they belong to what was given up
+  ASSERT_EQ(broken.rollbacks().size(), 1U);
+  // Steps 9 and 10 were skipped; step 9's checkpoint was not worth writing.
+  const auto& rollback = broken.rollbacks().front();
+  EXPECT_EQ(std::tuple(rollback.from_step, rollback.to_step, rollback.count), std::tuple(10, 6, 1));
+  EXPECT_EQ(rollback.not_finite, "levels.1.steps.0.coupling.net.conv1");
+
+  const RunDirectory files(directory.path());
+  EXPECT_EQ(steps_with(files.metrics(), "rollbacks"), Steps{6});
+  EXPECT_EQ(steps_with(files.metrics(), "bits_per_dim"), (Steps{2, 4, 6, 8, 10, 12}));
+  EXPECT_EQ(steps_with(files.metrics(), "valid_bits_per_dim"), (Steps{4, 8, 12}));
+  for (const auto& line : lines_of(files.metrics())) {
+    if (!line.contains("learning_rate")) continue;
+    const auto rate = tiny_options().learning_rate * (line.at("step") > 6 ? 0.5 : 1);
+    EXPECT_EQ(line.at("learning_rate").get<double>(), rate) << line;
+  }
+  EXPECT_EQ(newest_intact_checkpoint(files.checkpoints())->content.state.rollbacks, 1);
+}
+
+TEST(BrokenRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
+  const double always = tiny_options().learning_rate;
+  const TemporaryDirectory whole;
+  BreakingRun(always).start(whole.path());
+  std::int64_t times = 1;
+  for (;; ++times) {
+    const TemporaryDirectory stopped;
+    auto asked = std::make_shared<std::int64_t>(0);
+    if (!BreakingRun(always).start(stopped.path(), [=] { return ++*asked == times; }).stopped) break;
+    BreakingRun(always).resume(stopped.path());
+    expect_same_end(whole.path(), stopped.path());
+  }
+  // As in StoppedRun, and what comes after steps 7 to 9 that are lost (10 went back at once): step 8's evaluation too.
+  EXPECT_EQ(times - 1, 11 + 3 * 2 + 2 * 9 + 3 + 2);
+}
+
+TEST(BrokenRun, GivesUpAfterTwoRollbacksAndKeepsItsCheckpoints) {
+  const TemporaryDirectory directory;
+  BreakingRun broken(0);
+  EXPECT_TRUE(throws<NumericalError>([&] { broken.start(directory.path()); },
+                                     {"step 10", "levels.1.steps.0.coupling.net.conv1", "2 returns"}));
+  EXPECT_EQ(broken.rollbacks().size(), 2U);
+  const auto last = newest_intact_checkpoint(RunDirectory(directory.path()).checkpoints());
+  EXPECT_EQ(std::tuple(last->content.state.step, last->content.state.rollbacks), std::tuple(6, 2));
+}
+
+TEST(TrainingRun, CountsASkippedStepAndWritesItDown) {
+  const TemporaryDirectory directory;
+  nn::Glow model = tiny_model();
+  torch::Tensor weight, sound;
+  const auto break_step_5 = [&](const StepReport& report) {
+    const torch::NoGradGuard no_grad;
+    weight = model->named_parameters()["levels.0.steps.0.actnorm.bias"][0];
+    if (report.step == 4) {
+      sound = weight.clone();
+      weight.fill_(std::nan(""));
+    }
+    EXPECT_EQ(report.skipped, report.step == 5);
+    if (report.step == 5) weight.copy_(sound);
+  };
+  const auto result =
+      TrainingRun::start(model, tiny_data(), tiny_options(), {directory.path(), kConfig}, {.step = break_step_5}).run();
+  EXPECT_EQ(result.skipped, 1);
+  const RunDirectory files(directory.path());
+  EXPECT_EQ(steps_with(files.metrics(), "skipped"), Steps{5});
+  EXPECT_EQ(read_checkpoint(files.checkpoints() / "step-000000012.safetensors").state.skipped, 1);
+}
+
+TEST(TrainingRun, CountsImagesWithoutAFiniteDensity) {
+  const TemporaryDirectory directory;
+  auto options = tiny_options();
+  options.steps = 2;
+  options.learning_rate = 1e30;
+  auto data = tiny_data();
+  data.test = tiny_images(5, 20);
+  const auto result = TrainingRun::start(tiny_model(), data, options, {directory.path(), kConfig}).run();
+  EXPECT_EQ(result.skipped, 1);
+  EXPECT_EQ(result.test->non_finite, 5);
+  EXPECT_EQ(result.non_finite, 6 + 5);
+}
+
+TEST(TrainingRun, WritesMonitorsDownWithEachEvaluation) {
+  const auto lines = lines_of(RunDirectory(whole_run()).metrics());
+  for (const auto& line : lines) {
+    if (!line.contains("valid_bits_per_dim")) continue;
+    for (const auto* error :
+         {"valid_reconstruction_error", "constant_reconstruction_error", "noise_reconstruction_error"}) {
+      EXPECT_LT(line.at(error).get<double>(), 1e-4) << error;
+    }
+    EXPECT_EQ(line.at("smallest_singular_values").size(), 2U);
+    EXPECT_GT(line.at("largest_scale").get<double>(), 0);
+  }
+}
+
 TEST(TrainingRun, IsAloneInItsDirectory) {
   const TemporaryDirectory directory;
   {
@@ -403,8 +546,8 @@ TEST(TrainingRun, ReplacesARunOnlyWhenToldToAndThenNothingElse) {
   TrainingRun::start(tiny_model(), tiny_data(), options, {files.root(), kConfig, /*overwrite=*/true}).run();
   EXPECT_EQ(files_in(files.root()),
             (std::set<std::string>{"config.json", "metrics.jsonl", "timing.jsonl", "model.safetensors", "notes.txt",
-                                   "checkpoints/step-000000002.safetensors", "samples/favourite.png",
-                                   "samples/step-000000002.png"}));
+                                   "checkpoints/step-000000000.safetensors", "checkpoints/step-000000002.safetensors",
+                                   "samples/favourite.png", "samples/step-000000002.png"}));
   files.remove_run();
   EXPECT_EQ(files_in(files.root()), (std::set<std::string>{"notes.txt", "samples/favourite.png"}));
 }

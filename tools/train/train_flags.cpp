@@ -46,6 +46,10 @@ const std::vector<FlagText>& train_flag_table() {
        kFixed},
       {"init_images", "Training", "N", "images that start the actnorms; 0: from the image size", kFixed},
       {"clip_norm", "Training", "G", "largest gradient norm; 0: no limit", kFixed},
+      {"skip_limit", "Training", "N",
+       "steps in a row without a finite loss and gradient, which are skipped, before the run goes back to a checkpoint"
+       " with half the learning rate",
+       kChangeable},
       {"weight_y", "Training", "W", "weight of the auxiliary classifier's loss", kFixed},
       {"memory", "Training", "POLICY",
        "store, recompute or reversible: what a step keeps, from most memory to least and from least work to most",

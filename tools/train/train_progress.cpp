@@ -2,6 +2,7 @@
 
 #include "tools/common/interruption.h"
 #include "tools/common/text.h"
+#include "tools/train/train_summary.h"
 
 namespace glow::tools {
 
@@ -27,9 +28,9 @@ train::RunCallbacks TrainProgress::callbacks() {
   callbacks.evaluating = [this](const std::string& what, std::int64_t done, std::int64_t total) {
     evaluating(what, done, total);
   };
-  callbacks.evaluated = [this](std::int64_t step, const train::Evaluation& evaluation, bool best) {
-    evaluated(step, evaluation, best);
-  };
+  callbacks.evaluated = [this](std::int64_t step, const train::Evaluation& evaluation, const train::Monitors& monitors,
+                               bool best) { evaluated(step, evaluation, monitors, best); };
+  callbacks.rolled_back = [this](const train::Rollback& rollback) { rolled_back(rollback); };
   callbacks.wrote = [this](const std::filesystem::path&) { knows_begin_ = false; };
   callbacks.should_stop = [] { return interruption() != 0; };
   return callbacks;
@@ -46,8 +47,13 @@ void TrainProgress::step(const train::StepReport& report) {
                 brief(*report.reconstruction_error) + " of their size; from here on they are kept, as with --memory " +
                 nn::to_string(nn::MemoryPolicy::kRecompute));
   }
-  bits_per_dim_.add(report.bits_per_dim);
-  if (options_.weight_y > 0) class_bits_.add(report.class_bits);
+  if (report.skipped) {
+    ++skipped_;
+    status_.log("warning: step " + grouped(report.step) + " is skipped, its loss or gradient is not finite");
+  } else {
+    bits_per_dim_.add(report.bits_per_dim);
+    if (options_.weight_y > 0) class_bits_.add(report.class_bits);
+  }
   if (status_.is_live()) {
     const auto part = static_cast<double>(steps_done_) / static_cast<double>(total_steps_);
     status_.show(bar(part) + " " + line());
@@ -62,20 +68,31 @@ void TrainProgress::evaluating(const std::string& what, std::int64_t done, std::
                grouped(total) + " images");
 }
 
-void TrainProgress::evaluated(std::int64_t step, const train::Evaluation& evaluation, bool best) {
+void TrainProgress::rolled_back(const train::Rollback& rollback) {
   knows_begin_ = false;
-  auto text = "step " + grouped(step) + ": validation " + fixed(evaluation.bits_per_dim, 4) + " +- " +
-              fixed(evaluation.standard_error, 4) + " bits/dim";
-  if (evaluation.non_finite > 0) {
-    text += ", without " + grouped(evaluation.non_finite) + " images whose density is not finite";
+  skipped_ = 0;
+  status_.log("warning: too many steps up to " + grouped(rollback.from_step) +
+              " were skipped (not finite: " + rollback.not_finite + "); back to step " + grouped(rollback.to_step) +
+              (rollback.count == 1
+                   ? ", on with half the learning rate"
+                   : ", on with 1/" + grouped(std::int64_t{1} << rollback.count) + " of the learning rate"));
+}
+
+void TrainProgress::evaluated(std::int64_t step, const train::Evaluation& evaluation, const train::Monitors& monitors,
+                              bool best) {
+  knows_begin_ = false;
+  status_.log("step " + grouped(step) + ": validation " + score_text(evaluation) + (best ? ", the best so far" : ""));
+  if (monitors.reconstruction_error > monitors.half_bin) {
+    status_.log("warning: latents lead back to images only to " + brief(monitors.reconstruction_error) +
+                ", which is more than half a bin: the model is losing its inverse");
   }
-  status_.log(text + (best ? ", the best so far" : ""));
 }
 
 std::string TrainProgress::line() const {
-  auto text = "step " + grouped(steps_done_) + "/" + grouped(total_steps_) + ": " + fixed(bits_per_dim_.value(), 3) +
-              " bits/dim";
+  auto text = "step " + grouped(steps_done_) + "/" + grouped(total_steps_) + ": " +
+              (bits_per_dim_.is_empty() ? "no" : fixed(bits_per_dim_.value(), 3)) + " bits/dim";
   if (!class_bits_.is_empty()) text += ", " + fixed(class_bits_.value(), 3) + " bits/label";
+  if (skipped_ > 0) text += ", " + grouped(skipped_) + " skipped";
   if (seconds_.is_empty()) return text;
   const auto left = static_cast<double>(total_steps_ - steps_done_) * seconds_.value();
   const auto rate = static_cast<double>(options_.batch) / seconds_.value();

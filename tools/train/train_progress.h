@@ -37,13 +37,16 @@ class TrainProgress {
 
   void step(const train::StepReport& report);
   void evaluating(const std::string& what, std::int64_t done, std::int64_t total);
-  void evaluated(std::int64_t step, const train::Evaluation& evaluation, bool best);
+  void evaluated(std::int64_t step, const train::Evaluation& evaluation, const train::Monitors& monitors, bool best);
+  void rolled_back(const train::Rollback& rollback);
   std::string line() const;
 
   StatusLine& status_;
   train::TrainOptions options_;
   std::int64_t total_steps_ = 0;
   std::int64_t steps_done_ = 0;
+  /// In this call, of steps that count still.
+  std::int64_t skipped_ = 0;
   RecentMean bits_per_dim_;
   RecentMean class_bits_;
   RecentMean seconds_;

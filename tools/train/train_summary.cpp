@@ -1,6 +1,7 @@
 #include "tools/train/train_summary.h"
 
 #include <cmath>
+#include <filesystem>
 
 #include <glow/nn/model_file.h>
 #include <glow/train/run_directory.h>
@@ -51,14 +52,15 @@ std::string training_text(const train::TrainOptions& training, std::int64_t trai
          std::to_string(training.seed);
 }
 
+}  // namespace
+
 std::string score_text(const train::Evaluation& score) {
+  if (score.non_finite == score.images) return "none of " + grouped(score.images) + " images has a finite density";
   auto text = fixed(score.bits_per_dim, 4) + " +- " + fixed(score.standard_error, 4) + " bits/dim of " +
               grouped(score.images) + " images";
   if (score.non_finite > 0) text += ", without " + grouped(score.non_finite) + " whose density is not finite";
   return text;
 }
-
-}  // namespace
 
 std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute) {
   Listing listing;
@@ -83,8 +85,13 @@ std::string describe_end(const TrainSettings& settings, const ImageSplits& image
   listing.add("validation", fixed(result.best_bits_per_dim, 4) + " bits/dim, the best of the run, after step " +
                                 grouped(result.best_step) + " of " + grouped(result.steps_done));
   listing.add("test", result.test ? score_text(*result.test) : untested);
+  if (result.skipped > 0) {
+    listing.add("skipped", grouped(result.skipped) + (result.skipped == 1 ? " step" : " steps") +
+                               " whose loss or gradient was not finite");
+  }
   listing.add("model", directory.model().string());
-  listing.add("samples", directory.sample_grid(result.steps_done).string());
+  const auto samples = directory.sample_grid(result.steps_done);
+  listing.add("samples", std::filesystem::exists(samples) ? samples.string() : "none: the model has no inverse");
   listing.add("metrics", directory.metrics().string());
   listing.add("time", duration(seconds));
   return listing.text();

@@ -16,6 +16,7 @@ enum class Stream : std::uint8_t {
   kSample = 5,
   kSampleLabel = 6,
   kInitialWeights = 7,
+  kMonitorImages = 8,
 };
 
 /// The address of rows of random numbers. A number is a pure function of (key, index of its row, place in the

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -14,8 +15,13 @@ namespace glow::train {
 
 /// Everything that the future of a run depends on, besides its options.
 struct TrainingState {
-  /// Steps done; as many updates has the optimiser made, and values has the average seen.
+  /// Steps done.
   std::int64_t step = 0;
+  /// Those of them that changed nothing, because the loss or its gradient was not finite: the optimiser has made, and
+  /// the average seen, step - skipped updates. How many of these came last, one after the other.
+  std::int64_t skipped = 0, skipped_in_a_row = 0;
+  /// How often the run went back to a checkpoint, to go on with half the learning rate.
+  std::int64_t rollbacks = 0;
   /// Best validation bits/dim so far, and its step; infinity before the first evaluation.
   double best_bits_per_dim = std::numeric_limits<double>::infinity();
   std::int64_t best_step = -1;
@@ -51,9 +57,10 @@ struct IntactCheckpoint {
   std::vector<std::string> damaged = {};
 };
 
-/// The newest checkpoint in the directory that read_checkpoint throws no FormatError for; nullopt when there is none at
-/// all. Throws FormatError (of the newest) when all are damaged, IoError when the directory or a checkpoint is there
-/// and cannot be read.
-std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory);
+/// The newest checkpoint in the directory that read_checkpoint throws no FormatError for and that is `wanted`, when
+/// that is given; nullopt when there is none at all. Throws FormatError (of the newest) when all are damaged, IoError
+/// when the directory or a checkpoint is there and cannot be read.
+std::optional<IntactCheckpoint> newest_intact_checkpoint(
+    const std::filesystem::path& directory, const std::function<bool(const TrainingState&)>& wanted = nullptr);
 
 }  // namespace glow::train

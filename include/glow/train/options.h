@@ -35,6 +35,9 @@ struct TrainOptions {
   std::int64_t init_images = 0;
   /// Largest gradient norm; 0: gradients are not clipped.
   double clip_norm = 0;
+  /// Steps in a row that are skipped because the loss or its gradient is not finite, before a run goes back to a
+  /// checkpoint.
+  std::int64_t skip_limit = 20;
   /// Weight of the auxiliary classifier's loss; 0: none.
   double weight_y = 0;
   /// What the forward pass keeps for the backward pass.
@@ -73,6 +76,7 @@ void visit_fields(Options& options, Visitor&& visit) {
   visit("ema_decay", options.ema_decay);
   visit("init_images", options.init_images);
   visit("clip_norm", options.clip_norm);
+  visit("skip_limit", options.skip_limit);
   visit("weight_y", options.weight_y);
   visit("memory", options.memory);
   visit("cuda_graph", options.cuda_graph);

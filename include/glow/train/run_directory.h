@@ -21,7 +21,7 @@ class RunDirectory {
   /// "samples/step-000002000.png"
   std::filesystem::path sample_grid(std::int64_t step) const;
 
-  /// Whether a run was started here: config.json is there.
+  /// Whether a run was started here: config.json is there, or metrics.jsonl, which comes first.
   bool holds_run() const;
   /// Makes the directory and its folders. Throws IoError.
   void create() const;

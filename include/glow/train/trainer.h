@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <torch/types.h>
@@ -22,6 +23,8 @@ class StepGraph;
 struct StepReport {
   /// Steps done, this one included.
   std::int64_t step = 0;
+  /// Whether the loss or its gradient was not finite: the weights are as before, and so is all that follows them.
+  bool skipped = false;
   /// Mean over the batch, bits/dim, of the weights before the step.
   double bits_per_dim = 0;
   /// Auxiliary classification loss, bits an image; 0 without one.
@@ -50,14 +53,23 @@ class Trainer {
 
   /// One step on uint8 [N, C, H, W], labels int64 [N] for a conditional model (undefined for another); `indices` are
   /// the images' global indices, which with the step (from 1: draw 0 is the initialisation's) decide their
-  /// dequantisation noise. The loss is the mean over the images of bits/dim + weight_y * class bits. Throws
-  /// NumericalError when it or its gradient is not finite; the weights are then as before.
+  /// dequantisation noise. The loss is the mean over the images of bits/dim + weight_y * class bits. When it or
+  /// its gradient is not finite the step is skipped (StepReport::skipped).
   StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels, const std::vector<std::int64_t>& indices);
 
   /// The averaged weights as a model of their own in eval mode. The next call overwrites it.
   nn::Glow averaged_model();
 
   std::int64_t steps_done() const { return steps_done_; }
+  /// TrainingState::skipped, skipped_in_a_row and rollbacks.
+  std::int64_t skipped() const { return skipped_; }
+  std::int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
+  std::int64_t rollbacks() const { return rollbacks_; }
+  /// schedule().learning_rate, halved with every rollback.
+  double learning_rate(std::int64_t step) const;
+  /// What in the last step was not finite: the layer that computed it (nn::GlowImpl::first_not_finite), else the
+  /// weights of which the gradient is not, the first on the way back; empty when there is nothing.
+  std::string first_not_finite() const;
   const Schedule& schedule() const { return schedule_; }
 
   /// For a checkpoint; best_* are the caller's to fill in. Its tensors are the trainer's own: the next step changes
@@ -69,14 +81,16 @@ class Trainer {
  private:
   /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
   /// `numbers_`. Does not wait for a device.
-  void compute(const torch::Tensor& labels);
+  void compute();
   /// From here on flow variables are kept.
   void fall_back();
   /// The same or its replay, and the report of it.
-  void run(const torch::Tensor& labels, StepReport& report);
+  void run(StepReport& report);
+  /// Counts a step that is done.
+  void count(bool skipped);
   void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
   double largest_error() const;
-  torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
+  torch::Tensor class_bits(const torch::Tensor& logits) const;
 
   nn::Glow model_;
   TrainOptions options_;
@@ -86,10 +100,10 @@ class Trainer {
   Optimizer optimizer_;
   WeightAverage average_;
   nn::Glow averaged_{nullptr};
-  std::int64_t steps_done_ = 0;
+  std::int64_t steps_done_ = 0, skipped_ = 0, skipped_in_a_row_ = 0, rollbacks_ = 0;
   bool fell_back_ = false;
-  /// The images of the step, and where their noise comes from.
-  torch::Tensor bytes_, noise_rows_;
+  /// The images of the step, where their noise comes from, and their labels.
+  torch::Tensor bytes_, noise_rows_, labels_;
   /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt).
   torch::Tensor numbers_;
   /// Null until it is used.

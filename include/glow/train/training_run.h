@@ -12,6 +12,7 @@
 #include <glow/nn/glow.h>
 #include <glow/train/checkpoint.h>
 #include <glow/train/evaluate.h>
+#include <glow/train/monitors.h>
 #include <glow/train/options.h>
 #include <glow/train/trainer.h>
 
@@ -32,6 +33,16 @@ struct RunFiles {
   bool overwrite = false;
 };
 
+/// That a run went back to a checkpoint, because too many steps in a row were skipped.
+struct Rollback {
+  std::int64_t from_step = 0, to_step = 0;
+  /// Which one it is of the run, from 1. With each the learning rate is halved.
+  std::int64_t count = 0;
+  /// What was not finite (Trainer::first_not_finite).
+  std::string not_finite = {};
+  std::filesystem::path checkpoint = {};
+};
+
 /// Progress, for whoever wants to show it; every member may be null. Called from the thread that runs.
 struct RunCallbacks {
   std::function<void(const nn::InitializeReport&)> initialized = nullptr;
@@ -42,7 +53,8 @@ struct RunCallbacks {
   /// During an evaluation: what is scored ("validation", "test"), images done, images in all.
   std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> evaluating = nullptr;
   /// After an evaluation on the validation images: whether it is the best so far.
-  std::function<void(std::int64_t step, const Evaluation&, bool best)> evaluated = nullptr;
+  std::function<void(std::int64_t step, const Evaluation&, const Monitors&, bool best)> evaluated = nullptr;
+  std::function<void(const Rollback&)> rolled_back = nullptr;
   /// A file appeared: a model, a checkpoint, a sample grid.
   std::function<void(const std::filesystem::path&)> wrote = nullptr;
   /// Asked after every step, and between the batches of evaluations and samples, which a resume then does again; true:
@@ -55,6 +67,11 @@ struct RunResult {
   double best_bits_per_dim = std::numeric_limits<double>::infinity();
   std::int64_t best_step = -1;
   std::int64_t steps_done = 0;
+  /// Steps of the run that were skipped (StepReport::skipped).
+  std::int64_t skipped = 0;
+  /// Images whose density is not finite, in the last evaluation of this call on the validation images and that on the
+  /// test images.
+  std::int64_t non_finite = 0;
   /// Whether should_stop ended the run early.
   bool stopped = false;
   /// Of the best model on the test images: when there are any and this call reached the end of the run.
@@ -67,7 +84,8 @@ struct RunResult {
 class TrainingRun {
  public:
   /// Starts a run in the directory, made when missing. Unless the model is initialised already, it is from the first
-  /// init_images images of the first epoch's order, not augmented; nothing on disk is touched before.
+  /// init_images images of the first epoch's order, not augmented; nothing on disk is touched before. The start is a
+  /// checkpoint, of step 0.
   /// Throws IoError (another process trains there, say), ConfigError (a batch larger than the set, a directory that
   /// holds a run, images that do not fit the model, no validation images).
   static TrainingRun start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
@@ -88,7 +106,9 @@ class TrainingRun {
   std::int64_t steps_done() const;
   /// Trains to the end of the run; it ends with an evaluation, a sample grid, the best model's score on the test images
   /// and a checkpoint. Returns at once when the end was reached before.
-  /// Throws IoError, NumericalError (Trainer::step), and what reading the images throws.
+  /// Steps that have no finite loss or gradient are skipped. After skip_limit of them in a row the run goes back to the
+  /// last checkpoint before them, of those that are due, and on with half the learning rate; after two such rollbacks
+  /// it gives up and throws NumericalError that names the layer. Throws IoError, and what reading the images throws.
   RunResult run();
 
  private:

@@ -1,0 +1,112 @@
+#include <glow/train/monitors.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <tuple>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "support/model_cases.h"
+#include "support/random_weights.h"
+
+namespace glow::train {
+namespace {
+
+using glow::testing::random_model;
+using glow::testing::small_options;
+using nn::PermutationKind;
+
+constexpr std::int64_t kImages = 20;
+
+torch::Tensor some_bytes(const nn::GlowOptions& options) {
+  return at::arange(kImages * options.dimensions(), torch::kLong)
+      .mul(37)
+      .remainder(251)
+      .to(torch::kUInt8)
+      .view({kImages, options.channels, options.height, options.width});
+}
+
+Monitors look_at(const nn::Glow& model) {
+  const auto& options = model->options();
+  return monitor(model, some_bytes(options), glow::testing::some_labels(options, kImages), 1);
+}
+
+torch::Tensor parameter(nn::Glow& model, const std::string& name) { return model->named_parameters()[name]; }
+
+nn::Glow model_with(PermutationKind permutation, std::int64_t num_classes = 0) {
+  auto options = small_options();
+  options.permutation = permutation;
+  options.num_classes = num_classes;
+  return random_model(options);
+}
+
+class MonitorsOf : public ::testing::TestWithParam<PermutationKind> {};
+
+TEST_P(MonitorsOf, ASoundModelShowRoundingAlone) {
+  for (const std::int64_t num_classes : {0, 3}) {
+    const auto monitors = look_at(model_with(GetParam(), num_classes));
+    for (const double error :
+         {monitors.reconstruction_error, monitors.reconstruction_error_constant, monitors.reconstruction_error_noise}) {
+      EXPECT_GT(error, 0);
+      EXPECT_LT(error, 1e-12);
+    }
+    EXPECT_EQ(monitors.half_bin, 1.0 / 512);
+    const bool is_learned = GetParam() == PermutationKind::kConv1x1 || GetParam() == PermutationKind::kLU;
+    EXPECT_EQ(monitors.smallest_singular_values.size(), is_learned ? 2U : 0U);
+    for (const auto& level : monitors.smallest_singular_values) EXPECT_EQ(level.size(), 2U);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Permutations, MonitorsOf,
+                         ::testing::Values(PermutationKind::kConv1x1, PermutationKind::kLU, PermutationKind::kShuffle,
+                                           PermutationKind::kReverse),
+                         [](const auto& test) { return nn::to_string(test.param); });
+
+TEST(Monitors, KnowTheSmallestSingularValueOfEachMap) {
+  const torch::NoGradGuard no_grad;
+  auto model = model_with(PermutationKind::kConv1x1);
+  const auto weight = parameter(model, "levels.1.steps.0.permutation.weight");
+  const auto rotation = std::get<0>(at::linalg_qr(weight));
+  auto values = torch::linspace(0.25, 3, weight.size(0), weight.options());
+  weight.copy_(rotation.matmul(values.diag()).matmul(rotation.flip(0)));
+  EXPECT_NEAR(look_at(model).smallest_singular_values.at(1).at(0), 0.25, 1e-12);
+  EXPECT_GT(look_at(model).smallest_singular_values.at(1).at(1), 0.5);
+
+  auto lu = model_with(PermutationKind::kLU);
+  parameter(lu, "levels.0.steps.1.permutation.log_diagonal")[1] = std::log(0.125);
+  EXPECT_NEAR(look_at(lu).smallest_singular_values.at(0).at(1), 0.125, 1e-12);
+}
+
+TEST(Monitors, ShowThatAnInverseIsBeingLost) {
+  const torch::NoGradGuard no_grad;
+  auto model = model_with(PermutationKind::kConv1x1);
+  model->to(torch::kFloat);
+  const auto weight = parameter(model, "levels.0.steps.0.permutation.weight");
+  weight[0].copy_(weight[1] + 1e-6 * weight[0]);
+  const auto monitors = look_at(model);
+  EXPECT_GT(monitors.reconstruction_error, monitors.half_bin);
+  EXPECT_LT(monitors.smallest_singular_values.at(0).at(0), 1e-5);
+  weight[0].zero_();
+  EXPECT_EQ(look_at(model).reconstruction_error, std::numeric_limits<double>::infinity());
+}
+
+TEST(Monitors, KnowTheLargestScale) {
+  const torch::NoGradGuard no_grad;
+  auto model = model_with(PermutationKind::kReverse);
+  parameter(model, "levels.0.steps.1.coupling.net.conv3.log_scale")[0] = 3;
+  EXPECT_NEAR(look_at(model).largest_scale, std::exp(9), 1e-9);
+  EXPECT_EQ(look_at(model).largest_scale_name, "levels.0.steps.1.coupling.net.conv3.log_scale");
+}
+
+TEST(Monitors, AreAFunctionOfTheSeed) {
+  auto model = model_with(PermutationKind::kConv1x1);
+  const auto bytes = some_bytes(model->options());
+  EXPECT_EQ(look_at(model).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
+  EXPECT_EQ(monitor(model, bytes, {}, 2).reconstruction_error, look_at(model).reconstruction_error);
+  EXPECT_NE(monitor(model, bytes, {}, 2).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
+}
+
+}  // namespace
+}  // namespace glow::train
