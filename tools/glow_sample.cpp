@@ -4,15 +4,15 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
-#include <glow/nn/model_file.h>
 
 #include "tools/common/command_line.h"
+#include "tools/common/image_output.h"
 #include "tools/common/interruption.h"
+#include "tools/common/open_model.h"
 #include "tools/common/run_tool.h"
 #include "tools/common/status_line.h"
 #include "tools/common/text.h"
 #include "tools/sample/describe.h"
-#include "tools/sample/image_output.h"
 #include "tools/sample/sample_settings.h"
 
 namespace glow::tools {
@@ -30,9 +30,7 @@ ToolText tool_text() {
 }
 
 nn::Glow load(const SampleSettings& settings, const Compute& compute) {
-  auto model = nn::load_model(settings.model, compute.device);
-  model->to(compute.dtype);
-  model->set_hidden_precision(compute.hidden);
+  auto model = open_model(settings.model, compute);
   for (std::int64_t level = 0; level < model->options().levels; ++level) {
     static_cast<void>(nn::Temperature(settings.temperature).at(level, model->options().levels));
   }

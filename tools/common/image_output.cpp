@@ -1,4 +1,4 @@
-#include "tools/sample/image_output.h"
+#include "tools/common/image_output.h"
 
 #include <array>
 #include <cstdio>
