@@ -33,7 +33,7 @@ class FolderTest : public ::testing::Test {
   std::vector<std::string> names(const ImageSource& source) const {
     std::vector<std::string> all;
     for (std::int64_t i = 0; i < source.size(); ++i)
-      all.push_back(fs::relative(source.name(i), directory_.path()).string());
+      all.push_back(fs::path(source.name(i)).lexically_relative(directory_.path()).string());
     return all;
   }
 
@@ -66,6 +66,43 @@ TEST_F(FolderTest, FollowsLinksButNotRoundInCircles) {
   fs::create_directory_symlink("self", directory_ / "self");
   EXPECT_EQ(names(*open().train).size(), 3u);
   EXPECT_EQ(open().train->image(1).pixels, make_picture(2, 2, 3).pixels);
+}
+
+TEST_F(FolderTest, LooksAtAFolderOnceHoweverManyLinksLeadToIt) {
+  TemporaryDirectory elsewhere;
+  fs::create_directory(elsewhere / "inner");
+  io::write_png(elsewhere / "inner" / "far.png", make_picture(2, 2, 3));
+  add("z/near.png");
+  fs::create_directory_symlink("../z", directory_ / "a");  // nowhere
+  fs::create_directory_symlink("z", directory_ / "b");     // its own path is nearer
+  fs::create_directory_symlink(elsewhere.path(), directory_ / "d");
+  fs::create_directory_symlink(elsewhere / "inner", directory_ / "e");
+  fs::create_directory_symlink(elsewhere.path(), directory_ / "z/c");
+  EXPECT_EQ(names(*open().train), (Names{"d/inner/far.png", "z/near.png"}));
+}
+
+TEST_F(FolderTest, FoldersThatAllLinkToEachOtherTakeNoLongerThanTheirNumberAsks) {
+  constexpr int kFolders = 30;  // of which there are 30! orders
+  for (int folder = 0; folder < kFolders; ++folder) {
+    const auto name = "folder-" + std::to_string(folder);
+    add(name + "/image.png");
+    for (int other = 0; other < kFolders; ++other)
+      fs::create_directory_symlink("../folder-" + std::to_string(other),
+                                   directory_ / name / ("to-" + std::to_string(other)));
+  }
+  EXPECT_EQ(open().train->size(), kFolders);
+
+  const TemporaryDirectory entrance;
+  fs::create_directory_symlink(directory_ / "folder-7", entrance / "in");
+  EXPECT_EQ(open_data_set("folder:" + entrance.path().string()).train->size(), kFolders);
+}
+
+TEST_F(FolderTest, ALinkToItselfIsAnImageThatCannotBeReadIfNamedLikeOne) {
+  add("1.png");
+  fs::create_symlink("a", directory_ / "a");
+  fs::create_symlink("b.png", directory_ / "b.png");
+  const auto path = (directory_ / "b.png").string();
+  EXPECT_TRUE(throws<IoError>([&] { open().train->image(1); }, {path, "Too many levels of symbolic links"}));
 }
 
 TEST_F(FolderTest, HoldsTheImagesWithTheirOwnSizes) {

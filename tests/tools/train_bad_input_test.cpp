@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <glow/io/image.h>
 
@@ -143,6 +144,36 @@ INSTANTIATE_TEST_SUITE_P(
               },
               1,
               {"a.jpg", "not a whole JPEG"}},
+        Input{"Fifo",
+              [](const fs::path& d) {
+                ::mkfifo((d / "a.png").c_str(), 0600);
+                return folder(d);
+              },
+              1,
+              {"a.png", "not a regular file"}},
+        Input{"LinkToADevice",
+              [](const fs::path& d) {
+                fs::create_symlink("/dev/zero", d / "a.png");
+                return folder(d);
+              },
+              1,
+              {"a.png", "not a regular file"}},
+        Input{"LinkToItself",
+              [](const fs::path& d) {
+                fs::create_symlink("a.png", d / "a.png");
+                return folder(d);
+              },
+              1,
+              {"a.png", "Too many levels of symbolic links"}},
+        Input{"LinksInACircle",
+              [](const fs::path& d) {
+                for (const auto* name : {"a", "b"}) fs::create_directory(d / name);
+                fs::create_directory_symlink("../b", d / "a" / "b");
+                fs::create_directory_symlink("../a", d / "b" / "a");
+                return folder(d);
+              },
+              1,
+              {"input", "PNG or JPEG"}},
         Input{"ImageTooSmall",
               [](const fs::path& d) {
                 put(d / "a.png", png(16));

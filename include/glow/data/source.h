@@ -50,9 +50,10 @@ struct DataSet {
 /// - `fashion-mnist[:DIR]`: four idx files, as .gz or not; without DIR where Debian's dataset-fashion-mnist puts them.
 /// - `cifar10:DIR`: the binary version, data_batch_1..5.bin, test_batch.bin and batches.meta.txt.
 /// - `folder:DIR`: the PNG and JPEG files at any depth below DIR, in bytewise path order. Links are followed, hidden
-///   names left out. Where DIR/train, DIR/valid, DIR/val or DIR/test is a folder, these are the splits: train must be
-///   among them, and an image beside them is an error. All images are grey when all for training are, else RGB; alpha
-///   is composited onto white.
+///   names left out. A folder that several paths lead to is looked at once, by one through the fewest links: links
+///   that lead round in circles end, and give no image twice. Where DIR/train, DIR/valid, DIR/val or DIR/test is a
+///   folder, these are the splits: train must be among them, and an image beside them is an error. All images are grey
+///   when all for training are, else RGB; alpha is composited onto white.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
 /// `with_labels`: whether the sub-folders of a folder are its classes; the others know their labels anyway.
 ///
