@@ -10,6 +10,7 @@
 #include <glow/io/safetensors.h>
 #include <glow/version.h>
 
+#include "io/errors.h"
 #include "nn/tensor_bytes.h"
 #include "ops/check.h"
 
@@ -28,8 +29,8 @@ auto naming(const std::filesystem::path& path, Read&& read) {
     throw;
   } catch (const Error& error) {
     const std::string message = error.what();
-    const bool named = message.find(path.string()) != std::string::npos;
-    throw FormatError(named ? message : path.string() + ": " + message);
+    const bool named = message.starts_with(io::format_error(path, "").what());
+    throw named ? FormatError(message) : io::format_error(path, message);
   }
 }
 
@@ -46,10 +47,12 @@ std::vector<std::string> parse_class_names(const std::string& text) {
 
 ModelInfo parse_info(const io::SafetensorsReader& file) {
   if (file.metadata_value("format") != kFormat) {
-    throw FormatError("not a glow model: its format is '" + file.metadata_value("format") + "'");
+    throw FormatError("not a glow model: its format is " + io::in_quotes(file.metadata_value("format")));
   }
   for (const auto& [key, value] : file.metadata()) {
-    if (key.starts_with("glow.") && !kKnownKeys.contains(key)) throw FormatError("unknown metadata key '" + key + "'");
+    if (key.starts_with("glow.") && !kKnownKeys.contains(key)) {
+      throw FormatError("unknown metadata key " + io::in_quotes(key));
+    }
   }
   ModelInfo info{.options = glow_options_from_json(file.metadata_value("glow.config")),
                  .class_names = {},
@@ -99,7 +102,7 @@ void load_weights(GlowImpl& model, const io::SafetensorsReader& file) {
   for (const auto& entry : file.entries()) entries.emplace(entry.name, &entry);
   for (auto& item : model.named_parameters()) load_tensor(item.key(), item.value(), entries);
   for (auto& item : model.named_buffers()) load_tensor(item.key(), item.value(), entries);
-  if (!entries.empty()) throw FormatError("unknown tensor '" + entries.begin()->first + "'");
+  if (!entries.empty()) throw FormatError("unknown tensor " + io::in_quotes(entries.begin()->first));
 }
 
 /// A hostile config must not make us allocate what the file does not hold.

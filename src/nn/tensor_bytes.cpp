@@ -7,6 +7,8 @@
 
 #include <glow/error.h>
 
+#include "io/errors.h"
+
 namespace glow::nn {
 namespace {
 
@@ -47,7 +49,7 @@ torch::Tensor to_tensor(const io::TensorEntry& entry) {
     if (!entry.data.empty()) std::memcpy(tensor.data_ptr(), entry.data.data(), entry.data.size());
     return tensor;
   }
-  throw FormatError("tensor '" + entry.name + "': dtype " + entry.dtype + " is not one this library uses");
+  throw FormatError("tensor " + io::in_quotes(entry.name) + ": dtype " + entry.dtype + " is not one this library uses");
 }
 
 }  // namespace glow::nn

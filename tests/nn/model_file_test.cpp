@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -246,6 +247,32 @@ TEST_F(BrokenModelFile, ASignThatIsNone) {
   }
 }
 
+/// As a message shows it: on one line, whatever it holds.
+constexpr const char* kTornName = "torn\nname\x1b[2J\xc3\xa4";
+constexpr const char* kTornNameInQuotes = R"("torn\nname\u001b[2J\u00e4")";
+
+TEST_F(BrokenModelFile, NamesThatWouldTearAMessage) {
+  tensors[kTornName] = torch::zeros(4);
+  EXPECT_TRUE(refused({"unknown tensor", kTornNameInQuotes}));
+  tensors.erase(kTornName);
+  metadata[std::string("glow.") + kTornName] = "";
+  EXPECT_TRUE(refused({"unknown metadata key", "\"glow.torn\\nname\\u001b[2J\\u00e4\""}));
+  metadata.erase(std::string("glow.") + kTornName);
+  const auto format = std::exchange(metadata["format"], kTornName);
+  EXPECT_TRUE(refused({"not a glow model", kTornNameInQuotes}));
+  metadata["format"] = format;
+  write();
+  EXPECT_EQ(load_model(path)->class_names().size(), 2u);
+}
+
+TEST_F(BrokenModelFile, APathThatWouldTearAMessage) {
+  const auto torn = directory / "torn\nmodel";
+  metadata["format"] = "pt";
+  write();
+  std::filesystem::rename(path, torn);
+  EXPECT_TRUE(throws<FormatError>([&] { load_model(torn); }, {"torn?model: not a glow model", "\"pt\""}));
+}
+
 TEST_F(BrokenModelFile, UnknownMetadata) {
   metadata["glow.flavour"] = "vanilla";
   EXPECT_TRUE(refused({"unknown metadata key", "glow.flavour"}));
@@ -261,7 +288,7 @@ TEST_F(BrokenModelFile, MissingMetadata) {
 
 TEST_F(BrokenModelFile, AnotherFormat) {
   metadata["format"] = "pt";
-  EXPECT_TRUE(refused({"not a glow model", "'pt'"}));
+  EXPECT_TRUE(refused({"not a glow model", "\"pt\""}));
 }
 
 TEST_F(BrokenModelFile, ConfigOfAnotherVersion) {
