@@ -11,6 +11,7 @@
 #include <glow/io/safetensors.h>
 
 #include "support/files.h"
+#include "support/flipped_bits.h"
 #include "support/temporary_directory.h"
 #include "support/tensors.h"
 #include "support/throws.h"
@@ -144,6 +145,14 @@ TEST(ReadCheckpoint, SaysWhatIsWrong) {
       [](auto&, auto& entries) { std::erase_if(entries, [](const auto& entry) { return entry.name == "average"; }); },
       {"step-000000005.safetensors", "missing tensor 'average'"}));
   EXPECT_TRUE(throws<IoError>([&] { read_checkpoint(directory / "none"); }, {"none"}));
+}
+
+TEST(ReadCheckpoint, NoticesAnyFlippedBit) {
+  const TemporaryDirectory directory;
+  auto state = some_state(5);
+  state.parameters = random_normal({3000}, 1);
+  const auto path = write_checkpoint(directory.path(), state, R"({"model": {"levels": 2}})", 1);
+  glow::testing::expect_that_no_flipped_bit_is_read(path, [&] { read_checkpoint(path); });
 }
 
 TEST(WriteCheckpoint, NamesADirectoryThatCannotBeWritten) {
