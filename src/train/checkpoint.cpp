@@ -81,10 +81,26 @@ TrainingState parse_state(const std::string& training, const std::vector<io::Ten
   visit_flat_tensors(state, [&](const char* name, torch::Tensor& tensor) { tensor = take(tensors, name); });
   const std::string prefix = kBufferPrefix;
   for (auto& [name, tensor] : tensors) {
-    if (!name.starts_with(prefix)) throw FormatError("unknown tensor '" + name + "'");
+    if (!name.starts_with(prefix)) throw FormatError("unknown tensor " + io::in_quotes(name));
     state.buffers.emplace(name.substr(prefix.size()), tensor);
   }
   return state;
+}
+
+/// The checkpoint in a file whose checksum is right.
+LoadedCheckpoint parse_checkpoint(const io::SafetensorsReader& file) {
+  const auto& format = file.metadata_value("format");
+  if (format != kFormat) {
+    throw io::format_error(file.path(),
+                           "expected the format " + std::string(kFormat) + ", got " + io::in_quotes(format));
+  }
+  const auto& config = file.metadata_value("glow.config");
+  const auto& training = file.metadata_value("glow.training");
+  try {
+    return {parse_state(training, file.entries()), config};
+  } catch (const FormatError& error) {
+    throw io::format_error(file.path(), error.what());
+  }
 }
 
 void remove_old(const std::filesystem::path& directory, std::int64_t step, std::int64_t keep) {
@@ -116,30 +132,23 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& directory, c
 
 LoadedCheckpoint read_checkpoint(const std::filesystem::path& path) {
   const io::SafetensorsReader file(path);
-  if (file.metadata_value("format") != kFormat) {
-    throw io::format_error(
-        path, "expected the format " + std::string(kFormat) + ", got " + io::in_quotes(file.metadata_value("format")));
-  }
   file.verify_checksum();
-  const auto& config = file.metadata_value("glow.config");
-  const auto& training = file.metadata_value("glow.training");
-  try {
-    return {parse_state(training, file.entries()), config};
-  } catch (const FormatError& error) {
-    throw io::format_error(path, error.what());
-  }
+  return parse_checkpoint(file);
 }
 
 std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory,
                                                          const std::function<bool(const TrainingState&)>& wanted) {
   std::vector<std::string> damaged;
-  for (const auto& file : step_files(directory, kExtension)) {
+  for (const auto& candidate : step_files(directory, kExtension)) {
+    std::optional<io::SafetensorsReader> file;
     try {
-      auto content = read_checkpoint(file.path);
-      if (!wanted || wanted(content.state)) return IntactCheckpoint{file.path, std::move(content), damaged};
+      file.emplace(candidate.path).verify_checksum();
     } catch (const FormatError& error) {
       damaged.push_back(error.what());
+      continue;
     }
+    auto content = parse_checkpoint(*file);
+    if (!wanted || wanted(content.state)) return IntactCheckpoint{candidate.path, std::move(content), damaged};
   }
   if (!damaged.empty()) throw FormatError(damaged.front());
   return std::nullopt;

@@ -10,6 +10,7 @@
 
 #include <glow/error.h>
 
+#include "io/errors.h"
 #include "ops/check.h"
 #include "train/step_graph.h"
 
@@ -37,7 +38,7 @@ void require_possible(const TrainingState& state) {
   constexpr std::int64_t kMostRollbacks = 1000;  // far below what a number's exponent holds
   const auto require = [](const char* name, std::int64_t value, std::int64_t highest) {
     if (value >= 0 && value <= highest) return;
-    throw FormatError("checkpoint: " + std::string(name) + ": expected 0 to " + std::to_string(highest) + ", got " +
+    throw FormatError(std::string(name) + ": expected 0 to " + std::to_string(highest) + ", got " +
                       std::to_string(value));
   };
   require("step", state.step, std::numeric_limits<std::int64_t>::max());
@@ -56,9 +57,9 @@ struct Replacement {
 void require_fit(const Replacement& item) {
   const auto& [name, target, value] = item;
   if (value.sizes() == target.sizes() && value.scalar_type() == target.scalar_type()) return;
-  throw FormatError("checkpoint: tensor '" + name + "' does not fit the model: expected " +
-                    c10::toString(target.scalar_type()) + " " + ops::shape_text(target.sizes()) + ", got " +
-                    c10::toString(value.scalar_type()) + " " + ops::shape_text(value.sizes()));
+  throw FormatError("tensor '" + name + "' does not fit the model: expected " + c10::toString(target.scalar_type()) +
+                    " " + ops::shape_text(target.sizes()) + ", got " + c10::toString(value.scalar_type()) + " " +
+                    ops::shape_text(value.sizes()));
 }
 
 }  // namespace
@@ -221,10 +222,10 @@ void Trainer::restore(const TrainingState& state) {
   auto buffers = state.buffers;
   for (const auto& item : model_->named_buffers()) {
     const auto node = buffers.extract(item.key());
-    if (node.empty()) throw FormatError("checkpoint: missing tensor 'buffers." + item.key() + "'");
+    if (node.empty()) throw FormatError("missing tensor 'buffers." + item.key() + "'");
     replacements.push_back({"buffers." + item.key(), item.value(), node.mapped()});
   }
-  if (!buffers.empty()) throw FormatError("checkpoint: unknown tensor 'buffers." + buffers.begin()->first + "'");
+  if (!buffers.empty()) throw FormatError("unknown tensor " + io::in_quotes("buffers." + buffers.begin()->first));
   // All are looked at before one is changed.
   for (const auto& replacement : replacements) require_fit(replacement);
   for (auto& replacement : replacements) replacement.target.copy_(replacement.value);

@@ -31,10 +31,16 @@ struct StopAsked {};
 /// How often a run goes back to a checkpoint before it gives up.
 constexpr std::int64_t kMostRollbacks = 2;
 
-Trainer continued(const nn::Glow& model, const TrainOptions& options, const TrainingState& state) {
+/// `checkpoint`: the file that `state` comes from, when it is not a new one.
+Trainer continued(const nn::Glow& model, const TrainOptions& options, const TrainingState& state,
+                  const std::filesystem::path& checkpoint) {
   Trainer trainer(model, options);
   const bool is_new = !state.parameters.defined();
-  if (!is_new) trainer.restore(state);
+  try {
+    if (!is_new) trainer.restore(state);
+  } catch (const FormatError& error) {
+    throw io::format_error(checkpoint, error.what());
+  }
   return trainer;
 }
 
@@ -48,6 +54,8 @@ class TrainingRun::Impl {
     TrainOptions options;
     RunFiles files;
     RunCallbacks callbacks;
+    /// That is gone on from.
+    std::filesystem::path checkpoint = {};
   };
 
   /// The model is initialised, and the directory is there. Continues from `state`, a new one or a checkpoint's.
@@ -102,7 +110,7 @@ TrainingRun::Impl::Impl(Inputs inputs, RunLock lock, const TrainingState& state)
       lock_(std::move(lock)),
       directory_(inputs_.files.directory),
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
-      trainer_(continued(inputs_.model, inputs_.options, state)),
+      trainer_(continued(inputs_.model, inputs_.options, state, inputs_.checkpoint)),
       log_(directory_, state),
       best_bits_per_dim_(state.best_bits_per_dim),
       best_step_(state.best_step),
@@ -332,9 +340,9 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
   const auto config = files.config;
   directory.create();
   directory.remove_temporaries();
-  auto impl = std::make_unique<Impl>(
-      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks)}, std::move(lock),
-      checkpoint->content.state);
+  auto impl = std::make_unique<Impl>(Impl::Inputs{std::move(model), std::move(data), options, std::move(files),
+                                                  std::move(callbacks), checkpoint->path},
+                                     std::move(lock), checkpoint->content.state);
   io::write_file(directory.config(), config);
   return TrainingRun(std::move(impl));
 }

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <map>
 #include <string>
 #include <tuple>
 
@@ -70,6 +71,92 @@ TEST_F(GlowTrainResume, RefusesADamagedConfiguration) {
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {config.string(), "not the configuration of a run"}));
   put(config, "{\"tool\":\"glow-train\",\"options\":" + std::string(500'000, '[') + std::string(500'000, ']') + "}");
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {config.string(), "not the configuration of a run"}));
+}
+
+/// A checkpoint from elsewhere that lies where the newest of a run would.
+class GlowTrainResumeFrom : public GlowTrainResume {
+ protected:
+  fs::path foreign() const { return run_ / "checkpoints" / "step-000000003.safetensors"; }
+
+  /// Takes that of a run of 3 steps with other flags.
+  void put_other_run(const Arguments& how) {
+    const auto other = (directory_ / "other").string();
+    ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "3", "--out", other} + how)));
+    fs::copy_file(fs::path(other) / "checkpoints" / foreign().filename(), foreign());
+  }
+
+  /// Whether a resume says what is wrong and leaves every file as it was.
+  ::testing::AssertionResult is_refused(const std::string& reason) const {
+    const auto files = [&] {
+      std::map<std::string, std::string> bytes;
+      for (const auto& entry : fs::recursive_directory_iterator(run_)) {
+        if (entry.is_regular_file()) bytes[entry.path().string()] = get(entry.path());
+      }
+      return bytes;
+    };
+    const auto before = files();
+    const auto outcome = train({"--resume", "--out", run_.string(), "--steps", "4", "--quiet"});
+    if (files() != before) return ::testing::AssertionFailure() << "files have changed; " << outcome.err;
+    return failed(outcome, "glow-train", 1, {foreign().string() + ": " + reason});
+  }
+
+  /// Rewrites what its metadata say, with a checksum that is right.
+  void change_metadata(const std::string& key, const std::string& before, const std::string& after) const {
+    const io::SafetensorsReader file(foreign());
+    auto metadata = file.metadata();
+    const auto place = metadata.at(key).find(before);
+    ASSERT_NE(place, std::string::npos) << metadata.at(key);
+    metadata.at(key).replace(place, before.size(), after);
+    io::write_safetensors(foreign(), metadata, file.entries());
+  }
+};
+
+TEST_F(GlowTrainResumeFrom, AnotherModelIsRefused) {
+  put_other_run({"--depth", "2"});
+  EXPECT_TRUE(is_refused("is of another run: model.depth is 2, here it is 1"));
+}
+
+TEST_F(GlowTrainResumeFrom, AnotherModelOfTheSameSizeIsRefused) {
+  put_other_run({"--bits", "5"});
+  EXPECT_TRUE(is_refused("is of another run: model.bits is 5, here it is 8"));
+}
+
+TEST_F(GlowTrainResumeFrom, OtherImagesAreRefused) {
+  put_images(directory_ / "more.npy", {50, 8, 8});
+  put_other_run({"--data", "npy:" + (directory_ / "more.npy").string()});
+  EXPECT_TRUE(is_refused("is of another run: images.train is 42, here it is 32"));
+}
+
+TEST_F(GlowTrainResumeFrom, WeightsThatDoNotFitTheModelAreRefused) {
+  put_other_run({"--depth", "2"});
+  change_metadata("glow.config", R"("depth": 2)", R"("depth": 1)");
+  change_metadata("glow.config", R"("depth": 2)", R"("depth": 1)");
+  EXPECT_TRUE(is_refused("tensor 'parameters' does not fit the model: expected Float ["));
+}
+
+TEST_F(GlowTrainResumeFrom, AnotherFormatVersionIsRefused) {
+  put_other_run({});
+  change_metadata("glow.training", R"("format_version":1)", R"("format_version":2)");
+  EXPECT_TRUE(is_refused("glow.training: format_version 2, this library reads 1"));
+}
+
+TEST_F(GlowTrainResumeFrom, AModelFileIsRefused) {
+  fs::copy_file(run_ / "model.safetensors", foreign());
+  EXPECT_TRUE(is_refused("expected the format glow-checkpoint, got \"glow\""));
+}
+
+TEST_F(GlowTrainResumeFrom, AFlippedBitIsToldAndTheOneBeforeTaken) {
+  put_other_run({});
+  auto bytes = get(foreign());
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  put(foreign(), bytes);
+  const auto outcome = train({"--resume", "--out", run_.string(), "--steps", "4"});
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.err.find("skipped a damaged checkpoint: " + foreign().string() + ": "), std::string::npos);
+  EXPECT_NE(outcome.err.find("going on from "), std::string::npos);
+  for (const auto& entry : fs::directory_iterator(run_ / "checkpoints")) put(entry.path(), bytes);
+  EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--steps", "5", "--quiet"}), "glow-train", 1,
+                     {"step-000000004.safetensors: ", "checksum"}));
 }
 
 /// --memory and --precision

@@ -113,6 +113,20 @@ TEST(NewestIntactCheckpoint, SkipsWhatIsDamagedAndSaysSo) {
   EXPECT_TRUE(throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {torn.string()}));
 }
 
+TEST(NewestIntactCheckpoint, DoesNotGoBackBehindOneThatIsWholeButOfAnotherVersion) {
+  const TemporaryDirectory directory;
+  write_checkpoint(directory.path(), some_state(10), "{}", kKeepAll);
+  const auto newer = write_checkpoint(directory.path(), some_state(11), "{}", kKeepAll);
+  {
+    const io::SafetensorsReader file(newer);
+    auto metadata = file.metadata();
+    metadata["glow.training"] = R"({"format_version": 2})";
+    io::write_safetensors(newer, metadata, file.entries());
+  }
+  EXPECT_TRUE(
+      throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {newer.string(), "format_version 2"}));
+}
+
 /// What `spoil` makes of a checkpoint's file, with a checksum that fits.
 template <class Spoil>
 std::filesystem::path spoiled(const TemporaryDirectory& directory, Spoil spoil) {
@@ -144,6 +158,8 @@ TEST(ReadCheckpoint, SaysWhatIsWrong) {
   EXPECT_TRUE(refuses(
       [](auto&, auto& entries) { std::erase_if(entries, [](const auto& entry) { return entry.name == "average"; }); },
       {"step-000000005.safetensors", "missing tensor 'average'"}));
+  EXPECT_TRUE(refuses([](auto&, auto& entries) { entries.front().name = "torn\nname"; },
+                      {"step-000000005.safetensors", R"(unknown tensor "torn\nname")"}));
   EXPECT_TRUE(throws<IoError>([&] { read_checkpoint(directory / "none"); }, {"none"}));
 }
 

@@ -36,6 +36,26 @@ fs::path existing_part(fs::path path) {
   return path;
 }
 
+/// `path`: where the text stands.
+RunConfig parse_run_config(const std::string& text, const fs::path& path) {
+  // Deeper than any that was written; copying what is deeper still would overflow the stack.
+  const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
+    constexpr int kDeepest = 8;
+    if (depth > kDeepest) throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
+    return true;
+  };
+  const auto json = Json::parse(text, check_depth, /*allow_exceptions=*/false);
+  if (!json.is_object() || json.value("tool", Json()) != kTool) {
+    throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
+  }
+  const auto part = [&](const char* key) {
+    Json object = json.value(key, Json());
+    if (!object.is_object()) throw FormatError(path.string() + ": expected an object '" + key + "'");
+    return object;
+  };
+  return {part("options"), part("resolved"), part("model"), part("images"), part("versions")};
+}
+
 }  // namespace
 
 RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, const ImageSplits& images,
@@ -67,22 +87,7 @@ std::string to_json_text(const RunConfig& config) {
 
 RunConfig read_run_config(const fs::path& path) {
   constexpr std::uint64_t kMostBytes = 1 << 20;
-  // Deeper than any that was written; copying what is deeper still would overflow the stack.
-  const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
-    constexpr int kDeepest = 8;
-    if (depth > kDeepest) throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
-    return true;
-  };
-  const auto json = Json::parse(io::read_file(path, kMostBytes), check_depth, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.value("tool", Json()) != kTool) {
-    throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
-  }
-  const auto part = [&](const char* key) {
-    Json object = json.value(key, Json());
-    if (!object.is_object()) throw FormatError(path.string() + ": expected an object '" + key + "'");
-    return object;
-  };
-  return {part("options"), part("resolved"), part("model"), part("images"), part("versions")};
+  return parse_run_config(io::read_file(path, kMostBytes), path);
 }
 
 void check_same_run(const RunConfig& config, const fs::path& path) {
@@ -92,6 +97,20 @@ void check_same_run(const RunConfig& config, const fs::path& path) {
       throw FormatError(path.string() + ": the run had " + then.dump() + ", its data now give " + now.dump());
     }
   }
+}
+
+void check_same_run(const RunConfig& config, const train::IntactCheckpoint& checkpoint) {
+  const auto before = parse_run_config(checkpoint.content.config, checkpoint.path);
+  const auto compare = [&](const std::string& part, const Json& now, const Json& then) {
+    for (const auto& item : now.items()) {
+      const auto other = then.value(item.key(), Json());
+      if (other == item.value()) continue;
+      throw FormatError(checkpoint.path.string() + ": is of another run: " + part + "." + item.key() + " is " +
+                        other.dump() + ", here it is " + item.value().dump());
+    }
+  };
+  compare("model", config.model, before.model);
+  compare("images", config.images, before.images);
 }
 
 void check_out_directory(const RunSettings& settings) {

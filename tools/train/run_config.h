@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include <glow/train/checkpoint.h>
+
 #include "tools/common/flag_values.h"
 #include "tools/train/train_settings.h"
 
@@ -32,6 +34,9 @@ RunConfig read_run_config(const std::filesystem::path& path);
 
 /// Throws FormatError unless the run that `path` describes had the same model and as many images as `config`.
 void check_same_run(const RunConfig& config, const std::filesystem::path& path);
+
+/// Throws FormatError, naming its file, unless the checkpoint was written by a run with the same model and images.
+void check_same_run(const RunConfig& config, const train::IntactCheckpoint& checkpoint);
 
 /// Throws unless a run can be written to `settings.out`: ConfigError when something is there and neither --overwrite
 /// nor --resume says what to do with it, or there is nothing to overwrite; IoError when it can be no directory.

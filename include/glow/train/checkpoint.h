@@ -57,9 +57,10 @@ struct IntactCheckpoint {
   std::vector<std::string> damaged = {};
 };
 
-/// The newest checkpoint in the directory that read_checkpoint throws no FormatError for and that is `wanted`, when
-/// that is given; nullopt when there is none at all. Throws FormatError (of the newest) when all are damaged, IoError
-/// when the directory or a checkpoint is there and cannot be read.
+/// The newest checkpoint in the directory that is whole, its checksum is right, and that is `wanted`, when that is
+/// given. Nullopt when there is none at all. Throws FormatError (of the newest) when all are damaged, and when a whole
+/// one is none that this library reads, of another format version, say: going on from an older one would remove it.
+/// Throws IoError when the directory or a checkpoint is there and cannot be read.
 std::optional<IntactCheckpoint> newest_intact_checkpoint(
     const std::filesystem::path& directory, const std::function<bool(const TrainingState&)>& wanted = nullptr);
 
