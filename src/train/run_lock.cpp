@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/errors.h"
@@ -23,6 +24,15 @@ RunLock::RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.des
 
 RunLock::~RunLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void RunLock::require_in_place(const std::filesystem::path& directory) const {
+  struct stat locked {};
+  struct stat named {};
+  if (::fstat(descriptor_, &locked) != 0 || ::stat(directory.c_str(), &named) != 0)
+    throw io::cannot_write(directory, errno);
+  if (locked.st_dev != named.st_dev || locked.st_ino != named.st_ino)
+    throw io::cannot_write(directory, "another directory has taken its place");
 }
 
 }  // namespace glow::train

@@ -14,6 +14,10 @@ class RunLock {
   RunLock& operator=(RunLock&&) = delete;
   ~RunLock();
 
+  /// Throws IoError unless `directory`, by whose name files are written, still is the one that is locked: one that was
+  /// removed or moved away would be missed only with the next file, and another in its place be written to.
+  void require_in_place(const std::filesystem::path& directory) const;
+
  private:
   int descriptor_;
 };

@@ -143,6 +143,7 @@ void TrainingRun::Impl::train(RunResult& result) {
   auto batches = batches_from(steps_done());
   while (!is_over(result)) {
     if (!unfinished_) train_step(batches);
+    lock_.require_in_place(directory_.root());
     if (trainer_.skipped_in_a_row() >= inputs_.options.skip_limit) return go_back();
     finish_step(result);
   }

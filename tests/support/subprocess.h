@@ -75,7 +75,13 @@ class Process {
 
   /// Waits until its standard error holds `text`; false when it ended or the time is over.
   bool wait_for(const std::string& text) {
-    return poll([&] { return err().find(text) != std::string::npos; });
+    return wait_until([&] { return err().find(text) != std::string::npos; });
+  }
+
+  /// Waits until `holds()`; false when it ended before or the time is over.
+  template <class Condition>
+  bool wait_until(Condition&& holds) {
+    return poll(holds);
   }
 
   /// Its standard error so far.

@@ -12,6 +12,7 @@
 
 #include <glow/io/safetensors.h>
 
+#include "support/runs.h"
 #include "support/tools.h"
 
 namespace glow::testing {
@@ -22,23 +23,6 @@ namespace fs = std::filesystem;
 int kills() {
   const char* wanted = std::getenv("GLOW_TEST_KILLS");
   return wanted != nullptr ? std::stoi(wanted) : 25;
-}
-
-std::string checkpoint_name(std::int64_t step) {
-  const auto digits = std::to_string(step);
-  return "step-" + std::string(9 - digits.size(), '0') + digits + ".safetensors";
-}
-
-/// The step of the newest checkpoint; 0 when there is none.
-std::int64_t newest_step(const fs::path& run) {
-  constexpr std::string_view kPrefix = "step-";
-  std::int64_t newest = 0;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(run / "checkpoints", ignored)) {
-    const auto name = entry.path().filename().string();
-    if (name.starts_with(kPrefix)) newest = std::max(newest, std::stol(name.substr(kPrefix.size())));
-  }
-  return newest;
 }
 
 class GlowTrainKill : public ::testing::Test {
