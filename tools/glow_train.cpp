@@ -53,10 +53,19 @@ class Run {
   void prepare() {
     if (!settings_.run.out.empty()) check_out_directory(settings_.run);
     compute_ = start_computing(settings_.compute);
-    images_ = open_images(settings_.data, settings_.training.seed);
+    open_data();
     fit_model_to_images(settings_, images_);
     const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
                                                                settings_.training.seed);
+  }
+
+  void open_data() {
+    images_ = open_images(settings_.data, settings_.training.seed, [this](std::int64_t done, std::int64_t total) {
+      status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) + " looking for corrupt images, " +
+                   grouped(done) + "/" + grouped(total));
+    });
+    status_.clear();
+    for (const auto& problem : images_.skipped) status_.log("left out " + problem);
   }
 
   train::RunResult run_to_end() {

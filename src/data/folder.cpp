@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/colour.h"
+#include "data/find_corrupt.h"
 #include "data/find_images.h"
 #include "data/formats.h"
 #include "io/errors.h"
@@ -109,6 +110,30 @@ std::map<std::string, Folder> find_splits(const fs::path& directory) {
   return splits;
 }
 
+/// Takes the images that cannot be decoded out of the splits. Returns what is wrong with each.
+std::vector<std::string> leave_out_corrupt(std::map<std::string, Folder>& splits, const OpenOptions& options) {
+  std::vector<fs::path> paths;
+  for (const auto& [name, folder] : splits)
+    for (const std::string& file : folder.files) paths.push_back(folder.root / file);
+  const std::vector<std::string> problems = find_corrupt(paths, options.progress);
+  std::vector<std::string> skipped;
+  auto problem = problems.begin();
+  for (auto& [name, folder] : splits) {
+    std::vector<std::string> intact;
+    for (std::string& file : folder.files) {
+      if (problem->empty())
+        intact.push_back(std::move(file));
+      else
+        skipped.push_back(*problem);
+      ++problem;
+    }
+    if (intact.empty())
+      throw io::format_error(folder.root, "expected an image that can be decoded, has none: " + skipped.back());
+    folder.files = std::move(intact);
+  }
+  return skipped;
+}
+
 /// The first folders of the files, each once, in bytewise order.
 std::vector<std::string> find_classes(const Folder& folder) {
   std::set<std::string> names;
@@ -142,15 +167,16 @@ int find_channels(const Folder& folder) {
 
 }  // namespace
 
-DataSet open_folder(const fs::path& directory, bool with_labels) {
+DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
+  DataSet set;
   std::map<std::string, Folder> splits = find_splits(directory);
+  if (options.skip_corrupt) set.skipped = leave_out_corrupt(splits, options);
   const Folder& train = splits.at("train");
   const int channels = find_channels(train);
-  DataSet set;
-  if (with_labels) set.class_names = find_classes(train);
+  if (options.with_labels) set.class_names = find_classes(train);
   const auto make_source = [&](Folder& folder) {
     std::vector<std::int64_t> labels;
-    if (with_labels) labels = find_labels(folder, set.class_names);
+    if (options.with_labels) labels = find_labels(folder, set.class_names);
     return std::make_shared<FolderSource>(std::move(folder), channels, std::move(labels));
   };
   for (auto& [name, folder] : splits) {

@@ -16,7 +16,7 @@ DataSet open_fashion_mnist(const std::filesystem::path& directory);
 DataSet open_cifar10(const std::filesystem::path& directory);
 
 /// Directory with PNG and JPEG files at any depth; see open_data_set.
-DataSet open_folder(const std::filesystem::path& directory, bool with_labels);
+DataSet open_folder(const std::filesystem::path& directory, const OpenOptions& options);
 
 /// A uint8 array [N, H, W, C] or [N, H, W].
 DataSet open_npy(const std::filesystem::path& file);

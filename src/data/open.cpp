@@ -19,23 +19,25 @@ struct Kind {
   std::string usage;
   /// Where the data are when the specification does not say; empty: it must say.
   std::string default_path;
-  DataSet (*open)(const Path& path, bool with_labels);
+  DataSet (*open)(const Path& path, const OpenOptions& options);
+  /// Whether each image is a file of its own, which can be left out.
+  bool has_image_files;
 };
 
 const std::array<Kind, 4>& kinds() {
   static const std::array<Kind, 4> all{{
       {"fashion-mnist", "fashion-mnist[:DIR]", "/usr/share/datasets/fashion-mnist",
-       [](const Path& path, bool) { return open_fashion_mnist(path); }},
-      {"cifar10", "cifar10:DIR", "", [](const Path& path, bool) { return open_cifar10(path); }},
-      {"folder", "folder:DIR", "", [](const Path& path, bool with_labels) { return open_folder(path, with_labels); }},
-      {"npy", "npy:FILE", "", [](const Path& path, bool) { return open_npy(path); }},
+       [](const Path& path, const OpenOptions&) { return open_fashion_mnist(path); }, false},
+      {"cifar10", "cifar10:DIR", "", [](const Path& path, const OpenOptions&) { return open_cifar10(path); }, false},
+      {"folder", "folder:DIR", "", open_folder, true},
+      {"npy", "npy:FILE", "", [](const Path& path, const OpenOptions&) { return open_npy(path); }, false},
   }};
   return all;
 }
 
 }  // namespace
 
-DataSet open_data_set(const std::string& specification, bool with_labels) {
+DataSet open_data_set(const std::string& specification, const OpenOptions& options) {
   const std::size_t colon = specification.find(':');
   const auto kind = std::find_if(kinds().begin(), kinds().end(),
                                  [&](const Kind& each) { return each.name == specification.substr(0, colon); });
@@ -45,7 +47,10 @@ DataSet open_data_set(const std::string& specification, bool with_labels) {
   const bool has_path = colon != std::string::npos;
   const std::string path = has_path ? specification.substr(colon + 1) : kind->default_path;
   if (path.empty()) throw ConfigError("data set \"" + specification + "\" names no path: expected " + kind->usage);
-  DataSet set = kind->open(path, with_labels);
+  if (options.skip_corrupt && !kind->has_image_files)
+    throw ConfigError("skip_corrupt: expected folder:DIR, whose images can be left out one by one, got \"" +
+                      specification + "\"");
+  DataSet set = kind->open(path, options);
   set.name = specification;
   return set;
 }

@@ -1,5 +1,7 @@
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -27,7 +29,7 @@ class FolderTest : public ::testing::Test {
     io::write_png(directory_ / name, image);
   }
   DataSet open(bool with_labels = false) const {
-    return open_data_set("folder:" + directory_.path().string(), with_labels);
+    return open_data_set("folder:" + directory_.path().string(), {.with_labels = with_labels});
   }
   /// The names of a source's images, relative to the folder.
   std::vector<std::string> names(const ImageSource& source) const {
@@ -234,6 +236,31 @@ TEST_F(FolderTest, NamesAFileThatIsNoImage) {
   EXPECT_TRUE(throws<FormatError>([&] { train->shape(1); }, {(directory_ / "2.png").string()}));
   EXPECT_TRUE(throws<FormatError>([&] { train->image(1); }, {(directory_ / "2.png").string()}));
   EXPECT_TRUE(throws<IoError>([&] { train->image(2); }, {(directory_ / "3.png").string()}));
+}
+
+TEST_F(FolderTest, LeavesOutWhatCannotBeDecodedWhenAsked) {
+  for (const char* name : {"train/cat/1.png", "train/dog/2.png", "test/dog/3.png"}) add(name, make_picture(2, 2, 1));
+  const auto coloured = io::encode_png(make_picture(2, 2, 3));
+  fs::create_directory(directory_ / "train/ant");
+  put(directory_ / "train/ant/0.png", coloured.substr(0, coloured.size() - 20));  // neither a class nor colour
+  put(directory_ / "train/cat/2.png", "not an image");
+  put(directory_ / "test/dog/4.jpg", "");
+  std::vector<std::pair<std::int64_t, std::int64_t>> progress;
+  const auto set = open_data_set("folder:" + directory_.path().string(),
+                                 {.with_labels = true, .skip_corrupt = true, .progress = [&](auto done, auto total) {
+                                    progress.emplace_back(done, total);
+                                  }});
+  EXPECT_EQ(names(*set.train), (Names{"train/cat/1.png", "train/dog/2.png"}));
+  EXPECT_EQ(names(*set.test), (Names{"test/dog/3.png"}));
+  EXPECT_EQ(all_labels(*set.train), (Labels{0, 1}));
+  EXPECT_EQ(set.class_names, (Names{"cat", "dog"}));
+  EXPECT_EQ(set.train->channels(), 1);
+  ASSERT_EQ(set.skipped.size(), 3u);
+  for (const auto& [index, file] : {std::pair{0, "test/dog/4.jpg"}, {1, "train/ant/0.png"}, {2, "train/cat/2.png"}})
+    EXPECT_TRUE(set.skipped[index].starts_with((directory_ / file).string() + ": ")) << set.skipped[index];
+  ASSERT_FALSE(progress.empty());
+  EXPECT_EQ(progress.back(), (std::pair<std::int64_t, std::int64_t>{6, 6}));
+  EXPECT_EQ(open().train->channels(), 3);
 }
 
 TEST_F(FolderTest, RefusesAFileInPlaceOfAFolder) {

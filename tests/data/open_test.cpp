@@ -41,5 +41,15 @@ TEST_P(MissingDirectory, IsNamed) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, MissingDirectory, ::testing::Values("fashion-mnist", "cifar10", "folder", "npy"));
 
+class OneFile : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(OneFile, HasNoImagesToLeaveOut) {
+  const auto specification = std::string(GetParam()) + ":/no/such/place";
+  EXPECT_TRUE(throws<ConfigError>([&] { open_data_set(specification, {.skip_corrupt = true}); },
+                                  {"skip_corrupt: expected folder:DIR", specification}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, OneFile, ::testing::Values("fashion-mnist", "cifar10", "npy"));
+
 }  // namespace
 }  // namespace glow::data

@@ -29,6 +29,7 @@ TEST(GlowTrain, HelpListsEveryFlagWithItsDefaultAndTheExamples) {
                            "--no-edge-bias",
                            "--no-learn-top",
                            "--conditional",
+                           "--skip-corrupt",
                            "--weight-y W",
                            "--batch N",
                            "--steps N",
@@ -173,6 +174,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},
         Usage{"NegativeThreads", {"--threads", "-1"}, {"--threads: ", "got -1"}},
         Usage{"NoImageHeldOut", {"--valid-images", "0"}, {"--valid-images: "}},
+        Usage{"CorruptImagesOfAnArray", {"--skip-corrupt"}, {"--skip-corrupt: expected folder:DIR", "images.npy"}},
         Usage{"ClassesOfAnArray", {"--conditional"}, {"--conditional: ", "has no classes"}},
         Usage{"ClassifierWithoutClasses", {"--weight-y", "0.1"}, {"--weight-y: ", "--conditional"}}),
     name_of);

@@ -32,16 +32,21 @@ data::Geometry geometry_of(const DataSettings& settings) {
           .shift = settings.shift};
 }
 
-data::DataSet open_data(const DataSettings& settings) {
+using Progress = std::function<void(std::int64_t, std::int64_t)>;
+
+data::DataSet open_data(const DataSettings& settings, const Progress& progress) {
   try {
-    return data::open_data_set(settings.data, settings.conditional);
+    return data::open_data_set(
+        settings.data,
+        {.with_labels = settings.conditional, .skip_corrupt = settings.skip_corrupt, .progress = progress});
   } catch (const ConfigError& error) {
-    throw ConfigError(std::string("data: ") + error.what());
+    const std::string message = error.what();
+    throw ConfigError(message.starts_with("skip_corrupt: ") ? message : "data: " + message);
   }
 }
 
-data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed) {
-  auto set = open_data(settings);
+data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed, const Progress& progress) {
+  auto set = open_data(settings, progress);
   if (settings.conditional && set.class_names.empty())
     throw ConfigError("conditional: " + set.name + " has no classes");
   set = data::hold_out_validation(std::move(set), settings.valid_images, seed);
@@ -54,9 +59,9 @@ data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed) {
 
 }  // namespace
 
-ImageSplits open_images(DataSettings& settings, std::uint64_t seed) {
+ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const Progress& progress) {
   check(settings);
-  const auto set = open_splits(settings, seed);
+  const auto set = open_splits(settings, seed, progress);
   if (settings.image_size == ImageSize{}) settings.image_size = common_size(set);
   const auto geometry = geometry_of(settings);
   const auto images = [&](const std::shared_ptr<const data::ImageSource>& source) {
@@ -65,7 +70,8 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed) {
   return {.train = images(set.train),
           .valid = images(set.valid),
           .test = images(set.test),
-          .class_names = settings.conditional ? set.class_names : std::vector<std::string>{}};
+          .class_names = settings.conditional ? set.class_names : std::vector<std::string>{},
+          .skipped = set.skipped};
 }
 
 }  // namespace glow::tools

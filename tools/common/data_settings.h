@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct DataSettings {
   bool conditional = false;
   /// Held out from the training images; negative: data::default_valid_images, or the source's own split.
   std::int64_t valid_images = -1;
+  /// Whether images of a folder that cannot be decoded are left out, or an error.
+  bool skip_corrupt = false;
 };
 
 template <class Visitor>
@@ -38,6 +41,7 @@ void visit_fields(DataSettings& settings, Visitor&& visit) {
   visit("shift", settings.shift);
   visit("conditional", settings.conditional);
   visit("valid_images", settings.valid_images);
+  visit("skip_corrupt", settings.skip_corrupt);
 }
 
 /// The splits of a data set as images of one size. `test` is null where the source has no such split.
@@ -45,10 +49,14 @@ struct ImageSplits {
   std::shared_ptr<const data::Images> train, valid, test;
   /// Empty without classes.
   std::vector<std::string> class_names;
+  /// data::DataSet::skipped
+  std::vector<std::string> skipped;
 };
 
-/// Opens the data, resolves `settings.image_size` and holds validation images out by `seed`. Throws ConfigError naming
-/// the field that cannot work with these data, IoError and FormatError as the files deserve.
-ImageSplits open_images(DataSettings& settings, std::uint64_t seed);
+/// Opens the data, resolves `settings.image_size` and holds validation images out by `seed`. `progress`:
+/// data::OpenOptions. Throws ConfigError naming the field that cannot work with these data, IoError and FormatError as
+/// the files deserve.
+ImageSplits open_images(DataSettings& settings, std::uint64_t seed,
+                        const std::function<void(std::int64_t, std::int64_t)>& progress = nullptr);
 
 }  // namespace glow::tools

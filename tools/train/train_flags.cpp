@@ -17,6 +17,8 @@ const std::vector<FlagText>& train_flag_table() {
       {"conditional", "Data", "", "learn the classes too; of a folder its sub-folders", kFixed},
       {"valid_images", "Data", "N",
        "training images to hold out; negative: the source's own split, else the smaller of 5,000 and a tenth", kFixed},
+      {"skip_corrupt", "Data", "",
+       "leave out images of a folder that cannot be decoded; all are decoded once for that before the run", kFixed},
 
       {"out", "Run", "DIR", "where the run is written"},
       {"overwrite", "Run", "", "replace an earlier run in DIR"},

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 
 #include <glow/nn/model_file.h>
 #include <glow/train/run_directory.h>
@@ -36,6 +37,7 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
   const auto test = images.test ? grouped(images.test->size()) + " test" : "no test split";
   std::string text = data.data + "\n" + grouped(images.train->size()) + " training, " + grouped(images.valid->size()) +
                      " validation, " + test;
+  if (data.skip_corrupt) text += ", " + grouped(std::ssize(images.skipped)) + " corrupt left out";
   if (data.random_crop) text += ", random crops";
   if (data.flip) text += ", flips";
   if (data.shift) text += ", shifts";

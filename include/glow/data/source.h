@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,19 @@ struct DataSet {
   std::shared_ptr<const ImageSource> test;
   /// Names of the classes, in the order of the labels; empty when it has none.
   std::vector<std::string> class_names;
+  /// With OpenOptions::skip_corrupt: what is wrong with each image that was left out, one line that names its file.
+  std::vector<std::string> skipped;
+};
+
+/// How open_data_set goes about it.
+struct OpenOptions {
+  /// Whether the sub-folders of a folder are its classes; the other data sets know their labels anyway.
+  bool with_labels = false;
+  /// Whether to decode every image of a folder once, on LibTorch's threads, and leave out those that reading throws
+  /// FormatError for, before anything is counted or chosen: the set is that of a folder without them.
+  bool skip_corrupt = false;
+  /// Called, while that lasts, with images decoded and images in all.
+  std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 };
 
 /// Opens a data set by its specification:
@@ -55,10 +69,10 @@ struct DataSet {
 ///   folder, these are the splits: train must be among them, and an image beside them is an error. All images are grey
 ///   when all for training are, else RGB; alpha is composited onto white.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
-/// `with_labels`: whether the sub-folders of a folder are its classes; the others know their labels anyway.
 ///
-/// Throws ConfigError for a specification it does not know, IoError and FormatError as the files deserve.
-DataSet open_data_set(const std::string& specification, bool with_labels = false);
+/// Throws ConfigError for a specification it does not know and, naming skip_corrupt, where that is asked of another
+/// than a folder; IoError and FormatError as the files deserve.
+DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
 /// The class of every image of the source, -1 where there is none.
 std::vector<std::int64_t> all_labels(const ImageSource& source);

@@ -1,0 +1,137 @@
+// Images that are damaged: found while training, or left out before.
+#include <filesystem>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <glow/io/image.h>
+
+#include "support/pictures.h"
+#include "support/runs.h"
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class GlowTrainCorrupt : public ::testing::Test {
+ protected:
+  GlowTrainCorrupt() {
+    for (const auto* split : {"train", "valid", "test"}) fs::create_directories(folder_ / split);
+    for (std::uint32_t i = 0; i < 24; ++i) put_picture(folder_ / "train" / (std::to_string(100 + i) + ".png"), i);
+    for (std::uint32_t i = 0; i < 8; ++i) put_picture(folder_ / "valid" / (std::to_string(100 + i) + ".png"), 50 + i);
+    for (std::uint32_t i = 0; i < 8; ++i) put_picture(folder_ / "test" / (std::to_string(100 + i) + ".png"), 80 + i);
+  }
+
+  static std::string picture(std::uint32_t seed) { return io::encode_png(make_picture(8, 8, 1, seed)); }
+  static void put_picture(const fs::path& path, std::uint32_t seed) { put(path, picture(seed)); }
+  /// With a header that is whole.
+  static std::string torn_picture() { return picture(7).substr(0, picture(7).size() - 30); }
+
+  /// Puts four files among the images that are none, one of them in another split.
+  void damage() const {
+    put(folder_ / "train" / "000.png", torn_picture());
+    put(folder_ / "train" / "110-a.png", "GIF89a");
+    put(folder_ / "train" / "999.jpg", "\xff\xd8\xff\xe0");
+    put(folder_ / "valid" / "103-a.png", "");
+  }
+
+  Outcome run(const std::string& name, const std::string& steps, const Arguments& how) const {
+    return train(flags(name) + Arguments{"--steps", steps} + how);
+  }
+  Arguments flags(const std::string& name) const {
+    return {"--data",       "folder:" + folder_.string(),
+            "--image-size", "8",
+            "--out",        directory_ / name,
+            "--levels",     "2",
+            "--depth",      "1",
+            "--width",      "8",
+            "--batch",      "8",
+            "--threads",    "1",
+            "--log-every",  "1"};
+  }
+  void expect_same_run(const std::string& one, const std::string& other) const {
+    for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
+      EXPECT_EQ(get(directory_ / one / file), get(directory_ / other / file)) << file;
+    }
+  }
+
+  TemporaryDirectory directory_;
+  fs::path folder_ = directory_ / "pictures";
+};
+
+TEST_F(GlowTrainCorrupt, AnImageThatIsDamagedMeanwhileEndsTheRunAndKeepsItsCheckpoints) {
+  Process process(
+      command("glow-train", flags("run") + Arguments{"--quiet", "--checkpoint-every", "1", "--steps", "1000000"}));
+  ASSERT_TRUE(process.wait_until([&] { return newest_step(directory_ / "run") >= 2; })) << process.err();
+  process.pause();
+  // Renamed, for a file that is read may be replaced but not shortened.
+  const auto image = folder_ / "train" / "111.png";
+  put(directory_ / "torn", torn_picture());
+  fs::rename(image, directory_ / "whole");
+  fs::rename(directory_ / "torn", image);
+  process.send(SIGCONT);
+  EXPECT_TRUE(failed(process.wait(), "glow-train", 1, {image.string() + ": not a whole PNG file"}));
+
+  fs::rename(directory_ / "whole", image);
+  const auto end = std::to_string(newest_step(directory_ / "run") + 2);
+  EXPECT_TRUE(succeeded(run("run", end, {"--resume", "--quiet"})));
+  EXPECT_TRUE(succeeded(run("undisturbed", end, {"--quiet"})));
+  expect_same_run("run", "undisturbed");
+}
+
+TEST_F(GlowTrainCorrupt, EndsTheRunByDefault) {
+  put(folder_ / "train" / "000.png", torn_picture());
+  // Once through all of them.
+  EXPECT_TRUE(failed(run("run", "4", {"--quiet"}), "glow-train", 1,
+                     {(folder_ / "train" / "000.png").string() + ": not a whole PNG file"}));
+}
+
+TEST_F(GlowTrainCorrupt, IsLeftOutOnRequestAsIfItHadNotBeenThere) {
+  ASSERT_TRUE(succeeded(run("whole", "3", {"--quiet"})));
+  ASSERT_TRUE(succeeded(run("whole", "6", {"--quiet", "--resume"})));
+  damage();
+  const auto outcome = run("damaged", "3", {"--skip-corrupt"});
+  ASSERT_TRUE(succeeded(outcome));
+  for (const auto* name : {"train/000.png", "train/110-a.png", "train/999.jpg", "valid/103-a.png"}) {
+    EXPECT_NE(outcome.err.find("left out " + (folder_ / name).string() + ": "), std::string::npos) << outcome.err;
+  }
+  EXPECT_NE(outcome.err.find("24 training, 8 validation, 8 test, 4 corrupt left out"), std::string::npos)
+      << outcome.err;
+
+  ASSERT_TRUE(succeeded(train({"--resume", "--out", directory_ / "damaged", "--steps", "6", "--quiet"})));
+  expect_same_run("whole", "damaged");
+}
+
+TEST_F(GlowTrainCorrupt, AResumeDoesNotChangeItsMind) {
+  damage();
+  ASSERT_TRUE(succeeded(run("run", "1", {"--skip-corrupt", "--quiet"})));
+  put_picture(folder_ / "train" / "000.png", 7);
+  const auto config = (directory_ / "run" / "config.json").string();
+  EXPECT_TRUE(failed(run("run", "2", {"--resume", "--quiet"}), "glow-train", 1, {config, "\"train\":25"}));
+}
+
+TEST_F(GlowTrainCorrupt, ASplitThatIsAllDamagedIsAnError) {
+  for (const auto& entry : fs::directory_iterator(folder_ / "test")) put(entry.path(), "");
+  EXPECT_TRUE(failed(run("run", "1", {"--skip-corrupt", "--quiet"}), "glow-train", 1,
+                     {(folder_ / "test").string() + ": expected an image that can be decoded"}));
+}
+
+TEST_F(GlowTrainCorrupt, AnImageThatCannotBeReadIsAnErrorAllTheSame) {
+  fs::create_symlink("nowhere", folder_ / "train" / "000.png");
+  EXPECT_TRUE(failed(run("run", "1", {"--skip-corrupt", "--quiet"}), "glow-train", 1,
+                     {"cannot read " + (folder_ / "train" / "000.png").string()}));
+}
+
+TEST_F(GlowTrainCorrupt, ATerminalShowsHowFarTheSearchIs) {
+  Process process(command("glow-train", flags("run") + Arguments{"--skip-corrupt", "--dry-run"}),
+                  {.on_terminal = true});
+  const auto outcome = process.wait();
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.err.find("looking for corrupt images, "), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.out.find("0 corrupt left out"), std::string::npos) << outcome.out;
+}
+
+}  // namespace
+}  // namespace glow::testing
