@@ -88,9 +88,11 @@ class Run {
     const auto config = make_run_config(settings_, flags_, images_, compute_);
     const bool resumes = settings_.run.resume;
     if (resumes) check_same_run(config, directory.config());
-    callbacks.resumed = [config, announce = callbacks.resumed](const train::IntactCheckpoint& checkpoint) {
+    callbacks.resumed = [this, config, announce = callbacks.resumed](const train::IntactCheckpoint& checkpoint) {
       check_same_run(config, checkpoint);
       announce(checkpoint);
+      const auto changes = changed_arithmetic(config, checkpoint);
+      if (!changes.empty()) status_.log("no longer bit for bit the run without the interruption: " + changes);
     };
     const auto model = make_model(settings_, images_, compute_);
     const auto start_or_resume = resumes ? train::TrainingRun::resume : train::TrainingRun::start;

@@ -120,11 +120,11 @@ TEST(NewestIntactCheckpoint, DoesNotGoBackBehindOneThatIsWholeButOfAnotherVersio
   {
     const io::SafetensorsReader file(newer);
     auto metadata = file.metadata();
-    metadata["glow.training"] = R"({"format_version": 2})";
+    metadata["glow.training"] = R"({"format_version": 9})";
     io::write_safetensors(newer, metadata, file.entries());
   }
   EXPECT_TRUE(
-      throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {newer.string(), "format_version 2"}));
+      throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {newer.string(), "format_version 9"}));
 }
 
 /// What `spoil` makes of a checkpoint's file, with a checksum that fits.

@@ -113,6 +113,19 @@ void check_same_run(const RunConfig& config, const train::IntactCheckpoint& chec
   compare("images", config.images, before.images);
 }
 
+std::string changed_arithmetic(const RunConfig& config, const train::IntactCheckpoint& checkpoint) {
+  const auto before = parse_run_config(checkpoint.content.config, checkpoint.path);
+  std::string changes;
+  const auto compare = [&](const Json& now, const Json& then, const char* key) {
+    const auto value = to_text(now.value(key, Json())), other = to_text(then.value(key, Json()));
+    if (value != other) changes += (changes.empty() ? "" : ", ") + std::string(key) + " " + other + ", now " + value;
+  };
+  for (const auto* key : {"device", "threads"}) compare(config.resolved, before.resolved, key);
+  for (const auto* key : {"memory", "cuda_graph"}) compare(config.options, before.options, key);
+  for (const auto* key : {"glow", "libtorch"}) compare(config.versions, before.versions, key);
+  return changes;
+}
+
 void check_out_directory(const RunSettings& settings) {
   const fs::path out = settings.out;
   const auto existing = existing_part(out);
@@ -126,7 +139,8 @@ void check_out_directory(const RunSettings& settings) {
   }
   const train::RunDirectory directory(out);
   if (!directory.holds_run()) throw ConfigError("overwrite: " + out.string() + " holds no run of " + kTool);
-  read_run_config(directory.config());
+  // Without one it was killed as it began.
+  if (is_there(directory.config())) read_run_config(directory.config());
   std::error_code ignored;
   if (fs::equivalent(settings.init_from, directory.model(), ignored)) {
     throw ConfigError("init_from: " + settings.init_from + " belongs to the run that --overwrite would replace");

@@ -38,6 +38,10 @@ void check_same_run(const RunConfig& config, const std::filesystem::path& path);
 /// Throws FormatError, naming its file, unless the checkpoint was written by a run with the same model and images.
 void check_same_run(const RunConfig& config, const train::IntactCheckpoint& checkpoint);
 
+/// What was different when the checkpoint was written and decides the last digits of what is computed: "threads 2,
+/// now 1"; empty when nothing was.
+std::string changed_arithmetic(const RunConfig& config, const train::IntactCheckpoint& checkpoint);
+
 /// Throws unless a run can be written to `settings.out`: ConfigError when something is there and neither --overwrite
 /// nor --resume says what to do with it, or there is nothing to overwrite; IoError when it can be no directory.
 void check_out_directory(const RunSettings& settings);
