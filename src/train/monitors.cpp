@@ -1,5 +1,6 @@
 #include <glow/train/monitors.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -18,6 +19,12 @@ namespace {
 constexpr std::int64_t kMostImages = 16;
 constexpr std::int64_t kNoiseImages = 4;
 
+std::vector<std::int64_t> first_indices(std::int64_t count) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
 double error_of(const nn::Glow& model, const torch::Tensor& bytes, const torch::Tensor& labels) {
   const auto x = model->quantizer().center(bytes.to(model->device()), model->dtype());
   try {
@@ -35,9 +42,8 @@ torch::Tensor constant_images(const nn::GlowOptions& shape) {
 }
 
 torch::Tensor noise_images(const nn::GlowOptions& shape, std::uint64_t seed) {
-  std::vector<std::int64_t> indices(kNoiseImages);
-  std::iota(indices.begin(), indices.end(), 0);
-  return ops::uniform({seed, ops::Stream::kMonitorImages, 0}, indices, shape.dimensions(), torch::kDouble)
+  return ops::uniform({seed, ops::Stream::kMonitorImages, 0}, first_indices(kNoiseImages), shape.dimensions(),
+                      torch::kDouble)
       .mul(256)
       .to(torch::kUInt8)
       .view({kNoiseImages, shape.channels, shape.height, shape.width});
@@ -83,17 +89,18 @@ void find_largest_scale(const nn::Glow& model, Monitors& monitors) {
 
 }  // namespace
 
-Monitors monitor(const nn::Glow& model, const torch::Tensor& bytes, const torch::Tensor& labels, std::uint64_t seed) {
+Monitors monitor(const nn::Glow& model, const data::Images& images, std::uint64_t seed) {
   const torch::NoGradGuard no_grad;
   const auto& shape = model->options();
   const bool has_classes = shape.num_classes > 0;
-  const auto first_class = [&](std::int64_t images) {
-    return has_classes ? torch::zeros(images, torch::kLong) : torch::Tensor();
+  const auto first_class = [&](std::int64_t count) {
+    return has_classes ? torch::zeros(count, torch::kLong) : torch::Tensor();
   };
-  const auto some = bytes.slice(0, 0, kMostImages);
+  const auto some = first_indices(std::min(images.size(), kMostImages));
   Monitors monitors{.half_bin = 0.5 / static_cast<double>(model->quantizer().bins()),
                     .smallest_singular_values = smallest_singular_values(model)};
-  monitors.reconstruction_error = error_of(model, some, has_classes ? labels.slice(0, 0, kMostImages) : labels);
+  monitors.reconstruction_error =
+      error_of(model, images.bytes(some), has_classes ? images.labels(some) : torch::Tensor());
   monitors.reconstruction_error_constant = error_of(model, constant_images(shape), first_class(3));
   monitors.reconstruction_error_noise = error_of(model, noise_images(shape, seed), first_class(kNoiseImages));
   find_largest_scale(model, monitors);

@@ -86,7 +86,6 @@ class TrainingRun::Impl {
   /// Throws StopAsked.
   void leave_if_asked() const;
   Evaluation validate();
-  Monitors look_at(const nn::Glow& model) const;
   Evaluation test();
   Evaluation score(nn::Glow model, const data::Images& images, const std::string& key, const std::string& what,
                    const std::optional<Monitors>& monitors = std::nullopt);
@@ -234,7 +233,7 @@ void TrainingRun::Impl::train_step(Batches& batches) {
 
 Evaluation TrainingRun::Impl::validate() {
   auto model = trainer_.averaged_model();
-  const auto monitors = look_at(model);
+  const auto monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);
   const auto evaluation = score(model, *inputs_.data.valid, "valid", "validation", monitors);
   // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
   const double bits = evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim;
@@ -247,12 +246,6 @@ Evaluation TrainingRun::Impl::validate() {
   }
   if (inputs_.callbacks.evaluated) inputs_.callbacks.evaluated(steps_done(), evaluation, monitors, best);
   return evaluation;
-}
-
-Monitors TrainingRun::Impl::look_at(const nn::Glow& model) const {
-  auto batches = all_batches(*inputs_.data.valid, inputs_.options.batch, model->options().num_classes > 0);
-  const auto batch = batches.next();
-  return monitor(model, batch.bytes, batch.labels, inputs_.options.seed);
 }
 
 Evaluation TrainingRun::Impl::test() {

@@ -4,10 +4,12 @@
 #include <limits>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "data/array.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"
 
@@ -20,17 +22,18 @@ using nn::PermutationKind;
 
 constexpr std::int64_t kImages = 20;
 
-torch::Tensor some_bytes(const nn::GlowOptions& options) {
-  return at::arange(kImages * options.dimensions(), torch::kLong)
-      .mul(37)
-      .remainder(251)
-      .to(torch::kUInt8)
-      .view({kImages, options.channels, options.height, options.width});
+data::Images some_images(const nn::GlowOptions& options) {
+  std::string bytes;
+  std::vector<std::uint8_t> labels;
+  for (std::int64_t i = 0; i < kImages * options.dimensions(); ++i) bytes += static_cast<char>(i * 37 % 251);
+  for (std::int64_t i = 0; i < kImages; ++i) labels.push_back(static_cast<std::uint8_t>(i % 3));
+  const auto height = static_cast<int>(options.height), width = static_cast<int>(options.width);
+  return {data::make_array_source({height, width, static_cast<int>(options.channels)}, bytes, labels, "some images"),
+          data::Geometry{.height = height, .width = width}};
 }
 
-Monitors look_at(const nn::Glow& model) {
-  const auto& options = model->options();
-  return monitor(model, some_bytes(options), glow::testing::some_labels(options, kImages), 1);
+Monitors look_at(const nn::Glow& model, std::uint64_t seed = 1) {
+  return monitor(model, some_images(model->options()), seed);
 }
 
 torch::Tensor parameter(nn::Glow& model, const std::string& name) { return model->named_parameters()[name]; }
@@ -102,10 +105,9 @@ TEST(Monitors, KnowTheLargestScale) {
 
 TEST(Monitors, AreAFunctionOfTheSeed) {
   auto model = model_with(PermutationKind::kConv1x1);
-  const auto bytes = some_bytes(model->options());
   EXPECT_EQ(look_at(model).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
-  EXPECT_EQ(monitor(model, bytes, {}, 2).reconstruction_error, look_at(model).reconstruction_error);
-  EXPECT_NE(monitor(model, bytes, {}, 2).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
+  EXPECT_EQ(look_at(model, 2).reconstruction_error, look_at(model).reconstruction_error);
+  EXPECT_NE(look_at(model, 2).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
 }
 
 }  // namespace

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <torch/types.h>
-
+#include <glow/data/images.h>
 #include <glow/nn/glow.h>
 
 namespace glow::train {
@@ -26,9 +25,9 @@ struct Monitors {
   std::string largest_scale_name = {};
 };
 
-/// Looks at a model with at most 16 of the images, uint8 [N, C, H, W], N > 0; `labels` int64 [N] for a conditional
-/// model, undefined for another. The noise is a pure function of `seed`. Records no graph. Throws ShapeError,
-/// ConfigError as the model does.
-Monitors monitor(const nn::Glow& model, const torch::Tensor& bytes, const torch::Tensor& labels, std::uint64_t seed);
+/// Looks at a model with the first 16 of the images, or all; a conditional model sees them under their own labels. The
+/// noise is a pure function of `seed`. Records no graph. Throws ShapeError, ConfigError as the model does, and what
+/// reading the images throws.
+Monitors monitor(const nn::Glow& model, const data::Images& images, std::uint64_t seed);
 
 }  // namespace glow::train
