@@ -80,30 +80,30 @@ std::map<std::string, Folder> find_split_folders(const fs::path& directory) {
   return splits;
 }
 
-/// Gives each of the files to its split.
-void distribute(const fs::path& directory, const std::vector<std::string>& files,
-                std::map<std::string, Folder>& splits) {
+/// `files`: all below the directory.
+void check_splits(const fs::path& directory, const std::vector<std::string>& files,
+                  const std::map<std::string, Folder>& splits) {
   if (!splits.contains("train"))
     throw io::format_error(directory,
                            "expected a folder train beside the folder " + splits.begin()->first + ", has none");
   if (splits.contains("valid") && splits.contains("val"))
     throw io::format_error(directory, "expected one validation split, has a folder valid and a folder val");
-  for (const std::string& file : files) {
-    const auto split = splits.find(top_folder(file));
-    if (split == splits.end())
+  for (const std::string& file : files)
+    if (!splits.contains(top_folder(file)))
       throw io::format_error(directory / file,
                              "expected images in the folders train, valid (or val) and test only, is beside them");
-    split->second.files.push_back(file.substr(split->first.size() + 1));
-  }
 }
 
 std::map<std::string, Folder> find_splits(const fs::path& directory) {
   std::vector<std::string> files = find_images(directory);
   std::map<std::string, Folder> splits = find_split_folders(directory);
-  if (splits.empty())
+  if (splits.empty()) {
     splits["train"] = {directory, std::move(files)};
-  else
-    distribute(directory, files, splits);
+  } else {
+    check_splits(directory, files, splits);
+    // Each by itself: two splits may link to one folder.
+    for (auto& [name, folder] : splits) folder.files = find_images(folder.root);
+  }
   for (const auto& [name, folder] : splits)
     if (folder.files.empty())
       throw io::format_error(folder.root, "expected PNG or JPEG files in this folder or below it, has none");

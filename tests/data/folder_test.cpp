@@ -83,6 +83,16 @@ TEST_F(FolderTest, LooksAtAFolderOnceHoweverManyLinksLeadToIt) {
   EXPECT_EQ(names(*open().train), (Names{"d/inner/far.png", "z/near.png"}));
 }
 
+TEST_F(FolderTest, SplitsMayLinkToOneFolder) {
+  add("train/1.png");
+  add("test/2.png");
+  fs::create_directory_symlink("test", directory_ / "valid");
+  const auto set = open();
+  EXPECT_EQ(names(*set.train).size(), 1U);
+  EXPECT_EQ(set.valid->size(), 1);
+  EXPECT_EQ(set.test->size(), 1);
+}
+
 TEST_F(FolderTest, FoldersThatAllLinkToEachOtherTakeNoLongerThanTheirNumberAsks) {
   constexpr int kFolders = 30;  // of which there are 30! orders
   for (int folder = 0; folder < kFolders; ++folder) {

@@ -65,9 +65,9 @@ struct OpenOptions {
 /// - `cifar10:DIR`: the binary version, data_batch_1..5.bin, test_batch.bin and batches.meta.txt.
 /// - `folder:DIR`: the PNG and JPEG files at any depth below DIR, in bytewise path order. Links are followed, hidden
 ///   names left out. A folder that several paths lead to is looked at once, by one through the fewest links: links
-///   that lead round in circles end, and give no image twice. Where DIR/train, DIR/valid, DIR/val or DIR/test is a
-///   folder, these are the splits: train must be among them, and an image beside them is an error. All images are grey
-///   when all for training are, else RGB; alpha is composited onto white.
+///   that lead round in circles end, and give no image twice in one split. Where DIR/train, DIR/valid, DIR/val or
+///   DIR/test is a folder, these are the splits: train must be among them, and an image beside them is an error. All
+///   images are grey when all for training are, else RGB; alpha is composited onto white.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
 ///
 /// Throws ConfigError for a specification it does not know and, naming skip_corrupt, where that is asked of another
