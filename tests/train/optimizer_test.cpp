@@ -1,6 +1,7 @@
 #include <glow/train/optimizer.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include <ATen/ATen.h>
@@ -102,6 +103,16 @@ TEST(ClipNorm, LeavesWhatIsShortEnough) {
     auto clipped = gradients.clone();
     clip_norm(clipped, gradients.norm().item<double>() + 1e-6);
     EXPECT_TRUE(clipped.equal(gradients));
+  }
+}
+
+TEST(ClipNorm, LeavesWhatIsFiniteWhereTheNormIsNot) {
+  for (const double broken : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    auto gradients = torch::tensor({1.0, broken, 3.0});
+    EXPECT_FALSE(clip_norm(gradients, 1).isfinite().item<bool>());
+    EXPECT_EQ(gradients[0].item<double>(), 1);
+    EXPECT_FALSE(gradients[1].isfinite().item<bool>());
+    EXPECT_EQ(gradients[2].item<double>(), 3);
   }
 }
 
