@@ -27,10 +27,12 @@ std::vector<std::int64_t> first_indices(std::int64_t count) {
 
 double error_of(const nn::Glow& model, const torch::Tensor& bytes, const torch::Tensor& labels) {
   const auto x = model->quantizer().center(bytes.to(model->device()), model->dtype());
+  constexpr double kNoInverse = std::numeric_limits<double>::infinity();
   try {
-    return (model->decode(model->encode(x, labels), labels) - x).abs().max().item<double>();
+    const auto error = (model->decode(model->encode(x, labels), labels) - x).abs().max().item<double>();
+    return std::isnan(error) ? kNoInverse : error;
   } catch (const NumericalError&) {
-    return std::numeric_limits<double>::infinity();
+    return kNoInverse;
   }
 }
 
@@ -53,7 +55,8 @@ torch::Tensor noise_images(const nn::GlowOptions& shape, std::uint64_t seed) {
 std::optional<double> smallest_singular_value(const nn::PermutationImpl& permutation) {
   switch (permutation.kind()) {
     case nn::PermutationKind::kConv1x1:
-      // One matrix at a time: LibTorch 2.11's factorisations of stacks have been wrong.
+      // LibTorch throws for what is not finite. One matrix at a time: 2.11's factorisations of stacks have been wrong.
+      if (!permutation.weight.isfinite().all().item<bool>()) return std::numeric_limits<double>::quiet_NaN();
       return at::linalg_svdvals(permutation.weight.to(torch::kCPU, torch::kDouble)).min().item<double>();
     case nn::PermutationKind::kLU:
       return std::exp(permutation.log_diagonal.min().item<double>());
@@ -84,6 +87,7 @@ void find_largest_scale(const nn::Glow& model, Monitors& monitors) {
     if (scale <= monitors.largest_scale) continue;
     monitors.largest_scale = scale;
     monitors.largest_scale_name = parameter.key();
+    if (std::isnan(scale)) return;
   }
 }
 

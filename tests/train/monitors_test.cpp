@@ -95,6 +95,19 @@ TEST(Monitors, ShowThatAnInverseIsBeingLost) {
   EXPECT_EQ(look_at(model).reconstruction_error, std::numeric_limits<double>::infinity());
 }
 
+TEST(Monitors, SayWhatIsNotFinite) {
+  const torch::NoGradGuard no_grad;
+  auto model = model_with(PermutationKind::kConv1x1);
+  parameter(model, "levels.0.steps.0.permutation.weight")[0][0] = std::nan("");
+  parameter(model, "levels.0.steps.1.actnorm.log_scale")[0] = std::nan("");
+  parameter(model, "levels.1.steps.1.actnorm.log_scale")[0] = 2;
+  const auto monitors = look_at(model);
+  EXPECT_EQ(monitors.reconstruction_error, std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(std::isnan(monitors.smallest_singular_values.at(0).at(0)));
+  EXPECT_TRUE(std::isnan(monitors.largest_scale));
+  EXPECT_EQ(monitors.largest_scale_name, "levels.0.steps.1.actnorm.log_scale");
+}
+
 TEST(Monitors, KnowTheLargestScale) {
   const torch::NoGradGuard no_grad;
   auto model = model_with(PermutationKind::kReverse);

@@ -82,7 +82,7 @@ void TrainProgress::evaluated(std::int64_t step, const train::Evaluation& evalua
                               bool best) {
   knows_begin_ = false;
   status_.log("step " + grouped(step) + ": validation " + score_text(evaluation) + (best ? ", the best so far" : ""));
-  if (monitors.reconstruction_error > monitors.half_bin) {
+  if (!(monitors.reconstruction_error <= monitors.half_bin)) {
     status_.log("warning: latents lead back to images only to " + brief(monitors.reconstruction_error) +
                 ", which is more than half a bin: the model is losing its inverse");
   }
