@@ -15,7 +15,7 @@ class RunLock {
   ~RunLock();
 
   /// Throws IoError unless `directory`, by whose name files are written, still is the one that is locked: one that was
-  /// removed or moved away would be missed only with the next file, and another in its place be written to.
+  /// removed or moved away would be noticed only with the next file, and another in its place be written to.
   void require_in_place(const std::filesystem::path& directory) const;
 
  private:

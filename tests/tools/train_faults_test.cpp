@@ -1,5 +1,6 @@
 // Directories that are taken away from a run, or closed to it.
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 
@@ -7,6 +8,7 @@
 
 #include "support/read_only.h"
 #include "support/runs.h"
+#include "support/small_disk.h"
 #include "support/tools.h"
 
 namespace glow::testing {
@@ -30,7 +32,7 @@ class GlowTrainFault : public ::testing::Test {
     return *process_;
   }
 
-  /// The same of a run behind its only checkpoint.
+  /// The same of a run that saves nothing for now.
   Process& paused_run_that_saves_nothing() {
     EXPECT_TRUE(succeeded(run_to(4, run_)));
     const auto before = get(run_ / "metrics.jsonl");
@@ -83,6 +85,20 @@ TEST_F(GlowTrainFault, ADirectoryThatBecomesReadOnlyEndsTheRunAndKeepsItsCheckpo
   expect_that_it_goes_on(run_);
 }
 
+TEST_F(GlowTrainFault, ADiskThatIsFullEndsTheRunAndKeepsItsCheckpoints) {
+  const SmallDisk disk(2 << 20);
+  if (!disk.is_mounted()) GTEST_SKIP() << "this process must not mount a disk: " << disk.why_not();
+  run_ = disk.path() / "run";
+  auto& process = paused_run();
+  const auto filler = disk.path() / "filler";
+  std::ofstream(filler) << std::string(2 << 20, 'x');
+  const auto before = checkpoints_of(run_);
+  EXPECT_TRUE(fails(process, run_, "No space left on device"));
+  EXPECT_TRUE(checkpoints_of(run_) == before);
+  fs::remove(filler);
+  expect_that_it_goes_on(run_);
+}
+
 TEST_F(GlowTrainFault, ARunInsideAReadOnlyDirectoryDoesNotStart) {
   fs::create_directory(directory_ / "closed");
   const ReadOnly read_only(directory_ / "closed");
@@ -98,7 +114,7 @@ TEST_F(GlowTrainFault, ADirectoryThatIsRemovedEndsTheRun) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
-TEST_F(GlowTrainFault, ADirectoryThatIsMovedAwayIsMissedBeforeAnythingIsSaved) {
+TEST_F(GlowTrainFault, ADirectoryThatIsMovedAwayIsNoticedBeforeAnythingIsSaved) {
   auto& process = paused_run_that_saves_nothing();
   fs::rename(run_, directory_ / "moved");
   EXPECT_TRUE(fails(process, run_, "No such file or directory"));

@@ -265,8 +265,7 @@ TEST(GlowTrainSignalInAnEvaluation, IsMadeUpForByTheResume) {
   ASSERT_TRUE(process.wait_for("validation, "));
   process.send(SIGTERM);
   EXPECT_EQ(process.wait().exit_code, 143);
-  const auto checkpoint = fs::directory_iterator(directory / "run" / "checkpoints")->path().stem().string();
-  const auto end = std::to_string(std::stol(checkpoint.substr(std::string("step-").size())) + 1);
+  const auto end = std::to_string(newest_step(directory / "run") + 1);
   ASSERT_TRUE(succeeded(train({"--resume", "--out", directory / "run", "--steps", end, "--quiet"})));
   ASSERT_TRUE(succeeded(train(flags("whole") + Arguments{"--steps", end, "--quiet"})));
   for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
