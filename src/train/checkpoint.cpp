@@ -40,6 +40,7 @@ void visit_values(State& state, Visitor&& visit) {
   visit("skipped_in_a_row", state.skipped_in_a_row);
   visit("rollbacks", state.rollbacks);
   visit("best_step", state.best_step);
+  visit("scheduled", state.scheduled);
   visit("unfinished", state.unfinished);
   visit("fell_back", state.fell_back);
 }
@@ -103,9 +104,22 @@ LoadedCheckpoint parse_checkpoint(const io::SafetensorsReader& file) {
   }
 }
 
-void remove_old(const std::filesystem::path& directory, std::int64_t step, std::int64_t keep) {
+/// Also true of one whose tensors are damaged; false of a file that is no checkpoint.
+bool is_scheduled(const std::filesystem::path& path) {
+  try {
+    TrainingState state;
+    parse_training(io::SafetensorsReader(path).metadata_value("glow.training"), state);
+    return state.scheduled;
+  } catch (const FormatError&) {
+    return false;
+  }
+}
+
+void remove_others(const std::filesystem::path& directory, std::int64_t step, std::int64_t keep) {
   for (const auto& file : step_files(directory, kExtension)) {
-    if (file.step <= step && keep-- > 0) continue;
+    const bool counts = file.step <= step && keep > 0 && is_scheduled(file.path);
+    if (counts) --keep;
+    if (counts || file.step == step) continue;
     std::error_code error;
     std::filesystem::remove(file.path, error);
     if (error) throw io::cannot_write(file.path, error.message());
@@ -126,7 +140,7 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& directory, c
                          {"glow.config", config},
                          {"glow.training", training_json(state)}},
                         tensors.entries());
-  remove_old(directory, state.step, keep);
+  remove_others(directory, state.step, keep);
   return path;
 }
 
@@ -139,6 +153,7 @@ LoadedCheckpoint read_checkpoint(const std::filesystem::path& path) {
 std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory,
                                                          const std::function<bool(const TrainingState&)>& wanted) {
   std::vector<std::string> damaged;
+  bool all_damaged = true;
   for (const auto& candidate : step_files(directory, kExtension)) {
     std::optional<io::SafetensorsReader> file;
     try {
@@ -147,10 +162,11 @@ std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::
       damaged.push_back(error.what());
       continue;
     }
+    all_damaged = false;
     auto content = parse_checkpoint(*file);
     if (!wanted || wanted(content.state)) return IntactCheckpoint{candidate.path, std::move(content), damaged};
   }
-  if (!damaged.empty()) throw FormatError(damaged.front());
+  if (all_damaged && !damaged.empty()) throw FormatError(damaged.front());
   return std::nullopt;
 }
 

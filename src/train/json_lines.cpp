@@ -24,7 +24,7 @@ JsonLines::JsonLines(std::filesystem::path path, const std::function<bool(const 
     std::istringstream lines(io::read_file(path_, kMostBytes));
     for (std::string line; std::getline(lines, line);) {
       auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (!json.is_object() || !belongs(json)) break;
+      if (!json.is_object() || !belongs(json)) continue;
       kept += line + "\n";
       last_kept_ = std::move(json);
     }

@@ -16,16 +16,15 @@ std::int64_t peak_memory_bytes() {
 
 constexpr const char* kRollbacks = "rollbacks";
 
-/// Which lines belong to a run in that state. Those of its last step, when it is unfinished, only when they are not
-/// about an evaluation: about the step, with the key `of_step`, or about the state's rollbacks to it.
+/// Which lines belong to a run in that state: those up to its last step, the rollbacks that it knows of; of its last
+/// step itself, when it is unfinished, only what has the key `of_step`, and no evaluation.
 auto up_to(const TrainingState& state, const char* of_step) {
   return [last_step = state.step, unfinished = state.unfinished, rollbacks = state.rollbacks,
           of_step](const nlohmann::ordered_json& line) {
     if (!line.contains("step") || !line["step"].is_number_integer()) return false;
-    const auto step = line["step"].get<std::int64_t>();
-    if (step != last_step) return step < last_step;
     if (line.contains(kRollbacks)) return line[kRollbacks].is_number_integer() && line[kRollbacks] <= rollbacks;
-    return !unfinished || line.contains(of_step);
+    const auto step = line["step"].get<std::int64_t>();
+    return step < last_step || (step == last_step && (!unfinished || line.contains(of_step)));
   };
 }
 

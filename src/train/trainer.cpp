@@ -94,8 +94,6 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
     report.fell_back = true;
     run(report);
   }
-  // A class loss that is not finite shows in the gradient.
-  report.skipped = !std::isfinite(report.gradient_norm) || !std::isfinite(report.bits_per_dim);
   count(report.skipped);
   return report;
 }
@@ -121,7 +119,10 @@ std::string Trainer::first_not_finite() const {
     const auto& gradient = parameter.value().grad();
     return gradient.defined() && !gradient.isfinite().all().template item<bool>();
   });
-  return found == parameters.rend() ? "" : "the gradient of " + found->key();
+  if (found != parameters.rend()) return "the gradient of " + found->key();
+  // What is finite alone need not be so together.
+  const bool overflows = gradients_.defined() && !flat_norm(gradients_).isfinite().item<bool>();
+  return overflows ? "the gradient's norm" : "";
 }
 
 void Trainer::fall_back() {
@@ -156,6 +157,8 @@ void Trainer::run(StepReport& report) {
   report.bits_per_dim = numbers[0].item<double>();
   report.class_bits = numbers[1].item<double>();
   report.gradient_norm = numbers[2].item<double>();
+  // A class loss that is not finite shows in the gradient.
+  report.skipped = numbers[4].item<double>() == 0;
   if (const auto error = numbers[3].item<double>(); error != kNoError) report.reconstruction_error = error;
 }
 
@@ -169,13 +172,14 @@ void Trainer::compute() {
   (bits + options_.weight_y * label_bits).backward();
   const torch::NoGradGuard no_grad;
   const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
-  auto wanted = (norm + bits).isfinite();
+  const auto finite = norm.isfinite().logical_and(bits.isfinite());
+  auto wanted = finite;
   auto error = torch::full_like(norm, kNoError);
   if (encoding.reconstruction_error.defined()) {
     error = encoding.reconstruction_error;
     wanted = wanted.logical_and(error.le(largest_error()));
   }
-  numbers_ = at::stack({bits.detach(), label_bits.detach(), norm, error});
+  numbers_ = at::stack({bits.detach(), label_bits.detach(), norm, error, finite.to(norm.scalar_type())});
   optimizer_.apply(parameters_, gradients_, &average_, wanted);
 }
 

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -16,6 +15,7 @@
 
 #include "io/errors.h"
 #include "train/batches.h"
+#include "train/run_checkpoints.h"
 #include "train/run_lock.h"
 #include "train/run_log.h"
 #include "train/run_setup.h"
@@ -30,6 +30,11 @@ struct StopAsked {};
 
 /// How often a run goes back to a checkpoint before it gives up.
 constexpr std::int64_t kMostRollbacks = 2;
+
+std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
+  return "step " + std::to_string(now.step) + ": neither it nor the " + std::to_string(now.skipped_in_a_row - 1) +
+         " before it had a finite loss and gradient; the first that is not finite: " + rollback.not_finite;
+}
 
 /// `checkpoint`: the file that `state` comes from, when it is not a new one.
 Trainer continued(const nn::Glow& model, const TrainOptions& options, const TrainingState& state,
@@ -54,7 +59,7 @@ class TrainingRun::Impl {
     TrainOptions options;
     RunFiles files;
     RunCallbacks callbacks;
-    /// That is gone on from.
+    /// That the run goes on from.
     std::filesystem::path checkpoint = {};
   };
 
@@ -69,8 +74,6 @@ class TrainingRun::Impl {
  private:
   /// Whether what is done every `every` steps, and at the end, is due.
   bool due(std::int64_t every) const;
-  /// Whether a checkpoint is due after the step whenever the run ends.
-  bool is_scheduled(std::int64_t step) const;
   Batches batches_from(std::int64_t step) const;
   void train_step(Batches& batches);
   bool is_over(const RunResult& result) const;
@@ -95,6 +98,7 @@ class TrainingRun::Impl {
   Inputs inputs_;
   RunLock lock_;
   RunDirectory directory_;
+  RunCheckpoints checkpoints_;
   std::int64_t total_steps_;
   Trainer trainer_;
   RunLog log_;
@@ -108,6 +112,7 @@ TrainingRun::Impl::Impl(Inputs inputs, RunLock lock, const TrainingState& state)
     : inputs_(std::move(inputs)),
       lock_(std::move(lock)),
       directory_(inputs_.files.directory),
+      checkpoints_(directory_.checkpoints(), inputs_.options, inputs_.files.config),
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, state, inputs_.checkpoint)),
       log_(directory_, state),
@@ -131,6 +136,7 @@ RunResult TrainingRun::Impl::run() {
   result.best_step = best_step_;
   result.steps_done = steps_done();
   result.skipped = trainer_.skipped();
+  result.rollbacks = trainer_.rollbacks();
   return result;
 }
 
@@ -141,38 +147,34 @@ bool TrainingRun::Impl::is_over(const RunResult& result) const {
 void TrainingRun::Impl::train(RunResult& result) {
   auto batches = batches_from(steps_done());
   while (!is_over(result)) {
-    if (!unfinished_) train_step(batches);
+    const bool steps = !unfinished_;
+    if (steps) train_step(batches);
     lock_.require_in_place(directory_.root());
-    if (trainer_.skipped_in_a_row() >= inputs_.options.skip_limit) return go_back();
+    if (steps && trainer_.skipped_in_a_row() >= inputs_.options.skip_limit) return go_back();
     finish_step(result);
   }
 }
 
 void TrainingRun::Impl::go_back() {
-  Rollback rollback{.from_step = steps_done(), .count = trainer_.rollbacks() + 1};
-  rollback.not_finite = trainer_.first_not_finite();
-  std::ostringstream what;
-  what << "step " << rollback.from_step << ": neither this step nor the " << trainer_.skipped_in_a_row() - 1
-       << " before it had a finite loss and gradient; the first that is not finite: " << rollback.not_finite;
+  const auto now = trainer_.state();
+  Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = trainer_.first_not_finite()};
+  const auto trouble = trouble_text(now, rollback);
   if (rollback.count > kMostRollbacks) {
-    what << "; " << kMostRollbacks << " returns to a checkpoint, each with half the learning rate, did not help";
-    throw NumericalError(what.str());
+    throw NumericalError(trouble + "; " + std::to_string(kMostRollbacks) +
+                         " returns to a checkpoint, each with half the learning rate, did not help");
   }
-  auto checkpoint = newest_intact_checkpoint(directory_.checkpoints(), [this](const auto& state) {
-    return state.skipped_in_a_row == 0 && is_scheduled(state.step);
-  });
-  if (!checkpoint) throw NumericalError(what.str() + "; there is no earlier checkpoint to go back to");
-  auto& state = checkpoint->content.state;
+  auto checkpoint = checkpoints_.before_trouble(now, trouble);
+  auto& state = checkpoint.content.state;
   state.rollbacks = rollback.count;
   rollback.to_step = state.step;
-  rollback.checkpoint = checkpoint->path;
+  rollback.checkpoint = checkpoint.path;
   trainer_.restore(state);
   unfinished_ = state.unfinished;
-  // The line first: a resume from the checkpoint as it was takes it for one of a future that was lost.
-  log_ = RunLog(directory_, state);
+  // In this order, a run that is killed in between either knows nothing of it or all: the line counts once the
+  // checkpoint is there, and what the line makes wrong is cut by whoever opens the log.
   log_.rollback(rollback);
-  // With the best model so far, which is there still.
   write_checkpoint();
+  log_ = RunLog(directory_, state);
   if (inputs_.callbacks.rolled_back) inputs_.callbacks.rolled_back(rollback);
 }
 
@@ -195,7 +197,7 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
   // The last thing that happens to a step: what a checkpoint is resumed from has been written down. While steps are
   // skipped nothing is worth keeping.
   const bool is_end = steps_done() == total_steps_;
-  const bool is_due = is_end || (is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
+  const bool is_due = is_end || (checkpoints_.is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
   if (is_due || result.stopped) write_checkpoint();
 }
 
@@ -207,11 +209,6 @@ void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
     result.test = test();
     result.non_finite += result.test->non_finite;
   }
-}
-
-bool TrainingRun::Impl::is_scheduled(std::int64_t step) const {
-  const auto every = inputs_.options.checkpoint_every;
-  return step == 0 || (every > 0 && step % every == 0);
 }
 
 void TrainingRun::Impl::leave_if_asked() const {
@@ -284,11 +281,7 @@ void TrainingRun::Impl::write_checkpoint() {
   state.best_bits_per_dim = best_bits_per_dim_;
   state.best_step = best_step_;
   state.unfinished = unfinished_;
-  // One that only a stop asked for takes no other's place: a rollback goes to where it would have gone without the
-  // stop.
-  const bool is_extra = steps_done() < total_steps_ && (!is_scheduled(state.step) || state.skipped_in_a_row > 0);
-  const auto keep = inputs_.options.keep + (is_extra ? 1 : 0);
-  wrote(train::write_checkpoint(directory_.checkpoints(), state, inputs_.files.config, keep));
+  wrote(checkpoints_.write(std::move(state)));
 }
 
 void TrainingRun::Impl::wrote(const std::filesystem::path& path) const {

@@ -64,11 +64,11 @@ TEST_F(GlowTrainRun, ThatDivergesGoesBackTwiceThenNamesTheLayer) {
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(outcome.out, "");
   for (const char* line :
-       {"warning: step 2 is skipped", "back to step 1, on with half the learning rate",
+       {"warning: step 2 is skipped", "back to step 0, on with half the learning rate",
         "on with 1/4 of the learning rate", "\nglow-train: step 4: ", "not finite: levels.0.steps.0."}) {
     EXPECT_NE(outcome.err.find(line), std::string::npos) << line << " in " << outcome.err;
   }
-  EXPECT_TRUE(fs::exists(directory_ / "run" / "checkpoints" / "step-000000001.safetensors"));
+  EXPECT_TRUE(fs::exists(directory_ / "run" / "checkpoints" / "step-000000000.safetensors"));
 }
 
 TEST_F(GlowTrainRun, FailsWhereImagesHaveNoFiniteDensity) {

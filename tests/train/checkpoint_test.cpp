@@ -3,6 +3,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -81,6 +82,37 @@ TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {
   for (const std::int64_t step : {9, 10, 100, 12'000}) write_checkpoint(directory.path(), some_state(step), "{}", 2);
   EXPECT_EQ(names_in(directory.path()),
             (std::set<std::string>{"notes.txt", "step-000000100.safetensors", "step-000012000.safetensors"}));
+}
+
+TEST(Checkpoint, OfAStopTakesNoScheduledOnesPlace) {
+  const TemporaryDirectory directory;
+  const auto write = [&](std::int64_t step, bool scheduled) {
+    auto state = some_state(step);
+    state.scheduled = scheduled;
+    EXPECT_EQ(read_checkpoint(write_checkpoint(directory.path(), state, "{}", 2)).state.scheduled, scheduled);
+  };
+  for (const auto& [step, scheduled] : {std::pair{10, true}, {20, true}, {21, false}, {22, false}})
+    write(step, scheduled);
+  const std::string ten = "step-000000010.safetensors", twenty = "step-000000020.safetensors";
+  EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{ten, twenty, "step-000000022.safetensors"}));
+  // Nor does what is no checkpoint any longer.
+  put(directory / "step-000000022.safetensors", "");
+  write(30, true);
+  EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{twenty, "step-000000030.safetensors"}));
+}
+
+TEST(NewestIntactCheckpoint, IsOneThatIsWanted) {
+  const TemporaryDirectory directory;
+  for (const std::int64_t step : {10, 20, 30}) write_checkpoint(directory.path(), some_state(step), "{}", kKeepAll);
+  const auto before = [&](std::int64_t end) {
+    return newest_intact_checkpoint(directory.path(), [end](const TrainingState& state) { return state.step < end; });
+  };
+  EXPECT_EQ(before(30)->content.state.step, 20);
+  EXPECT_FALSE(before(10).has_value());
+  put(directory / "step-000000030.safetensors", "");
+  EXPECT_FALSE(before(10).has_value());
+  for (const auto* name : {"step-000000010.safetensors", "step-000000020.safetensors"}) put(directory / name, "");
+  EXPECT_THROW(before(10), FormatError);
 }
 
 TEST(Checkpoint, ReplacesTheFutureThatWasThereBefore) {

@@ -20,7 +20,7 @@ struct RunConfig {
   Json model;
   /// Images in each split.
   Json images;
-  /// Versions of Glow and LibTorch, and the device.
+  /// Versions of Glow and LibTorch.
   Json versions;
 };
 

@@ -62,8 +62,10 @@ const std::vector<FlagText>& train_flag_table() {
       {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},
       {"eval_every", "Reporting", "N", "steps between evaluations; 0: only at the end", kChangeable},
       {"sample_every", "Reporting", "N", "steps between sample grids; 0: only at the end", kChangeable},
-      {"checkpoint_every", "Reporting", "N", "steps between checkpoints; 0: only at the end", kChangeable},
-      {"keep", "Reporting", "N", "newest checkpoints to keep", kChangeable},
+      {"checkpoint_every", "Reporting", "N", "steps between checkpoints; 0: only at the start and the end",
+       kChangeable},
+      {"keep", "Reporting", "N", "newest checkpoints to keep, beside one that a stop or the end may leave",
+       kChangeable},
 
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", kChangeable},
       {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32", kFixed},

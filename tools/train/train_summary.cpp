@@ -91,6 +91,9 @@ std::string describe_end(const TrainSettings& settings, const ImageSplits& image
     listing.add("skipped", grouped(result.skipped) + (result.skipped == 1 ? " step" : " steps") +
                                " whose loss or gradient was not finite");
   }
+  if (result.rollbacks > 0) {
+    listing.add("rollbacks", grouped(result.rollbacks) + ", each with half the learning rate before");
+  }
   listing.add("model", directory.model().string());
   const auto samples = directory.sample_grid(result.steps_done);
   listing.add("samples", std::filesystem::exists(samples) ? samples.string() : "none: the model has no inverse");

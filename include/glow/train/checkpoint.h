@@ -25,6 +25,9 @@ struct TrainingState {
   /// Best validation bits/dim so far, and its step; infinity before the first evaluation.
   double best_bits_per_dim = std::numeric_limits<double>::infinity();
   std::int64_t best_step = -1;
+  /// Whether the run would have written this one whenever it ended, and the step was not skipped. Others come from
+  /// stops and ends.
+  bool scheduled = true;
   /// Whether what a run does after a step, evaluations and samples, is still to be done after this one.
   bool unfinished = false;
   /// Whether StepReport::fell_back was true of a step: what MemoryPolicy::kReversible says no longer holds.
@@ -35,9 +38,9 @@ struct TrainingState {
   std::map<std::string, torch::Tensor> buffers = {};
 };
 
-/// Writes DIRECTORY/step-000012000.safetensors atomically, then removes all but the newest `keep` checkpoints, and
-/// those of later steps, which belong to a future that this one replaces. `config` is the run's configuration as JSON:
-/// it is stored, and read_checkpoint returns it. Returns the file's path. Throws IoError.
+/// Writes DIRECTORY/step-000012000.safetensors atomically. Then removes others: all but the newest `keep` scheduled
+/// ones, and those of later steps, which belong to a future that this one replaces. `config` is the run's configuration
+/// as JSON: it is stored, and read_checkpoint returns it. Returns the file's path. Throws IoError.
 std::filesystem::path write_checkpoint(const std::filesystem::path& directory, const TrainingState& state,
                                        const std::string& config, std::int64_t keep);
 

@@ -54,9 +54,9 @@ struct TrainOptions {
   std::int64_t eval_every = 2000;
   /// Steps between sample grids; 0: only at the end.
   std::int64_t sample_every = 2000;
-  /// Steps between checkpoints; 0: only at the end.
+  /// Steps between checkpoints, of which the first is that of step 0; 0: only then and at the end.
   std::int64_t checkpoint_every = 2000;
-  /// Newest checkpoints kept.
+  /// Newest checkpoints kept, beside one that a stop or the end may leave. With 1 there may be none for a rollback.
   std::int64_t keep = 2;
 
   /// Throws ConfigError that names the field.

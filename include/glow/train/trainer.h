@@ -68,7 +68,7 @@ class Trainer {
   /// schedule().learning_rate, halved with every rollback.
   double learning_rate(std::int64_t step) const;
   /// What in the last step was not finite: the layer that computed it (nn::GlowImpl::first_not_finite), else the
-  /// weights of which the gradient is not, the first on the way back; empty when there is nothing.
+  /// weights of which the gradient is not, the first on the way back; empty when nothing is found.
   std::string first_not_finite() const;
   const Schedule& schedule() const { return schedule_; }
 
@@ -104,7 +104,8 @@ class Trainer {
   bool fell_back_ = false;
   /// The images of the step, where their noise comes from, and their labels.
   torch::Tensor bytes_, noise_rows_, labels_;
-  /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt).
+  /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt),
+  /// and whether loss and gradient are finite.
   torch::Tensor numbers_;
   /// Null until it is used.
   std::shared_ptr<StepGraph> graph_;

@@ -69,6 +69,8 @@ struct RunResult {
   std::int64_t steps_done = 0;
   /// Steps of the run that were skipped (StepReport::skipped).
   std::int64_t skipped = 0;
+  /// How often it went back to a checkpoint. The best model may be from before that.
+  std::int64_t rollbacks = 0;
   /// Images whose density is not finite, in the last evaluation of this call on the validation images and that on the
   /// test images.
   std::int64_t non_finite = 0;
@@ -107,8 +109,9 @@ class TrainingRun {
   /// Trains to the end of the run; it ends with an evaluation, a sample grid, the best model's score on the test images
   /// and a checkpoint. Returns at once when the end was reached before.
   /// Steps that have no finite loss or gradient are skipped. After skip_limit of them in a row the run goes back to the
-  /// last checkpoint before them, of those that are due, and on with half the learning rate; after two such rollbacks
-  /// it gives up and throws NumericalError that names the layer. Throws IoError, and what reading the images throws.
+  /// last scheduled checkpoint after which a step was finite, and on with half the learning rate; after two such
+  /// rollbacks it gives up and throws NumericalError that names the layer. Throws IoError, and what reading the images
+  /// throws.
   RunResult run();
 
  private:
