@@ -23,7 +23,7 @@ torch=debian
 scripts/setup.sh --torch $torch --without-tests --with-fuzzers
 locate_tools
 say "building build/fuzz"
-"$cmake" --preset fuzz "-DTorch_DIR=$torch_dir" "-DGLOW_WERROR=${GLOW_WERROR:-0}" >/dev/null
+"$cmake" --preset fuzz "-DGLOW_WERROR=${GLOW_WERROR:-0}" >/dev/null
 "$cmake" --build --preset fuzz --parallel "$(nproc)"
 
 if [[ -w /dev/shm ]]; then memory=/dev/shm; else memory=${TMPDIR:-/tmp}; fi

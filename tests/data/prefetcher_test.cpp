@@ -1,8 +1,10 @@
 #include <glow/data/prefetcher.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -23,6 +25,11 @@ template <class Condition>
 void wait_until(Condition condition) {
   while (!condition()) std::this_thread::sleep_for(1ms);
 }
+
+using Memory = std::vector<std::int64_t>;
+
+/// Takes now longer, now shorter: sometimes the background thread waits, sometimes the consumer.
+void dawdle(std::int64_t number) { std::this_thread::sleep_for(10us * (number * 7 % 13)); }
 
 class PrefetcherTest : public ::testing::TestWithParam<std::size_t> {};
 
@@ -58,6 +65,63 @@ TEST_P(PrefetcherTest, AnExceptionComesWhereItsResultWouldHave) {
   for (int attempt = 0; attempt < 2; ++attempt)
     EXPECT_TRUE(throws<FormatError>([&] { prefetcher.next(); }, {"picture 3 is broken"}));
   EXPECT_EQ(calls, 4);
+}
+
+// The next three are for the thread sanitizer: they hold much in memory that both threads use and nothing else guards.
+
+TEST_P(PrefetcherTest, HandsOverMemoryWhicheverThreadIsFaster) {
+  for (const auto& [producing, consuming] : {std::pair{0, 1}, std::pair{1, 0}, std::pair{1, 3}}) {
+    Memory begun;
+    Prefetcher<Memory> prefetcher(
+        [&begun, producing = producing](std::int64_t number) {
+          dawdle(producing * number);
+          begun.push_back(number);
+          return Memory(100, number);
+        },
+        0, 200, GetParam());
+    for (std::int64_t number = 0; number < 200; ++number) {
+      ASSERT_EQ(prefetcher.next(), Memory(100, number));
+      dawdle(consuming * number);
+    }
+    EXPECT_EQ(begun.size(), 200U);
+  }
+}
+
+TEST_P(PrefetcherTest, CanBeDestroyedAtAnyMoment) {
+  for (std::int64_t moment = 0; moment < 100; ++moment) {
+    Memory begun;
+    {
+      Prefetcher<Memory> prefetcher(
+          [&](std::int64_t number) {
+            begun.push_back(number);
+            dawdle(number);
+            return Memory(100, number);
+          },
+          0, moment % 9, GetParam());
+      for (std::int64_t number = 0; number < moment % 5 && number < moment % 9; ++number) prefetcher.next();
+      dawdle(moment);
+    }
+    EXPECT_GE(begun.size(), static_cast<std::size_t>(std::min(moment % 5, moment % 9)));
+  }
+}
+
+TEST_P(PrefetcherTest, CanBeDestroyedWithAnExceptionThatNobodySawOrSomebodyDid) {
+  for (std::int64_t moment = 0; moment < 100; ++moment) {
+    Memory begun;
+    Prefetcher<Memory> prefetcher(
+        [&](std::int64_t number) {
+          begun.push_back(number);
+          if (number == 3) throw FormatError("picture " + std::to_string(number) + " is broken");
+          return Memory(100, number);
+        },
+        0, 10, GetParam());
+    for (std::int64_t number = 0; number < moment % 4; ++number) prefetcher.next();
+    if (moment % 4 == 3) {
+      EXPECT_TRUE(throws<FormatError>([&] { prefetcher.next(); }, {"picture 3 is broken"}));
+      EXPECT_EQ(begun.size(), 4U);
+    }
+    dawdle(moment);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Depths, PrefetcherTest, ::testing::Values(1, 2, 7));
