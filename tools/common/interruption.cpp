@@ -1,5 +1,6 @@
 #include "tools/common/interruption.h"
 
+#include <atomic>
 #include <csignal>
 #include <string>
 
@@ -10,11 +11,12 @@ namespace {
 
 constexpr int kSignalExit = 128;
 
-volatile std::sig_atomic_t noted = 0;
+/// A signal meets any thread, the one that makes batches too.
+std::atomic<int> noted = 0;
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not wait");
 
 void note(int signal) {
-  if (noted != 0) ::_exit(kSignalExit + signal);
-  noted = signal;
+  if (noted.exchange(signal) != 0) ::_exit(kSignalExit + signal);
 }
 
 std::string text(int signal) { return signal == SIGINT ? "interrupted" : "terminated"; }
@@ -33,7 +35,7 @@ void note_interruptions() {
 int interruption() { return noted; }
 
 void throw_if_interrupted() {
-  if (noted != 0) throw Interrupted(noted);
+  if (const int signal = noted; signal != 0) throw Interrupted(signal);
 }
 
 }  // namespace glow::tools
