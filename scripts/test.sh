@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything and runs every test.
 #
-#   scripts/test.sh [--torch debian|pypi|PATH] [--preset release|debug|asan]
+#   scripts/test.sh [--torch debian|pypi|PATH] [--preset release|debug|asan|tsan]
 #
 #   --torch     as in scripts/setup.sh
-#   --preset    one of CMakePresets.json (default release)
+#   --preset    one of CMakePresets.json (default release). With asan, the address and undefined-behaviour sanitizers,
+#               the tests' own projects (consumer) are left out, which compile the library again; tsan, the thread
+#               sanitizer, has what does without LibTorch
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -13,5 +15,7 @@ parse_options "--torch --preset" "$@"
 scripts/setup.sh --torch "$torch"
 scripts/build.sh --torch "$torch" --preset "$preset"
 locate_tools
+selection=()
+[[ $preset != asan ]] || selection=(-LE consumer)
 say "testing ${build_dir#"$root"/}"
-"$ctest" --test-dir "$build_dir" --output-on-failure --parallel "$(nproc)"
+"$ctest" --test-dir "$build_dir" --output-on-failure --parallel "$(nproc)" "${selection[@]}"
