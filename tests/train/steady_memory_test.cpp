@@ -1,0 +1,114 @@
+// A run holds no more memory after many steps than after 200. GLOW_TEST_STEPS: how many more; 1,000 when it is not set.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <glow/train/training_run.h>
+
+#include "support/pictures.h"
+#include "support/temporary_directory.h"
+#include "support/tiny_training.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+/// The address sanitizer has a malloc of its own. GCC 12 has this function of it, and no header for it.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
+#endif
+
+namespace glow::train {
+namespace {
+
+using glow::testing::kTinySize;
+using glow::testing::PictureSource;
+using glow::testing::TemporaryDirectory;
+
+constexpr std::int64_t kFirstSteps = 200;
+constexpr std::int64_t kKibibyte = 1024;
+
+std::int64_t more_steps() {
+  const char* wanted = std::getenv("GLOW_TEST_STEPS");
+  return wanted != nullptr ? std::stol(wanted) : 1000;
+}
+
+/// Bytes that malloc has given to all threads and not got back, tensors among them.
+std::int64_t heap_in_use() {
+#if defined(__SANITIZE_ADDRESS__)
+  return static_cast<std::int64_t>(__sanitizer_get_current_allocated_bytes());
+#else
+  const auto heap = ::mallinfo2();
+  return static_cast<std::int64_t>(heap.uordblks + heap.hblkhd);
+#endif
+}
+
+/// By how much the heap grows after the first steps of a run that evaluates, draws and saves as it goes.
+std::int64_t growth(
+    nn::MemoryPolicy memory, std::shared_ptr<const data::Images> images,
+    const std::function<void()>& every_step = [] {}) {
+  const TemporaryDirectory directory;
+  auto options = glow::testing::tiny_options();
+  options.memory = memory;
+  options.steps = kFirstSteps + more_steps();
+  options.eval_every = options.log_every = 20;
+  options.sample_every = options.checkpoint_every = 100;
+  std::int64_t first = 0, last = 0;
+  const auto step = [&](const StepReport& report) {
+    every_step();
+    if (report.step == kFirstSteps) first = heap_in_use();
+    if (report.step == options.steps) last = heap_in_use();
+  };
+  const RunData data{std::move(images), glow::testing::tiny_images(6, 10), nullptr};
+  TrainingRun::start(glow::testing::tiny_model(), data, options, {.directory = directory.path()}, {.step = step}).run();
+  return last - first;
+}
+
+class SteadyMemory : public ::testing::TestWithParam<nn::MemoryPolicy> {};
+
+TEST_P(SteadyMemory, DoesNotGrowWithTheSteps) {
+  const auto grown = growth(GetParam(), glow::testing::tiny_images(10));
+  EXPECT_LE(grown, 64 * kKibibyte);
+  std::cout << more_steps() << " steps with " << to_string(GetParam()) << ": " << grown << " bytes more\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, SteadyMemory,
+                         ::testing::Values(nn::MemoryPolicy::kStore, nn::MemoryPolicy::kRecompute,
+                                           nn::MemoryPolicy::kReversible),
+                         [](const auto& test) { return to_string(test.param); });
+
+TEST(SteadyMemory, SeesAKibibyteThatEveryStepKeeps) {
+  std::list<std::string> kept;
+  const auto keep = [&] { kept.emplace_back(kKibibyte, 'x'); };
+  EXPECT_GE(growth(nn::MemoryPolicy::kStore, glow::testing::tiny_images(10), keep), kKibibyte * more_steps());
+}
+
+/// Keeps a kibibyte for every image that is asked for, on the thread that makes batches.
+class KeepingSource : public PictureSource {
+ public:
+  using PictureSource::PictureSource;
+  io::Image image(std::int64_t index) const override {
+    kept_.emplace_back(kKibibyte, 'x');
+    return PictureSource::image(index);
+  }
+
+ private:
+  mutable std::list<std::string> kept_;
+};
+
+TEST(SteadyMemory, SeesAKibibyteThatTheOtherThreadKeeps) {
+  const auto picture = glow::testing::make_picture(kTinySize, kTinySize, 1);
+  const auto images =
+      std::make_shared<const data::Images>(std::make_shared<const KeepingSource>(std::vector(10, picture)),
+                                           data::Geometry{.height = kTinySize, .width = kTinySize});
+  EXPECT_GE(growth(nn::MemoryPolicy::kStore, images), kKibibyte * more_steps());
+}
+
+}  // namespace
+}  // namespace glow::train
