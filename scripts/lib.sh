@@ -24,17 +24,19 @@ default_torch() {
   if nvidia-smi -L 2>/dev/null | grep -q '^GPU' && nvcc_path >/dev/null; then echo pypi; else echo debian; fi
 }
 
-# parse_options KNOWN ARGUMENT...: sets torch, preset, seconds, target, without_tests, with_fuzzers and build_dir. KNOWN
-# names the script's options.
+# parse_options KNOWN ARGUMENT...: sets torch, preset, seconds, steps, target, without_tests, with_fuzzers, with_valgrind
+# and build_dir. KNOWN names the script's options.
 parse_options() {
   local known=" $1 --help "
   shift
   torch=$(default_torch)
   preset=release
   seconds=60
+  steps=1000
   target=
   without_tests=
   with_fuzzers=
+  with_valgrind=
   while (($#)); do
     [[ $known == *" $1 "* ]] || usage_error "unknown option $1"
     case $1 in
@@ -44,6 +46,7 @@ parse_options() {
         ;;
       --without-tests) without_tests=yes ;;
       --with-fuzzers) with_fuzzers=yes ;;
+      --with-valgrind) with_valgrind=yes ;;
       *)
         (($# > 1)) || usage_error "$1 needs a value"
         printf -v "${1#--}" %s "$2"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Glow is built from, on Debian 12. Does nothing when all of it is there; only else it needs root.
 #
-#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers]
+#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers] [--with-valgrind]
 #
 #   --torch debian     Debian's LibTorch, for the CPU; the default
 #           pypi       PyPI's LibTorch in .deps/pypi, a CUDA build that needs the CUDA toolkit; the default where there
@@ -9,10 +9,11 @@
 #           PATH       an unpacked LibTorch
 #   --without-tests    leave out what only the tests and benchmarks need
 #   --with-fuzzers     clang and what scripts/fuzz.sh needs of it too
+#   --with-valgrind    valgrind, for scripts/massif.sh
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
-parse_options "--torch --without-tests --with-fuzzers" "$@"
+parse_options "--torch --without-tests --with-fuzzers --with-valgrind" "$@"
 
 packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev dataset-fashion-mnist)
@@ -76,6 +77,7 @@ check_cuda_toolkit() {
 
 [[ $without_tests ]] || packages+=("${test_packages[@]}" "${python_packages[@]}")
 [[ ! $with_fuzzers ]] || packages+=("${fuzzer_packages[@]}")
+[[ ! $with_valgrind ]] || packages+=(valgrind)
 case $torch in
   debian) packages+=("${libtorch_packages[@]}") ;;
   pypi)
