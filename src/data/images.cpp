@@ -51,6 +51,11 @@ torch::Tensor Images::labels(const std::vector<std::int64_t>& indices) const {
   return labels;
 }
 
+std::string Images::name(std::int64_t index) const {
+  check_index(index);
+  return source_->name(index);
+}
+
 void Images::check_index(std::int64_t index) const {
   if (index < 0 || index >= size())
     throw ShapeError("images: index " + std::to_string(index) + " is outside the source's " + std::to_string(size()) +

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <torch/types.h>
@@ -55,6 +56,8 @@ class Images {
   torch::Tensor augmented_bytes(const std::vector<BatchOrder::Entry>& entries, std::uint64_t seed) const;
   /// int64 [N], -1 where the source has no classes. Throws ShapeError when an index is outside the source.
   torch::Tensor labels(const std::vector<std::int64_t>& indices) const;
+  /// What messages call image `index` (ImageSource::name).
+  std::string name(std::int64_t index) const;
 
  private:
   void check_index(std::int64_t index) const;

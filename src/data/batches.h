@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <glow/data/images.h>
+#include <glow/data/prefetcher.h>
+
+namespace glow::data {
+
+/// Images on their way to the model, on the CPU.
+struct Batch {
+  /// uint8 [N, C, H, W]
+  torch::Tensor bytes;
+  /// int64 [N]; undefined where no labels are wanted.
+  torch::Tensor labels;
+  /// Global index of each image.
+  std::vector<std::int64_t> indices;
+};
+
+using Batches = Prefetcher<Batch>;
+
+/// The images' labels where they are wanted, else undefined.
+torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& indices, bool wanted);
+
+/// All images in their order, `batch` at once and the rest in the last, made on a background thread. `images` must
+/// outlive them.
+Batches all_batches(const Images& images, std::int64_t batch, bool with_labels);
+
+}  // namespace glow::data
