@@ -202,14 +202,15 @@ torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   if (options_.num_classes == 0) throw ConfigError("log_prob_by_class: the model is unconditional");
   const auto weights = folded(precision_, /*with_inverses=*/false);
   const auto [eps, z, log_det, reconstruction_error] = flow(*weights, x, precision_);
-  auto below = log_det;
-  for (const auto& level_eps : eps) below = below + ops::standard_normal_log_prob(level_eps);
-  std::vector<torch::Tensor> by_class;
+  std::vector<torch::Tensor> below, by_class;
+  for (const auto& level_eps : eps) below.push_back(ops::standard_normal_log_prob(level_eps));
   for (std::int64_t y = 0; y < options_.num_classes; ++y) {
     const auto labels = torch::full({z.size(0)}, y, torch::TensorOptions().dtype(torch::kLong).device(z.device()));
     const auto gaussian = top_->gaussian(weights->top, labels);
-    by_class.push_back(below + gaussian.log_det_of_whitening(z.sizes()) +
-                       ops::standard_normal_log_prob(gaussian.whiten(z)));
+    // Added in the order of `evaluate`, so that the sum is the same to the last bit.
+    auto log_prob = log_det + gaussian.log_det_of_whitening(z.sizes());
+    for (const auto& level : below) log_prob = log_prob + level;
+    by_class.push_back(log_prob + ops::standard_normal_log_prob(gaussian.whiten(z)));
   }
   return at::stack(by_class, 1);
 }
