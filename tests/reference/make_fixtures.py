@@ -13,10 +13,15 @@ import numpy as np
 
 import glow_reference as reference
 import model_file
+import philox
 
 FIXTURES = pathlib.Path(__file__).resolve().parent / "fixtures"
 IMAGES = 3
 CLASS_NAMES = ["ankle boot", "bag", "coat"]
+SCORED = ["grey_lu_affine", "colour_conv1x1_additive", "conditional_conv1x1_affine"]
+SCORED_IMAGES = 7
+SCORED_DRAWS = 4
+SCORED_SEED = 2 ** 40 + 5
 
 
 def config(channels, height, width, levels, permutation, coupling, **others):
@@ -159,11 +164,48 @@ def write_case(name, case_config):
         expected.update({"labels": labels, "class_logits": model.class_logits(x),
                          "log_prob_marginal": model.log_prob_marginal(x)})
     write_expected(name, expected)
+    if name in SCORED:
+        write_scores(name, model)
+
+
+def write_scores(name, model):
+    """What scoring images by the model comes to: their bits/dim under the library's noise, draw by draw."""
+    random, case_config = random_for(f"{name}.scores"), model.config
+    shape = [SCORED_IMAGES] + [case_config[axis] for axis in ("channels", "height", "width")]
+    image_bytes = random.randint(0, 256, size=shape).astype(np.uint8)
+    dimensions, bits = math.prod(shape[1:]), case_config["bits"]
+    uniform = np.stack([[philox.dequantisation_uniform(SCORED_SEED, draw, index, dimensions).reshape(shape[1:])
+                         for index in range(SCORED_IMAGES)] for draw in range(SCORED_DRAWS)])
+    points = [reference.dequantise(image_bytes, bits, u / reference.bins(bits)) for u in uniform]
+
+    def add_bounds(tensors, prefix, log_prob_of):
+        log_prob = np.stack([log_prob_of(x) for x in points])
+        log_mean = np.logaddexp.reduce(log_prob, axis=0) - math.log(SCORED_DRAWS)
+        center = log_prob_of(reference.center(image_bytes, bits))
+        for key, value in (("bits_per_dim", log_prob), ("importance_bits_per_dim", log_mean),
+                           ("center_bits_per_dim", center)):
+            tensors[prefix + key] = reference.bits_per_dim(value, dimensions, bits)
+
+    tensors = {"bytes": image_bytes}
+    if case_config["num_classes"] == 0:
+        add_bounds(tensors, "", lambda x: model.encode(x).log_prob)
+    else:
+        labels = np.sort(np.arange(SCORED_IMAGES) % case_config["num_classes"])
+        by_class = np.stack([[model.encode(x, np.full(SCORED_IMAGES, y)).log_prob for x in points]
+                             for y in range(case_config["num_classes"])])
+        tensors.update(labels=labels, predicted=by_class.mean(axis=1).argmax(axis=0))
+        add_bounds(tensors, "", lambda x: model.encode(x, labels).log_prob)
+        add_bounds(tensors, "marginal_", model.log_prob_marginal)
+    write_tensors(f"{name}.scores", tensors, {"seed": str(SCORED_SEED), "draws": str(SCORED_DRAWS)})
 
 
 def write_expected(name, tensors, metadata=None):
+    write_tensors(f"{name}.expected", tensors, metadata)
+
+
+def write_tensors(name, tensors, metadata=None):
     contiguous = {key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}
-    model_file.write_tensors(FIXTURES / f"{name}.expected.safetensors", contiguous, metadata)
+    model_file.write_tensors(FIXTURES / f"{name}.safetensors", contiguous, metadata)
 
 
 def write_initialisation():
@@ -214,6 +256,7 @@ def write_optimizers():
 
 def main():
     FIXTURES.mkdir(exist_ok=True)
+    philox.prove()
     for name, case_config in CASES.items():
         write_case(name, case_config)
         print(f"{name}: written and proven")
