@@ -22,13 +22,17 @@ inline Arguments operator+(Arguments first, const Arguments& second) {
   return first;
 }
 
-/// "glow-train" or "glow-sample" with arguments.
+/// "glow-train", "glow-sample" or "glow-eval" with arguments.
 inline Arguments command(const std::string& tool, const Arguments& arguments) {
   return Arguments{std::string(GLOW_TOOLS_DIR) + "/" + tool} + arguments;
 }
 
 inline Outcome train(const Arguments& arguments, ProcessOptions options = {}) {
   return run(command("glow-train", arguments), options);
+}
+
+inline Outcome eval(const Arguments& arguments, ProcessOptions options = {}) {
+  return run(command("glow-eval", arguments), options);
 }
 
 inline Outcome sample(const Arguments& arguments, ProcessOptions options = {}) {

@@ -31,6 +31,12 @@ std::string fixed(double number, int digits) {
   return text.data();
 }
 
+std::string scientific(double number) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.1e", number);
+  return text.data();
+}
+
 std::string duration(double seconds) {
   // More than a year is as good as for ever.
   constexpr double kLongest = 366.0 * 24 * 3600;

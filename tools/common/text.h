@@ -9,6 +9,8 @@ namespace glow::tools {
 std::string grouped(std::int64_t number);
 /// A number with `digits` digits after the point.
 std::string fixed(double number, int digits);
+/// 0.000021 -> "2.1e-05"
+std::string scientific(double number);
 /// 133 s -> "2:13", 7384 s -> "2:03:04"
 std::string duration(double seconds);
 /// 2.1e9 -> "2.1 GB"

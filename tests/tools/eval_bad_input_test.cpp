@@ -1,0 +1,141 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string model_file(const std::string& name) {
+  return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
+}
+
+/// In a directory with "grey.npy", 5 images of 4x8.
+struct Refusal {
+  std::string name;
+  /// After "--model MODEL --data npy:grey.npy --split all --scores scores.csv"; a flag given twice counts the last
+  /// time. "DIRECTORY/" stands for the test's directory.
+  Arguments flags;
+  std::vector<std::string> message;
+  std::string model = "grey_lu_affine";
+  int exit_code = 2;
+};
+
+class GlowEvalRefusal : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(GlowEvalRefusal, IsOneLineThatNamesTheFlagAndNothingIsWritten) {
+  const TemporaryDirectory directory;
+  put_images(directory / "grey.npy", {5, 4, 8});
+  put_images(directory / "small.npy", {5, 2, 8});
+  Arguments flags{"--model",  model_file(GetParam().model), "--data", "npy:DIRECTORY/grey.npy", "--split", "all",
+                  "--scores", "DIRECTORY/scores.csv"};
+  for (auto& flag : flags = flags + GetParam().flags) {
+    const std::string here = "DIRECTORY";
+    if (const auto place = flag.find(here); place != std::string::npos) {
+      flag.replace(place, here.size(), directory.path().string());
+    }
+  }
+  EXPECT_TRUE(failed(eval(flags), "glow-eval", GetParam().exit_code, GetParam().message));
+  EXPECT_EQ(count_files(directory.path()), 2u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Usage, GlowEvalRefusal,
+    ::testing::Values(
+        Refusal{"UnknownFlag", {"--out", "x"}, {"unknown flag --out"}},
+        Refusal{"NoModel", {"--model", ""}, {"--model: expected a model file"}},
+        Refusal{"NoData", {"--data", ""}, {"--data: expected a data set"}},
+        Refusal{"UnknownData", {"--data", "mnist"}, {"--data: ", "\"mnist\"", "fashion-mnist[:DIR]"}},
+        Refusal{"UnknownSplit", {"--split", "dev"}, {"--split: ", "'dev'", "auto, train, valid, test, all"}},
+        Refusal{"NegativeDraws", {"--draws", "-1"}, {"--draws: ", "got -1"}},
+        Refusal{"DrawsOfNoNumber", {"--draws", "some"}, {"--draws: expected a whole number", "'some'"}},
+        Refusal{"NegativeImportance", {"--importance", "-1"}, {"--importance: ", "got -1"}},
+        Refusal{"NegativeCount", {"--count", "-1"}, {"--count: ", "got -1"}},
+        Refusal{"NegativeRoundTrip", {"--round-trip", "-1"}, {"--round-trip: ", "got -1"}},
+        Refusal{"NoBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
+        Refusal{"UnknownClasses", {"--classes", "both"}, {"--classes: ", "'both'", "label, marginal"}},
+        Refusal{"TwoPrecisions", {"--float64", "--precision", "bf16"}, {"--float64: contradicts --precision bf16"}},
+        Refusal{"ScoresOfAnotherKind", {"--scores", "DIRECTORY/s.txt"}, {"--scores: expected FILE.csv", "s.txt"}},
+        Refusal{
+            "HistogramOfAnotherKind", {"--histogram", "DIRECTORY/h.png"}, {"--histogram: expected FILE.svg", "h.png"}},
+        Refusal{"OneFileForBoth",
+                {"--scores", "DIRECTORY/x", "--histogram", "DIRECTORY/x"},
+                {"--histogram: ", "is the file of --scores"}}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Images, GlowEvalRefusal,
+    ::testing::Values(
+        Refusal{"Missing", {"--data", "npy:DIRECTORY/no.npy"}, {"no.npy", "No such file"}, "grey_lu_affine", 1},
+        Refusal{"NoTestImages", {"--split", "test"}, {"--split: ", "grey.npy", "no test images"}},
+        Refusal{"NoneToHoldOut", {"--split", "auto"}, {"--split: ", "grey.npy", "no validation images", "--split all"}},
+        Refusal{"AllHeldOut", {"--split", "valid", "--valid-images", "5"}, {"--valid-images: 5 leaves no"}},
+        Refusal{"OfOtherChannels", {}, {"--data: ", "grey.npy", "1 channels", " 3"}, "colour_conv1x1_affine"},
+        Refusal{"TooSmall", {"--data", "npy:DIRECTORY/small.npy"}, {"--data: ", "small.npy", "2x8", "4x8"}},
+        Refusal{"TooLargeAResize", {"--resize", "64"}, {"--resize: 64 is too large for "}},
+        Refusal{"WithoutClasses",
+                {},
+                {"--data: ", "grey.npy", "has no classes", "--classes marginal"},
+                "conditional_shuffle_additive_plain"},
+        Refusal{"MarginalOfNone", {"--classes", "marginal"}, {"--classes: ", "unconditional"}},
+        Refusal{"OthersWithoutLabels",
+                {"--ood", "npy:DIRECTORY/grey.npy"},
+                {"--ood: ", "--classes marginal"},
+                "conditional_shuffle_additive_plain"},
+        Refusal{"OthersMissing", {"--ood", "npy:DIRECTORY/no.npy"}, {"no.npy", "No such file"}, "grey_lu_affine", 1},
+        Refusal{"OthersUnknown", {"--ood", "noise"}, {"--ood: ", "\"noise\""}},
+        Refusal{"OthersTooSmall", {"--ood", "npy:DIRECTORY/small.npy"}, {"--ood: ", "small.npy", "2x8"}}),
+    name_of);
+
+TEST(GlowEvalFiles, ModelThatIsDamagedIsRefusedByName) {
+  const TemporaryDirectory directory;
+  const auto images = "npy:" + put_images(directory / "grey.npy", {5, 4, 8}).string();
+  const auto model = (directory / "model.safetensors").string();
+  const Arguments flags{"--model", model, "--data", images, "--split", "all"};
+  EXPECT_TRUE(failed(eval(flags), "glow-eval", 1, {model, "No such file"}));
+  auto bytes = get(model_file("grey_lu_affine"));
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  put(model, bytes);
+  EXPECT_TRUE(failed(eval(flags), "glow-eval", 1, {model, "checksum"}));
+}
+
+TEST(GlowEvalFiles, ExistingOutputIsKeptWithoutOverwrite) {
+  const TemporaryDirectory directory;
+  const auto images = "npy:" + put_images(directory / "grey.npy", {5, 4, 8}).string();
+  const Arguments flags{"--model", model_file("grey_lu_affine"), "--data", images, "--split", "all"};
+  for (const auto& [flag, name] : {std::pair{"--scores", "s.csv"}, std::pair{"--histogram", "h.svg"}}) {
+    const auto out = directory / name;
+    put(out, "mine");
+    EXPECT_TRUE(failed(eval(flags + Arguments{flag, out.string()}), "glow-eval", 2,
+                       {std::string(flag) + ": " + out.string() + " exists", "--overwrite"}));
+    EXPECT_EQ(get(out), "mine");
+    EXPECT_TRUE(succeeded(eval(flags + Arguments{flag, out.string(), "--overwrite"})));
+    EXPECT_NE(get(out), "mine");
+  }
+}
+
+TEST(GlowEvalFiles, PlaceThatCannotBeWrittenIsNamedBeforeAnythingIsComputed) {
+  const TemporaryDirectory directory;
+  const auto out = (directory / "none/scores.csv").string();
+  EXPECT_TRUE(failed(eval({"--model", "no model", "--data", "fashion-mnist", "--scores", out}), "glow-eval", 1,
+                     {"cannot write " + out}));
+}
+
+TEST(GlowEvalFiles, WithoutRoomNothingIsLeft) {
+  const TemporaryDirectory directory;
+  const auto images = "npy:" + put_images(directory / "grey.npy", {50, 4, 8}).string();
+  const auto out = (directory / "scores.csv").string();
+  const auto outcome =
+      eval({"--model", model_file("grey_lu_affine"), "--data", images, "--split", "all", "--scores", out},
+           {.file_size = 1000});
+  EXPECT_TRUE(failed(outcome, "glow-eval", 1, {"cannot write " + out, "File too large"}));
+  EXPECT_EQ(count_files(directory.path()), 1u);
+}
+
+}  // namespace
+}  // namespace glow::testing

@@ -1,0 +1,396 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <numeric>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <glow/io/image.h>
+#include <glow/io/npy.h>
+#include <glow/io/safetensors.h>
+
+#include "support/tools.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using Numbers = std::vector<double>;
+
+std::string fixture(const std::string& name) { return (fs::path(GLOW_TEST_FIXTURES) / name).string(); }
+std::string model_file(const std::string& name) { return fixture(name + ".model.safetensors"); }
+
+/// What the Python reference says of scoring images by a model.
+class Reference {
+ public:
+  explicit Reference(const std::string& name) : file_(fixture(name + ".scores.safetensors")) {}
+
+  std::string seed() const { return file_.metadata_value("seed"); }
+  /// The images of the given indices, [height, width, channels].
+  io::Image image(std::int64_t index) const {
+    const auto& entry = find("bytes");
+    const auto channels = entry.shape[1], pixels = entry.shape[2] * entry.shape[3];
+    io::Image image{{static_cast<int>(entry.shape[2]), static_cast<int>(entry.shape[3]), static_cast<int>(channels)},
+                    {}};
+    for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const auto place = static_cast<std::size_t>((index * channels + c) * pixels + pixel);
+        image.pixels.push_back(static_cast<std::uint8_t>(entry.data[place]));
+      }
+    }
+    return image;
+  }
+  std::int64_t images() const { return find("bytes").shape[0]; }
+  std::vector<std::int64_t> labels() const { return values<std::int64_t>("labels"); }
+  std::vector<std::int64_t> predicted() const { return values<std::int64_t>("predicted"); }
+  Numbers numbers(const std::string& name) const { return values<double>(name); }
+  /// The mean over the draws of each image.
+  Numbers mean_over_draws(const std::string& name) const {
+    const auto all = numbers(name);
+    const auto count = static_cast<std::size_t>(images());
+    Numbers mean(count);
+    for (std::size_t i = 0; i < all.size(); ++i) mean[i % count] += all[i] / static_cast<double>(all.size() / count);
+    return mean;
+  }
+
+ private:
+  const io::TensorEntry& find(const std::string& name) const {
+    for (const auto& entry : file_.entries()) {
+      if (entry.name == name) return entry;
+    }
+    throw std::runtime_error("no tensor " + name);
+  }
+
+  template <class Number>
+  std::vector<Number> values(const std::string& name) const {
+    const auto& data = find(name).data;
+    std::vector<Number> numbers(data.size() / sizeof(Number));
+    std::memcpy(numbers.data(), data.data(), data.size());
+    return numbers;
+  }
+
+  io::SafetensorsReader file_;
+};
+
+double mean_of(const Numbers& numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
+}
+
+double standard_error_of(const Numbers& numbers) {
+  const double mean = mean_of(numbers);
+  double sum = 0;
+  for (const double number : numbers) sum += (number - mean) * (number - mean);
+  const auto count = static_cast<double>(numbers.size());
+  return std::sqrt(sum / (count - 1) / count);
+}
+
+/// A CSV file without quotes, by line and field.
+std::vector<std::vector<std::string>> csv(const fs::path& path) {
+  std::vector<std::vector<std::string>> lines;
+  std::istringstream text(get(path));
+  for (std::string line; std::getline(text, line);) {
+    lines.emplace_back();
+    std::istringstream fields(line + ",");
+    for (std::string field; std::getline(fields, field, ',');) lines.back().push_back(field);
+  }
+  return lines;
+}
+
+class GlowEval : public ::testing::Test {
+ protected:
+  /// The JSON object that these flags give.
+  static Json results(const Arguments& flags) {
+    const auto outcome = eval(flags + Arguments{"--json", "--threads", "1"});
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_EQ(outcome.err, "");
+    return Json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  }
+
+  /// The reference's images as an array.
+  std::string array(const Reference& reference) {
+    std::string bytes;
+    io::ImageShape shape;
+    for (std::int64_t i = 0; i < reference.images(); ++i) {
+      const auto image = reference.image(i);
+      shape = image.shape;
+      bytes.append(image.pixels.begin(), image.pixels.end());
+    }
+    io::write_npy(directory_ / "images.npy", "|u1", {reference.images(), shape.height, shape.width, shape.channels},
+                  bytes);
+    return "npy:" + (directory_ / "images.npy").string();
+  }
+
+  /// The same as pictures in a folder a class.
+  std::string folder(const Reference& reference, const std::vector<std::string>& classes) {
+    const auto labels = reference.labels();
+    for (std::int64_t i = 0; i < reference.images(); ++i) {
+      const auto place =
+          directory_ / "classes" / classes.at(static_cast<std::size_t>(labels[static_cast<std::size_t>(i)]));
+      fs::create_directories(place);
+      io::write_png(place / (std::to_string(i) + ".png"), reference.image(i));
+    }
+    return "folder:" + (directory_ / "classes").string();
+  }
+
+  fs::path file(const std::string& name) const { return directory_ / name; }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(GlowEval, HelpListsEveryFlag) {
+  const auto outcome = eval({"--help"});
+  EXPECT_TRUE(succeeded(outcome));
+  for (const char* flag : {"--model FILE",
+                           "--data SOURCE",
+                           "--split KIND",
+                           "--valid-images N",
+                           "--resize R",
+                           "--count N",
+                           "--draws M",
+                           "--importance M",
+                           "--classes KIND",
+                           "--seed S",
+                           "--round-trip N",
+                           "--ood SOURCE",
+                           "--scores FILE.csv",
+                           "--histogram FILE.svg",
+                           "--overwrite",
+                           "--json",
+                           "--batch N",
+                           "--device NAME",
+                           "--precision KIND",
+                           "--float64",
+                           "--threads N",
+                           "--version",
+                           "--help",
+                           "(default: auto)",
+                           "Examples\n  glow-eval"}) {
+    EXPECT_NE(outcome.out.find(flag), std::string::npos) << flag;
+  }
+}
+
+TEST_F(GlowEval, BitsPerDimAreThoseOfThePythonReferenceWhateverTheBatch) {
+  struct Way {
+    std::string precision, batch;
+    double tolerance;
+  };
+  for (const std::string name : {"grey_lu_affine", "colour_conv1x1_additive"}) {
+    const Reference reference(name);
+    const auto bits = reference.mean_over_draws("bits_per_dim");
+    const Arguments flags{"--model", model_file(name), "--data", array(reference), "--split", "all"};
+    for (const auto& way :
+         {Way{"fp64", "1", 1e-9}, Way{"fp64", "3", 1e-9}, Way{"fp32", "2", 1e-6}, Way{"fp32", "64", 1e-6}}) {
+      const auto json = results(flags + Arguments{"--draws", "4", "--importance", "4", "--seed", reference.seed(),
+                                                  "--batch", way.batch, "--precision", way.precision});
+      const auto& data = json["data"];
+      EXPECT_EQ(data["images"], 7);
+      EXPECT_NEAR(data["bits_per_dim"].get<double>(), mean_of(bits), way.tolerance) << name << way.batch;
+      EXPECT_NEAR(data["standard_error"].get<double>(), standard_error_of(bits), way.tolerance);
+      EXPECT_NEAR(data["importance_bits_per_dim"].get<double>(), mean_of(reference.numbers("importance_bits_per_dim")),
+                  way.tolerance);
+      EXPECT_LT(data["importance_bits_per_dim"], data["bits_per_dim"]);
+    }
+    const auto centres = results(flags + Arguments{"--draws", "0", "--float64"});
+    EXPECT_NEAR(centres["data"]["bits_per_dim"].get<double>(), mean_of(reference.numbers("center_bits_per_dim")), 1e-9);
+    EXPECT_EQ(centres["precision"], "fp64");
+  }
+}
+
+TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
+  const std::string name = "conditional_conv1x1_affine";
+  const Reference reference(name);
+  const auto data = folder(reference, {"ankle boot", "bag", "coat"});
+  const Arguments flags{"--model", model_file(name), "--data", data,     "--split",        "all",      "--draws",
+                        "4",       "--importance",   "4",      "--seed", reference.seed(), "--float64"};
+  const auto labels = reference.labels(), predicted = reference.predicted();
+  std::int64_t correct = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) correct += labels[i] == predicted[i] ? 1 : 0;
+
+  const auto by_label = results(flags + Arguments{"--scores", file("label.csv").string()});
+  EXPECT_NEAR(by_label["data"]["bits_per_dim"].get<double>(), mean_of(reference.mean_over_draws("bits_per_dim")), 1e-9);
+  EXPECT_EQ(by_label["classes"], "label");
+  EXPECT_EQ(by_label["classification"]["images"], 7);
+  EXPECT_EQ(by_label["classification"]["correct"], correct);
+  const auto lines = csv(file("label.csv"));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    EXPECT_EQ(lines.at(i + 1).at(2), std::to_string(labels[i]));
+    EXPECT_EQ(lines.at(i + 1).at(7), std::to_string(predicted[i]));
+  }
+
+  const auto marginal = results(Arguments{"--classes", "marginal"} + flags);
+  EXPECT_NEAR(marginal["data"]["bits_per_dim"].get<double>(),
+              mean_of(reference.mean_over_draws("marginal_bits_per_dim")), 1e-9);
+  EXPECT_NEAR(marginal["data"]["importance_bits_per_dim"].get<double>(),
+              mean_of(reference.numbers("marginal_importance_bits_per_dim")), 1e-9);
+}
+
+TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
+  const Reference reference("grey_lu_affine");
+  const Arguments flags{"--model",  model_file("grey_lu_affine"),
+                        "--data",   array(reference),
+                        "--split",  "all",
+                        "--seed",   reference.seed(),
+                        "--float64"};
+  results(flags + Arguments{"--draws", "4", "--importance", "4", "--scores", file("scores.csv").string()});
+  const auto lines = csv(file("scores.csv"));
+  ASSERT_EQ(lines.size(), 8u);
+  EXPECT_EQ(lines[0], (std::vector<std::string>{"index", "name", "label", "bits_per_dim", "spread",
+                                                "importance_bits_per_dim", "complexity_corrected", "predicted"}));
+  const auto bits = reference.mean_over_draws("bits_per_dim"),
+             importance = reference.numbers("importance_bits_per_dim");
+  const auto draws = reference.numbers("bits_per_dim");
+  for (std::size_t i = 0; i < 7; ++i) {
+    const auto& line = lines[i + 1];
+    ASSERT_EQ(line.size(), 8u);
+    EXPECT_EQ(line[0], std::to_string(i));
+    EXPECT_NE(line[1].find("images.npy"), std::string::npos);
+    EXPECT_EQ(line[2], "");
+    EXPECT_NEAR(std::stod(line[3]), bits[i], 1e-9);
+    const double spread = standard_error_of({draws[i], draws[7 + i], draws[14 + i], draws[21 + i]}) * 2;
+    EXPECT_NEAR(std::stod(line[4]), spread, 1e-9);
+    EXPECT_NEAR(std::stod(line[5]), importance[i], 1e-9);
+    const auto png =
+        8.0 * static_cast<double>(io::encode_png(reference.image(static_cast<std::int64_t>(i))).size()) / 32;
+    EXPECT_NEAR(std::stod(line[6]), bits[i] - png, 1e-9);
+    EXPECT_EQ(line[7], "");
+  }
+  // One draw has no spread, and nothing else was asked for.
+  const auto again = flags + Arguments{"--scores", file("scores.csv").string()};
+  EXPECT_TRUE(failed(eval(again), "glow-eval", 2, {"--scores: ", "scores.csv exists", "--overwrite"}));
+  results(again + Arguments{"--overwrite", "--count", "2"});
+  const auto fewer = csv(file("scores.csv"));
+  ASSERT_EQ(fewer.size(), 3u);
+  EXPECT_EQ(fewer[1][4] + fewer[1][5], "");
+  EXPECT_NEAR(std::stod(fewer[2][3]), draws[1], 1e-9);
+}
+
+TEST_F(GlowEval, NamesInTheScoresAreQuoted) {
+  const Reference reference("colour_conv1x1_additive");
+  fs::create_directory(file("pictures"));
+  io::write_png(file("pictures") / "a,\"b\".png", reference.image(0));
+  results({"--model", model_file("colour_conv1x1_additive"), "--data", "folder:" + file("pictures").string(), "--split",
+           "all", "--scores", file("scores.csv").string()});
+  EXPECT_NE(get(file("scores.csv")).find("/a,\"\"b\"\".png\","), std::string::npos);
+}
+
+TEST_F(GlowEval, SplitsAreThoseOfTraining) {
+  const auto data = "fashion-mnist:" + put_fashion_mnist(file("fashion")).string();
+  const auto run = file("run");
+  ASSERT_TRUE(succeeded(train(tiny_model() + Arguments{"--data", data, "--conditional", "--steps", "8", "--seed", "3",
+                                                       "--eval-every", "0", "--out", run.string()})));
+  double valid = std::nan(""), test = std::nan("");
+  std::istringstream metrics(get(run / "metrics.jsonl"));
+  for (std::string line; std::getline(metrics, line);) {
+    const auto json = Json::parse(line);
+    if (json.contains("valid_bits_per_dim")) valid = json["valid_bits_per_dim"];
+    if (json.contains("test_bits_per_dim")) test = json["test_bits_per_dim"];
+  }
+  const Arguments flags{"--model", (run / "model.safetensors").string(), "--data", data, "--seed", "3", "--batch", "8"};
+  const auto scored = [&](const Arguments& more) { return results(flags + more)["data"]; };
+  EXPECT_EQ(scored({})["split"], "test");
+  EXPECT_EQ(scored({})["bits_per_dim"], test);
+  const Arguments held_out{"--split", "valid", "--valid-images", "8"};
+  EXPECT_EQ(scored(held_out)["bits_per_dim"], valid);
+  EXPECT_EQ(scored(held_out)["images"], 8);
+  EXPECT_EQ(scored({"--split", "train", "--valid-images", "8"})["images"], 52);
+  EXPECT_EQ(scored({"--split", "all"})["images"], 60);
+}
+
+TEST_F(GlowEval, TellsOtherImagesApart) {
+  const Reference reference("colour_conv1x1_additive");
+  io::write_npy(file("flat.npy"), "|u1", {5, 8, 8, 3}, std::string(5 * 8 * 8 * 3, '\x80'));
+  const Arguments flags{"--model", model_file("colour_conv1x1_additive"), "--data", array(reference), "--split", "all",
+                        "--ood",   "npy:" + file("flat.npy").string()};
+  const auto json = results(flags + Arguments{"--histogram", file("bits.svg").string()});
+  EXPECT_EQ(json["ood"]["images"], 5);
+  EXPECT_EQ(json["ood"]["split"], "all");
+  // Flat grey is likelier than noise, which a look at its complexity sets right.
+  EXPECT_LT(json["ood"]["bits_per_dim"], json["data"]["bits_per_dim"]);
+  EXPECT_EQ(json["auroc"]["bits_per_dim"]["value"], 0);
+  EXPECT_EQ(json["auroc"]["complexity_corrected"]["value"], 1);
+  EXPECT_LT(json["ood"]["png_bits_per_dim"], json["data"]["png_bits_per_dim"]);
+  const auto picture = get(file("bits.svg"));
+  EXPECT_TRUE(picture.starts_with("<svg "));
+  for (const char* text : {"images.npy, all (7)", "flat.npy, all (5)", "bits/dim"}) {
+    EXPECT_NE(picture.find(text), std::string::npos) << text;
+  }
+}
+
+TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
+  const Reference reference("grey_lu_affine");
+  const Arguments flags{"--model", model_file("grey_lu_affine"), "--data", array(reference), "--split", "all"};
+  const auto single = results(flags)["round_trip"];
+  EXPECT_EQ(single["images"], 7);
+  EXPECT_EQ(single["changed"], 0);
+  EXPECT_GT(single["max_error"], 0);
+  EXPECT_LT(single["max_error"], 1e-4);
+  const auto two_in_float64 = results(flags + Arguments{"--round-trip", "2", "--float64"})["round_trip"];
+  EXPECT_EQ(two_in_float64["images"], 2);
+  EXPECT_LT(two_in_float64["max_error"], 1e-12);
+  EXPECT_TRUE(results(flags + Arguments{"--round-trip", "0"})["round_trip"].is_null());
+}
+
+TEST_F(GlowEval, TellsPeopleTheSame) {
+  const Reference reference("conditional_conv1x1_affine");
+  const auto data = folder(reference, {"ankle boot", "bag", "coat"});
+  const auto outcome = eval({"--model", model_file("conditional_conv1x1_affine"), "--data", data, "--split", "all",
+                             "--draws", "4", "--importance", "4", "--seed", reference.seed()});
+  ASSERT_TRUE(succeeded(outcome));
+  for (const char* text :
+       {"split all: 7 images", "bits/dim     7.2128 +- ", "4 draws, the noise's part 0.0", "importance   7.2122 +- ",
+        "accuracy     14.29 % of 7 images", "max|decode(encode(x)) - x| ", "0 of 7 images come back as other bytes"}) {
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
+  }
+}
+
+TEST_F(GlowEval, SaysThatImagesHaveNoFiniteDensityAfterAllIsWritten) {
+  // An LU map whose last weight is about to overflow: the density of bright images alone does.
+  const Reference reference("grey_lu_affine");
+  const auto model = file("model.safetensors");
+  auto bytes = get(model_file("grey_lu_affine"));
+  const io::SafetensorsReader reader(model_file("grey_lu_affine"));
+  std::vector<io::TensorEntry> entries = reader.entries();
+  const float huge = 3e38F;
+  std::string weight;
+  for (auto& entry : entries) {
+    if (entry.name != "levels.0.steps.0.permutation.upper") continue;
+    weight = std::string(entry.data);
+    std::memcpy(weight.data() + 3 * sizeof huge, &huge, sizeof huge);
+    entry.data = weight;
+  }
+  io::write_safetensors(model, reader.metadata(), entries);
+  const auto outcome = eval({"--model", model.string(), "--data", array(reference), "--split", "all", "--scores",
+                             file("scores.csv").string(), "--histogram", file("bits.svg").string(), "--json"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err, "glow-eval: 7 of 7 images have a density that is not finite\n");
+  const auto json = Json::parse(outcome.out, nullptr, false);
+  EXPECT_EQ(json["data"]["non_finite"], 7);
+  EXPECT_TRUE(json["data"]["bits_per_dim"].is_null());
+  EXPECT_EQ(csv(file("scores.csv")).size(), 8u);
+  EXPECT_NE(get(file("bits.svg")).find("without 7 not finite"), std::string::npos);
+}
+
+TEST_F(GlowEval, GivesUpWhenInterruptedAndLeavesNothing) {
+  const auto images = put_images(file("many.npy"), {20000, 4, 8});
+  Process process(command("glow-eval", {"--model", model_file("grey_lu_affine"), "--data", "npy:" + images.string(),
+                                        "--split", "all", "--batch", "1", "--draws", "100", "--scores",
+                                        file("scores.csv").string(), "--threads", "1"}),
+                  {.on_terminal = true});
+  ASSERT_TRUE(process.wait_for("images"));
+  process.send(SIGINT);
+  const auto outcome = process.wait();
+  EXPECT_EQ(outcome.exit_code, 130);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_NE(outcome.err.find("glow-eval: interrupted"), std::string::npos);
+  EXPECT_EQ(count_files(directory_.path()), 1u);
+}
+
+}  // namespace
+}  // namespace glow::testing

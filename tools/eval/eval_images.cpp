@@ -1,0 +1,105 @@
+#include "tools/eval/eval_images.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include <glow/data/source.h>
+#include <glow/data/split.h>
+#include <glow/error.h>
+
+#include "tools/common/text.h"
+
+namespace glow::tools {
+namespace {
+
+using Source = std::shared_ptr<const data::ImageSource>;
+
+/// `field`: what a ConfigError is to name.
+data::DataSet open_source(const std::string& specification, const std::string& field, bool with_labels) {
+  try {
+    return data::open_data_set(specification, with_labels);
+  } catch (const ConfigError& error) {
+    throw ConfigError(field + ": " + error.what());
+  }
+}
+
+/// The split that is wanted, and its name.
+std::pair<Source, std::string> find_split(const EvalSettings& settings, data::DataSet set) {
+  auto split = settings.split;
+  if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
+  if (split == EvalSplit::kAll) return {set.train, "all"};
+  if (split == EvalSplit::kTest) {
+    if (!set.test) throw ConfigError("split: " + set.name + " has no test images");
+    return {set.test, "test"};
+  }
+  set = data::hold_out_validation(std::move(set), settings.valid_images, settings.seed);
+  if (split == EvalSplit::kTrain) return {set.train, "train"};
+  if (!set.valid) {
+    throw ConfigError("split: " + set.name + " has no validation images, and none of its " +
+                      grouped(set.train->size()) + " can be held out (--split all scores them)");
+  }
+  return {set.valid, "valid"};
+}
+
+/// The first `count` images; all for 0.
+Source first_images(Source source, std::int64_t count) {
+  if (count == 0 || count >= source->size()) return source;
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), 0);
+  return std::make_shared<const data::SubsetSource>(std::move(source), std::move(indices));
+}
+
+std::shared_ptr<const data::Images> fit_to_model(const Source& source, const std::string& field,
+                                                 const std::string& name, const EvalSettings& settings,
+                                                 const nn::GlowOptions& model) {
+  if (source->channels() != model.channels) {
+    throw ConfigError(field + ": the images of " + name + " have " + std::to_string(source->channels()) +
+                      " channels, those of " + settings.model + " " + std::to_string(model.channels));
+  }
+  const data::Geometry geometry{.height = static_cast<int>(model.height),
+                                .width = static_cast<int>(model.width),
+                                .resize = static_cast<int>(settings.resize)};
+  try {
+    return std::make_shared<const data::Images>(first_images(source, settings.count), geometry);
+  } catch (const ConfigError& error) {
+    // The size is the model's, for which there is no flag.
+    const std::string message = error.what(), size = "image_size: ";
+    throw ConfigError(message.starts_with(size) ? field + ": " + message.substr(size.size()) : message);
+  }
+}
+
+/// Whether the classes of the data are those of the model, as far as their names are known.
+bool same_classes(const data::DataSet& set, const nn::Glow& model) {
+  const auto& names = model->class_names();
+  const auto count = static_cast<std::int64_t>(set.class_names.size());
+  return count == model->options().num_classes && (names.empty() || names == set.class_names);
+}
+
+}  // namespace
+
+EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model) {
+  const bool conditional = model->options().num_classes > 0;
+  const bool needs_labels = conditional && settings.classes == latent::ClassDensity::kLabel;
+  const auto set = open_source(settings.data, "data", needs_labels);
+  const bool labelled = conditional && same_classes(set, model);
+  if (needs_labels && !labelled) {
+    throw ConfigError("data: " + set.name + (set.class_names.empty() ? " has no classes" : " has other classes") +
+                      ", and " + settings.model + " is conditional (--classes marginal needs none)");
+  }
+  const auto [source, split] = find_split(settings, set);
+  return {.images = fit_to_model(source, "data", set.name, settings, model->options()),
+          .source = set.name,
+          .split = split,
+          .labelled = labelled};
+}
+
+EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model) {
+  const auto set = open_source(settings.ood, "ood", /*with_labels=*/false);
+  return {.images = fit_to_model(set.test ? set.test : set.train, "ood", set.name, settings, model->options()),
+          .source = set.name,
+          .split = set.test ? "test" : "all"};
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <glow/latent/ood.h>
+#include <glow/latent/round_trip.h>
+#include <glow/latent/score.h>
+
+#include "tools/eval/eval_images.h"
+#include "tools/eval/eval_settings.h"
+
+namespace glow::tools {
+
+/// Images and what they came to.
+struct ScoredImages {
+  EvalImages images;
+  latent::Scores scores = {};
+  latent::ScoreSummary summary = {};
+};
+
+/// How well a score, by its name in the JSON object, tells the two sets apart.
+using NamedAuroc = std::pair<std::string, latent::Auroc>;
+
+/// All that glow-eval found out.
+struct EvalResult {
+  /// Of the model file.
+  std::string checksum;
+  std::int64_t bits = 8;
+  bool conditional = false;
+  /// "cpu, 2 threads, fp32"
+  std::string device;
+  ScoredImages data;
+  std::optional<ScoredImages> ood;
+  /// Over the images with finite scores; empty where a set has none.
+  std::vector<NamedAuroc> aurocs;
+  std::optional<latent::RoundTrip> round_trip;
+};
+
+/// The AUROC of each score that both sets have: bits_per_dim, importance_bits_per_dim, complexity_corrected.
+std::vector<NamedAuroc> compare(const latent::Scores& inside, const latent::Scores& outside);
+
+/// Lines "label   value" for people.
+std::string result_text(const EvalSettings& settings, const EvalResult& result);
+
+/// The same as one JSON object (docs/formats.md), with a newline at its end. What is not a number is null.
+std::string result_json(const EvalSettings& settings, const EvalResult& result);
+
+/// scores.csv (docs/formats.md).
+std::string scores_csv(const ScoredImages& scored);
+
+/// An SVG picture of how the bits/dim are distributed.
+std::string result_histogram(const EvalResult& result);
+
+}  // namespace glow::tools

@@ -1,0 +1,94 @@
+#include "tools/eval/eval_settings.h"
+
+#include <glow/enum_names.h>
+#include <glow/error.h>
+
+namespace glow::tools {
+namespace {
+
+constexpr EnumNames<EvalSplit, 5> kSplitNames{{
+    {"auto", EvalSplit::kAuto},
+    {"train", EvalSplit::kTrain},
+    {"valid", EvalSplit::kValid},
+    {"test", EvalSplit::kTest},
+    {"all", EvalSplit::kAll},
+}};
+
+void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
+  if (value >= lowest && value <= highest) return;
+  throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(highest) +
+                    ", got " + std::to_string(value));
+}
+
+void check_ranges(const EvalSettings& settings) {
+  constexpr std::int64_t kMostImages = std::int64_t{1} << 40, kMostDraws = 1 << 20, kMostPixels = 1 << 20;
+  require_range("count", settings.count, 0, kMostImages);
+  require_range("resize", settings.resize, 0, kMostPixels);
+  require_range("draws", settings.draws, 0, kMostDraws);
+  require_range("importance", settings.importance, 0, kMostDraws);
+  require_range("round_trip", settings.round_trip, 0, kMostImages);
+  require_range("batch", settings.batch, 1, kMostDraws);
+}
+
+}  // namespace
+
+std::string to_string(EvalSplit split) { return name_of(kSplitNames, split); }
+
+void from_string(const std::string& name, EvalSplit& split) { split = enumerator_of(kSplitNames, "split", name); }
+
+const std::vector<FlagText>& eval_flag_table() {
+  static const std::vector<FlagText> table{
+      {"model", "Evaluation", "FILE", "the model file"},
+      {"data", "Evaluation", "SOURCE", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR (PNG and JPEG files) or npy:FILE"},
+      {"split", "Evaluation", "KIND",
+       "train, valid, test, all (training and validation images together), or auto: test, valid where there is none"},
+      {"valid_images", "Evaluation", "N", "as glow-train was given: with --seed it decides which images it held out"},
+      {"resize", "Evaluation", "R", "scale the shorter side to R pixels, then take the centre; 0: as much as fits"},
+      {"count", "Evaluation", "N", "score the first N images of a source; 0: all"},
+      {"draws", "Evaluation", "M",
+       "draws of the dequantisation noise to average over; 0: none, the centres of the bins, which bound nothing"},
+      {"importance", "Evaluation", "M", "draws of the importance-weighted bound; 0: without it"},
+      {"classes", "Evaluation", "KIND",
+       "of a conditional model: label, p(x|y) under the image's own label, or marginal, the mean over all classes"},
+      {"seed", "Evaluation", "S", "of the noise, and of the validation images that glow-train held out"},
+      {"round_trip", "Evaluation", "N", "images to encode and decode; 0: none"},
+      {"ood", "Evaluation", "SOURCE", "other images (test, else all of them), to see how well scores tell them apart"},
+      {"scores", "Output", "FILE.csv", "write every image's scores"},
+      {"histogram", "Output", "FILE.svg", "draw how the bits/dim are distributed, those of --ood too"},
+      {"overwrite", "Output", "", "replace files that are there"},
+      {"json", "Output", "", "print the results as one JSON object"},
+      {"batch", "Computing", "N", "images at once"},
+      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
+      {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32"},
+      {"float64", "Computing", "", "the same as --precision fp64"},
+      {"threads", "Computing", "N", "0: as many as the process may use"},
+  };
+  return table;
+}
+
+void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given) {
+  flags.set(given);
+  if (settings.model.empty()) throw ConfigError("model: expected a model file, none is given");
+  if (settings.data.empty()) throw ConfigError("data: expected a data set, none is given");
+  check_ranges(settings);
+  if (!settings.scores.empty() && settings.scores == settings.histogram) {
+    throw ConfigError("histogram: " + settings.histogram + " is the file of --scores");
+  }
+  if (!settings.float64) return;
+  if (find(given, "precision") != nullptr && settings.compute.precision != Precision::kFp64) {
+    throw ConfigError("float64: contradicts --precision " + to_string(settings.compute.precision));
+  }
+  settings.compute.precision = Precision::kFp64;
+}
+
+void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model) {
+  const bool marginal = settings.classes == latent::ClassDensity::kMarginal;
+  if (model.num_classes == 0 && marginal)
+    throw ConfigError("classes: " + settings.model + " is an unconditional model");
+  if (model.num_classes > 0 && !marginal && !settings.ood.empty()) {
+    throw ConfigError("ood: other images have no labels of " + settings.model +
+                      ", so both are to be scored with --classes marginal");
+  }
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <glow/latent/score.h>
+#include <glow/nn/glow.h>
+
+#include "tools/common/compute.h"
+#include "tools/common/flags.h"
+
+namespace glow::tools {
+
+/// Which images of a data source are scored.
+enum class EvalSplit {
+  /// The test images; where there are none, the validation images.
+  kAuto,
+  kTrain,
+  kValid,
+  kTest,
+  /// The images that train and validation images are taken from.
+  kAll,
+};
+
+/// "auto", "train", "valid", "test", "all"
+std::string to_string(EvalSplit split);
+/// Throws ConfigError that lists the names.
+void from_string(const std::string& name, EvalSplit& split);
+
+/// All that glow-eval's flags say.
+struct EvalSettings {
+  std::string model;
+  /// As data::open_data_set takes it.
+  std::string data;
+  EvalSplit split = EvalSplit::kAuto;
+  std::int64_t valid_images = -1;
+  std::int64_t resize = 0;
+  /// As many of the first images of a source; 0: all.
+  std::int64_t count = 0;
+  /// Another source, to be told apart by its scores; empty: none.
+  std::string ood;
+  std::int64_t draws = 1;
+  std::int64_t importance = 0;
+  latent::ClassDensity classes = latent::ClassDensity::kLabel;
+  std::uint64_t seed = 0;
+  /// Images that are encoded and decoded; 0: none.
+  std::int64_t round_trip = 64;
+  /// Files; empty: not written.
+  std::string scores;
+  std::string histogram;
+  bool overwrite = false;
+  bool json = false;
+  std::int64_t batch = 64;
+  ComputeSettings compute;
+  /// The same as compute.precision = kFp64.
+  bool float64 = false;
+};
+
+template <class Visitor>
+void visit_fields(EvalSettings& settings, Visitor&& visit) {
+  visit("model", settings.model);
+  visit("data", settings.data);
+  visit("split", settings.split);
+  visit("valid_images", settings.valid_images);
+  visit("resize", settings.resize);
+  visit("count", settings.count);
+  visit("ood", settings.ood);
+  visit("draws", settings.draws);
+  visit("importance", settings.importance);
+  visit("classes", settings.classes);
+  visit("seed", settings.seed);
+  visit("round_trip", settings.round_trip);
+  visit("scores", settings.scores);
+  visit("histogram", settings.histogram);
+  visit("overwrite", settings.overwrite);
+  visit("json", settings.json);
+  visit("batch", settings.batch);
+  visit("float64", settings.float64);
+  visit_fields(settings.compute, visit);
+}
+
+/// Rows for the fields of EvalSettings.
+const std::vector<FlagText>& eval_flag_table();
+
+/// Takes a command line into `settings`, to which `flags` are tied. Throws ConfigError naming a flag that is missing,
+/// out of range or contradicts another.
+void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given);
+
+/// Throws ConfigError for what the settings ask and this model cannot do.
+void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model);
+
+}  // namespace glow::tools

@@ -1,0 +1,92 @@
+#include "tools/common/text.h"
+#include "tools/eval/eval_result.h"
+
+namespace glow::tools {
+namespace {
+
+std::string estimate_text(const latent::Estimate& estimate) {
+  return fixed(estimate.mean, 4) + " +- " + fixed(estimate.standard_error, 4);
+}
+
+/// "1 draw", "4 draws"
+std::string counted(std::int64_t count, const std::string& what) {
+  auto text = grouped(count) + " " + what;
+  if (count != 1) text += "s";
+  return text;
+}
+
+std::string images_text(const ScoredImages& scored) {
+  const auto& [images, scores, summary] = scored;
+  return images.source + ", split " + images.split + ": " + counted(summary.images, "image");
+}
+
+std::string plain_text(const EvalSettings& settings, const latent::ScoreSummary& summary) {
+  auto text = estimate_text(summary.bits_per_dim);
+  text += settings.draws > 0 ? std::string(", ") + counted(settings.draws, "draw")
+                             : ", at the centres of the bins: no bound";
+  if (summary.noise_standard_error) text += ", the noise's part " + fixed(*summary.noise_standard_error, 5);
+  return text;
+}
+
+void add_scores(Listing& listing, const EvalSettings& settings, const latent::ScoreSummary& summary) {
+  if (summary.non_finite > 0) {
+    listing.add("left out", counted(summary.non_finite, "image") + " whose density is not finite");
+  }
+  listing.add("bits/dim", plain_text(settings, summary));
+  if (summary.importance_bits_per_dim) {
+    listing.add("importance",
+                estimate_text(*summary.importance_bits_per_dim) + ", " + counted(settings.importance, "draw"));
+  }
+  if (summary.complexity_corrected) {
+    listing.add("less PNG's", estimate_text(*summary.complexity_corrected) + ", PNG takes " +
+                                  fixed(summary.png_bits_per_dim->mean, 4) + " bits/dim");
+  }
+}
+
+std::string accuracy_text(const latent::ScoreSummary& summary) {
+  const auto part = static_cast<double>(summary.correct) / static_cast<double>(summary.labelled);
+  return fixed(100 * part, 2) + " % of " + grouped(summary.labelled) + " images by the largest p(x|y)";
+}
+
+std::string round_trip_text(const latent::RoundTrip& round_trip) {
+  return "max|decode(encode(x)) - x| " + scientific(round_trip.max_error) + ", mean " +
+         scientific(round_trip.mean_error) + "\n" + grouped(round_trip.changed) + " of " + grouped(round_trip.images) +
+         " images come back as other bytes";
+}
+
+std::string auroc_text(const std::vector<NamedAuroc>& aurocs) {
+  std::string text;
+  for (const auto& [name, auroc] : aurocs) {
+    if (!text.empty()) text += "\n";
+    text += fixed(auroc.value, 4) + " +- " + fixed(auroc.standard_error, 4) + " by " + name;
+  }
+  return text.empty() ? "none: a set has no image with a finite density" : text;
+}
+
+}  // namespace
+
+std::string result_text(const EvalSettings& settings, const EvalResult& result) {
+  Listing listing;
+  listing.add("model", settings.model);
+  listing.add("device", result.device);
+  listing.add("data", images_text(result.data));
+  if (result.conditional) {
+    const bool marginal = settings.classes == latent::ClassDensity::kMarginal;
+    listing.add("density", marginal ? "p(x), the mean over all classes" : "p(x|y) under each image's own label y");
+  }
+  add_scores(listing, settings, result.data.summary);
+  if (result.data.images.labelled && result.data.summary.labelled > 0) {
+    listing.add("accuracy", accuracy_text(result.data.summary));
+  }
+  if (result.round_trip) listing.add("round trip", round_trip_text(*result.round_trip));
+  if (result.ood) {
+    listing.add("other", images_text(*result.ood));
+    add_scores(listing, settings, result.ood->summary);
+    listing.add("AUROC", auroc_text(result.aurocs));
+  }
+  if (!settings.scores.empty()) listing.add("scores", settings.scores);
+  if (!settings.histogram.empty()) listing.add("histogram", settings.histogram);
+  return listing.text();
+}
+
+}  // namespace glow::tools

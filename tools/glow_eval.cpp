@@ -1,0 +1,158 @@
+#include <filesystem>
+#include <iostream>
+#include <system_error>
+#include <utility>
+
+#include <glow/error.h>
+#include <glow/io/file.h>
+#include <glow/nn/model_file.h>
+
+#include "tools/common/command_line.h"
+#include "tools/common/interruption.h"
+#include "tools/common/open_model.h"
+#include "tools/common/run_tool.h"
+#include "tools/common/status_line.h"
+#include "tools/common/text.h"
+#include "tools/eval/eval_images.h"
+#include "tools/eval/eval_result.h"
+#include "tools/eval/eval_settings.h"
+
+namespace glow::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kName = "glow-eval";
+
+ToolText tool_text() {
+  return {.name = kName,
+          .purpose = "Scores images by a Glow: bits/dim, classes, what is unlike the images it learned from.",
+          .closing =
+              "Examples\n"
+              "  glow-eval --model runs/demo/model.safetensors --data fashion-mnist --draws 4 --importance 16\n"
+              "  glow-eval --model runs/demo/model.safetensors --data fashion-mnist --ood npy:other.npy \\\n"
+              "    --scores scores.csv --histogram bits.svg --json\n"};
+}
+
+/// Refuses now what could not be written when all is computed. `field`: of the settings, empty where nothing is to be
+/// written.
+void check_output(const std::string& field, const std::string& file, const std::string& extension, bool overwrite) {
+  if (file.empty()) return;
+  const fs::path path = file;
+  if (path.extension() != extension) throw ConfigError(field + ": expected FILE" + extension + ", got " + file);
+  std::error_code ignored;
+  if (!overwrite && fs::exists(path, ignored)) {
+    throw ConfigError(field + ": " + file + " exists (--overwrite replaces it)");
+  }
+  const io::AtomicFile leaves_nothing_without_commit(path);
+}
+
+/// One evaluation from the model file to the results.
+class Evaluation {
+ public:
+  explicit Evaluation(const EvalSettings& settings) : settings_(settings) {}
+
+  int run() {
+    check_output("scores", settings_.scores, ".csv", settings_.overwrite);
+    check_output("histogram", settings_.histogram, ".svg", settings_.overwrite);
+    prepare();
+    note_interruptions();
+    result_.data = score(std::move(result_.data.images), "images");
+    if (result_.ood) {
+      result_.ood = score(std::move(result_.ood->images), "other images");
+      result_.aurocs = compare(result_.data.scores, result_.ood->scores);
+    }
+    if (settings_.round_trip > 0) result_.round_trip = round_trip();
+    status_.clear();
+    write();
+    return report_not_finite();
+  }
+
+ private:
+  /// Everything that can be refused before anything is computed.
+  void prepare() {
+    const auto compute = start_computing(settings_.compute);
+    const auto info = nn::read_model_info(settings_.model);
+    check_for_model(settings_, info.options);
+    model_ = open_model(settings_.model, compute);
+    result_.checksum = info.checksum;
+    result_.bits = info.options.bits;
+    result_.conditional = info.options.num_classes > 0;
+    result_.device = compute.text;
+    result_.data.images = open_eval_images(settings_, model_);
+    if (!settings_.ood.empty()) result_.ood = ScoredImages{.images = open_ood_images(settings_, model_)};
+  }
+
+  ScoredImages score(EvalImages images, const std::string& what) {
+    latent::ScoreOptions options{.batch = settings_.batch,
+                                 .draws = settings_.draws,
+                                 .importance = settings_.importance,
+                                 .seed = settings_.seed,
+                                 .classes = settings_.classes,
+                                 .classify = result_.conditional,
+                                 .compress = !settings_.scores.empty() || !settings_.ood.empty()};
+    options.progress = [&](std::int64_t done, std::int64_t total) {
+      show(what, done * images.images->size() / total, images.images->size(), done, total);
+    };
+    auto scores = latent::score(model_, *images.images, options);
+    auto summary = latent::summarise(scores);
+    return {std::move(images), std::move(scores), summary};
+  }
+
+  latent::RoundTrip round_trip() {
+    return latent::round_trip(model_, *result_.data.images.images,
+                              {.batch = settings_.batch,
+                               .count = settings_.round_trip,
+                               .classes = settings_.classes,
+                               .progress = [&](std::int64_t done, std::int64_t total) {
+                                 show("images there and back", done, total, done, total);
+                               }});
+  }
+
+  void show(const std::string& what, std::int64_t images, std::int64_t total_images, std::int64_t done,
+            std::int64_t total) {
+    throw_if_interrupted();
+    status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) + " " + grouped(images) + "/" +
+                 grouped(total_images) + " " + what);
+  }
+
+  void write() const {
+    if (!settings_.scores.empty()) io::write_file(settings_.scores, scores_csv(result_.data));
+    if (!settings_.histogram.empty()) io::write_file(settings_.histogram, result_histogram(result_));
+    std::cout << (settings_.json ? result_json(settings_, result_) : result_text(settings_, result_)) << std::flush;
+  }
+
+  int report_not_finite() const {
+    auto images = result_.data.summary.images, not_finite = result_.data.summary.non_finite;
+    if (result_.ood) {
+      images += result_.ood->summary.images;
+      not_finite += result_.ood->summary.non_finite;
+    }
+    if (not_finite == 0) return kSuccess;
+    throw NumericalError(grouped(not_finite) + " of " + grouped(images) + " images have a density that is not finite");
+  }
+
+  const EvalSettings& settings_;
+  nn::Glow model_{nullptr};
+  EvalResult result_;
+  StatusLine status_{/*quiet=*/false};
+};
+
+int run(int argc, char** argv) {
+  EvalSettings settings;
+  Flags flags(eval_flag_table());
+  flags.bind(settings);
+  const auto given = parse_command_line(tool_text(), flags, argc, argv);
+  if (!given) return kSuccess;
+  return flags.naming_flags([&] {
+    resolve_settings(settings, flags, *given);
+    return Evaluation(settings).run();
+  });
+}
+
+}  // namespace
+}  // namespace glow::tools
+
+int main(int argc, char** argv) {
+  return glow::tools::run_tool(glow::tools::kName, [&] { return glow::tools::run(argc, argv); });
+}
