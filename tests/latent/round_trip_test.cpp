@@ -1,6 +1,7 @@
 #include <glow/latent/round_trip.h>
 
 #include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 
 #include <glow/error.h>
 
+#include "data/array.h"
 #include "support/throws.h"
 #include "support/tiny_training.h"
 
@@ -65,6 +67,17 @@ TEST(RoundTrip, WithoutAnInverseIsInfinitelyFarOff) {
   EXPECT_EQ(result.max_error, HUGE_VAL);
   EXPECT_EQ(result.mean_error, HUGE_VAL);
   EXPECT_EQ(result.changed, 3);
+}
+
+TEST(RoundTrip, NotANumberDoesNotPassForBlack) {
+  auto model = started_tiny_model();
+  fill(model, "actnorm.bias", std::nan(""));
+  const data::Images black(data::make_array_source({glow::testing::kTinySize, glow::testing::kTinySize, 1},
+                                                   std::string(2 * 16, '\0'), {}, "black"),
+                           {.height = glow::testing::kTinySize, .width = glow::testing::kTinySize});
+  const auto result = round_trip(model, black);
+  EXPECT_EQ(result.changed, 2);
+  EXPECT_EQ(result.max_error, HUGE_VAL);
 }
 
 TEST(RoundTrip, TakesTheFirstImagesAndSaysHowFarItIs) {

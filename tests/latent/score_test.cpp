@@ -221,6 +221,15 @@ TEST(ScoreClasses, ClassThatExplainsAnImageBestIsPredicted) {
   EXPECT_LE(summary.correct, 6);
 }
 
+TEST(ScoreClasses, DensityUnderALabelIsTheSameToTheLastBitWhenTheOthersAreLookedAt) {
+  const auto images = tiny_images(60);
+  const auto model = glow::testing::random_model(
+      {.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 2, .hidden_width = 6, .num_classes = 3}, 1,
+      at::kFloat);
+  const auto alone = score(model, *images), beside = score(model, *images, {.classify = true});
+  EXPECT_TRUE(alone.bits_per_dim.equal(beside.bits_per_dim));
+}
+
 TEST(ScoreClasses, NoClassIsPredictedWhereADensityIsNotANumber) {
   const auto scores = score(model_with_distant_class(std::nanf("")), *tiny_images(6), {.classify = true});
   EXPECT_TRUE(scores.predicted.eq(-1).all().item<bool>());
