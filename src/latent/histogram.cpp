@@ -16,8 +16,10 @@ namespace {
 
 // Pixels.
 constexpr double kWidth = 760, kHeight = 420;
-constexpr double kLeft = 64, kRight = 20, kTop = 40, kBottom = 56;
-constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kHeight - kTop - kBottom;
+constexpr double kLeft = 64, kRight = 20, kBottom = 56;
+constexpr double kPlotWidth = kWidth - kLeft - kRight;
+/// Of the title and of each entry of the legend, which stand above the bars.
+constexpr double kFirstLine = 22, kLineHeight = 20;
 
 /// Told apart by colour-blind eyes too (Okabe & Ito 2008).
 constexpr std::array<const char*, 5> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"};
@@ -98,7 +100,7 @@ void write_axes(std::ostream& svg, const Axis& across, const Axis& up, const His
   }
   write_line(svg, kLeft, kBottomLine, kWidth - kRight, kBottomLine, "#444");
   write_text(svg, kLeft + kPlotWidth / 2, kHeight - 14, "middle", options.axis);
-  write_text(svg, kLeft, 22, "start", options.title, 15);
+  write_text(svg, kLeft, kFirstLine, "start", options.title, 15);
 }
 
 /// The outline of the bins' shares, [bins], as a filled path.
@@ -116,7 +118,7 @@ void write_series(std::ostream& svg, const torch::Tensor& shares, const Axis& ac
 }
 
 void write_legend_entry(std::ostream& svg, std::size_t place, const std::string& text, const char* colour) {
-  const double x = kWidth - kRight - 10, y = kTop + 14 + 20 * static_cast<double>(place);
+  const double x = kWidth - kRight, y = kFirstLine + kLineHeight * static_cast<double>(place);
   svg << "<rect x=\"" << x - 12 << "\" y=\"" << y - 11 << "\" width=\"12\" height=\"12\" fill=\"" << colour
       << "\" fill-opacity=\"0.6\"/>\n";
   write_text(svg, x - 18, y, "end", text);
@@ -160,7 +162,8 @@ std::string histogram_svg(const std::vector<HistogramSeries>& series, const Hist
     shares.push_back(shares_of(numbers, across, options.bins));
     highest = std::max(highest, shares.back().max().item<double>());
   }
-  const Axis up{0, highest > 0 ? highest : 1, kHeight - kBottom, kTop};
+  const double top = kFirstLine + kLineHeight * static_cast<double>(series.size());
+  const Axis up{0, highest > 0 ? highest : 1, kHeight - kBottom, top};
   std::ostringstream svg;
   svg.imbue(std::locale::classic());
   svg << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << kWidth << "\" height=\"" << kHeight

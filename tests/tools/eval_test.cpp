@@ -1,6 +1,4 @@
-#include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <numeric>
@@ -15,6 +13,7 @@
 #include <glow/io/npy.h>
 #include <glow/io/safetensors.h>
 
+#include "support/score_reference.h"
 #include "support/tools.h"
 
 namespace glow::testing {
@@ -24,60 +23,9 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using Numbers = std::vector<double>;
 
-std::string fixture(const std::string& name) { return (fs::path(GLOW_TEST_FIXTURES) / name).string(); }
-std::string model_file(const std::string& name) { return fixture(name + ".model.safetensors"); }
-
-/// What the Python reference says of scoring images by a model.
-class Reference {
- public:
-  explicit Reference(const std::string& name) : file_(fixture(name + ".scores.safetensors")) {}
-
-  std::string seed() const { return file_.metadata_value("seed"); }
-  /// The images of the given indices, [height, width, channels].
-  io::Image image(std::int64_t index) const {
-    const auto& entry = find("bytes");
-    const auto channels = entry.shape[1], pixels = entry.shape[2] * entry.shape[3];
-    io::Image image{{static_cast<int>(entry.shape[2]), static_cast<int>(entry.shape[3]), static_cast<int>(channels)},
-                    {}};
-    for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const auto place = static_cast<std::size_t>((index * channels + c) * pixels + pixel);
-        image.pixels.push_back(static_cast<std::uint8_t>(entry.data[place]));
-      }
-    }
-    return image;
-  }
-  std::int64_t images() const { return find("bytes").shape[0]; }
-  std::vector<std::int64_t> labels() const { return values<std::int64_t>("labels"); }
-  std::vector<std::int64_t> predicted() const { return values<std::int64_t>("predicted"); }
-  Numbers numbers(const std::string& name) const { return values<double>(name); }
-  /// The mean over the draws of each image.
-  Numbers mean_over_draws(const std::string& name) const {
-    const auto all = numbers(name);
-    const auto count = static_cast<std::size_t>(images());
-    Numbers mean(count);
-    for (std::size_t i = 0; i < all.size(); ++i) mean[i % count] += all[i] / static_cast<double>(all.size() / count);
-    return mean;
-  }
-
- private:
-  const io::TensorEntry& find(const std::string& name) const {
-    for (const auto& entry : file_.entries()) {
-      if (entry.name == name) return entry;
-    }
-    throw std::runtime_error("no tensor " + name);
-  }
-
-  template <class Number>
-  std::vector<Number> values(const std::string& name) const {
-    const auto& data = find(name).data;
-    std::vector<Number> numbers(data.size() / sizeof(Number));
-    std::memcpy(numbers.data(), data.data(), data.size());
-    return numbers;
-  }
-
-  io::SafetensorsReader file_;
-};
+std::string model_file(const std::string& name) {
+  return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
+}
 
 double mean_of(const Numbers& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
@@ -114,7 +62,7 @@ class GlowEval : public ::testing::Test {
   }
 
   /// The reference's images as an array.
-  std::string array(const Reference& reference) {
+  std::string array(const ScoreReference& reference) {
     std::string bytes;
     io::ImageShape shape;
     for (std::int64_t i = 0; i < reference.images(); ++i) {
@@ -128,7 +76,7 @@ class GlowEval : public ::testing::Test {
   }
 
   /// The same as pictures in a folder a class.
-  std::string folder(const Reference& reference, const std::vector<std::string>& classes) {
+  std::string folder(const ScoreReference& reference, const std::vector<std::string>& classes) {
     const auto labels = reference.labels();
     for (std::int64_t i = 0; i < reference.images(); ++i) {
       const auto place =
@@ -182,7 +130,7 @@ TEST_F(GlowEval, BitsPerDimAreThoseOfThePythonReferenceWhateverTheBatch) {
     double tolerance;
   };
   for (const std::string name : {"grey_lu_affine", "colour_conv1x1_additive"}) {
-    const Reference reference(name);
+    const ScoreReference reference(name);
     const auto bits = reference.mean_over_draws("bits_per_dim");
     const Arguments flags{"--model", model_file(name), "--data", array(reference), "--split", "all"};
     for (const auto& way :
@@ -205,7 +153,7 @@ TEST_F(GlowEval, BitsPerDimAreThoseOfThePythonReferenceWhateverTheBatch) {
 
 TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
   const std::string name = "conditional_conv1x1_affine";
-  const Reference reference(name);
+  const ScoreReference reference(name);
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
   const Arguments flags{"--model", model_file(name), "--data", data,     "--split",        "all",      "--draws",
                         "4",       "--importance",   "4",      "--seed", reference.seed(), "--float64"};
@@ -232,7 +180,7 @@ TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
 }
 
 TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
-  const Reference reference("grey_lu_affine");
+  const ScoreReference reference("grey_lu_affine");
   const Arguments flags{"--model",  model_file("grey_lu_affine"),
                         "--data",   array(reference),
                         "--split",  "all",
@@ -272,7 +220,7 @@ TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
 }
 
 TEST_F(GlowEval, NamesInTheScoresAreQuoted) {
-  const Reference reference("colour_conv1x1_additive");
+  const ScoreReference reference("colour_conv1x1_additive");
   fs::create_directory(file("pictures"));
   io::write_png(file("pictures") / "a,\"b\".png", reference.image(0));
   results({"--model", model_file("colour_conv1x1_additive"), "--data", "folder:" + file("pictures").string(), "--split",
@@ -304,7 +252,7 @@ TEST_F(GlowEval, SplitsAreThoseOfTraining) {
 }
 
 TEST_F(GlowEval, TellsOtherImagesApart) {
-  const Reference reference("colour_conv1x1_additive");
+  const ScoreReference reference("colour_conv1x1_additive");
   io::write_npy(file("flat.npy"), "|u1", {5, 8, 8, 3}, std::string(5 * 8 * 8 * 3, '\x80'));
   const Arguments flags{"--model", model_file("colour_conv1x1_additive"), "--data", array(reference), "--split", "all",
                         "--ood",   "npy:" + file("flat.npy").string()};
@@ -324,7 +272,7 @@ TEST_F(GlowEval, TellsOtherImagesApart) {
 }
 
 TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
-  const Reference reference("grey_lu_affine");
+  const ScoreReference reference("grey_lu_affine");
   const Arguments flags{"--model", model_file("grey_lu_affine"), "--data", array(reference), "--split", "all"};
   const auto single = results(flags)["round_trip"];
   EXPECT_EQ(single["images"], 7);
@@ -338,7 +286,7 @@ TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
 }
 
 TEST_F(GlowEval, TellsPeopleTheSame) {
-  const Reference reference("conditional_conv1x1_affine");
+  const ScoreReference reference("conditional_conv1x1_affine");
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
   const auto outcome = eval({"--model", model_file("conditional_conv1x1_affine"), "--data", data, "--split", "all",
                              "--draws", "4", "--importance", "4", "--seed", reference.seed()});
@@ -352,7 +300,7 @@ TEST_F(GlowEval, TellsPeopleTheSame) {
 
 TEST_F(GlowEval, SaysThatImagesHaveNoFiniteDensityAfterAllIsWritten) {
   // An LU map whose last weight is about to overflow: the density of bright images alone does.
-  const Reference reference("grey_lu_affine");
+  const ScoreReference reference("grey_lu_affine");
   const auto model = file("model.safetensors");
   auto bytes = get(model_file("grey_lu_affine"));
   const io::SafetensorsReader reader(model_file("grey_lu_affine"));
