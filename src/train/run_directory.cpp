@@ -44,7 +44,10 @@ void RunDirectory::remove_run() const {
   for (const auto& file : step_files(checkpoints(), ".safetensors")) remove_path(file.path);
   for (const auto& file : step_files(samples(), ".png")) remove_path(file.path);
   remove_temporaries();
-  for (const auto& path : {model(), metrics(), timing(), checkpoints(), samples(), config()}) remove_path(path);
+  for (const auto& path : {temperatures(), interpolations(), levels(), report(), model(), metrics(), timing(),
+                           checkpoints(), samples(), config()}) {
+    remove_path(path);
+  }
 }
 
 }  // namespace glow::train

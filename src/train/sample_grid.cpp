@@ -16,6 +16,12 @@ constexpr std::int64_t kMostClasses = 10;
 
 }  // namespace
 
+io::Image as_grid(const torch::Tensor& bytes, std::int64_t columns) {
+  const auto channels = bytes.size(1);
+  if (channels == 1 || channels == 3) return data::image_grid(bytes, columns);
+  return data::image_grid(bytes.reshape({-1, 1, bytes.size(2), bytes.size(3)}), columns * channels);
+}
+
 io::Image sample_grid(const nn::Glow& model, std::int64_t batch, std::uint64_t seed,
                       const std::function<void()>& drawn) {
   const torch::NoGradGuard no_grad;
@@ -29,10 +35,7 @@ io::Image sample_grid(const nn::Glow& model, std::int64_t batch, std::uint64_t s
     pieces.push_back(model->quantizer().to_bytes(model->sample(end - first, options)).cpu());
     drawn();
   }
-  const auto bytes = at::cat(pieces);
-  const auto channels = bytes.size(1);
-  if (channels == 1 || channels == 3) return data::image_grid(bytes, kColumns);
-  return data::image_grid(bytes.reshape({count * channels, 1, bytes.size(2), bytes.size(3)}), kColumns * channels);
+  return as_grid(at::cat(pieces), kColumns);
 }
 
 }  // namespace glow::train

@@ -9,17 +9,17 @@
 
 #include <glow/error.h>
 #include <glow/io/file.h>
-#include <glow/io/image.h>
 #include <glow/nn/model_file.h>
+#include <glow/train/report.h>
 #include <glow/train/run_directory.h>
 
 #include "io/errors.h"
 #include "train/batches.h"
+#include "train/report_pictures.h"
 #include "train/run_checkpoints.h"
 #include "train/run_lock.h"
 #include "train/run_log.h"
 #include "train/run_setup.h"
-#include "train/sample_grid.h"
 
 namespace glow::train {
 
@@ -86,14 +86,17 @@ class TrainingRun::Impl {
   /// Without the checkpoint.
   void evaluate_and_sample(RunResult& result);
   bool stop_asked() const { return inputs_.callbacks.should_stop && inputs_.callbacks.should_stop(); }
-  /// Throws StopAsked.
-  void leave_if_asked() const;
+  void leave_if_asked() const {
+    if (stop_asked()) throw StopAsked();
+  }
   Evaluation validate();
   Evaluation test();
   Evaluation score(nn::Glow model, const data::Images& images, const std::string& key, const std::string& what,
                    const std::optional<Monitors>& monitors = std::nullopt);
   void write_samples();
-  void wrote(const std::filesystem::path& path) const;
+  void wrote(const std::filesystem::path& path) const {
+    if (inputs_.callbacks.wrote) inputs_.callbacks.wrote(path);
+  }
 
   Inputs inputs_;
   RunLock lock_;
@@ -156,6 +159,7 @@ void TrainingRun::Impl::train(RunResult& result) {
 }
 
 void TrainingRun::Impl::go_back() {
+  write_report(directory_);  // with what is about to be cut, should this be the end
   const auto now = trainer_.state();
   Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = trainer_.first_not_finite()};
   const auto trouble = trouble_text(now, rollback);
@@ -199,6 +203,8 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
   const bool is_end = steps_done() == total_steps_;
   const bool is_due = is_end || (checkpoints_.is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
   if (is_due || result.stopped) write_checkpoint();
+  const bool has_news = due(inputs_.options.eval_every) || due(inputs_.options.sample_every);
+  if (is_due || result.stopped || has_news) write_report(directory_);
 }
 
 void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
@@ -209,10 +215,6 @@ void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
     result.test = test();
     result.non_finite += result.test->non_finite;
   }
-}
-
-void TrainingRun::Impl::leave_if_asked() const {
-  if (stop_asked()) throw StopAsked();
 }
 
 bool TrainingRun::Impl::due(std::int64_t every) const {
@@ -266,14 +268,12 @@ Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, 
 }
 
 void TrainingRun::Impl::write_samples() {
-  auto model = trainer_.averaged_model();
-  const auto path = directory_.sample_grid(steps_done());
   try {
-    io::write_png(path, sample_grid(model, inputs_.options.batch, inputs_.options.seed, [this] { leave_if_asked(); }));
+    wrote(write_pictures(directory_, steps_done(), trainer_.averaged_model(), *inputs_.data.valid, inputs_.options,
+                         [this] { leave_if_asked(); }));
   } catch (const NumericalError&) {
-    return;  // A model without an inverse has no samples, as the monitors say too; it may find back.
+    // A model without an inverse has no samples, as the monitors say too; it may find back.
   }
-  wrote(path);
 }
 
 void TrainingRun::Impl::write_checkpoint() {
@@ -282,10 +282,6 @@ void TrainingRun::Impl::write_checkpoint() {
   state.best_step = best_step_;
   state.unfinished = unfinished_;
   wrote(checkpoints_.write(std::move(state)));
-}
-
-void TrainingRun::Impl::wrote(const std::filesystem::path& path) const {
-  if (inputs_.callbacks.wrote) inputs_.callbacks.wrote(path);
 }
 
 TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
@@ -312,6 +308,7 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
       TrainingState{});
   impl->write_checkpoint();
   io::write_file(directory.config(), config);
+  write_report(directory);
   return TrainingRun(std::move(impl));
 }
 
@@ -331,6 +328,7 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
                                                   std::move(callbacks), checkpoint->path},
                                      std::move(lock), checkpoint->content.state);
   io::write_file(directory.config(), config);
+  write_report(directory);
   return TrainingRun(std::move(impl));
 }
 

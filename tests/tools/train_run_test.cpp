@@ -44,15 +44,17 @@ TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_EQ(files_below(directory_ / "run"),
             (std::set<std::string>{"checkpoints/step-000000000.safetensors", "checkpoints/step-000000004.safetensors",
-                                   "config.json", "metrics.jsonl", "model.safetensors", "samples/step-000000004.png",
-                                   "timing.jsonl"}));
+                                   "config.json", "metrics.jsonl", "model.safetensors", "report.html",
+                                   "samples/interpolations.png", "samples/levels.png", "samples/step-000000004.png",
+                                   "samples/temperatures.png", "timing.jsonl"}));
   for (const char* line : {"parameters", "32 training, 8 validation, no test split", "cpu, 1 thread, fp32",
                            "step 1/4: ", "step 4/4: ", "images/s", "step 2: validation ", "step 4: validation "}) {
     EXPECT_NE(outcome.err.find(line), std::string::npos) << line << " in " << outcome.err;
     EXPECT_EQ(outcome.out.find(line), std::string::npos) << line << " in " << outcome.out;
   }
-  for (const auto& text : {std::string("bits/dim"), std::string("has no test split"),
-                           (directory_ / "run" / "model.safetensors").string()}) {
+  for (const auto& text :
+       {std::string("bits/dim"), std::string("has no test split"), (directory_ / "run" / "model.safetensors").string(),
+        (directory_ / "run" / "report.html").string()}) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
   }
   EXPECT_EQ(outcome.err.find('\r'), std::string::npos) << "a bar where there is no terminal";
@@ -135,8 +137,9 @@ TEST_F(GlowTrainRun, OverwriteReplacesARunAndNothingElse) {
   ASSERT_TRUE(succeeded(train(again + Arguments{"--overwrite"})));
   EXPECT_EQ(files_below(directory_ / "run"),
             (std::set<std::string>{"checkpoints/step-000000000.safetensors", "checkpoints/step-000000003.safetensors",
-                                   "config.json", "metrics.jsonl", "model.safetensors", "notes.txt",
-                                   "samples/step-000000003.png", "timing.jsonl"}));
+                                   "config.json", "metrics.jsonl", "model.safetensors", "notes.txt", "report.html",
+                                   "samples/interpolations.png", "samples/levels.png", "samples/step-000000003.png",
+                                   "samples/temperatures.png", "timing.jsonl"}));
 }
 
 TEST_F(GlowTrainRun, OverwriteLeavesARunThatItCannotReplace) {

@@ -96,11 +96,22 @@ std::vector<std::int64_t> steps_with(const fs::path& path, const std::string& ke
   return steps;
 }
 
+/// Whether a clock decides what is in a file; the report shows the timing.
+bool is_timed(const std::string& file) { return file == "timing.jsonl" || file == "report.html"; }
+
+/// The record in the report.
+nlohmann::json reported(const fs::path& directory) {
+  const auto page = get(RunDirectory(directory).report());
+  const std::string before = "<script id=\"data\" type=\"application/json\">";
+  const auto begin = page.find(before) + before.size();
+  return nlohmann::json::parse(page.substr(begin, page.find("</script>", begin) - begin)).at("record");
+}
+
 /// Everything that a run wrote but what a clock decides.
 void expect_same_files(const fs::path& one, const fs::path& other) {
   EXPECT_EQ(files_in(one), files_in(other));
   for (const auto& file : files_in(one)) {
-    EXPECT_TRUE(file == "timing.jsonl" || get(one / file) == get(other / file)) << file;
+    EXPECT_TRUE(is_timed(file) || get(one / file) == get(other / file)) << file;
   }
 }
 
@@ -125,9 +136,10 @@ TEST(TrainingRun, LeavesTheFilesThatItsDirectoryPromises) {
   EXPECT_FALSE(result.stopped);
   EXPECT_EQ(result.steps_done, 12);
   EXPECT_EQ(files_in(files.root()),
-            (std::set<std::string>{"config.json", "metrics.jsonl", "timing.jsonl", "model.safetensors",
+            (std::set<std::string>{"config.json", "metrics.jsonl", "timing.jsonl", "model.safetensors", "report.html",
                                    "checkpoints/step-000000009.safetensors", "checkpoints/step-000000012.safetensors",
-                                   "samples/step-000000006.png", "samples/step-000000012.png"}));
+                                   "samples/step-000000006.png", "samples/step-000000012.png",
+                                   "samples/interpolations.png", "samples/levels.png", "samples/temperatures.png"}));
   EXPECT_EQ(get(files.config()), kConfig);
   EXPECT_EQ(steps_with(files.metrics(), "bits_per_dim"), (Steps{2, 4, 6, 8, 10, 12}));
   EXPECT_EQ(steps_with(files.metrics(), "valid_bits_per_dim"), (Steps{4, 8, 12}));
@@ -199,10 +211,14 @@ void expect_same_end(const fs::path& one, const fs::path& other) {
   };
   EXPECT_EQ(without_checkpoints(files_in(one)), without_checkpoints(files_in(other)));
   for (const auto& file : files_in(one)) {
-    if (file == "timing.jsonl" || (file.starts_with("checkpoints") && file != last)) continue;
+    if (is_timed(file) || (file.starts_with("checkpoints") && file != last)) continue;
     EXPECT_EQ(get(one / file), get(other / file)) << file;
   }
 }
+
+/// Of 4 images each: the grid's, those of 5 temperatures, 2 of pairs encoded and their interpolations, 2 of images
+/// encoded and the levels'.
+constexpr int kPictureBatches = 9 + 8 + (2 + 7) + (2 + 5);
 
 TEST(StoppedRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
   const auto options = tiny_options();
@@ -228,16 +244,18 @@ TEST(StoppedRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
     EXPECT_FALSE(fs::exists(stopped.path() / ".model.safetensors.0123abcd.tmp"));
     EXPECT_EQ(steps_with(RunDirectory(stopped.path()).timing(), "images_per_second"), (Steps{2, 4, 6, 8, 10, 12}));
   }
-  // 11 steps that are not the last; 3 evaluations of 2 batches and 2 grids of 9.
-  EXPECT_EQ(times - 1, 11 + 3 * 2 + 2 * 9);
-  EXPECT_EQ(in_between, 3 * 2 + 2 * 9);
+  // 11 steps that are not the last; 3 evaluations of 2 batches, and pictures twice.
+  EXPECT_EQ(times - 1, 11 + 3 * 2 + 2 * kPictureBatches);
+  EXPECT_EQ(in_between, 3 * 2 + 2 * kPictureBatches);
 }
 
 TEST(StoppedRun, ReachesItsEndThoughItIsStoppedOverAndOver) {
   const TemporaryDirectory stopped;
   start(stopped.path(), tiny_options(), stopping_at(1)).run();
+  // Just long enough for what the last step takes at once: an evaluation of 2 batches, and the pictures.
+  const auto enough = 2 + kPictureBatches + 1;
   int resumes = 0;
-  while (resume(stopped.path(), tiny_options(), stopping_at(12)).run().stopped) ++resumes;
+  while (resume(stopped.path(), tiny_options(), stopping_at(enough)).run().stopped) ++resumes;
   EXPECT_GE(resumes, 2);
   expect_same_end(whole_run(), stopped.path());
 }
@@ -290,7 +308,7 @@ TEST(TrainingRun, CanBeResumedFromItsStartOn) {
   const TemporaryDirectory directory;
   start(directory.path());
   EXPECT_EQ(files_in(directory.path()), (std::set<std::string>{"checkpoints/step-000000000.safetensors", "config.json",
-                                                               "metrics.jsonl", "timing.jsonl"}));
+                                                               "metrics.jsonl", "report.html", "timing.jsonl"}));
   auto run = resume(directory.path());
   EXPECT_EQ(run.steps_done(), 0);
   run.run();
@@ -385,7 +403,7 @@ TEST_P(BrokenRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
     expect_same_end(whole.path(), stopped.path());
   }
   // At least as often as a run that does not break.
-  EXPECT_GT(times - 1, 11 + 3 * 2 + 2 * 9);
+  EXPECT_GT(times - 1, 11 + 3 * 2 + 2 * kPictureBatches);
 }
 
 TEST_P(BrokenRun, ReachesItsEndThoughItIsStoppedAtEveryStep) {
@@ -445,6 +463,7 @@ TEST(HopelessRun, GivesUpAfterTwoRollbacksAndKeepsItsCheckpoints) {
   EXPECT_TRUE(throws<NumericalError>([&] { broken.start(directory.path()); },
                                      {"step 10", "levels.1.steps.0.coupling.net.conv1", "2 returns"}));
   EXPECT_EQ(broken.rollbacks().size(), 2U);
+  EXPECT_EQ(reported(directory.path())["skipped_steps"], (nlohmann::json{9, 10}));
   const auto last = newest_intact_checkpoint(RunDirectory(directory.path()).checkpoints());
   EXPECT_EQ(std::tuple(last->content.state.step, last->content.state.rollbacks), std::tuple(6, 2));
 }
@@ -502,6 +521,19 @@ TEST(TrainingRun, WritesMonitorsDownWithEachEvaluation) {
     EXPECT_EQ(line.at("smallest_singular_values").size(), 2U);
     EXPECT_GT(line.at("largest_scale").get<double>(), 0);
   }
+}
+
+TEST(TrainingRun, KeepsItsReportUpToDate) {
+  const TemporaryDirectory directory;
+  const auto steps = std::make_shared<std::vector<std::int64_t>>();
+  const auto note = [=, &directory](const StepReport&) {
+    steps->push_back(reported(directory.path())["last_step"].get<std::int64_t>());
+  };
+  start(directory.path(), tiny_options(), {.step = note}).run();
+  // As it was in each step: after evaluations (4, 8), grids (6) and checkpoints (3, 6, 9), with the lines so far.
+  EXPECT_EQ(*steps, (Steps{0, 0, 0, 2, 4, 4, 6, 6, 8, 8, 8, 8}));
+  EXPECT_EQ(reported(directory.path())["last_step"], 12);
+  EXPECT_EQ(reported(directory.path())["curves"]["valid_bits_per_dim"]["steps"], (Steps{4, 8, 12}));
 }
 
 TEST(TrainingRun, IsAloneInItsDirectory) {
@@ -624,7 +656,8 @@ TEST(TrainingRun, ReplacesARunOnlyWhenToldToAndThenNothingElse) {
   EXPECT_EQ(files_in(files.root()),
             (std::set<std::string>{"config.json", "metrics.jsonl", "timing.jsonl", "model.safetensors", "notes.txt",
                                    "checkpoints/step-000000000.safetensors", "checkpoints/step-000000002.safetensors",
-                                   "samples/favourite.png", "samples/step-000000002.png"}));
+                                   "report.html", "samples/favourite.png", "samples/interpolations.png",
+                                   "samples/levels.png", "samples/step-000000002.png", "samples/temperatures.png"}));
   files.remove_run();
   EXPECT_EQ(files_in(files.root()), (std::set<std::string>{"notes.txt", "samples/favourite.png"}));
 }

@@ -98,6 +98,7 @@ std::string describe_end(const TrainSettings& settings, const ImageSplits& image
   const auto samples = directory.sample_grid(result.steps_done);
   listing.add("samples", std::filesystem::exists(samples) ? samples.string() : "none: the model has no inverse");
   listing.add("metrics", directory.metrics().string());
+  listing.add("report", directory.report().string());
   listing.add("time", duration(seconds));
   return listing.text();
 }

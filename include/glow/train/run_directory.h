@@ -17,9 +17,14 @@ class RunDirectory {
   std::filesystem::path timing() const { return root_ / "timing.jsonl"; }
   std::filesystem::path model() const { return root_ / "model.safetensors"; }
   std::filesystem::path checkpoints() const { return root_ / "checkpoints"; }
+  std::filesystem::path report() const { return root_ / "report.html"; }
   std::filesystem::path samples() const { return root_ / "samples"; }
   /// "samples/step-000002000.png"
   std::filesystem::path sample_grid(std::int64_t step) const;
+  /// Drawn anew with each sample grid.
+  std::filesystem::path temperatures() const { return samples() / "temperatures.png"; }
+  std::filesystem::path interpolations() const { return samples() / "interpolations.png"; }
+  std::filesystem::path levels() const { return samples() / "levels.png"; }
 
   /// Whether a run was started here: config.json is there, or metrics.jsonl, which comes first.
   bool holds_run() const;
