@@ -101,6 +101,26 @@ TEST_F(GlowTrainRun, KeepsEveryOptionAndWhatTheAutomaticOnesCameTo) {
   EXPECT_EQ(config["versions"]["glow"], kVersion);
 }
 
+TEST_F(GlowTrainRun, KeepsTheCommandThatBeginsItAnew) {
+  // A preset's --epochs and a --steps that wins, switches on and off, a number that is no whole one.
+  ASSERT_TRUE(succeeded(train(Arguments{"--preset", "cifar10"} + flags() +
+                              Arguments{"--steps", "3", "--no-edge-bias", "--flip", "--lr", "0.0125", "--quiet"})));
+  auto command = config_of(directory_ / "run")["command"].get<Arguments>();
+  EXPECT_EQ(command.front(), "glow-train");
+  EXPECT_EQ(command.back(), (directory_ / "run").string());
+  command.back() = (directory_ / "again").string();
+  ASSERT_TRUE(succeeded(train(Arguments(command.begin() + 1, command.end()))));
+  const auto without_command = [&](const char* run) {
+    auto config = config_of(directory_ / run);
+    config.erase("command");
+    return config;
+  };
+  EXPECT_EQ(without_command("again")["model"], without_command("run")["model"]);
+  for (const auto* file : {"metrics.jsonl", "model.safetensors", "samples/levels.png"}) {
+    EXPECT_TRUE(get(directory_ / "again" / file) == get(directory_ / "run" / file)) << file;
+  }
+}
+
 TEST_F(GlowTrainRun, FlagsBeatThePresetWhichBeatsTheDefaults) {
   const auto outcome = train(Arguments{"--preset", "demo"} + flags() + Arguments{"--steps", "1", "--quiet"});
   ASSERT_TRUE(succeeded(outcome));

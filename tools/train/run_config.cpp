@@ -53,7 +53,31 @@ RunConfig parse_run_config(const std::string& text, const fs::path& path) {
     if (!object.is_object()) throw FormatError(path.string() + ": expected an object '" + key + "'");
     return object;
   };
-  return {part("options"), part("resolved"), part("model"), part("images"), part("versions")};
+  return {part("options"), part("resolved"), part("model"), part("images"), part("versions"), {}};
+}
+
+/// RunConfig::command
+Json make_command(const TrainSettings& settings, const Flags& flags, const Compute& compute) {
+  TrainSettings untouched;
+  Flags defaults(train_flag_table());
+  defaults.bind(untouched);
+  auto words = Json::array({kTool});
+  for (const auto& flag : flags.all()) {
+    const bool is_other_length = flag.name == "epochs" && settings.training.steps > 0;
+    const bool is_below = flag.name == "device" || flag.name == "threads";
+    if (flag.text.kept == Kept::kNo || is_other_length || is_below) continue;
+    if (flag.get() == defaults.at(flag.name).get()) continue;
+    words.push_back("--" + flag.name);
+    if (!flag.is_switch()) words.push_back(to_text(flag.get()));
+  }
+  const auto add = [&](const char* flag, std::string value) {
+    words.push_back(flag);
+    words.push_back(std::move(value));
+  };
+  add("--device", compute.device.str());
+  add("--threads", std::to_string(at::get_num_threads()));
+  add("--out", settings.run.out);
+  return words;
 }
 
 }  // namespace
@@ -75,12 +99,14 @@ RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, con
                    {"device", compute.device.str()}},
       .model = Json::parse(nn::to_json(settings.model)),
       .images = {{"train", size(images.train)}, {"valid", size(images.valid)}, {"test", size(images.test)}},
-      .versions = {{"glow", kVersion}, {"libtorch", TORCH_VERSION}}};
+      .versions = {{"glow", kVersion}, {"libtorch", TORCH_VERSION}},
+      .command = make_command(settings, flags, compute)};
 }
 
 std::string to_json_text(const RunConfig& config) {
-  const Json json{{"tool", kTool},         {"options", config.options}, {"resolved", config.resolved},
-                  {"model", config.model}, {"images", config.images},   {"versions", config.versions}};
+  const Json json{
+      {"tool", kTool},         {"command", config.command}, {"options", config.options},  {"resolved", config.resolved},
+      {"model", config.model}, {"images", config.images},   {"versions", config.versions}};
   // A path need not be UTF-8; what is not is shown as such.
   return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }

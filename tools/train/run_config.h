@@ -22,6 +22,9 @@ struct RunConfig {
   Json images;
   /// Versions of Glow and LibTorch.
   Json versions;
+  /// Words of the command line that begins the run anew in the same directory, whatever the machine's default device
+  /// and number of threads: flags that are as they would be without it are left out.
+  Json command;
 };
 
 RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, const ImageSplits& images,
