@@ -7,7 +7,8 @@
 #   --preset           one of CMakePresets.json (default release)
 #   --without-tests    only the library and the tools
 #
-# GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1 in the environment turn the CMake options of these names on.
+# GLOW_REQUIRE_BROWSER=1, GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1 in the environment turn the CMake options of these
+# names on.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -18,7 +19,8 @@ settings=("-DTorch_DIR=$torch_dir" "-DGLOW_WERROR=${GLOW_WERROR:-0}")
 if [[ $without_tests ]]; then
   settings+=(-DGLOW_BUILD_TESTS=OFF -DGLOW_BUILD_BENCH=OFF)
 else
-  settings+=(-DGLOW_BUILD_TESTS=ON "-DGLOW_PYTHON=$python" "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}")
+  settings+=(-DGLOW_BUILD_TESTS=ON "-DGLOW_PYTHON=$python" "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}"
+    "-DGLOW_REQUIRE_BROWSER=${GLOW_REQUIRE_BROWSER:-0}")
   # Nobody measures with a sanitizer.
   [[ $preset == *san ]] || settings+=(-DGLOW_BUILD_BENCH=ON)
 fi

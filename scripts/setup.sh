@@ -18,14 +18,14 @@ parse_options "--torch --without-tests --with-fuzzers --with-valgrind" "$@"
 packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
-test_packages=(libgtest-dev libbenchmark-dev)
+test_packages=(libgtest-dev libbenchmark-dev chromium chromium-driver)
 fuzzer_packages=(clang libclang-rt-dev llvm) # libFuzzer is in libclang-rt-dev, llvm names the lines in its reports
 python_packages=(python3 python3-venv ca-certificates)
 
 # PyPI's LibTorch wants this CUDA toolkit or a newer one, and a newer CMake than Debian's.
 pypi_libtorch=("torch==2.11.0" "cmake>=3.26,<4")
 pypi_cuda=13.0
-pypi_checks=("numpy>=1.24" "safetensors>=0.4")
+pypi_checks=("numpy>=1.24" "safetensors>=0.4" "selenium>=4.10")
 
 as_root() {
   if ((EUID == 0)); then
@@ -91,7 +91,7 @@ if [[ $torch == pypi ]]; then
   install_python "$root/.deps/pypi" "${pypi_libtorch[@]}" "${pypi_checks[@]}"
 elif [[ ! $without_tests ]]; then
   install_python "$root/.deps/python" "${pypi_checks[@]}" ||
-    say "without numpy and safetensors the tests that read model files in Python will be left out"
+    say "without numpy, safetensors and selenium the tests that read model files and reports in Python will be left out"
 fi
 
 locate_tools

@@ -1,0 +1,260 @@
+"""Trains a small model with glow-train and looks at its report.html in Chromium.
+
+    python check_report.py --glow-train PATH [--chromium PATH] [--chromedriver PATH] [--screenshots DIR]
+
+--screenshots leaves pictures of the page, light and dark, on a desktop and on a phone.
+"""
+
+import argparse
+import base64
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import tempfile
+import unittest
+
+import numpy
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+DESKTOP = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+STEPS = 120
+arguments = None
+
+
+def slopes():
+    """Grey 8x8 images, uint8 [64, 8, 8]."""
+    y, x, image = numpy.ogrid[:8, :8, :64]
+    return ((3 * y + 7 * x + 5 * image) % 256).astype(numpy.uint8).transpose(2, 0, 1)
+
+
+def train(directory):
+    """A run whose folder has a name that is no text in HTML. Returns the folder."""
+    numpy.save(directory / "images.npy", slopes())
+    run = directory / "<b>a run</b> & 'more'"
+    flags = "--bits 5 --levels 2 --depth 1 --width 8 --batch 8 --valid-images 16 --threads 1 --warmup-epochs 0.001"
+    flags += f" --steps {STEPS} --log-every 2 --eval-every 20 --sample-every 40 --quiet"
+    command = [arguments.glow_train, "--data", f"npy:{directory}/images.npy", "--out", run, *flags.split()]
+    subprocess.run(command, check=True, timeout=100)
+    return run
+
+
+def start_browser():
+    options = webdriver.ChromeOptions()
+    if arguments.chromium:
+        options.binary_location = arguments.chromium
+    for flag in ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking", "no-first-run"]:
+        options.add_argument(f"--{flag}")
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # it cannot be had as root
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(arguments.chromedriver))
+
+
+def luminance(colour):
+    """Relative luminance of "rgb(r, g, b)" (WCAG 2)."""
+    parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    lighter, darker = sorted([luminance(one), luminance(other)], reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+class ReportPage(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.directory.cleanup)
+        cls.run_directory = train(pathlib.Path(cls.directory.name))
+        cls.browser = start_browser()
+        cls.addClassCleanup(cls.browser.quit)
+
+    def setUp(self):
+        self.open(DESKTOP, "light")
+        self.data = json.loads(self.script("return document.getElementById('data').textContent"))
+
+    def open(self, screen, scheme):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        for log in ["browser", "performance"]:
+            self.browser.get_log(log)  # what came before
+        self.browser.get((self.run_directory / "report.html").as_uri())
+        self.wait("return document.querySelectorAll('svg path.curve').length >= 9")
+        self.wait("return [...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+
+    def script(self, text, *values):
+        return self.browser.execute_script(text, *values)
+
+    def wait(self, text):
+        WebDriverWait(self.browser, 20, 0.05).until(lambda _: self.script(text), text)
+
+    def find(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def curve(self, name):
+        curve = self.data["record"]["curves"][name]
+        return dict(zip(curve["steps"], curve["values"]))
+
+    def test_is_silent_and_asks_nobody(self):
+        self.assertEqual(self.browser.get_log("browser"), [])
+        events = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
+        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        self.assertIn(self.browser.current_url, asked)
+        self.assertEqual({url.split(":")[0] for url in asked}, {"file", "data"})
+        self.assertEqual({url for url in asked if url.startswith("file")}, {self.browser.current_url})
+
+    def test_its_policy_forbids_other_scripts_and_addresses(self):
+        add = "const script = document.createElement('script'); script.textContent = 'window.intruder = 1';"
+        self.script(add + "document.body.append(script)")
+        self.assertIsNone(self.script("return window.intruder ?? null"))
+        fetch = "fetch('http://127.0.0.1:9/').then(() => arguments[0]('sent'), () => arguments[0]('refused'))"
+        self.assertEqual(self.browser.execute_async_script(fetch), "refused")
+        messages = " ".join(entry["message"] for entry in self.browser.get_log("browser"))
+        self.assertIn("script-src", messages)
+        self.assertIn("default-src", messages)
+
+    def test_shows_names_as_text(self):
+        self.assertEqual(self.find("h1").text, self.run_directory.name)
+        self.assertEqual(self.browser.title, f"{self.run_directory.name} – Glow")
+        self.assertEqual(self.browser.find_elements(By.TAG_NAME, "b"), [])
+
+    def test_draws_curves_inside_their_charts(self):
+        charts = self.script(
+            """return [...document.querySelectorAll(".chart")].map((chart) => {
+                const view = chart.querySelector("svg").viewBox.baseVal;
+                const paths = [...chart.querySelectorAll("path")].map((path) => {
+                  const {x, y, width, height} = path.getBBox();
+                  return {points: path.getAttribute("d").split("L").length, length: path.getTotalLength(), x, y,
+                          right: x + width, bottom: y + height};
+                });
+                return {id: chart.id, width: view.width, height: view.height, paths,
+                        ticks: [...chart.querySelectorAll("text")].map((text) => text.textContent)};
+              })"""
+        )
+        expected = ["bits", "rate", "speed", "gradient", "reconstruction", "singular", "scale"]
+        self.assertEqual([chart["id"] for chart in charts], expected)
+        for chart in charts:
+            for path in chart["paths"]:
+                self.assertGreater(path["length"], 300, chart["id"])
+                self.assertTrue(0 <= path["x"] <= path["right"] <= chart["width"], (chart["id"], path))
+                self.assertTrue(0 <= path["y"] <= path["bottom"] <= chart["height"], (chart["id"], path))
+            self.assertGreaterEqual(len(set(chart["ticks"])), 5, chart)
+            self.assertFalse([tick for tick in chart["ticks"] if "NaN" in tick], chart)
+        points = {chart["id"]: [path["points"] for path in chart["paths"]] for chart in charts}
+        evaluations, lines = STEPS // 20, STEPS // 2
+        self.assertEqual(points["bits"], [lines, lines, 2 * evaluations, evaluations])  # a band below its line
+        self.assertEqual(points["rate"], [lines])
+        self.assertEqual(points["reconstruction"], [evaluations] * 3)
+
+    def test_pointing_at_a_curve_shows_its_numbers(self):
+        chart = self.find("#bits svg")
+        at = self.find("#bits .at")
+        self.assertEqual(at.text, f"step {STEPS}")
+        ActionChains(self.browser).move_to_element(chart).perform()
+        self.wait(f"return document.querySelector('#bits .at').textContent !== 'step {STEPS}'")
+        step = int(at.text.removeprefix("step "))
+        self.assertTrue(0.4 * STEPS < step < 0.6 * STEPS, step)
+        training, validation = self.browser.find_elements(By.CSS_SELECTOR, "#bits li")
+        self.assertEqual(training.text, f"training {self.curve('bits_per_dim_smoothed')[step]:.3f}")
+        nearest = min(self.curve("valid_bits_per_dim"), key=lambda other: abs(other - step))
+        self.assertTrue(validation.text.startswith(f"validation {self.curve('valid_bits_per_dim')[nearest]:.3f} ± "))
+        self.assertEqual(len(self.browser.find_elements(By.CSS_SELECTOR, "#bits .cursor")), 1)
+        ActionChains(self.browser).move_to_element(self.find("h1")).perform()
+        self.wait(f"return document.querySelector('#bits .at').textContent === 'step {STEPS}'")
+
+    def test_charts_can_be_read_with_the_keyboard(self):
+        chart = self.find("#rate svg")
+        for keys, step in [(Keys.ARROW_LEFT, STEPS - 2), (Keys.HOME, 2), (Keys.ARROW_RIGHT, 4), (Keys.END, STEPS)]:
+            chart.send_keys(keys)
+            self.assertEqual(self.find("#rate .at").text, f"step {step}")
+
+    def test_the_slider_shows_grids_over_time(self):
+        slider, image = self.find("#grid"), self.find("#grid-image")
+        grids = self.data["grids"]["shown"]
+        self.assertEqual([grid["step"] for grid in grids], [40, 80, 120])
+        for keys, place in [("", 2), (Keys.HOME, 0), (Keys.ARROW_RIGHT, 1), (Keys.END, 2)]:
+            slider.send_keys(keys)
+            self.assertEqual(self.find("#grid-step").text, str(grids[place]["step"]))
+            self.assertEqual(image.get_attribute("src"), grids[place]["image"])
+            self.assertIn(str(grids[place]["step"]), image.get_attribute("alt"))
+            self.wait("const image = document.getElementById('grid-image'); return image.complete && image.naturalWidth === 58")
+
+    def test_shows_pictures_with_a_label_beside_each_row(self):
+        rows = {"temperatures": ["0.0", "0.5", "0.7", "0.9", "1.0"], "interpolations": [],
+                "levels": ["original", "reconstructed", "level 1 anew", "all levels anew"]}  # fmt: skip
+        for name, expected in rows.items():
+            labels = self.browser.find_elements(By.CSS_SELECTOR, f"#{name} li")
+            self.assertEqual([label.text for label in labels], expected)
+            picture = self.find(f"#{name} img").rect
+            for row, label in enumerate(labels):
+                middle = label.rect["y"] + label.rect["height"] / 2
+                part = (middle - picture["y"]) / picture["height"] * len(labels)
+                self.assertTrue(row + 0.3 < part < row + 0.7, (name, row, part))
+
+    def test_shows_settings_and_how_to_do_it_again(self):
+        # As a shell takes it.
+        self.assertEqual(shlex.split(self.find("#command").text), json.loads(self.data["config"])["command"])
+        self.assertIn("seed 0", self.find("#versions").text)
+        settings = self.script("return [...document.querySelectorAll('tr')].map((row) => [...row.cells].map((c) => c.textContent))")
+        for row in [["steps", str(STEPS)], ["hidden width", "8"], ["edge bias", "true"], ["train", "48"]]:
+            self.assertIn(row, settings)
+
+    def test_fits_a_phone(self):
+        self.open(PHONE, "light")
+        self.assertEqual(self.script("return document.documentElement.scrollWidth"), PHONE["width"])
+        outside = """return [...document.querySelectorAll("body *")].filter((element) => {
+                       const {width, right, left} = element.getBoundingClientRect();
+                       return width && !element.closest("svg") && (right > innerWidth || left < 0);
+                     }).map((element) => element.outerHTML.slice(0, 100))"""
+        self.assertEqual(self.script(outside), [])
+        widths = self.script("return [...document.querySelectorAll('svg')].map((svg) => svg.viewBox.baseVal.width)")
+        self.assertTrue(all(250 < width < PHONE["width"] for width in widths), widths)
+        ActionChains(self.browser).move_to_element(self.find("#speed svg")).perform()
+        self.wait(f"return document.querySelector('#speed .at').textContent !== 'step {STEPS}'")
+
+    def test_can_be_read_in_light_and_dark(self):
+        pages = {}
+        for scheme in ["light", "dark"]:
+            self.open(DESKTOP, scheme)
+            colours = """const colour = (selector, name = "color") => getComputedStyle(document.querySelector(selector))[name];
+                         return {page: colour("body", "backgroundColor"), card: colour(".chart", "backgroundColor"),
+                                 ink: colour("body"), soft: colour("#status"), tick: colour(".chart text", "fill"),
+                                 first: colour(".first"), second: colour(".second"), third: colour(".third"),
+                                 fourth: colour(".fourth"), alarm: colour(".alarm")}"""
+            colours = self.script(colours)
+            pages[scheme] = colours["page"]
+            for name in ["ink", "soft", "tick", "first", "second", "third", "fourth", "alarm"]:
+                for ground in ["page", "card"]:
+                    self.assertGreater(contrast(colours[name], colours[ground]), 4.5, (scheme, name))
+        self.assertGreater(contrast(pages["light"], pages["dark"]), 15)
+
+    def test_leaves_screenshots_where_they_are_wanted(self):
+        if not arguments.screenshots:
+            self.skipTest("--screenshots is not given")
+        for device, screen in [("desktop", DESKTOP), ("phone", PHONE)]:
+            for scheme in ["light", "dark"]:
+                self.open(screen, scheme)
+                whole = {"captureBeyondViewport": True}
+                png = self.browser.execute_cdp_cmd("Page.captureScreenshot", whole)["data"]
+                pathlib.Path(arguments.screenshots, f"{device}-{scheme}.png").write_bytes(base64.b64decode(png))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--glow-train", required=True)
+    parser.add_argument("--chromium")
+    parser.add_argument("--chromedriver", default="chromedriver")
+    parser.add_argument("--screenshots")
+    arguments = parser.parse_args()
+    unittest.main(argv=["check_report.py"], verbosity=2)
