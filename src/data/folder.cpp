@@ -5,10 +5,10 @@
 #include <system_error>
 #include <utility>
 
-#include "data/colour.h"
 #include "data/find_corrupt.h"
 #include "data/find_images.h"
 #include "data/formats.h"
+#include "data/picture_files.h"
 #include "io/errors.h"
 #include "io/utf8.h"
 
@@ -16,50 +16,6 @@ namespace glow::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder and the images below it, as relative paths in bytewise order.
-struct Folder {
-  fs::path root;
-  std::vector<std::string> files;
-};
-
-class FolderSource : public ImageSource {
- public:
-  /// `labels`: one an image, or empty.
-  FolderSource(Folder folder, int channels, std::vector<std::int64_t> labels)
-      : folder_(std::move(folder)), channels_(channels), labels_(std::move(labels)) {}
-
-  std::int64_t size() const override { return static_cast<std::int64_t>(folder_.files.size()); }
-  int channels() const override { return channels_; }
-
-  io::ImageShape shape(std::int64_t index) const override {
-    io::ImageShape shape = io::read_image_shape(path(index));
-    check_colour(shape, index);
-    shape.channels = channels_;
-    return shape;
-  }
-
-  io::Image image(std::int64_t index) const override {
-    io::Image image = io::read_image(path(index));
-    check_colour(image.shape, index);
-    return to_channels(std::move(image), channels_);
-  }
-
-  std::int64_t label(std::int64_t index) const override { return labels_.empty() ? -1 : labels_[index]; }
-  std::string name(std::int64_t index) const override { return path(index).string(); }
-
- private:
-  fs::path path(std::int64_t index) const { return folder_.root / folder_.files[index]; }
-
-  void check_colour(const io::ImageShape& shape, std::int64_t index) const {
-    if (channels_ == 1 && !is_grey(shape))
-      throw io::format_error(path(index), "expected a grey image, as all training images are, has colour");
-  }
-
-  Folder folder_;
-  int channels_;
-  std::vector<std::int64_t> labels_;
-};
 
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
@@ -159,12 +115,6 @@ std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<st
   return labels;
 }
 
-/// Grey when every image is.
-int find_channels(const Folder& folder) {
-  const auto has_colour = [&](const std::string& file) { return !is_grey(io::read_image_shape(folder.root / file)); };
-  return std::ranges::any_of(folder.files, has_colour) ? 3 : 1;
-}
-
 }  // namespace
 
 DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
@@ -177,13 +127,26 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   const auto make_source = [&](Folder& folder) {
     std::vector<std::int64_t> labels;
     if (options.with_labels) labels = find_labels(folder, set.class_names);
-    return std::make_shared<FolderSource>(std::move(folder), channels, std::move(labels));
+    return std::make_shared<PictureFiles>(std::move(folder), channels, std::move(labels));
   };
   for (auto& [name, folder] : splits) {
     auto& split = name == "train" ? set.train : name == "test" ? set.test : set.valid;
     split = make_source(folder);
   }
   return set;
+}
+
+std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& paths, int channels) {
+  if (paths.size() == 1 && paths[0].extension() == ".npy") return open_npy(paths[0]).train;
+  Folder folder;
+  if (paths.size() == 1 && is_folder(paths[0])) {
+    folder = {paths[0], find_images(paths[0])};
+    if (folder.files.empty())
+      throw io::format_error(paths[0], "expected PNG or JPEG files in this folder or below it, has none");
+  } else {
+    for (const fs::path& path : paths) folder.files.push_back(path.string());
+  }
+  return std::make_shared<PictureFiles>(std::move(folder), channels == 1 ? 1 : 3, std::vector<std::int64_t>());
 }
 
 }  // namespace glow::data

@@ -273,6 +273,35 @@ TEST_F(FolderTest, LeavesOutWhatCannotBeDecodedWhenAsked) {
   EXPECT_EQ(open().train->channels(), 3);
 }
 
+TEST_F(FolderTest, PicturesAreAllThatTheFolderHolds) {
+  for (const char* name : {"train/b.png", "test/1.png", "2.png"}) add(name);
+  EXPECT_EQ(names(*open_pictures({directory_.path()}, 3)), (Names{"2.png", "test/1.png", "train/b.png"}));
+}
+
+TEST_F(FolderTest, PicturesThatAreNamedKeepTheirOrder) {
+  add("1.png", make_picture(2, 2, 1, 1));
+  add("2.png", make_picture(2, 2, 1, 2));
+  const auto pictures = open_pictures({directory_ / "2.png", directory_ / "1.png"}, 1);
+  EXPECT_EQ(names(*pictures), (Names{"2.png", "1.png"}));
+  EXPECT_EQ(pictures->image(0).pixels, make_picture(2, 2, 1, 2).pixels);
+}
+
+TEST_F(FolderTest, PicturesHaveTheChannelsThatAreAskedFor) {
+  add("grey.png", {{1, 2, 1}, {10, 200}});
+  add("colour.png");
+  EXPECT_EQ(open_pictures({directory_ / "grey.png"}, 3)->image(0).pixels,
+            (std::vector<std::uint8_t>{10, 10, 10, 200, 200, 200}));
+  const auto colour = open_pictures({directory_ / "colour.png"}, 1);
+  EXPECT_TRUE(throws<FormatError>([&] { colour->image(0); }, {"colour.png", "expected a grey image"}));
+}
+
+TEST_F(FolderTest, PicturesThatAreNotThereAreNamed) {
+  EXPECT_TRUE(
+      throws<FormatError>([&] { open_pictures({directory_.path()}, 3); }, {directory_.path().string(), "none"}));
+  const auto missing = open_pictures({directory_ / "none.png"}, 3);
+  EXPECT_TRUE(throws<IoError>([&] { missing->shape(0); }, {"none.png", "No such file"}));
+}
+
 TEST_F(FolderTest, RefusesAFileInPlaceOfAFolder) {
   put(directory_ / "file", "");
   EXPECT_TRUE(throws<IoError>([&] { open_data_set("folder:" + (directory_ / "file").string()); },

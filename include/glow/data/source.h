@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -73,6 +74,12 @@ struct OpenOptions {
 /// Throws ConfigError for a specification it does not know and, naming skip_corrupt, where that is asked of another
 /// than a folder; IoError and FormatError as the files deserve.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
+
+/// Pictures without more ado: one .npy file as above, all PNG and JPEG files at any depth below one folder (train,
+/// valid and test are nothing special), or the PNG and JPEG files named, in their order. Files have `channels`
+/// channels, 1 or 3: grey is repeated, alpha composited onto white, and colour where there is to be 1 a FormatError
+/// when it is read. Throws IoError and FormatError as the files deserve.
+std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesystem::path>& paths, int channels);
 
 /// The class of every image of the source, -1 where there is none.
 std::vector<std::int64_t> all_labels(const ImageSource& source);

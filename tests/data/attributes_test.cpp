@@ -1,0 +1,80 @@
+#include <glow/data/attributes.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+
+#include "support/files.h"
+#include "support/temporary_directory.h"
+#include "support/throws.h"
+
+namespace glow::data {
+namespace {
+
+using glow::testing::TemporaryDirectory;
+using glow::testing::throws;
+using Names = std::vector<std::string>;
+using Row = Attributes::Row;
+
+class AttributesTest : public ::testing::Test {
+ protected:
+  Attributes read(std::string_view text) const {
+    glow::testing::put(path_, text);
+    return read_attributes(path_);
+  }
+  ::testing::AssertionResult refused(std::string_view text, std::initializer_list<std::string_view> parts) const {
+    return throws<FormatError>([&] { read(text); }, parts);
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path path_ = directory_ / "attributes";
+};
+
+Row row_of(const Attributes& attributes, const std::string& image) {
+  const auto* row = attributes.find(image);
+  return row == nullptr ? Row{} : *row;
+}
+
+TEST_F(AttributesTest, ReadsCelebAsList) {
+  const auto attributes = read("2\n5_o_Clock_Shadow Smiling Young \n000001.jpg -1  1  1\n000002.jpg  1 -1 -1\n");
+  EXPECT_EQ(attributes.names(), (Names{"5_o_Clock_Shadow", "Smiling", "Young"}));
+  EXPECT_EQ(attributes.size(), 2);
+  EXPECT_EQ(row_of(attributes, "000001.jpg"), (Row{0, 1, 1}));
+  EXPECT_EQ(row_of(attributes, "000002.jpg"), (Row{1, 0, 0}));
+}
+
+TEST_F(AttributesTest, ReadsCsvWithQuotesEmptyFieldsAndWindowsLines) {
+  const auto attributes = read("image_id,\"hat, red\",\"a \"\"b\"\"\"\r\n1.png,1,0\r\n\r\n2.png,-1,\r\n");
+  EXPECT_EQ(attributes.names(), (Names{"hat, red", "a \"b\""}));
+  EXPECT_EQ(row_of(attributes, "1.png"), (Row{1, 0}));
+  EXPECT_EQ(row_of(attributes, "2.png"), (Row{0, -1}));
+}
+
+TEST_F(AttributesTest, FolderAndExtensionDoNotMatter) {
+  const auto attributes = read("image,a\nx/000001.jpg,1\n7,0");
+  EXPECT_EQ(row_of(attributes, "/data/celeba/000001.png"), Row{1});
+  EXPECT_EQ(row_of(attributes, "7"), Row{0});
+  EXPECT_EQ(attributes.find("000002.jpg"), nullptr);
+}
+
+TEST_F(AttributesTest, WhatIsWrongIsRefusedByLine) {
+  const auto path = path_.string();
+  EXPECT_TRUE(refused("", {path, "line 0", "empty"}));
+  EXPECT_TRUE(refused("just words\n", {"line 1", "just words"}));
+  EXPECT_TRUE(refused("1\n", {"line 1", "names of attributes"}));
+  EXPECT_TRUE(refused("1\na b\n1.jpg 1\n", {path, "line 3", "2 attributes", "2 fields"}));
+  EXPECT_TRUE(refused("1\na b\n1.jpg 1 2\n", {"line 3", "\"b\"", "\"2\""}));
+  EXPECT_TRUE(refused("2\na\n1.jpg 1\n", {"expected 2 images", "got 1"}));
+  EXPECT_TRUE(refused("2\na\n1.jpg 1\n1.png 1\n", {"line 4", "twice"}));
+  EXPECT_TRUE(refused("image,a\n", {"there are none"}));
+  EXPECT_TRUE(refused("image,a\n1.png,1,1\n", {"line 2", "1 attributes", "3 fields"}));
+  EXPECT_TRUE(refused("image,a\n1.png,yes\n", {"line 2", "\"yes\""}));
+  EXPECT_TRUE(throws<IoError>([&] { read_attributes(directory_ / "none"); }, {"none", "No such file"}));
+}
+
+}  // namespace
+}  // namespace glow::data
