@@ -17,6 +17,7 @@ enum class Stream : std::uint8_t {
   kSampleLabel = 6,
   kInitialWeights = 7,
   kMonitorImages = 8,
+  kVariation = 9,
 };
 
 /// The address of rows of random numbers. A number is a pure function of (key, index of its row, place in the

@@ -1,0 +1,207 @@
+#include <glow/latent/latents_file.h>
+
+#include <cstring>
+#include <functional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/io/npy.h>
+#include <glow/io/safetensors.h>
+#include <glow/latent/arrange.h>
+#include <glow/version.h>
+
+#include "io/errors.h"
+#include "latent/model_reference.h"
+#include "nn/tensor_bytes.h"
+#include "ops/check.h"
+
+namespace glow::latent {
+namespace {
+
+constexpr const char* kLatentsFormat = "glow-latents";
+constexpr const char* kLabelsName = "labels";
+
+std::string eps_name(std::size_t level) { return "eps." + std::to_string(level); }
+
+ConfigError unknown_extension(const std::filesystem::path& path) {
+  return ConfigError("latents: expected FILE.npy or FILE.safetensors, got " + path.string());
+}
+
+void save_npy(const nn::Latents& latents, const std::filesystem::path& path) {
+  const auto rows = nn::flatten(latents).to(torch::kCPU, torch::kFloat).contiguous();
+  const auto* data = reinterpret_cast<const char*>(rows.data_ptr<float>());
+  io::write_npy(path, "<f4", rows.sizes().vec(), std::string_view(data, static_cast<std::size_t>(rows.nbytes())));
+}
+
+void save_safetensors(const nn::Latents& latents, const torch::Tensor& labels, const std::string& model_checksum,
+                      const std::filesystem::path& path) {
+  nn::TensorBytes tensors;
+  for (std::size_t l = 0; l < latents.eps.size(); ++l) tensors.add(eps_name(l), latents.eps[l].to(torch::kFloat));
+  if (labels.defined()) tensors.add(kLabelsName, labels);
+  io::write_safetensors(path, {{"format", kLatentsFormat}, {"glow.version", kVersion}, {kModelKey, model_checksum}},
+                        tensors.entries());
+}
+
+}  // namespace
+
+struct LatentsReader::Content {
+  /// One array of a file, its first axis the images.
+  struct Part {
+    std::vector<std::int64_t> shape;
+    std::string_view data;
+
+    /// float32 [count, ...] of the images first ... first + count - 1.
+    torch::Tensor read(std::int64_t first, std::int64_t count) const {
+      auto wanted = shape;
+      wanted[0] = count;
+      auto tensor = torch::empty(wanted, torch::kFloat);
+      const auto bytes = data.size() / static_cast<std::size_t>(shape[0]);
+      const auto piece = data.substr(static_cast<std::size_t>(first) * bytes, static_cast<std::size_t>(count) * bytes);
+      if (!piece.empty()) std::memcpy(tensor.data_ptr(), piece.data(), piece.size());
+      return tensor;
+    }
+  };
+
+  std::filesystem::path path;
+  nn::GlowOptions options;
+  /// What keeps the parts' bytes alive.
+  std::shared_ptr<const void> owner;
+  /// Rows [N, D], or one array a level.
+  std::vector<Part> parts;
+  torch::Tensor labels;
+
+  std::int64_t size() const { return parts.front().shape.front(); }
+};
+
+namespace {
+
+template <class Content>
+void read_npy(Content& content) {
+  const auto file = std::make_shared<const io::NpyReader>(content.path);
+  const auto& shape = file->shape();
+  const auto dimensions = content.options.dimensions();
+  if (file->dtype() != "<f4" || shape.size() != 2 || shape[0] < 1 || shape[1] != dimensions) {
+    throw io::format_error(content.path, "expected latents of this model, \"<f4\" (float32) [N," +
+                                             std::to_string(dimensions) + "] with N > 0, is " +
+                                             io::in_quotes(file->dtype()) + " " + io::to_text(shape));
+  }
+  content.parts.push_back({shape, file->data()});
+  content.owner = file;
+}
+
+std::string expected_shape(const nn::LevelShape& shape) {
+  return "F32 [N," + std::to_string(shape.channels) + "," + std::to_string(shape.height) + "," +
+         std::to_string(shape.width) + "] with one N > 0";
+}
+
+const io::TensorEntry* find_entry(const io::SafetensorsReader& file, const std::string& name) {
+  for (const auto& entry : file.entries()) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+io::TensorEntry level_entry(const io::SafetensorsReader& file, const nn::GlowOptions& options, std::int64_t level) {
+  const auto name = eps_name(static_cast<std::size_t>(level));
+  const auto shape = nn::latent_shape(options, level);
+  const auto* entry = find_entry(file, name);
+  if (entry == nullptr) throw io::format_error(file.path(), "missing tensor " + io::in_quotes(name));
+  const auto& seen = entry->shape;
+  const bool fits = entry->dtype == "F32" && seen.size() == 4 && seen[0] > 0 &&
+                    seen[0] == find_entry(file, eps_name(0))->shape[0] && seen[1] == shape.channels &&
+                    seen[2] == shape.height && seen[3] == shape.width;
+  if (fits) return *entry;
+  throw io::format_error(file.path(), "tensor " + io::in_quotes(name) + ": expected " + expected_shape(shape) +
+                                          ", is " + entry->dtype + " " + io::to_text(seen));
+}
+
+torch::Tensor read_labels(const io::SafetensorsReader& file, const nn::GlowOptions& options, std::int64_t images) {
+  const auto* entry = find_entry(file, kLabelsName);
+  if (entry == nullptr) return {};
+  const bool fits = entry->dtype == "I64" && entry->shape == std::vector<std::int64_t>{images};
+  const auto labels = fits ? nn::to_tensor(*entry) : torch::Tensor();
+  if (!fits || labels.lt(0).any().item<bool>() || labels.ge(options.num_classes).any().item<bool>()) {
+    throw io::format_error(file.path(), "tensor \"labels\": expected I64 [" + std::to_string(images) + "] of 0 to " +
+                                            std::to_string(options.num_classes - 1) + ", is " + entry->dtype + " " +
+                                            io::to_text(entry->shape));
+  }
+  return labels;
+}
+
+template <class Content>
+void read_safetensors(Content& content, const std::string& model_checksum) {
+  const auto file = std::make_shared<const io::SafetensorsReader>(content.path);
+  check_model(*file, model_checksum);
+  for (std::int64_t l = 0; l < content.options.levels; ++l) {
+    const auto entry = level_entry(*file, content.options, l);
+    content.parts.push_back({entry.shape, entry.data});
+  }
+  content.labels = read_labels(*file, content.options, content.size());
+  const auto expected = content.parts.size() + (content.labels.defined() ? 1 : 0);
+  if (file->entries().size() != expected) {
+    throw io::format_error(content.path, "expected the tensors eps.0 to eps." +
+                                             std::to_string(content.options.levels - 1) + " and labels, has others");
+  }
+  content.owner = file;
+}
+
+}  // namespace
+
+void save_latents(const nn::Latents& latents, const torch::Tensor& labels, const std::string& model_checksum,
+                  const std::filesystem::path& path) {
+  const auto images = count(latents);
+  if (labels.defined()) {
+    ops::check_shape(labels.dim() == 1 && labels.size(0) == images && labels.scalar_type() == torch::kLong,
+                     "latents: expected labels int64 [N]", labels);
+  }
+  for (const auto& eps : latents.eps) {
+    if (!eps.isfinite().all().item<bool>())
+      throw NumericalError("latents: not finite, not written to " + path.string());
+  }
+  if (path.extension() == ".npy") return save_npy(latents, path);
+  if (path.extension() != ".safetensors") throw unknown_extension(path);
+  save_safetensors(latents, labels, model_checksum, path);
+}
+
+LatentsReader::LatentsReader(const std::filesystem::path& path, const nn::GlowOptions& options,
+                             const std::string& model_checksum) {
+  auto content = std::make_unique<Content>(Content{path, options, nullptr, {}, {}});
+  if (path.extension() == ".npy") {
+    read_npy(*content);
+  } else if (path.extension() == ".safetensors") {
+    read_safetensors(*content, model_checksum);
+  } else {
+    throw unknown_extension(path);
+  }
+  content_ = std::move(content);
+}
+
+LatentsReader::~LatentsReader() = default;
+
+std::int64_t LatentsReader::size() const { return content_->size(); }
+
+torch::Tensor LatentsReader::labels() const { return content_->labels; }
+
+nn::Latents LatentsReader::read(std::int64_t first, std::int64_t count) const {
+  if (first < 0 || count < 1 || first > size() - count) {
+    throw ShapeError("latents: images " + std::to_string(first) + " to " + std::to_string(first + count - 1) + " of " +
+                     std::to_string(size()));
+  }
+  const auto& parts = content_->parts;
+  nn::Latents latents;
+  for (const auto& part : parts) latents.eps.push_back(part.read(first, count));
+  if (parts.front().shape.size() == 2) latents = nn::unflatten(latents.eps.front(), content_->options);
+  for (const auto& eps : latents.eps) {
+    if (!eps.isfinite().all().item<bool>()) {
+      throw io::format_error(content_->path, "latents of images " + std::to_string(first) + " to " +
+                                                 std::to_string(first + count - 1) + " are not finite");
+    }
+  }
+  return latents;
+}
+
+}  // namespace glow::latent

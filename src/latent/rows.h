@@ -1,0 +1,15 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <glow/nn/latents.h>
+
+namespace glow::latent {
+
+/// Rows [N, D] as latents whose levels have the shapes of those of `like`. Throws ShapeError when D is another.
+nn::Latents from_rows(const torch::Tensor& rows, const nn::Latents& like);
+
+/// D: the numbers of one image.
+std::int64_t dimensions(const nn::Latents& latents);
+
+}  // namespace glow::latent

@@ -1,0 +1,186 @@
+#include <glow/latent/latents_file.h>
+
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+#include <glow/io/npy.h>
+#include <glow/io/safetensors.h>
+#include <glow/latent/arrange.h>
+#include <glow/nn/glow.h>
+
+#include "nn/tensor_bytes.h"
+#include "support/files.h"
+#include "support/latents.h"
+#include "support/random_weights.h"
+#include "support/temporary_directory.h"
+#include "support/throws.h"
+
+namespace glow::latent {
+namespace {
+
+using glow::testing::equal;
+using glow::testing::random_latents;
+using glow::testing::small_options;
+using glow::testing::TemporaryDirectory;
+using glow::testing::throws;
+
+const std::string kModel(64, 'a');
+
+nn::GlowOptions with_classes(std::int64_t classes) {
+  auto options = small_options(3);
+  options.num_classes = classes;
+  return options;
+}
+
+class LatentsFile : public ::testing::Test {
+ protected:
+  void put_tensors(const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
+                   const std::string& model = kModel) const {
+    nn::TensorBytes bytes;
+    for (const auto& [name, tensor] : tensors) bytes.add(name, tensor);
+    io::write_safetensors(safetensors_, {{"glow.model", model}}, bytes.entries());
+  }
+  ::testing::AssertionResult refused(const std::filesystem::path& path,
+                                     std::initializer_list<std::string_view> parts) const {
+    return throws<FormatError>([&] { LatentsReader(path, with_classes(3), kModel).read(0, 1); }, parts);
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path npy_ = directory_ / "z.npy";
+  std::filesystem::path safetensors_ = directory_ / "z.safetensors";
+};
+
+TEST_F(LatentsFile, BothKindsGiveBackWhatWasSavedInAnyPieces) {
+  const auto latents = random_latents(5, 1);
+  for (const auto& path : {npy_, safetensors_}) {
+    save_latents(latents, {}, kModel, path);
+    const LatentsReader reader(path, small_options(3), kModel);
+    ASSERT_EQ(reader.size(), 5);
+    EXPECT_FALSE(reader.labels().defined());
+    EXPECT_TRUE(equal(reader.read(0, 5), latents));
+    EXPECT_TRUE(equal(concatenate({reader.read(0, 2), reader.read(2, 2), reader.read(4, 1)}), latents));
+  }
+}
+
+TEST_F(LatentsFile, NpyHasTheLevelsOneAfterTheOther) {
+  save_latents(random_latents(2, 1), {}, kModel, npy_);
+  const io::NpyReader file(npy_);
+  EXPECT_EQ(file.dtype(), "<f4");
+  EXPECT_EQ(file.shape(), (std::vector<std::int64_t>{2, 96}));
+  const auto rows = nn::flatten(random_latents(2, 1));
+  EXPECT_EQ(file.data(), std::string_view(reinterpret_cast<const char*>(rows.data_ptr<float>()), 2 * 96 * 4));
+}
+
+TEST_F(LatentsFile, SafetensorsHasAnArrayALevelLabelsAndTheModel) {
+  const auto latents = random_latents(2, 1, torch::kDouble);
+  const auto labels = torch::tensor({2, 0}, torch::kLong);
+  save_latents(latents, labels, kModel, safetensors_);
+  const io::SafetensorsReader file(safetensors_);
+  EXPECT_EQ(file.metadata_value("glow.model"), kModel);
+  EXPECT_EQ(file.metadata_value("format"), "glow-latents");
+  ASSERT_EQ(file.entries().size(), 3u);
+  for (const auto& entry : file.entries()) {
+    if (entry.name == "labels") {
+      EXPECT_TRUE(nn::to_tensor(entry).equal(labels));
+    } else {
+      const auto level = entry.name == "eps.0" ? 0 : 1;
+      EXPECT_TRUE(nn::to_tensor(entry).equal(latents.eps[level].to(torch::kFloat))) << entry.name;
+    }
+  }
+  EXPECT_TRUE(LatentsReader(safetensors_, with_classes(3), kModel).labels().equal(labels));
+}
+
+TEST_F(LatentsFile, OfAnotherModelIsRefused) {
+  const auto latents = random_latents(1, 1);
+  save_latents(latents, {}, std::string(64, 'b'), safetensors_);
+  EXPECT_TRUE(refused(safetensors_, {safetensors_.string(), "another model", "bbbb", "aaaa"}));
+  io::write_npy(npy_, "<f4", {1, 95}, std::string(95 * 4, '\0'));
+  EXPECT_TRUE(refused(npy_, {npy_.string(), "[N,96]", "[1,95]"}));
+  io::write_npy(npy_, "<f8", {1, 96}, std::string(96 * 8, '\0'));
+  EXPECT_TRUE(refused(npy_, {"float32", "<f8"}));
+  io::write_npy(npy_, "<f4", {0, 96}, "");
+  EXPECT_TRUE(refused(npy_, {"N > 0", "[0,96]"}));
+}
+
+TEST_F(LatentsFile, ThatIsWrongIsRefusedByName) {
+  const auto z = random_latents(2, 1);
+  const auto labels = torch::zeros({2}, torch::kLong);
+  put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"labels", labels}});
+  EXPECT_NO_THROW(LatentsReader(safetensors_, with_classes(3), kModel));
+  put_tensors({{"eps.0", z.eps[0]}});
+  EXPECT_TRUE(refused(safetensors_, {safetensors_.string(), "missing tensor", "eps.1"}));
+  put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1].narrow(0, 0, 1)}});
+  EXPECT_TRUE(refused(safetensors_, {"eps.1", "one N", "[1,24,1,2]"}));
+  put_tensors({{"eps.0", z.eps[0].flatten(1)}, {"eps.1", z.eps[1]}});
+  EXPECT_TRUE(refused(safetensors_, {"eps.0", "[N,6,2,4]", "[2,48]"}));
+  put_tensors({{"eps.0", z.eps[0].to(torch::kDouble)}, {"eps.1", z.eps[1]}});
+  EXPECT_TRUE(refused(safetensors_, {"eps.0", "F32", "F64"}));
+  put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"eps.2", z.eps[1]}});
+  EXPECT_TRUE(refused(safetensors_, {"eps.0 to eps.1", "others"}));
+  put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"labels", labels + 3}});
+  EXPECT_TRUE(refused(safetensors_, {"labels", "0 to 2"}));
+  put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"labels", labels.narrow(0, 0, 1)}});
+  EXPECT_TRUE(refused(safetensors_, {"labels", "[2]", "[1]"}));
+}
+
+TEST_F(LatentsFile, DamagedIsRefused) {
+  save_latents(random_latents(2, 1), {}, kModel, safetensors_);
+  auto bytes = glow::testing::get(safetensors_);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  glow::testing::put(safetensors_, bytes);
+  EXPECT_TRUE(refused(safetensors_, {safetensors_.string(), "checksum"}));
+}
+
+TEST_F(LatentsFile, WhatIsNotFiniteIsNeitherWrittenNorRead) {
+  auto z = random_latents(2, 1);
+  z.eps[1] = z.eps[1].clone();
+  z.eps[1][0][3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(throws<NumericalError>([&] { save_latents(z, {}, kModel, npy_); }, {"not finite", npy_.string()}));
+  EXPECT_FALSE(std::filesystem::exists(npy_));
+  put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}});
+  EXPECT_TRUE(refused(safetensors_, {"images 0 to 0", "not finite"}));
+  EXPECT_NO_THROW(LatentsReader(safetensors_, small_options(3), kModel).read(1, 1));
+}
+
+TEST_F(LatentsFile, OtherExtensionsAndPiecesAreRefused) {
+  const auto z = random_latents(2, 1);
+  const auto other = directory_ / "z.bin";
+  EXPECT_TRUE(throws<ConfigError>([&] { save_latents(z, {}, kModel, other); }, {"latents: ", ".npy or", "z.bin"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { LatentsReader(other, small_options(3), kModel); }, {"latents: ", "z.bin"}));
+  save_latents(z, {}, kModel, npy_);
+  const LatentsReader reader(npy_, small_options(3), kModel);
+  EXPECT_TRUE(throws<ShapeError>([&] { reader.read(1, 2); }, {"images 1 to 2 of 2"}));
+  const auto labels = torch::zeros({3}, torch::kLong);
+  EXPECT_TRUE(throws<ShapeError>([&] { save_latents(z, labels, kModel, npy_); }, {"labels", "[3]"}));
+}
+
+class LatentsOfBits : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(LatentsOfBits, ComeBackFromAFileAsTheBytesThatTheModelSaw) {
+  const torch::NoGradGuard no_grad;
+  auto options = small_options(3);
+  options.bits = GetParam();
+  const auto model = glow::testing::random_model(options, 1, torch::kFloat);
+  const auto& quantizer = model->quantizer();
+  // 16 images of 96 bytes hold every byte six times.
+  const auto bytes = torch::arange(16 * 96, torch::kLong).mul(7).remainder(256).to(torch::kByte).view({16, 3, 4, 8});
+  const TemporaryDirectory directory;
+  for (const char* name : {"z.npy", "z.safetensors"}) {
+    save_latents(model->encode(quantizer.center(bytes)), {}, kModel, directory / name);
+    const auto again = model->decode(LatentsReader(directory / name, options, kModel).read(0, 16));
+    EXPECT_TRUE(quantizer.to_bytes(again).equal(bytes.bitwise_and(256 - (256 >> GetParam())))) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Depths, LatentsOfBits, ::testing::Range<std::int64_t>(1, 9));
+
+}  // namespace
+}  // namespace glow::latent
