@@ -6,6 +6,7 @@
 #include <glow/error.h>
 
 #include "tools/common/command_line.h"
+#include "tools/common/find_class.h"
 #include "tools/common/image_output.h"
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
@@ -40,7 +41,7 @@ nn::Glow load(const SampleSettings& settings, const Compute& compute) {
 /// Samples into `output`; returns how many images have a value that is not finite.
 std::int64_t draw(const SampleSettings& settings, nn::Glow& model, ImageOutput& output) {
   const torch::NoGradGuard no_grad;
-  const auto class_index = find_class(settings, model);
+  const auto class_index = find_class(settings.class_name, model);
   StatusLine status(/*quiet=*/false);
   std::int64_t not_finite = 0;
   for (std::int64_t first = 0; first < settings.count; first += settings.batch) {

@@ -32,6 +32,27 @@ void parse_number(const std::string& text, const std::string& expected, Number& 
   value = *number;
 }
 
+template <class Item>
+std::vector<Item> parse_list(const std::string& text) {
+  std::vector<Item> items;
+  for (std::size_t start = 0; start <= text.size();) {
+    const auto comma = std::min(text.find(',', start), text.size());
+    parse_value(text.substr(start, comma - start), items.emplace_back());
+    start = comma + 1;
+  }
+  return items;
+}
+
+template <class Item, class ToText>
+std::string joined(const std::vector<Item>& items, ToText&& to_text) {
+  std::string text;
+  for (const auto& item : items) {
+    if (!text.empty()) text += ",";
+    text += to_text(item);
+  }
+  return text;
+}
+
 }  // namespace
 
 void parse_value(const std::string& text, std::int64_t& value) { parse_number(text, "a whole number", value); }
@@ -69,14 +90,14 @@ void parse_value(const std::string& text, ImageSize& value) {
   value = {*height, *width};
 }
 
-void parse_value(const std::string& text, std::vector<double>& value) {
-  std::vector<double> numbers;
-  for (std::size_t start = 0; start <= text.size();) {
-    const auto comma = std::min(text.find(',', start), text.size());
-    parse_value(text.substr(start, comma - start), numbers.emplace_back());
-    start = comma + 1;
-  }
-  value = numbers;
+void parse_value(const std::string& text, std::vector<double>& value) { value = parse_list<double>(text); }
+
+void parse_value(const std::string& text, std::vector<std::int64_t>& value) {
+  value = text.empty() ? std::vector<std::int64_t>() : parse_list<std::int64_t>(text);
+}
+
+void parse_value(const std::string& text, std::vector<std::string>& value) {
+  value = text.empty() ? std::vector<std::string>() : parse_list<std::string>(text);
 }
 
 Json to_json(const std::string& value) { return value; }
@@ -87,12 +108,15 @@ Json to_json(const ImageSize& value) {
 }
 
 Json to_json(const std::vector<double>& value) {
-  std::string text;
-  for (const double number : value) {
-    if (!text.empty()) text += ",";
-    text += brief(number);
-  }
-  return text;
+  return joined(value, [](double number) { return brief(number); });
+}
+
+Json to_json(const std::vector<std::int64_t>& value) {
+  return joined(value, [](std::int64_t number) { return std::to_string(number); });
+}
+
+Json to_json(const std::vector<std::string>& value) {
+  return joined(value, [](const std::string& each) { return each; });
 }
 
 std::string to_text(const Json& scalar) {

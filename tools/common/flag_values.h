@@ -33,8 +33,10 @@ void parse_value(const std::string& text, bool& value);
 void parse_value(const std::string& text, std::string& value);
 /// "32" (a square) or "28x32" (height x width); an empty text is 0x0.
 void parse_value(const std::string& text, ImageSize& value);
-/// "0.7" or "0.5,0.7,1"
+/// "0.7" or "0.5,0.7,1"; of whole numbers and texts an empty text is none.
 void parse_value(const std::string& text, std::vector<double>& value);
+void parse_value(const std::string& text, std::vector<std::int64_t>& value);
+void parse_value(const std::string& text, std::vector<std::string>& value);
 /// An enumerator's name, for a type with its own from_string.
 template <class Kind>
 requires std::is_enum_v<Kind>
@@ -46,6 +48,8 @@ requires std::is_arithmetic_v<Value> Json to_json(Value value) { return value; }
 Json to_json(const std::string& value);
 Json to_json(const ImageSize& value);
 Json to_json(const std::vector<double>& value);
+Json to_json(const std::vector<std::int64_t>& value);
+Json to_json(const std::vector<std::string>& value);
 template <class Kind>
 requires std::is_enum_v<Kind> Json to_json(Kind value) { return to_string(value); }
 

@@ -11,7 +11,9 @@
 #include <ATen/ATen.h>
 
 #include <glow/data/image_grid.h>
+#include <glow/data/labelled_grid.h>
 #include <glow/error.h>
+#include <glow/io/animated_png.h>
 #include <glow/io/file.h>
 #include <glow/io/image.h>
 #include <glow/io/npy.h>
@@ -45,14 +47,29 @@ class OneFile : public ImageOutput {
 
 class Grid : public OneFile {
  public:
-  Grid(const fs::path& path, std::int64_t columns) : OneFile(path), columns_(columns) {}
+  Grid(const fs::path& path, data::LabelledGridOptions options) : OneFile(path), options_(std::move(options)) {}
 
  private:
   void write(const fs::path& path, const torch::Tensor& bytes) const override {
-    io::write_png(path, data::image_grid(bytes, columns_));
+    io::write_png(path, data::labelled_grid(bytes, options_));
   }
 
-  std::int64_t columns_;
+  data::LabelledGridOptions options_;
+};
+
+class AnimationFile : public OneFile {
+ public:
+  AnimationFile(const fs::path& path, std::int64_t frame_milliseconds)
+      : OneFile(path), frame_milliseconds_(frame_milliseconds) {}
+
+ private:
+  void write(const fs::path& path, const torch::Tensor& bytes) const override {
+    io::Animation animation{.frames = {}, .frame_milliseconds = frame_milliseconds_};
+    for (const auto& frame : bytes.unbind()) animation.frames.push_back(data::to_image(frame));
+    io::write_animated_png(path, animation);
+  }
+
+  std::int64_t frame_milliseconds_;
 };
 
 class Array : public OneFile {
@@ -104,7 +121,13 @@ std::unique_ptr<ImageOutput> open_file(const ImageOutputOptions& options, const 
   refuse_existing(options.path, options.overwrite);
   if (extension == ".npy") return std::make_unique<Array>(options.path);
   if (options.channels != 1 && options.channels != 3) throw wrong_channels(options, "a grid has 1 or 3 channels");
-  return std::make_unique<Grid>(options.path, options.columns);
+  if (extension == ".apng") return std::make_unique<AnimationFile>(options.path, options.frame_milliseconds);
+  constexpr std::int64_t kMostScale = 64;
+  if (options.scale < 1 || options.scale > kMostScale) {
+    throw ConfigError("scale: expected 1 to " + std::to_string(kMostScale) + ", got " + std::to_string(options.scale));
+  }
+  return std::make_unique<Grid>(options.path,
+                                data::LabelledGridOptions{options.columns, options.labels, options.scale});
 }
 
 std::unique_ptr<ImageOutput> open_folder(const ImageOutputOptions& options) {
@@ -126,8 +149,10 @@ std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options
     throw ConfigError("columns: only a grid (.png) has columns, not " + options.path.string());
   }
   if (is_folder) return open_folder(options);
-  if (extension == ".png" || extension == ".npy") return open_file(options, extension);
-  throw ConfigError("out: expected FILE.png, FILE.npy or a folder, got " + options.path.string());
+  const bool is_animation = extension == ".apng" && options.frame_milliseconds > 0;
+  if (extension == ".png" || extension == ".npy" || is_animation) return open_file(options, extension);
+  const std::string animation = options.frame_milliseconds > 0 ? ", FILE.apng" : "";
+  throw ConfigError("out: expected FILE.png, FILE.npy" + animation + " or a folder, got " + options.path.string());
 }
 
 }  // namespace glow::tools

@@ -6,6 +6,8 @@
 
 #include <torch/types.h>
 
+#include <glow/data/labelled_grid.h>
+
 namespace glow::tools {
 
 /// Where images go, a batch at a time.
@@ -19,7 +21,7 @@ class ImageOutput {
 };
 
 struct ImageOutputOptions {
-  /// FILE.png for a grid, FILE.npy for an array, else a folder of numbered PNGs.
+  /// FILE.png for a grid, FILE.npy for an array, FILE.apng for an animation, else a folder of numbered PNGs.
   std::filesystem::path path;
   std::int64_t count = 0;
   std::int64_t channels = 0;
@@ -27,10 +29,16 @@ struct ImageOutputOptions {
   std::int64_t columns = 0;
   /// Whether files that are there may be replaced.
   bool overwrite = false;
+  /// Of a grid.
+  data::GridLabels labels = {};
+  /// Of a grid: how many pixels wide and high each pixel becomes.
+  std::int64_t scale = 1;
+  /// Of an animation: how long each image is shown; 0: this tool makes none.
+  std::int64_t frame_milliseconds = 0;
 };
 
-/// Throws ConfigError naming the field (`out`, `columns`) for a kind of file that cannot hold these images, or when
-/// there is something already; IoError when nothing can be written there.
+/// Throws ConfigError naming the field (`out`, `columns`, `scale`) for a kind of file that cannot hold these images, or
+/// when there is something already; IoError when nothing can be written there.
 std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options);
 
 }  // namespace glow::tools

@@ -1,8 +1,5 @@
 #include "tools/sample/sample_settings.h"
 
-#include <algorithm>
-#include <charconv>
-
 #include <glow/error.h>
 
 namespace glow::tools {
@@ -14,12 +11,6 @@ void require_range(const char* field, std::int64_t value, std::int64_t lowest) {
   if (value >= lowest && value <= kHighest) return;
   throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(kHighest) +
                     ", got " + std::to_string(value));
-}
-
-std::string choices(const std::vector<std::string>& names, std::int64_t classes) {
-  std::string text = "0 to " + std::to_string(classes - 1);
-  for (const auto& name : names) text += ", " + name;
-  return text;
 }
 
 }  // namespace
@@ -54,21 +45,6 @@ void check(const SampleSettings& settings) {
   require_range("count", settings.count, 1);
   require_range("columns", settings.columns, 0);
   require_range("batch", settings.batch, 1);
-}
-
-std::int64_t find_class(const SampleSettings& settings, const nn::Glow& model) {
-  const auto& wanted = settings.class_name;
-  const auto classes = model->options().num_classes;
-  if (wanted.empty()) return -1;
-  if (classes == 0) throw ConfigError("class: " + settings.model + " is an unconditional model");
-  const auto& names = model->class_names();
-  const auto named = std::find(names.begin(), names.end(), wanted);
-  if (named != names.end()) return named - names.begin();
-  std::int64_t index = -1;
-  const auto end = wanted.data() + wanted.size();
-  const auto [stopped, error] = std::from_chars(wanted.data(), end, index);
-  if (error == std::errc() && stopped == end && index >= 0 && index < classes) return index;
-  throw ConfigError("class: expected one of " + choices(names, classes) + ", got '" + wanted + "'");
 }
 
 }  // namespace glow::tools

@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <glow/nn/glow.h>
-
 #include "tools/common/compute.h"
 #include "tools/common/flags.h"
 
@@ -49,8 +47,5 @@ const std::vector<FlagText>& sample_flag_table();
 
 /// Throws ConfigError naming a field that is missing or out of range.
 void check(const SampleSettings& settings);
-
-/// The class that `settings.class_name` means, -1 for none. Throws ConfigError when the model has no such class.
-std::int64_t find_class(const SampleSettings& settings, const nn::Glow& model);
 
 }  // namespace glow::tools
