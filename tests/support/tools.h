@@ -22,7 +22,7 @@ inline Arguments operator+(Arguments first, const Arguments& second) {
   return first;
 }
 
-/// "glow-train", "glow-sample" or "glow-eval" with arguments.
+/// "glow-train", "glow-sample", "glow-eval" or "glow-edit" with arguments.
 inline Arguments command(const std::string& tool, const Arguments& arguments) {
   return Arguments{std::string(GLOW_TOOLS_DIR) + "/" + tool} + arguments;
 }
@@ -37,6 +37,10 @@ inline Outcome eval(const Arguments& arguments, ProcessOptions options = {}) {
 
 inline Outcome sample(const Arguments& arguments, ProcessOptions options = {}) {
   return run(command("glow-sample", arguments), options);
+}
+
+inline Outcome edit(const Arguments& arguments, ProcessOptions options = {}) {
+  return run(command("glow-edit", arguments), options);
 }
 
 /// Did the tool end with `exit_code`, nothing on stdout, and on stderr one line "tool: ..." that holds all of `parts`?

@@ -1,0 +1,182 @@
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <glow/io/npy.h>
+
+#include "support/edit_tool.h"
+
+namespace glow::testing {
+namespace {
+
+/// "DIRECTORY/" begins a path in the test's directory, which holds colour.npy (3 images of the model), grey.npy,
+/// small.npy, z.npy (their latents), and list.csv (attributes of others).
+struct Usage {
+  std::string name;
+  Arguments arguments;
+  std::vector<std::string> message;
+  int exit_code = 2;
+  std::string model = kColourModel;
+};
+
+class GlowEditUsage : public GlowEdit, public ::testing::WithParamInterface<Usage> {
+ protected:
+  Arguments in_directory(const Arguments& arguments) const {
+    const std::string here = "DIRECTORY/";
+    Arguments result;
+    for (const auto& each : arguments) {
+      result.push_back(each.starts_with(here) ? path(each.substr(here.size())) : each);
+    }
+    return result;
+  }
+};
+
+TEST_P(GlowEditUsage, IsRefusedInOneLineThatNamesTheFlag) {
+  put_colour(3);
+  put_images(directory_ / "grey.npy", {2, 8, 12});
+  put_images(directory_ / "small.npy", {2, 4, 12, 3});
+  io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, std::string(kColourBytes * 4, '\0'));
+  put(path("list.csv"), "file,a\nfar.png,1\n");
+  const auto before = count_files(directory_.path());
+  auto arguments = in_directory(GetParam().arguments);
+  arguments.insert(arguments.begin() + 1, {"--model", GetParam().model});
+  EXPECT_TRUE(failed(edit(arguments), "glow-edit", GetParam().exit_code, GetParam().message));
+  EXPECT_EQ(count_files(directory_.path()), before);
+}
+
+Arguments encode(const Arguments& more) {
+  return Arguments{"encode", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.npy"} + more;
+}
+Arguments decode(const Arguments& more) {
+  return Arguments{"decode", "--latents", "DIRECTORY/z.npy", "--out", "DIRECTORY/out.png"} + more;
+}
+Arguments interpolate(const Arguments& more) {
+  return Arguments{"interpolate", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.png"} + more;
+}
+Arguments vary(const Arguments& more) {
+  return Arguments{"vary", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.png"} + more;
+}
+Arguments directions(const Arguments& more) {
+  return Arguments{"directions", "--data", "npy:colour.npy", "--out", "DIRECTORY/out.safetensors"} + more;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , GlowEditUsage,
+    ::testing::Values(
+        Usage{"UnknownSubcommand", {"encod"}, {"unknown subcommand 'encod'", "encode, decode, reconstruct"}},
+        Usage{"UnknownFlag", encode({"--latents", "z.npy"}), {"unknown flag --latents"}},
+        Usage{"Precision", encode({"--precision", "bf16"}), {"unknown flag --precision"}},
+        Usage{"NoModel", encode({"--model", ""}), {"--model: expected a model file"}},
+        Usage{"NoOut", encode({"--out", ""}), {"--out: expected a file or folder"}},
+        Usage{"NoImages", encode({"--images", ""}), {"--images: expected images"}},
+        Usage{"NoLatents", decode({"--latents", ""}), {"--latents: expected a file of latents"}},
+        Usage{"NoBatch", encode({"--batch", "0"}), {"--batch: ", "got 0"}},
+        Usage{"MissingImages", encode({"--images", "DIRECTORY/none.npy"}), {"none.npy", "No such file"}, 1},
+        Usage{"MissingPicture", encode({"--images", "DIRECTORY/none.png"}), {"none.png", "No such file"}, 1},
+        Usage{"GreyImages", encode({"--images", "DIRECTORY/grey.npy"}), {"--images: ", "1 channel, the model's 3"}},
+        Usage{"SmallImages",
+              encode({"--images", "DIRECTORY/small.npy"}),
+              {"--images: image 0 of ", "4x12", "8x12", "--fit"}},
+        Usage{"TooSmallToFit", encode({"--images", "DIRECTORY/small.npy", "--fit"}), {"--images: ", "too large for"}},
+        Usage{"PickOfNone", encode({"--pick", "0,3"}), {"--pick: expected 0 to 2, got 3"}},
+        Usage{"PickOfText", encode({"--pick", "0,x"}), {"--pick: expected a whole number, got 'x'"}},
+        Usage{
+            "LatentsAsPicture", encode({"--out", "DIRECTORY/z.png"}), {"--out: expected FILE.npy or FILE.safetensors"}},
+        Usage{"ClassOfNone", encode({"--class", "0"}), {"--class: ", "unconditional"}},
+        Usage{"LatentsOfAnotherModel", decode({}), {"z.npy", "[N,32]", "[1,288]"}, 1, kGreyModel},
+        Usage{"ImagesAsLatents", decode({"--latents", "DIRECTORY/colour.npy"}), {"colour.npy", "float32", "|u1"}, 1},
+        Usage{"LatentsOfNoKind", decode({"--latents", "DIRECTORY/list.csv"}), {"--latents: ", "list.csv"}},
+        Usage{"DecodedToAnimation", decode({"--out", "DIRECTORY/out.apng"}), {"--out: expected FILE.png, FILE.npy or"}},
+        Usage{"HugeScale", decode({"--scale", "65"}), {"--scale: ", "got 65"}},
+        Usage{"OneImageOfAWay", interpolate({"--pick", "1"}), {"--images: expected at least 2, got 1"}},
+        Usage{"OneFrame", interpolate({"--frames", "1"}), {"--frames: ", "got 1"}},
+        Usage{"UnknownKind", interpolate({"--kind", "cubic"}), {"--kind: ", "'cubic'", "spherical, linear"}},
+        Usage{"ThreeMiddles", interpolate({"--middle-temperature", "1,1,1"}), {"--middle-temperature: ", "2 levels"}},
+        Usage{"NoTime", interpolate({"--frame-milliseconds", "0"}), {"--frame-milliseconds: ", "got 0"}},
+        Usage{"WayAsGif", interpolate({"--out", "DIRECTORY/out.gif"}), {"--out: ", "FILE.apng", "out.gif"}},
+        Usage{"LargeAmount", vary({"--amounts", "0.5,1.5"}), {"--amounts: expected 0 to 1, got 1.5"}},
+        Usage{"NoiseAndTemperatures",
+              vary({"--amounts", "0.5", "--temperatures", "0.5"}),
+              {"--amounts: ", "--temperatures"}},
+        Usage{"NegativeTemperatures", vary({"--temperatures", "-1"}), {"--temperatures: ", "-1"}},
+        Usage{"NoVariation", vary({"--count", "0"}), {"--count: ", "got 0"}},
+        Usage{"NoData", directions({"--data", ""}), {"--data: expected a data set"}},
+        Usage{"DataOfNoKind", directions({"--data", "images"}), {"--data: ", "no known kind"}},
+        Usage{"DirectionsAsArray", directions({"--out", "DIRECTORY/d.npy"}), {"--out: expected FILE.safetensors"}},
+        Usage{"ApplyWithoutDirections",
+              {"apply", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.png"},
+              {"--directions: expected a file of directions"}},
+        Usage{"ModelAsDirections",
+              {"apply", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.png", "--directions", kColourModel},
+              {kColourModel, "expected directions"},
+              1},
+        Usage{"ImagesWithoutClass",
+              {"encode", "--images", "DIRECTORY/small.npy", "--fit", "--out", "DIRECTORY/out.npy"},
+              {"--class: ", "class of 3", "small.npy says none"},
+              2,
+              kClassModel}),
+    name_of);
+
+TEST_F(GlowEdit, WithoutASubcommandTheyAreListed) {
+  EXPECT_TRUE(failed(edit({}), "glow-edit", 2, {"expected a subcommand: encode, decode"}));
+}
+
+TEST_F(GlowEdit, DataWithoutClassesOrListIsRefused) {
+  put_colour(3);
+  put(path("list.csv"), "file,a\nfar.png,1\n");
+  const Arguments flags{"--data", "npy:" + path("colour.npy"), "--out", path("d.safetensors")};
+  EXPECT_TRUE(failed(run_edit("directions", kColourModel, flags), "glow-edit", 2, {"--attributes: ", "no classes"}));
+  EXPECT_TRUE(failed(run_edit("directions", kColourModel, flags + Arguments{"--attributes", path("list.csv")}),
+                     "glow-edit", 2, {"--attributes: ", "lists none", "colour.npy"}));
+  EXPECT_FALSE(std::filesystem::exists(path("d.safetensors")));
+}
+
+TEST_F(GlowEdit, ExistingOutputIsKeptWithoutOverwrite) {
+  put_colour(2);
+  for (const auto& [subcommand, name] :
+       {std::pair{"encode", "out.npy"}, std::pair{"encode", "out.safetensors"}, std::pair{"interpolate", "out.png"},
+        std::pair{"interpolate", "out.apng"}, std::pair{"reconstruct", "out.npy"}, std::pair{"vary", "out.png"}}) {
+    put(path(name), "mine");
+    const Arguments flags{"--images", path("colour.npy"), "--out", path(name)};
+    EXPECT_TRUE(failed(run_edit(subcommand, kColourModel, flags), "glow-edit", 2,
+                       {"--out: " + path(name) + " exists", "--overwrite"}));
+    EXPECT_EQ(get(path(name)), "mine");
+    EXPECT_TRUE(succeeded(run_edit(subcommand, kColourModel, flags + Arguments{"--overwrite"})));
+    EXPECT_NE(get(path(name)), "mine");
+  }
+}
+
+TEST_F(GlowEdit, WithoutRoomNothingIsLeft) {
+  put_colour(2);
+  const auto before = count_files(directory_.path());
+  for (const auto& [subcommand, name] : {std::pair{"encode", "out.npy"}, std::pair{"encode", "out.safetensors"},
+                                         std::pair{"interpolate", "out.apng"}, std::pair{"interpolate", "out.png"}}) {
+    const auto outcome = edit(
+        {subcommand, "--model", kColourModel, "--images", path("colour.npy"), "--out", path(name), "--threads", "1"},
+        {.file_size = 1000});
+    EXPECT_TRUE(failed(outcome, "glow-edit", 1, {"cannot write " + path(name), "File too large"}));
+  }
+  EXPECT_EQ(count_files(directory_.path()), before);
+}
+
+TEST_F(GlowEdit, LatentsThatAreNotFiniteAreRefused) {
+  std::vector<float> numbers(kColourBytes);
+  numbers[7] = std::numeric_limits<float>::infinity();
+  io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(numbers));
+  EXPECT_TRUE(failed(run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", path("out.png")}),
+                     "glow-edit", 1, {"z.npy", "not finite"}));
+  EXPECT_EQ(count_files(directory_.path()), 1u);
+}
+
+TEST_F(GlowEdit, ImagesWithValuesThatAreNotFiniteAreReported) {
+  io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(std::vector<float>(kColourBytes, 1e30f)));
+  EXPECT_TRUE(failed(run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", path("out.png")}),
+                     "glow-edit", 1, {"1 image in ", "out.png", "not finite"}));
+}
+
+}  // namespace
+}  // namespace glow::testing

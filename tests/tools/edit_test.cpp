@@ -1,0 +1,303 @@
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <glow/io/image.h>
+#include <glow/io/npy.h>
+#include <glow/io/safetensors.h>
+
+#include "support/edit_tool.h"
+#include "support/png_chunks.h"
+
+namespace glow::testing {
+namespace {
+
+/// Image `index` among those of kColourModel's size.
+std::string_view colour_image(const std::string& bytes, std::int64_t index) {
+  constexpr std::size_t kBytes = 8 * 12 * 3;
+  return std::string_view(bytes).substr(static_cast<std::size_t>(index) * kBytes, kBytes);
+}
+
+class GlowEditBits : public GlowEdit, public ::testing::WithParamInterface<int> {};
+
+TEST_P(GlowEditBits, EncodedAndDecodedIsWhatTheModelSawByteForByte) {
+  const auto images = put_images(directory_ / "images.npy", {24, 8, 8}).string();
+  const auto bits = std::to_string(GetParam());
+  ASSERT_TRUE(succeeded(train(
+      Arguments{"--data", "npy:" + images, "--steps", "3", "--bits", bits, "--out", path("run")} + tiny_model())));
+  const auto model = path("run/model.safetensors");
+  std::string expected = image_bytes(24 * 64);
+  for (auto& byte : expected) byte = static_cast<char>(byte & ~((1 << (8 - GetParam())) - 1));
+  for (const char* name : {"z.npy", "z.safetensors"}) {
+    const auto encoded = run_edit("encode", model, {"--images", images, "--out", path(name)});
+    ASSERT_TRUE(succeeded(encoded));
+    EXPECT_EQ(encoded.out, "latents of 24 images in " + path(name) + "\n");
+    EXPECT_TRUE(array("decode", model, {"--latents", path(name), "--batch", "7"}) == expected) << name;
+    EXPECT_EQ(shape_, (std::vector<std::int64_t>{24, 8, 8}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, GlowEditBits, ::testing::Range(1, 9));
+
+TEST_F(GlowEdit, PngAndFolderComeBackAsWhatTheyWere) {
+  const auto bytes = put_colour(3);
+  const Arguments images{"--images", path("colour.npy")};
+  ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z.npy")})));
+  ASSERT_TRUE(succeeded(run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", path("pngs")})));
+  EXPECT_EQ(count_files(directory_ / "pngs"), 3u);
+  const Arguments folder{"--images", path("pngs"), "--out", path("z2.npy")};
+  ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, folder)));
+  EXPECT_TRUE(get(directory_ / "z2.npy") == get(directory_ / "z.npy"));
+  const Arguments one{"--images", path("pngs/000002.png"), "--out", path("z1.npy")};
+  ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, one)));
+  ASSERT_TRUE(succeeded(run_edit("decode", kColourModel, {"--latents", path("z1.npy"), "--out", path("1.png")})));
+  const auto picture = io::read_image(directory_ / "1.png");
+  EXPECT_EQ(picture.shape, (io::ImageShape{8, 12, 3}));
+  EXPECT_TRUE(std::string(picture.pixels.begin(), picture.pixels.end()) == colour_image(bytes, 2));
+}
+
+TEST_F(GlowEdit, ClassesOfAConditionalModelStandInTheFileOrAreGiven) {
+  io::write_npy(path("images.npy"), "|u1", {2, 4, 8, 3}, std::string(2 * 96, '\x70'));
+  const Arguments encode{"--images", path("images.npy"), "--class", "bag", "--out"};
+  ASSERT_TRUE(succeeded(run_edit("encode", kClassModel, encode + Arguments{path("z.safetensors")})));
+  ASSERT_TRUE(succeeded(run_edit("encode", kClassModel, encode + Arguments{path("z.npy")})));
+  const auto decoded = array("decode", kClassModel, {"--latents", path("z.safetensors")});
+  EXPECT_EQ(decoded, std::string(2 * 96, '\x70'));
+  EXPECT_EQ(array("decode", kClassModel, {"--latents", path("z.npy"), "--class", "1"}), decoded);
+  EXPECT_NE(array("decode", kClassModel, {"--latents", path("z.safetensors"), "--class", "coat"}), decoded);
+  EXPECT_TRUE(failed(run_edit("decode", kClassModel, {"--latents", path("z.npy"), "--out", path("out.npy")}),
+                     "glow-edit", 2, {"--class: ", "conditional", "z.npy says none"}));
+}
+
+TEST_F(GlowEdit, InterpolationPassesThroughItsImages) {
+  const auto bytes = put_colour(4);
+  for (const char* kind : {"spherical", "linear"}) {
+    const auto frames = array("interpolate", kColourModel,
+                              {"--images", path("colour.npy"), "--pick", "0,2,3", "--frames", "4", "--kind", kind,
+                               "--middle-temperature", "0.8"});
+    ASSERT_EQ(shape_, (std::vector<std::int64_t>{7, 8, 12, 3}));
+    EXPECT_TRUE(colour_image(frames, 0) == colour_image(bytes, 0)) << kind;
+    EXPECT_TRUE(colour_image(frames, 3) == colour_image(bytes, 2)) << kind;
+    EXPECT_TRUE(colour_image(frames, 6) == colour_image(bytes, 3)) << kind;
+    EXPECT_FALSE(colour_image(frames, 1) == colour_image(frames, 0)) << kind;
+  }
+}
+
+TEST_F(GlowEdit, AnimationHasTheFramesOfTheArray) {
+  put_colour(2);
+  const Arguments way{"--images", path("colour.npy"), "--frames", "5", "--loop"};
+  const auto frames = array("interpolate", kColourModel, way);
+  // A loop does not show its first image twice.
+  ASSERT_EQ(shape_[0], 8);
+  const auto out = path("way.apng");
+  const auto outcome =
+      run_edit("interpolate", kColourModel, way + Arguments{"--out", out, "--frame-milliseconds", "50"});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.out, "8 images in " + out + "\n");
+  const auto pngs = png_frames(get(out));
+  ASSERT_EQ(pngs.size(), 8u);
+  for (std::size_t i = 0; i < 8; ++i) {
+    put(path("frame.png"), pngs[i]);
+    const auto frame = io::read_image(path("frame.png"));
+    EXPECT_TRUE(std::string(frame.pixels.begin(), frame.pixels.end()) ==
+                colour_image(frames, static_cast<std::int64_t>(i)))
+        << i;
+  }
+}
+
+TEST_F(GlowEdit, GridOfWaysHasALegARowAndRoomForLabels) {
+  put_colour(3);
+  const auto out = path("ways.png");
+  const Arguments flags{"--images", path("colour.npy"), "--frames", "5", "--scale", "2", "--out", out};
+  const auto outcome = run_edit("interpolate", kColourModel, flags);
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.out, "10 images in " + out + "\n");
+  const auto picture = io::read_image(out);
+  EXPECT_GT(picture.shape.width, 5 * 2 * 12 + 30);
+  EXPECT_GT(picture.shape.height, 2 * 2 * 8 + 9);
+  EXPECT_LT(picture.shape.height, 3 * 2 * 8 + 9);
+}
+
+TEST_F(GlowEdit, ReconstructionIsTheImageUntilALevelIsDrawnAnew) {
+  const auto bytes = put_colour(2);
+  const Arguments flags{"--images", path("colour.npy"), "--seed", "4", "--temperature", "0.3"};
+  const auto shown = array("reconstruct", kColourModel, flags);
+  // Image, decoded, one level new, both new.
+  ASSERT_EQ(shape_, (std::vector<std::int64_t>{8, 8, 12, 3}));
+  for (const std::int64_t image : {0, 1}) {
+    EXPECT_TRUE(colour_image(shown, 4 * image) == colour_image(bytes, image));
+    EXPECT_TRUE(colour_image(shown, 4 * image + 1) == colour_image(bytes, image));
+    EXPECT_FALSE(colour_image(shown, 4 * image + 2) == colour_image(bytes, image));
+    EXPECT_FALSE(colour_image(shown, 4 * image + 3) == colour_image(shown, 4 * image + 2));
+  }
+  EXPECT_TRUE(array("reconstruct", kColourModel, flags) == shown);
+  const auto outcome = run_edit("reconstruct", kColourModel, flags + Arguments{"--out", path("grid.png")});
+  EXPECT_TRUE(outcome.out.starts_with("2 of 2 images come back byte for byte; 8 images in "));
+}
+
+TEST_F(GlowEdit, VariationsBeginWithTheImageAndMoveAwayFromIt) {
+  const auto bytes = put_colour(1);
+  const Arguments flags{"--images", path("colour.npy"), "--amounts", "0,0.05,0.4", "--count",
+                        "3",        "--temperature",    "0.5"};
+  const auto shown = array("vary", kColourModel, flags);
+  ASSERT_EQ(shape_[0], 3 * 4);
+  const auto distance = [&](std::int64_t place) {
+    double sum = 0;
+    for (std::size_t i = 0; i < colour_image(bytes, 0).size(); ++i) {
+      sum += std::abs(static_cast<unsigned char>(colour_image(shown, place)[i]) -
+                      static_cast<unsigned char>(colour_image(bytes, 0)[i]));
+    }
+    return sum;
+  };
+  for (std::int64_t row = 0; row < 3; ++row) EXPECT_EQ(distance(4 * row), 0) << row;
+  for (std::int64_t column = 1; column <= 3; ++column) {
+    EXPECT_EQ(distance(column), 0) << column;
+    EXPECT_GT(distance(4 + column), 0) << column;
+    EXPECT_GT(distance(8 + column), distance(4 + column)) << column;
+  }
+  EXPECT_TRUE(array("vary", kColourModel, flags) == shown);
+  EXPECT_FALSE(array("vary", kColourModel, flags + Arguments{"--seed", "1"}) == shown);
+}
+
+TEST_F(GlowEdit, TemperatureOneIsTheImageOnEveryLevel) {
+  const auto bytes = put_colour(1);
+  const auto shown =
+      array("vary", kColourModel, {"--images", path("colour.npy"), "--temperatures", "0.5,1", "--per-level"});
+  ASSERT_EQ(shape_[0], 4);
+  for (const std::int64_t row : {0, 1}) {
+    EXPECT_FALSE(colour_image(shown, 2 * row) == colour_image(bytes, 0)) << row;
+    EXPECT_TRUE(colour_image(shown, 2 * row + 1) == colour_image(bytes, 0)) << row;
+  }
+  EXPECT_FALSE(colour_image(shown, 0) == colour_image(shown, 2));
+}
+
+/// An attribute that is planted in latents: every other image has it. Numbers of a small generator, about normal.
+class GlowEditDirections : public GlowEdit {
+ protected:
+  static constexpr std::int64_t kImages = 600;
+  static constexpr std::size_t kNumbers = 8 * 8;
+
+  /// A model of images in the middle of the range, so that bytes clamp nothing near them.
+  void SetUp() override {
+    auto bytes = image_bytes(64 * kNumbers);
+    for (auto& byte : bytes) byte = static_cast<char>(96 + byte / 2);
+    io::write_npy(path("train.npy"), "|u1", {64, 8, 8}, bytes);
+    ASSERT_TRUE(succeeded(
+        train(Arguments{"--data", "npy:" + path("train.npy"), "--steps", "3", "--out", path("run")} + tiny_model())));
+  }
+  std::string model() const { return path("run/model.safetensors"); }
+
+  /// Writes images.npy and list.csv, and returns the planted direction.
+  std::vector<float> plant() const {
+    std::uint32_t state = 7;
+    const auto normal = [&state] {
+      float sum = -6;
+      for (int i = 0; i < 12; ++i) {
+        state = state * 1664525 + 1013904223;
+        sum += static_cast<float>(state >> 8) / static_cast<float>(1 << 24);
+      }
+      return sum;
+    };
+    std::vector<float> planted;
+    for (std::size_t i = 0; i < kNumbers; ++i) planted.push_back(normal() * 0.4f);
+    std::vector<float> latents;
+    std::string list = "place,planted,all\n";
+    for (std::int64_t image = 0; image < kImages; ++image) {
+      const bool has = image % 2 == 0;
+      for (const float number : planted) latents.push_back(0.3f * normal() + (has ? number : 0.0f));
+      list += std::to_string(image) + (has ? ",1,1\n" : ",-1,1\n");
+    }
+    io::write_npy(path("z.npy"), "<f4", {kImages, kNumbers}, float_bytes(latents));
+    put(path("list.csv"), list);
+    const Arguments decode{"--latents", path("z.npy"), "--out", path("images.npy")};
+    EXPECT_TRUE(succeeded(run_edit("decode", model(), decode)));
+    return planted;
+  }
+
+  Outcome find(const Arguments& more = {}) const {
+    return run_edit("directions", model(),
+                    Arguments{"--data", "npy:" + path("images.npy"), "--attributes", path("list.csv"), "--out",
+                              path("found.safetensors")} +
+                        more);
+  }
+};
+
+TEST_F(GlowEditDirections, PlantedAttributeIsFoundInItsImages) {
+  const auto planted = plant();
+  const auto outcome = find({"--batch", "50"});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_TRUE(outcome.out.starts_with("planted                 with 300, without 300, length ")) << outcome.out;
+  EXPECT_NE(outcome.out.find("1 direction from 600 images in "), std::string::npos);
+  EXPECT_NE(outcome.err.find("no direction for all"), std::string::npos);
+  const io::SafetensorsReader file(path("found.safetensors"));
+  EXPECT_EQ(file.metadata_value("glow.names"), R"(["planted"])");
+  for (const auto& entry : file.entries()) {
+    if (entry.name != "directions") continue;
+    const auto found = floats_of(entry.data);
+    ASSERT_EQ(found.size(), planted.size());
+    double product = 0, found_square = 0, planted_square = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      product += found[i] * planted[i];
+      found_square += found[i] * found[i];
+      planted_square += planted[i] * planted[i];
+    }
+    EXPECT_GT(product / std::sqrt(found_square * planted_square), 0.99);
+  }
+}
+
+TEST_F(GlowEditDirections, StrengthNothingIsTheImageAndOthersAreNot) {
+  plant();
+  ASSERT_TRUE(succeeded(find()));
+  const auto images = std::string(io::NpyReader(path("images.npy")).data());
+  const auto strip = array("apply", model(),
+                           {"--directions", path("found.safetensors"), "--images", path("images.npy"), "--pick", "5,6",
+                            "--strengths", "-1,0,1"});
+  ASSERT_EQ(shape_, (std::vector<std::int64_t>{6, 8, 8}));
+  for (const std::size_t row : {0, 1}) {
+    const auto image = images.substr((5 + row) * kNumbers, kNumbers);
+    EXPECT_FALSE(strip.substr((3 * row) * kNumbers, kNumbers) == image);
+    EXPECT_TRUE(strip.substr((3 * row + 1) * kNumbers, kNumbers) == image);
+    EXPECT_FALSE(strip.substr((3 * row + 2) * kNumbers, kNumbers) == image);
+  }
+}
+
+TEST_F(GlowEditDirections, ClassesAreAttributes) {
+  const auto data = put_fashion_mnist(directory_ / "data").string();
+  ASSERT_TRUE(succeeded(
+      train(Arguments{"--data", "fashion-mnist:" + data, "--steps", "3", "--out", path("classes")} + tiny_model())));
+  const auto model = path("classes/model.safetensors");
+  const auto found = run_edit("directions", model,
+                              {"--data", "fashion-mnist:" + data, "--count", "50", "--out", path("found.safetensors")});
+  ASSERT_TRUE(succeeded(found));
+  EXPECT_NE(found.out.find("\nTrouser                 with "), std::string::npos);
+  EXPECT_NE(found.out.find("10 directions from 50 images"), std::string::npos);
+  const auto strip = run_edit("apply", model,
+                              {"--directions", path("found.safetensors"), "--direction", "Bag,Ankle boot", "--together",
+                               "--images", "fashion-mnist:" + data, "--pick", "3", "--out", path("strip.png")});
+  ASSERT_TRUE(succeeded(strip));
+  EXPECT_EQ(strip.out, "9 images in " + path("strip.png") + "\n");
+}
+
+TEST_F(GlowEdit, HelpListsSubcommandsAndEachItsFlags) {
+  const auto help = edit({"--help"});
+  ASSERT_TRUE(succeeded(help));
+  for (const char* name : {"encode", "decode", "reconstruct", "interpolate", "directions", "apply", "vary"}) {
+    EXPECT_NE(help.out.find(std::string("\n  ") + name + " "), std::string::npos) << name;
+    const auto own = edit({name, "--help"});
+    ASSERT_TRUE(succeeded(own));
+    for (const char* text :
+         {"--model FILE", "--out OUT", "--class NAME|I", "--overwrite", "--batch N", "Examples\n  glow-edit "}) {
+      EXPECT_NE(own.out.find(text), std::string::npos) << name << " " << text;
+    }
+    EXPECT_EQ(own.out.find("--precision"), std::string::npos);
+  }
+  EXPECT_TRUE(edit({"--version"}).out.starts_with("glow-edit "));
+  EXPECT_NE(edit({"interpolate", "--help"}).out.find("--middle-temperature T|T0,T1,..."), std::string::npos);
+}
+
+}  // namespace
+}  // namespace glow::testing

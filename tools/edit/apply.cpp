@@ -1,0 +1,127 @@
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/latent/arrange.h>
+#include <glow/latent/directions.h>
+
+#include "tools/common/text.h"
+#include "tools/edit/commands.h"
+#include "tools/edit/editor.h"
+
+namespace glow::tools {
+namespace {
+
+struct ApplySettings {
+  EditSettings common;
+  ImageSettings images;
+  std::string directions;
+  /// Names; none: all of the file.
+  std::vector<std::string> direction;
+  std::vector<double> strengths = {-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2};
+  bool together = false;
+  std::int64_t scale = 1;
+};
+
+template <class Visitor>
+void visit_fields(ApplySettings& settings, Visitor&& visit) {
+  visit_fields(settings.common, visit);
+  visit_fields(settings.images, visit);
+  visit("directions", settings.directions);
+  visit("direction", settings.direction);
+  visit("strengths", settings.strengths);
+  visit("together", settings.together);
+  visit("scale", settings.scale);
+}
+
+const std::vector<FlagText>& apply_rows() {
+  static const std::vector<FlagText> rows{
+      {"directions", "Edit", "FILE", "what glow-edit directions wrote"},
+      {"direction", "Edit", "NAME,...", "names of those to apply, a row each; not given: all of the file"},
+      {"strengths", "Edit", "S,...",
+       "how far to go, a column each; 0: the image, 1: from the mean without to that with"},
+      {"together", "Edit", "", "apply them all at once, in one row"},
+      {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"},
+  };
+  return rows;
+}
+
+/// A vector [D] and what its row is called.
+struct NamedVector {
+  std::string name;
+  torch::Tensor vector;
+};
+
+std::vector<NamedVector> chosen(const ApplySettings& settings, const latent::Directions& directions) {
+  std::vector<NamedVector> all;
+  for (const auto& name : settings.direction.empty() ? directions.names : settings.direction) {
+    all.push_back({name, directions.vector(name)});
+  }
+  if (!settings.together) return all;
+  auto sum = all.front();
+  for (std::size_t k = 1; k < all.size(); ++k) sum = {sum.name + " + " + all[k].name, sum.vector + all[k].vector};
+  return {sum};
+}
+
+data::GridLabels apply_labels(const ApplySettings& settings, const std::vector<NamedVector>& vectors,
+                              std::int64_t images) {
+  data::GridLabels labels;
+  for (const double strength : settings.strengths) labels.columns.push_back(brief(strength));
+  for (std::int64_t i = 0; i < images; ++i) {
+    for (const auto& each : vectors) labels.rows.push_back(each.name);
+  }
+  return labels;
+}
+
+/// An image's rows, one for each vector, of one picture for each strength.
+nn::Latents strips(const nn::Latents& image, const std::vector<NamedVector>& vectors,
+                   const std::vector<double>& strengths) {
+  std::vector<nn::Latents> moved;
+  for (const auto& each : vectors) {
+    for (const double strength : strengths) moved.push_back(latent::move(image, each.vector, strength));
+  }
+  return latent::concatenate(moved);
+}
+
+void apply(const ApplySettings& settings) {
+  Editor editor(settings.common);
+  require_given("directions", settings.directions, "a file of directions");
+  const auto directions = latent::load_directions(settings.directions, editor.options(), editor.checksum());
+  const auto vectors = chosen(settings, directions);
+  const auto images = open_few_images(settings.images, editor.options());
+  const auto labels = editor.labels(images);
+  const auto columns = static_cast<std::int64_t>(settings.strengths.size());
+  const auto pictures = static_cast<std::int64_t>(vectors.size()) * columns;
+  const auto output =
+      editor.output(images.size() * pictures, columns, apply_labels(settings, vectors, images.size()), settings.scale);
+  const auto latents = editor.encode(images.bytes(), labels);
+  for (std::int64_t i = 0; i < images.size(); ++i) {
+    output->add(editor.decode(strips(latent::narrow(latents, i, 1), vectors, settings.strengths),
+                              repeat_labels(narrow_labels(labels, i, 1), pictures)));
+  }
+  output->finish();
+  editor.finish();
+  std::cout << images_in(images.size() * pictures, settings.common.out) << "\n";
+}
+
+}  // namespace
+
+Subcommand apply_command() {
+  return make_subcommand<ApplySettings>(
+      {.name = "glow-edit apply",
+       .purpose = "Images moved along directions, weaker and stronger.",
+       .closing = "Examples\n"
+                  "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
+                  "Smiling,Young --images a.png --out strip.png\n"
+                  "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
+                  "Smiling --strengths 1 --images photos/ --out smiling/\n"},
+      edit_flag_table(
+          "FILE.png: one grid, a row for each image and direction; FILE.npy or a folder: its pictures row by "
+          "row",
+          image_flag_rows() + apply_rows()),
+      apply);
+}
+
+}  // namespace glow::tools

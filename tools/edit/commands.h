@@ -1,0 +1,17 @@
+#pragma once
+
+#include "tools/common/subcommands.h"
+
+namespace glow::tools {
+
+// What glow-edit does, one source file each.
+
+Subcommand encode_command();
+Subcommand decode_command();
+Subcommand reconstruct_command();
+Subcommand interpolate_command();
+Subcommand directions_command();
+Subcommand apply_command();
+Subcommand vary_command();
+
+}  // namespace glow::tools

@@ -1,0 +1,55 @@
+#include <iostream>
+#include <string>
+
+#include <glow/latent/latents_file.h>
+
+#include "tools/common/text.h"
+#include "tools/edit/commands.h"
+#include "tools/edit/editor.h"
+
+namespace glow::tools {
+namespace {
+
+struct DecodeSettings {
+  EditSettings common;
+  std::string latents;
+  std::int64_t scale = 1;
+};
+
+template <class Visitor>
+void visit_fields(DecodeSettings& settings, Visitor&& visit) {
+  visit_fields(settings.common, visit);
+  visit("latents", settings.latents);
+  visit("scale", settings.scale);
+}
+
+void decode(const DecodeSettings& settings) {
+  Editor editor(settings.common);
+  require_given("latents", settings.latents, "a file of latents");
+  const latent::LatentsReader reader(settings.latents, editor.options(), editor.checksum());
+  const auto labels = editor.labels(reader.labels(), reader.size(), settings.latents);
+  const auto output = editor.output(reader.size(), 0, {}, settings.scale);
+  editor.in_batches(reader.size(), "decoded", [&](std::int64_t first, std::int64_t count) {
+    output->add(editor.decode_batch(reader.read(first, count), narrow_labels(labels, first, count)));
+  });
+  output->finish();
+  editor.finish();
+  std::cout << images_in(reader.size(), settings.common.out) << "\n";
+}
+
+}  // namespace
+
+Subcommand decode_command() {
+  return make_subcommand<DecodeSettings>(
+      {.name = "glow-edit decode",
+       .purpose = "Latents back to images.",
+       .closing = "Examples\n"
+                  "  glow-edit decode --model model.safetensors --latents z.safetensors --out again/\n"
+                  "  glow-edit decode --model model.safetensors --latents z.npy --out again.npy\n"},
+      edit_flag_table("FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ...",
+                      {{"latents", "Latents", "FILE", "what glow-edit encode wrote, .safetensors or .npy"},
+                       {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"}}),
+      decode);
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/data/attributes.h>
+#include <glow/data/order.h>
+#include <glow/data/split.h>
+#include <glow/error.h>
+#include <glow/latent/directions.h>
+
+#include "tools/common/text.h"
+#include "tools/edit/commands.h"
+#include "tools/edit/editor.h"
+
+namespace glow::tools {
+namespace {
+
+struct DirectionsSettings {
+  EditSettings common;
+  std::string data;
+  /// A list of attributes; empty: the classes of the data are.
+  std::string attributes;
+  /// 0: all images.
+  std::int64_t count = 0;
+  std::uint64_t seed = 0;
+};
+
+template <class Visitor>
+void visit_fields(DirectionsSettings& settings, Visitor&& visit) {
+  visit_fields(settings.common, visit);
+  visit("data", settings.data);
+  visit("attributes", settings.attributes);
+  visit("count", settings.count);
+  visit("seed", settings.seed);
+}
+
+const std::vector<FlagText>& directions_rows() {
+  static const std::vector<FlagText> rows{
+      {"data", "Images", "SOURCE",
+       "training images as glow-train takes them, cropped and scaled to the model's size: fashion-mnist[:DIR], "
+       "cifar10:DIR, folder:DIR or npy:FILE"},
+      {"attributes", "Images", "FILE",
+       "who has what: CelebA's list_attr_celeba.txt, CelebA-HQ's list, or FILE.csv with a line of names and a line an "
+       "image (file or place, then 1, 0 or -1); not given: the classes"},
+      {"count", "Images", "N", "so many images, drawn by --seed; 0: all"},
+      {"seed", "Images", "S", "decides which images --count leaves"},
+  };
+  return rows;
+}
+
+/// The images and what they have.
+struct Labelled {
+  EditImages images;
+  std::vector<std::string> names;
+  /// int64 [N, K]: 1, 0 or -1.
+  torch::Tensor has;
+};
+
+data::DataSet open_labelled_set(const DirectionsSettings& settings) {
+  require_given("data", settings.data, "a data set");
+  try {
+    return data::open_data_set(settings.data, settings.attributes.empty());
+  } catch (const ConfigError& error) {
+    throw ConfigError(std::string("data: ") + error.what());
+  }
+}
+
+/// What the list calls an image: its file, or its place in an array.
+std::string listed_name(const data::ImageSource& source, std::int64_t index) {
+  return source.common_shape() ? std::to_string(index) : source.name(index);
+}
+
+/// The images that the list has, and their rows.
+std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSource& source,
+                                                           const data::Attributes& attributes,
+                                                           const DirectionsSettings& settings) {
+  std::vector<std::int64_t> places;
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < source.size(); ++i) {
+    const auto* row = attributes.find(listed_name(source, i));
+    if (row == nullptr) continue;
+    places.push_back(i);
+    labels.insert(labels.end(), row->begin(), row->end());
+  }
+  if (places.empty()) {
+    throw ConfigError("attributes: " + settings.attributes + " lists none of the images of " + settings.data + ", " +
+                      listed_name(source, 0) + " for one");
+  }
+  const auto images = static_cast<std::int64_t>(places.size());
+  return {places,
+          torch::tensor(labels, torch::kLong).view({images, static_cast<std::int64_t>(attributes.names().size())})};
+}
+
+/// The classes as attributes: each against all others.
+std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataSet& set) {
+  if (set.class_names.empty()) {
+    throw ConfigError("attributes: expected a list of attributes, for the images of " + set.name + " have no classes");
+  }
+  std::vector<std::int64_t> places(static_cast<std::size_t>(set.train->size()));
+  for (std::size_t i = 0; i < places.size(); ++i) places[i] = static_cast<std::int64_t>(i);
+  const auto labels = torch::tensor(data::all_labels(*set.train), torch::kLong);
+  const auto classes = torch::arange(static_cast<std::int64_t>(set.class_names.size()), torch::kLong);
+  return {places, labels.unsqueeze(1).eq(classes).to(torch::kLong)};
+}
+
+Labelled open_labelled(const DirectionsSettings& settings, const nn::GlowOptions& model) {
+  const auto set = open_labelled_set(settings);
+  auto names = set.class_names;
+  std::pair<std::vector<std::int64_t>, torch::Tensor> all;
+  if (settings.attributes.empty()) {
+    all = classes_of(set);
+  } else {
+    const auto attributes = data::read_attributes(settings.attributes);
+    names = attributes.names();
+    all = listed(*set.train, attributes, settings);
+  }
+  auto& [places, has] = all;
+  const auto found = static_cast<std::int64_t>(places.size());
+  if (settings.count > 0 && settings.count < found) {
+    auto drawn = data::epoch_order(found, settings.seed, 0);
+    drawn.resize(static_cast<std::size_t>(settings.count));
+    std::sort(drawn.begin(), drawn.end());
+    has = has.index_select(0, torch::tensor(drawn, torch::kLong));
+    for (auto& place : drawn) place = places[static_cast<std::size_t>(place)];
+    places = drawn;
+  }
+  const auto source = std::make_shared<data::SubsetSource>(set.train, places);
+  return {{fitted("data", source, model), settings.data, set.class_names, places}, std::move(names), has};
+}
+
+void list_directions(const latent::Directions& directions) {
+  for (std::size_t k = 0; k < directions.names.size(); ++k) {
+    const auto place = static_cast<std::int64_t>(k);
+    auto name = directions.names[k];
+    constexpr std::size_t kNameWidth = 24;
+    name.resize(std::max(kNameWidth, name.size() + 1), ' ');
+    std::cout << name << "with " << grouped(directions.counts[place][0].item<std::int64_t>()) << ", without "
+              << grouped(directions.counts[place][1].item<std::int64_t>()) << ", length "
+              << fixed(directions.vectors[place].norm().item<double>(), 3) << "\n";
+  }
+}
+
+void directions(const DirectionsSettings& settings) {
+  Editor editor(settings.common);
+  require_range("count", settings.count, 0, std::int64_t{1} << 40);
+  check_file_output(settings.common, {".safetensors"});
+  const auto [images, names, has] = open_labelled(settings, editor.options());
+  const auto labels = editor.labels(images);
+  latent::DirectionAccumulator accumulator(names);
+  editor.in_batches(
+      images.size(), "encoded", [&, &images = images, &has = has](std::int64_t first, std::int64_t count) {
+        accumulator.add(editor.encode_batch(images.bytes(first, count), narrow_labels(labels, first, count)),
+                        has.narrow(0, first, count));
+      });
+  const auto result = accumulator.finish();
+  latent::save_directions(result, editor.checksum(), settings.common.out);
+  for (const auto& name : accumulator.one_sided()) {
+    std::cerr << "no direction for " << name << ": all images that are known have it, or none\n";
+  }
+  list_directions(result);
+  std::cout << result.names.size() << (result.names.size() == 1 ? " direction" : " directions") << " from "
+            << images_in(images.size(), settings.common.out) << "\n";
+}
+
+}  // namespace
+
+Subcommand directions_command() {
+  return make_subcommand<DirectionsSettings>(
+      {.name = "glow-edit directions",
+       .purpose = "The directions that attributes of labelled images have in the latent space.",
+       .closing = "Examples\n"
+                  "  glow-edit directions --model model.safetensors --data fashion-mnist --count 5000 "
+                  "--out fashion.safetensors\n"
+                  "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
+                  "list_attr_celeba.txt --out attributes.safetensors\n"},
+      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name", directions_rows()),
+      directions);
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,129 @@
+#include "tools/edit/edit_images.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <numeric>
+#include <system_error>
+#include <utility>
+
+#include <glow/data/split.h>
+#include <glow/error.h>
+
+namespace glow::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+bool is_data_set(const std::string& text) {
+  constexpr std::array<const char*, 4> kKinds{"fashion-mnist", "cifar10", "folder", "npy"};
+  const auto kind = text.substr(0, text.find(':'));
+  return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
+}
+
+std::vector<fs::path> paths_in(const std::string& text) {
+  if (is_there(text)) return {text};
+  std::vector<std::string> names;
+  parse_value(text, names);
+  return {names.begin(), names.end()};
+}
+
+struct Opened {
+  std::shared_ptr<const data::ImageSource> source;
+  std::vector<std::string> class_names = {};
+};
+
+Opened open_source(const std::string& text, const nn::GlowOptions& model) {
+  if (is_there(text) || !is_data_set(text)) {
+    return {data::open_pictures(paths_in(text), static_cast<int>(model.channels))};
+  }
+  try {
+    const auto set = data::open_data_set(text);
+    return {set.test ? set.test : set.train, set.class_names};
+  } catch (const ConfigError& error) {
+    throw ConfigError(std::string("images: ") + error.what());
+  }
+}
+
+void check_pick(const std::vector<std::int64_t>& pick, std::int64_t images) {
+  for (const auto place : pick) require_range("pick", place, 0, images - 1);
+}
+
+std::string text(std::int64_t height, std::int64_t width) {
+  return std::to_string(height) + "x" + std::to_string(width);
+}
+
+/// Unless the images have the model's size, or lie on black and can be framed with it.
+void check_sizes(const data::ImageSource& source, const nn::GlowOptions& model) {
+  const auto checked = source.common_shape() ? std::min<std::int64_t>(1, source.size()) : source.size();
+  for (std::int64_t i = 0; i < checked; ++i) {
+    const auto shape = source.shape(i);
+    const bool is_framed = source.is_on_black() && shape.height <= model.height && shape.width <= model.width;
+    if (is_framed || (shape.height == model.height && shape.width == model.width)) continue;
+    throw ConfigError("images: " + source.name(i) + " is " + text(shape.height, shape.width) +
+                      " (height x width), the model's images are " + text(model.height, model.width) +
+                      " (--fit crops and scales larger ones)");
+  }
+}
+
+}  // namespace
+
+torch::Tensor EditImages::bytes(std::int64_t first, std::int64_t count) const {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), first);
+  return images->bytes(indices);
+}
+
+torch::Tensor EditImages::labels() const {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  return images->labels(indices);
+}
+
+std::shared_ptr<const data::Images> fitted(const char* field, const std::shared_ptr<const data::ImageSource>& source,
+                                           const nn::GlowOptions& model) {
+  if (source->channels() != model.channels) {
+    throw ConfigError(std::string(field) + ": the images have " + std::to_string(source->channels()) +
+                      (source->channels() == 1 ? " channel" : " channels") + ", the model's " +
+                      std::to_string(model.channels));
+  }
+  try {
+    return std::make_shared<const data::Images>(
+        source, data::Geometry{.height = static_cast<int>(model.height), .width = static_cast<int>(model.width)});
+  } catch (const ConfigError& error) {
+    // It speaks of image_size, which is no flag here.
+    throw ConfigError(std::string(field) + ": " + error.what());
+  }
+}
+
+EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model) {
+  require_given("images", settings.images, "images");
+  auto [source, class_names] = open_source(settings.images, model);
+  check_pick(settings.pick, source->size());
+  auto places = settings.pick;
+  if (places.empty()) {
+    places.resize(static_cast<std::size_t>(source->size()));
+    std::iota(places.begin(), places.end(), 0);
+  } else {
+    source = std::make_shared<data::SubsetSource>(source, places);
+  }
+  if (source->channels() == model.channels && !settings.fit) check_sizes(*source, model);
+  return {fitted("images", source, model), settings.images, std::move(class_names), std::move(places)};
+}
+
+EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model) {
+  constexpr std::int64_t kMostImages = 1000;
+  auto images = open_edit_images(settings, model);
+  if (images.size() > kMostImages) {
+    throw ConfigError("images: " + std::to_string(images.size()) + " are more than the " + std::to_string(kMostImages) +
+                      " that can be shown together (--pick chooses)");
+  }
+  return images;
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <glow/data/images.h>
+#include <glow/data/source.h>
+#include <glow/nn/options.h>
+
+#include "tools/edit/edit_settings.h"
+
+namespace glow::tools {
+
+/// Images of the model's size and channels.
+struct EditImages {
+  std::shared_ptr<const data::Images> images;
+  /// What messages call them.
+  std::string name;
+  /// Of their labels; empty when they have none.
+  std::vector<std::string> class_names;
+  /// Their places in the source.
+  std::vector<std::int64_t> places;
+
+  std::int64_t size() const { return images->size(); }
+  /// uint8 [count, C, H, W] of images first ... first + count - 1.
+  torch::Tensor bytes(std::int64_t first, std::int64_t count) const;
+  /// All of them.
+  torch::Tensor bytes() const { return bytes(0, size()); }
+  /// int64 [N], -1 where there is none.
+  torch::Tensor labels() const;
+};
+
+/// Throws ConfigError naming the field for images that do not fit the model, IoError and FormatError as the files
+/// deserve.
+EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model);
+
+/// The same, refusing more images than one picture should show.
+EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model);
+
+/// Images of the model's size; larger ones are cropped and scaled. Throws ConfigError naming `field` when their
+/// channels are not the model's, and for images that are too small.
+std::shared_ptr<const data::Images> fitted(const char* field, const std::shared_ptr<const data::ImageSource>& source,
+                                           const nn::GlowOptions& model);
+
+}  // namespace glow::tools

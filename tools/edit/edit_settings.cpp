@@ -1,0 +1,56 @@
+#include "tools/edit/edit_settings.h"
+
+#include <glow/error.h>
+
+namespace glow::tools {
+
+std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+std::vector<FlagText> image_flag_rows() {
+  return {
+      {"images", "Images", "IMAGES",
+       "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or a data set as glow-train takes it, "
+       "of "
+       "which its test images"},
+      {"pick", "Images", "I,J,...", "only these, by their place from 0; not given: all"},
+      {"fit", "Images", "", "crop and scale larger images to the model's size"},
+  };
+}
+
+std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own) {
+  const std::vector<FlagText> model{
+      {"model", "Model", "FILE", "the model file"},
+      {"class", "Model", "NAME|I",
+       "of a conditional model: the class of all images; not given: their own, where they are known"},
+  };
+  const std::vector<FlagText> rest{
+      {"out", "Output", "OUT", out},
+      {"overwrite", "Output", "", "replace files that are there"},
+      {"batch", "Computing", "N", "images at once"},
+      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
+      {"threads", "Computing", "N", "0: as many as the process may use"},
+  };
+  return model + own + rest;
+}
+
+void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
+  if (value >= lowest && value <= highest) return;
+  throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(highest) +
+                    ", got " + std::to_string(value));
+}
+
+void require_given(const char* field, const std::string& value, const char* what) {
+  if (value.empty()) throw ConfigError(std::string(field) + ": expected " + what + ", none is given");
+}
+
+void check(const EditSettings& settings) {
+  constexpr std::int64_t kLargestBatch = 1 << 20;
+  require_given("model", settings.model, "a model file");
+  require_given("out", settings.out, "a file or folder");
+  require_range("batch", settings.batch, 1, kLargestBatch);
+}
+
+}  // namespace glow::tools

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/common/compute.h"
+#include "tools/common/flags.h"
+
+namespace glow::tools {
+
+/// What all subcommands of glow-edit take.
+struct EditSettings {
+  std::string model;
+  std::string out;
+  /// Name or index; empty: the images' own classes, where they are known.
+  std::string class_name;
+  std::int64_t batch = 32;
+  bool overwrite = false;
+  /// Its precision is no flag: what is edited is computed in full.
+  ComputeSettings compute;
+};
+
+template <class Visitor>
+void visit_fields(EditSettings& settings, Visitor&& visit) {
+  visit("model", settings.model);
+  visit("out", settings.out);
+  visit("class", settings.class_name);
+  visit("batch", settings.batch);
+  visit("overwrite", settings.overwrite);
+  visit_fields(settings.compute, visit);
+}
+
+/// The images to edit.
+struct ImageSettings {
+  /// FILE.npy, a folder, PNG or JPEG files with commas between them, or a data set as data::open_data_set takes it.
+  std::string images;
+  /// Places of the images that count; none: all.
+  std::vector<std::int64_t> pick;
+  /// Whether images of another size are cropped and scaled to the model's.
+  bool fit = false;
+};
+
+template <class Visitor>
+void visit_fields(ImageSettings& settings, Visitor&& visit) {
+  visit("images", settings.images);
+  visit("pick", settings.pick);
+  visit("fit", settings.fit);
+}
+
+/// A table with rows of a subcommand's own, and those of EditSettings around them; `out` says what is written.
+std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own);
+/// The rows of ImageSettings.
+std::vector<FlagText> image_flag_rows();
+std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second);
+
+/// Throw ConfigError that names the field.
+void check(const EditSettings& settings);
+void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest);
+/// Another file that a subcommand reads and the library names no flag for.
+void require_given(const char* field, const std::string& value, const char* what);
+
+}  // namespace glow::tools

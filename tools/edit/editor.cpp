@@ -1,0 +1,139 @@
+#include "tools/edit/editor.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/io/file.h>
+#include <glow/latent/arrange.h>
+#include <glow/nn/model_file.h>
+
+#include "tools/common/find_class.h"
+#include "tools/common/interruption.h"
+#include "tools/common/open_model.h"
+#include "tools/common/text.h"
+
+namespace glow::tools {
+
+Editor::Editor(const EditSettings& settings) : settings_(settings) {
+  check(settings);
+  model_ = open_model(settings.model, start_computing(settings.compute));
+  checksum_ = nn::read_model_info(settings.model).checksum;
+  class_index_ = find_class(settings.class_name, model_);
+  note_interruptions();
+}
+
+torch::Tensor Editor::labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const {
+  if (options().num_classes == 0) return {};
+  if (class_index_ >= 0) return torch::full({count}, class_index_, torch::kLong);
+  if (stored.defined()) return stored;
+  throw ConfigError("class: expected a class of " + std::to_string(options().num_classes) +
+                    ", for the model is conditional and " + file + " says none");
+}
+
+torch::Tensor Editor::labels(const EditImages& images) const {
+  const bool same_classes = !images.class_names.empty() && images.class_names == model_->class_names();
+  return labels(same_classes ? images.labels() : torch::Tensor(), images.size(), images.name);
+}
+
+torch::Tensor Editor::common_labels(const EditImages& images) const {
+  const auto labels = this->labels(images);
+  if (labels.defined() && !labels.eq(labels[0]).all().item<bool>()) {
+    throw ConfigError(
+        "class: expected one for all, for the images are of several classes and the model is conditional");
+  }
+  return labels;
+}
+
+nn::Latents Editor::encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const {
+  const torch::NoGradGuard no_grad;
+  return model_->encode(quantizer().center(bytes), labels);
+}
+
+torch::Tensor Editor::decode_batch(const nn::Latents& latents, const torch::Tensor& labels) {
+  const torch::NoGradGuard no_grad;
+  const auto images = model_->decode(latents, labels);
+  not_finite_ += images.isfinite().flatten(1).all(1).logical_not().sum().item<std::int64_t>();
+  return quantizer().to_bytes(images).cpu();
+}
+
+void Editor::in_batches(std::int64_t total, const std::string& done,
+                        const std::function<void(std::int64_t, std::int64_t)>& work) {
+  for (std::int64_t first = 0; first < total; first += settings_.batch) {
+    throw_if_interrupted();
+    const auto count = std::min(settings_.batch, total - first);
+    work(first, count);
+    status_.show(bar(static_cast<double>(first + count) / static_cast<double>(total)) + " " + done + " " +
+                 grouped(first + count) + "/" + grouped(total) + " images");
+  }
+  status_.clear();
+  throw_if_interrupted();
+}
+
+nn::Latents Editor::encode(const torch::Tensor& bytes, const torch::Tensor& labels) {
+  std::vector<nn::Latents> parts;
+  in_batches(bytes.size(0), "encoded", [&](std::int64_t first, std::int64_t count) {
+    parts.push_back(encode_batch(bytes.narrow(0, first, count), narrow_labels(labels, first, count)));
+  });
+  return latent::concatenate(parts);
+}
+
+torch::Tensor Editor::decode(const nn::Latents& latents, const torch::Tensor& labels) {
+  std::vector<torch::Tensor> parts;
+  in_batches(latent::count(latents), "decoded", [&](std::int64_t first, std::int64_t count) {
+    parts.push_back(decode_batch(latent::narrow(latents, first, count), narrow_labels(labels, first, count)));
+  });
+  return at::cat(parts);
+}
+
+std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,
+                                            std::int64_t scale, std::int64_t frame_milliseconds) const {
+  const std::filesystem::path path = settings_.out;
+  return open_image_output({.path = path,
+                            .count = count,
+                            .channels = options().channels,
+                            .columns = path.extension() == ".png" ? columns : 0,
+                            .overwrite = settings_.overwrite,
+                            .labels = labels,
+                            .scale = scale,
+                            .frame_milliseconds = frame_milliseconds});
+}
+
+void Editor::finish() const {
+  if (not_finite_ == 0) return;
+  throw NumericalError(grouped(not_finite_) + (not_finite_ == 1 ? " image in " : " images in ") + settings_.out +
+                       (not_finite_ == 1 ? " has" : " have") + " values that are not finite");
+}
+
+torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count) {
+  return labels.defined() ? labels.narrow(0, first, count) : labels;
+}
+
+torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times) {
+  return labels.defined() ? labels.repeat_interleave(times) : labels;
+}
+
+std::string images_in(std::int64_t count, const std::string& out) {
+  return grouped(count) + (count == 1 ? " image in " : " images in ") + out;
+}
+
+void check_file_output(const EditSettings& settings, const std::vector<std::string>& extensions) {
+  const std::filesystem::path path = settings.out;
+  if (std::find(extensions.begin(), extensions.end(), path.extension()) == extensions.end()) {
+    std::string expected;
+    for (const auto& extension : extensions) expected += (expected.empty() ? "FILE" : " or FILE") + extension;
+    throw ConfigError("out: expected " + expected + ", got " + settings.out);
+  }
+  std::error_code ignored;
+  if (!settings.overwrite && std::filesystem::exists(path, ignored)) {
+    throw ConfigError("out: " + settings.out + " exists (--overwrite replaces it)");
+  }
+  io::AtomicFile leaves_nothing_without_commit(path);
+}
+
+}  // namespace glow::tools

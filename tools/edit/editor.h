@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <torch/types.h>
+
+#include <glow/data/labelled_grid.h>
+#include <glow/nn/glow.h>
+
+#include "tools/common/image_output.h"
+#include "tools/common/status_line.h"
+#include "tools/edit/edit_images.h"
+#include "tools/edit/edit_settings.h"
+
+namespace glow::tools {
+
+/// A model at work for one subcommand: images to latents and back in batches, with progress on stderr, until a signal
+/// comes (then its functions throw Interrupted).
+class Editor {
+ public:
+  /// Opens the model. Throws ConfigError naming a field of `settings`, IoError, FormatError.
+  explicit Editor(const EditSettings& settings);
+
+  const nn::GlowOptions& options() const { return model_->options(); }
+  const nn::Quantizer& quantizer() const { return model_->quantizer(); }
+  /// SHA-256 of the model file.
+  const std::string& checksum() const { return checksum_; }
+
+  /// int64 [N] for a conditional model: the class that was asked for, else the images' own; undefined for an
+  /// unconditional one. Throws ConfigError naming `class` when there is none.
+  torch::Tensor labels(const EditImages& images) const;
+  /// The same for images that are to be mixed: of one class.
+  torch::Tensor common_labels(const EditImages& images) const;
+  /// The same for what a file says of `count` images; `stored` may be undefined.
+  torch::Tensor labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const;
+
+  /// Latents of uint8 [N, C, H, W] (the centres of the bins), on the model's device. All at once: for a batch.
+  nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
+  /// uint8 [N, C, H, W] on the CPU.
+  torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
+  /// The same for any number.
+  nn::Latents encode(const torch::Tensor& bytes, const torch::Tensor& labels);
+  torch::Tensor decode(const nn::Latents& latents, const torch::Tensor& labels);
+  /// Calls work(first, count) for one batch after the other of `total`, and shows "`done` n/total images".
+  void in_batches(std::int64_t total, const std::string& done,
+                  const std::function<void(std::int64_t, std::int64_t)>& work);
+
+  /// Where images go; a grid has the columns and labels. Throws as open_image_output.
+  std::unique_ptr<ImageOutput> output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,
+                                      std::int64_t scale, std::int64_t frame_milliseconds = 0) const;
+  /// After everything is written. Throws NumericalError when an image had values that are not finite.
+  void finish() const;
+
+ private:
+  EditSettings settings_;
+  nn::Glow model_{nullptr};
+  std::string checksum_;
+  std::int64_t class_index_ = -1;
+  std::int64_t not_finite_ = 0;
+  StatusLine status_{/*quiet=*/false};
+};
+
+/// A part of labels, or of none.
+torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count);
+/// Each label `times` times.
+torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times);
+
+/// "1 image in out.png", "12 images in out.png"
+std::string images_in(std::int64_t count, const std::string& out);
+
+/// Throws ConfigError naming `out` unless a file of one of these extensions (".npy") may be written there, IoError when
+/// it cannot.
+void check_file_output(const EditSettings& settings, const std::vector<std::string>& extensions);
+
+}  // namespace glow::tools

@@ -1,0 +1,55 @@
+#include <iostream>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include <glow/latent/latents_file.h>
+#include <glow/nn/latents.h>
+
+#include "tools/common/text.h"
+#include "tools/edit/commands.h"
+#include "tools/edit/editor.h"
+
+namespace glow::tools {
+namespace {
+
+struct EncodeSettings {
+  EditSettings common;
+  ImageSettings images;
+};
+
+template <class Visitor>
+void visit_fields(EncodeSettings& settings, Visitor&& visit) {
+  visit_fields(settings.common, visit);
+  visit_fields(settings.images, visit);
+}
+
+void encode(const EncodeSettings& settings) {
+  Editor editor(settings.common);
+  check_file_output(settings.common, {".npy", ".safetensors"});
+  const auto images = open_edit_images(settings.images, editor.options());
+  const auto labels = editor.labels(images);
+  const auto rows = torch::empty({images.size(), editor.options().dimensions()}, torch::kFloat);
+  editor.in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
+    const auto latents = editor.encode_batch(images.bytes(first, count), narrow_labels(labels, first, count));
+    rows.narrow(0, first, count).copy_(nn::flatten(latents));
+  });
+  latent::save_latents(nn::unflatten(rows, editor.options()), labels, editor.checksum(), settings.common.out);
+  std::cout << "latents of " << images_in(images.size(), settings.common.out) << "\n";
+}
+
+}  // namespace
+
+Subcommand encode_command() {
+  return make_subcommand<EncodeSettings>(
+      {.name = "glow-edit encode",
+       .purpose = "Images to their exact latents.",
+       .closing = "Examples\n"
+                  "  glow-edit encode --model model.safetensors --images photos/ --out z.safetensors\n"
+                  "  glow-edit encode --model model.safetensors --images fashion-mnist --out z.npy\n"},
+      edit_flag_table("FILE.safetensors: an array a level, labels and the model's checksum; FILE.npy: float32 [N,D]",
+                      image_flag_rows()),
+      encode);
+}
+
+}  // namespace glow::tools

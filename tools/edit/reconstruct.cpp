@@ -1,0 +1,94 @@
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/latent/arrange.h>
+#include <glow/latent/vary.h>
+
+#include "tools/common/text.h"
+#include "tools/edit/commands.h"
+#include "tools/edit/editor.h"
+
+namespace glow::tools {
+namespace {
+
+struct ReconstructSettings {
+  EditSettings common;
+  ImageSettings images;
+  /// Of the levels drawn anew.
+  std::vector<double> temperature = {1.0};
+  std::uint64_t seed = 0;
+  std::int64_t scale = 1;
+};
+
+template <class Visitor>
+void visit_fields(ReconstructSettings& settings, Visitor&& visit) {
+  visit_fields(settings.common, visit);
+  visit_fields(settings.images, visit);
+  visit("temperature", settings.temperature);
+  visit("seed", settings.seed);
+  visit("scale", settings.scale);
+}
+
+const std::vector<FlagText>& reconstruct_rows() {
+  static const std::vector<FlagText> rows{
+      {"temperature", "Levels", "T|T0,T1,...", "of the levels that are drawn anew"},
+      {"seed", "Levels", "S", "of these, too"},
+      {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"},
+  };
+  return rows;
+}
+
+/// "image", "decoded", then what is drawn anew: "0 new", "0-1 new", ...
+data::GridLabels reconstruct_labels(std::int64_t levels) {
+  data::GridLabels labels{.columns = {"image", "decoded", "0 new"}};
+  for (std::int64_t l = 1; l < levels; ++l) labels.columns.push_back("0-" + std::to_string(l) + " new");
+  return labels;
+}
+
+std::int64_t images_that_agree(const torch::Tensor& one, const torch::Tensor& other) {
+  return one.eq(other).flatten(1).all(1).sum().item<std::int64_t>();
+}
+
+void reconstruct(const ReconstructSettings& settings) {
+  Editor editor(settings.common);
+  const auto levels = editor.options().levels;
+  latent::VaryOptions options{.temperature = settings.temperature, .seed = settings.seed};
+  options.validate(levels);
+  const auto images = open_few_images(settings.images, editor.options());
+  const auto labels = editor.labels(images);
+  const auto columns = levels + 2;
+  const auto output = editor.output(images.size() * columns, columns, reconstruct_labels(levels), settings.scale);
+  const auto bytes = images.bytes();
+  const auto latents = editor.encode(bytes, labels);
+  std::vector<torch::Tensor> shown{bytes, editor.decode(latents, labels)};
+  for (std::int64_t l = 1; l <= levels; ++l) {
+    shown.push_back(editor.decode(latent::resample_finest(latents, l, options), labels));
+  }
+  // [N, columns, C, H, W]: an image a row.
+  output->add(at::stack(shown, 1).flatten(0, 1));
+  output->finish();
+  editor.finish();
+  const auto seen = editor.quantizer().to_bytes(editor.quantizer().center(bytes));
+  std::cout << grouped(images_that_agree(seen, shown[1])) << " of " << grouped(images.size())
+            << " images come back byte for byte; " << images_in(images.size() * columns, settings.common.out) << "\n";
+}
+
+}  // namespace
+
+Subcommand reconstruct_command() {
+  return make_subcommand<ReconstructSettings>(
+      {.name = "glow-edit reconstruct",
+       .purpose = "Images, decoded again, and with their finest levels drawn anew: what each level holds.",
+       .closing = "Examples\n"
+                  "  glow-edit reconstruct --model model.safetensors --images faces/ --out levels.png\n"
+                  "  glow-edit reconstruct --model model.safetensors --images fashion-mnist --pick 0,1,2 "
+                  "--temperature 0.7 --scale 2 --out levels.png\n"},
+      edit_flag_table("FILE.png: one grid, an image a row; FILE.npy or a folder: its pictures row by row",
+                      image_flag_rows() + reconstruct_rows()),
+      reconstruct);
+}
+
+}  // namespace glow::tools
