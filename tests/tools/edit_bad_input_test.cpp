@@ -172,7 +172,16 @@ TEST_F(GlowEdit, LatentsThatAreNotFiniteAreRefused) {
   EXPECT_EQ(count_files(directory_.path()), 1u);
 }
 
-TEST_F(GlowEdit, ImagesWithValuesThatAreNotFiniteAreReported) {
+TEST_F(GlowEdit, EditThatGoesTooFarIsShownAndReported) {
+  put_colour(1);
+  const auto outcome = run_edit("vary", kColourModel,
+                                {"--images", path("colour.npy"), "--temperatures", "1,1e30", "--out", path("out.png")});
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.err,
+            "1 image in " + path("out.png") + " has values that are not finite: the model has no such images\n");
+}
+
+TEST_F(GlowEdit, DecodedImagesWithValuesThatAreNotFiniteAreAFailure) {
   io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(std::vector<float>(kColourBytes, 1e30f)));
   EXPECT_TRUE(failed(run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", path("out.png")}),
                      "glow-edit", 1, {"1 image in ", "out.png", "not finite"}));

@@ -102,7 +102,7 @@ void apply(const ApplySettings& settings) {
                               repeat_labels(narrow_labels(labels, i, 1), pictures)));
   }
   output->finish();
-  editor.finish();
+  editor.report_not_finite();
   std::cout << images_in(images.size() * pictures, settings.common.out) << "\n";
 }
 

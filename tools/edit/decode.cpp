@@ -33,7 +33,7 @@ void decode(const DecodeSettings& settings) {
     output->add(editor.decode_batch(reader.read(first, count), narrow_labels(labels, first, count)));
   });
   output->finish();
-  editor.finish();
+  editor.require_finite();
   std::cout << images_in(reader.size(), settings.common.out) << "\n";
 }
 

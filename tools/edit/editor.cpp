@@ -104,10 +104,16 @@ std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t col
                             .frame_milliseconds = frame_milliseconds});
 }
 
-void Editor::finish() const {
-  if (not_finite_ == 0) return;
-  throw NumericalError(grouped(not_finite_) + (not_finite_ == 1 ? " image in " : " images in ") + settings_.out +
-                       (not_finite_ == 1 ? " has" : " have") + " values that are not finite");
+std::string Editor::not_finite_text() const {
+  return images_in(not_finite_, settings_.out) + (not_finite_ == 1 ? " has" : " have") + " values that are not finite";
+}
+
+void Editor::require_finite() const {
+  if (not_finite_ > 0) throw NumericalError(not_finite_text());
+}
+
+void Editor::report_not_finite() {
+  if (not_finite_ > 0) status_.log(not_finite_text() + ": the model has no such images");
 }
 
 torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count) {

@@ -52,9 +52,13 @@ class Editor {
   std::unique_ptr<ImageOutput> output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,
                                       std::int64_t scale, std::int64_t frame_milliseconds = 0) const;
   /// After everything is written. Throws NumericalError when an image had values that are not finite.
-  void finish() const;
+  void require_finite() const;
+  /// The same, but only says so on stderr: how far an edit may go is what its user tries to find out.
+  void report_not_finite();
 
  private:
+  std::string not_finite_text() const;
+
   EditSettings settings_;
   nn::Glow model_{nullptr};
   std::string checksum_;

@@ -97,7 +97,7 @@ void interpolate(const InterpolateSettings& settings) {
   output->add(
       editor.decode(pictures_of(path, settings, as_grid), repeat_labels(narrow_labels(labels, 0, 1), pictures)));
   output->finish();
-  editor.finish();
+  editor.report_not_finite();
   std::cout << images_in(pictures, settings.common.out) << "\n";
 }
 

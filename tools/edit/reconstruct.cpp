@@ -70,7 +70,7 @@ void reconstruct(const ReconstructSettings& settings) {
   // [N, columns, C, H, W]: an image a row.
   output->add(at::stack(shown, 1).flatten(0, 1));
   output->finish();
-  editor.finish();
+  editor.report_not_finite();
   const auto seen = editor.quantizer().to_bytes(editor.quantizer().center(bytes));
   std::cout << grouped(images_that_agree(seen, shown[1])) << " of " << grouped(images.size())
             << " images come back byte for byte; " << images_in(images.size() * columns, settings.common.out) << "\n";

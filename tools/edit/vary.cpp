@@ -168,7 +168,7 @@ void vary(const VarySettings& settings) {
   const auto output = editor.output(pictures, columns, grid, settings.scale);
   output->add(editor.decode(latent::concatenate(rows), repeat_labels(labels, pictures / images.size())));
   output->finish();
-  editor.finish();
+  editor.report_not_finite();
   std::cout << images_in(pictures, settings.common.out) << "\n";
 }
 
