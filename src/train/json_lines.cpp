@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
+constexpr std::uint64_t kMostLogBytes = std::uint64_t{1} << 32;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ JsonLines::JsonLines(std::filesystem::path path, const std::function<bool(const 
     : path_(std::move(path)) {
   std::string kept;
   if (std::filesystem::exists(path_)) {
-    std::istringstream lines(io::read_file(path_, kMostBytes));
+    std::istringstream lines(io::read_file(path_, kMostLogBytes));
     for (std::string line; std::getline(lines, line);) {
       auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
       if (!json.is_object() || !belongs(json)) continue;

@@ -65,7 +65,7 @@ struct Labelled {
 data::DataSet open_labelled_set(const DirectionsSettings& settings) {
   require_given("data", settings.data, "a data set");
   try {
-    return data::open_data_set(settings.data, settings.attributes.empty());
+    return data::open_data_set(settings.data, {.with_labels = settings.attributes.empty()});
   } catch (const ConfigError& error) {
     throw ConfigError(std::string("data: ") + error.what());
   }

@@ -19,7 +19,7 @@ using Source = std::shared_ptr<const data::ImageSource>;
 /// `field`: what a ConfigError is to name.
 data::DataSet open_source(const std::string& specification, const std::string& field, bool with_labels) {
   try {
-    return data::open_data_set(specification, with_labels);
+    return data::open_data_set(specification, {.with_labels = with_labels});
   } catch (const ConfigError& error) {
     throw ConfigError(field + ": " + error.what());
   }
