@@ -1,3 +1,4 @@
+#include <csignal>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -160,6 +161,21 @@ TEST_F(GlowEdit, WithoutRoomNothingIsLeft) {
         {.file_size = 1000});
     EXPECT_TRUE(failed(outcome, "glow-edit", 1, {"cannot write " + path(name), "File too large"}));
   }
+  EXPECT_EQ(count_files(directory_.path()), before);
+}
+
+TEST_F(GlowEdit, InterruptionLeavesNothing) {
+  put_colour(50000);
+  const auto before = count_files(directory_.path());
+  // Progress shows on a terminal only.
+  Process process(command("glow-edit", {"encode", "--model", kColourModel, "--images", path("colour.npy"), "--batch",
+                                        "4", "--out", path("out.npy"), "--threads", "1"}),
+                  {.on_terminal = true});
+  ASSERT_TRUE(process.wait_for("] encoded "));
+  process.send(SIGINT);
+  const auto outcome = process.wait();
+  EXPECT_EQ(outcome.exit_code, 130);
+  EXPECT_NE(outcome.err.find("glow-edit: interrupted"), std::string::npos) << outcome.err;
   EXPECT_EQ(count_files(directory_.path()), before);
 }
 
