@@ -6,6 +6,9 @@
 #include <ATen/ATen.h>
 
 #include <glow/io/image.h>
+#include <glow/latent/arrange.h>
+#include <glow/latent/interpolate.h>
+#include <glow/latent/vary.h>
 
 #include "train/sample_grid.h"
 
@@ -17,25 +20,6 @@ constexpr std::int64_t kPairs = 4;
 constexpr std::int64_t kPlaces = 7;
 constexpr double kLevelTemperature = 0.7;
 
-/// Between rows [N, D], on the great circle: `from` at t = 0, `to` at t = 1.
-torch::Tensor on_great_circle(const torch::Tensor& from, const torch::Tensor& to, double t) {
-  constexpr double kParallel = 1e-6;
-  const auto a = from.to(torch::kDouble), b = to.to(torch::kDouble);
-  const auto angle = ((a * b).sum(1, true) / (a.norm(2, 1, true) * b.norm(2, 1, true))).clamp(-1, 1).acos();
-  const auto is_straight = angle.sin().abs() < kParallel;
-  const auto weight = [&](double part) {
-    return at::where(is_straight, at::full_like(angle, part), (angle * part).sin() / angle.sin());
-  };
-  return (weight(1 - t) * a + weight(t) * b).to(from.scalar_type());
-}
-
-/// Latents of which the levels finer than `level` come from `fresh`, the others from `kept`.
-nn::Latents with_fresh_levels(const nn::Latents& kept, const nn::Latents& fresh, std::size_t level) {
-  auto mixed = kept;
-  std::copy_n(fresh.eps.begin(), level, mixed.eps.begin());
-  return mixed;
-}
-
 /// Draws with a model, a batch at a time.
 class Draftsman {
  public:
@@ -44,13 +28,13 @@ class Draftsman {
       : model_(model), images_(images), options_(options), drawn_(drawn) {}
 
   io::Image temperatures() const {
-    const auto unit = nn::flatten(model_->sample_latents(kImages, {.seed = options_.seed}));
-    std::vector<torch::Tensor> rows;
-    for (const auto temperature : kShownTemperatures) rows.push_back(unit * temperature);
+    const auto samples = model_->sample_latents(kImages, {.seed = options_.seed});
+    std::vector<nn::Latents> rows;
+    for (const auto temperature : kShownTemperatures) rows.push_back(latent::scale(samples, temperature));
     const auto classes = classes_count();
-    const auto labels =
-        classes > 0 ? at::arange(kImages, at::kLong).remainder(classes).repeat(rows.size()) : torch::Tensor();
-    return as_grid(decode(at::cat(rows), labels), kImages);
+    const auto labels = classes > 0 ? at::arange(kImages, at::kLong).remainder(classes) : torch::Tensor();
+    const auto bytes = decode(latent::concatenate(rows), repeated(labels, std::size(kShownTemperatures)));
+    return as_grid(bytes, kImages);
   }
 
   io::Image interpolations() const {
@@ -60,26 +44,28 @@ class Draftsman {
     };
     const auto labels = classes_count() > 0 ? every_second(images.labels, 0) : torch::Tensor();
     const auto from = encode(every_second(images.bytes, 0), labels), to = encode(every_second(images.bytes, 1), labels);
-    std::vector<torch::Tensor> places;
+    std::vector<nn::Latents> columns;
     for (std::int64_t place = 0; place < kPlaces; ++place) {
-      places.push_back(on_great_circle(from, to, static_cast<double>(place) / (kPlaces - 1)));
+      columns.push_back(latent::interpolate(from, to, static_cast<double>(place) / (kPlaces - 1)));
     }
-    const auto rows = at::stack(places, 1).flatten(0, 1);
-    return as_grid(decode(rows, labels.defined() ? labels.repeat_interleave(kPlaces) : labels), kPlaces);
+    // From column by column to row by row.
+    const auto bytes = decode(latent::concatenate(columns), repeated(labels, kPlaces));
+    return as_grid(
+        bytes.view({kPlaces, kPairs, bytes.size(1), bytes.size(2), bytes.size(3)}).transpose(0, 1).flatten(0, 1),
+        kPlaces);
   }
 
   io::Image levels() const {
     const auto images = first_images(kImages);
-    const auto& quantizer = model_->quantizer();
-    const auto kept = nn::unflatten(encode(images.bytes, images.labels), model_->options());
-    const auto fresh = model_->sample_latents(kImages, {.temperature = kLevelTemperature, .seed = options_.seed});
-    std::vector<torch::Tensor> rows;
-    for (std::size_t level = 0; level <= kept.eps.size(); ++level) {
-      rows.push_back(nn::flatten(with_fresh_levels(kept, fresh, level)));
+    const auto kept = encode(images.bytes, images.labels);
+    std::vector<nn::Latents> rows;
+    for (std::int64_t level = 0; level <= model_->options().levels; ++level) {
+      rows.push_back(latent::resample_finest(kept, level, {.temperature = kLevelTemperature, .seed = options_.seed}));
     }
-    const auto labels = images.labels.defined() ? images.labels.repeat(rows.size()) : images.labels;
+    const auto& quantizer = model_->quantizer();
     const auto as_seen = quantizer.to_bytes(quantizer.center(images.bytes));
-    return as_grid(at::cat({as_seen, decode(at::cat(rows), labels)}), kImages);
+    const auto drawn = decode(latent::concatenate(rows), repeated(images.labels, model_->options().levels + 1));
+    return as_grid(at::cat({as_seen, drawn}), kImages);
   }
 
  private:
@@ -96,31 +82,37 @@ class Draftsman {
     return {images_.bytes(indices), classes_count() > 0 ? images_.labels(indices) : torch::Tensor()};
   }
 
-  /// uint8 [N, C, H, W] -> their latents [N, D].
-  torch::Tensor encode(const torch::Tensor& bytes, const torch::Tensor& labels) const {
-    return in_batches(bytes, labels, [&](const torch::Tensor& some, const torch::Tensor& their_labels) {
-      const auto x = model_->quantizer().center(some.to(model_->device()), model_->dtype());
-      return nn::flatten(model_->encode(x, their_labels));
+  static torch::Tensor repeated(const torch::Tensor& labels, std::int64_t times) {
+    return labels.defined() ? labels.repeat({times}) : labels;
+  }
+
+  /// Of uint8 [N, C, H, W].
+  nn::Latents encode(const torch::Tensor& bytes, const torch::Tensor& labels) const {
+    std::vector<nn::Latents> pieces;
+    in_batches(bytes.size(0), labels, [&](std::int64_t first, std::int64_t count, const torch::Tensor& their_labels) {
+      const auto some = bytes.narrow(0, first, count).to(model_->device());
+      pieces.push_back(model_->encode(model_->quantizer().center(some, model_->dtype()), their_labels));
     });
+    return latent::concatenate(pieces);
   }
 
   /// The reverse, on the CPU.
-  torch::Tensor decode(const torch::Tensor& rows, const torch::Tensor& labels) const {
-    return in_batches(rows, labels, [&](const torch::Tensor& some, const torch::Tensor& their_labels) {
-      const auto x = model_->decode(nn::unflatten(some, model_->options()), their_labels);
-      return model_->quantizer().to_bytes(x).cpu();
+  torch::Tensor decode(const nn::Latents& latents, const torch::Tensor& labels) const {
+    std::vector<torch::Tensor> pieces;
+    in_batches(latent::count(latents), labels, [&](std::int64_t first, std::int64_t count, const auto& their_labels) {
+      const auto x = model_->decode(latent::narrow(latents, first, count), their_labels);
+      pieces.push_back(model_->quantizer().to_bytes(x).cpu());
     });
+    return at::cat(pieces);
   }
 
   template <class Work>
-  torch::Tensor in_batches(const torch::Tensor& all, const torch::Tensor& labels, Work&& work) const {
-    std::vector<torch::Tensor> pieces;
-    for (std::int64_t first = 0; first < all.size(0); first += options_.batch) {
-      const auto end = std::min(first + options_.batch, all.size(0));
-      pieces.push_back(work(all.slice(0, first, end), labels.defined() ? labels.slice(0, first, end) : labels));
+  void in_batches(std::int64_t count, const torch::Tensor& labels, Work&& work) const {
+    for (std::int64_t first = 0; first < count; first += options_.batch) {
+      const auto some = std::min(options_.batch, count - first);
+      work(first, some, labels.defined() ? labels.narrow(0, first, some) : labels);
       drawn_();
     }
-    return at::cat(pieces);
   }
 
   const nn::Glow& model_;

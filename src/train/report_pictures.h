@@ -19,8 +19,8 @@ inline constexpr std::array kShownTemperatures{0.0, 0.5, 0.7, 0.9, 1.0};
 /// time's:
 ///
 /// - temperatures.png: six samples, a row for each of kShownTemperatures; a conditional model's are of six classes;
-/// - interpolations.png: a row for each of four pairs of the validation images, on the great circle between their
-///   latents. A conditional model sees both as of the first one's class;
+/// - interpolations.png: a row for each of four pairs of the validation images, spherically between their latents. A
+///   conditional model sees both as of the first one's class;
 /// - levels.png: six validation images, what encoding and decoding makes of them, and then a row for each level: it and
 ///   all that are finer drawn anew at temperature 0.7.
 ///
