@@ -98,9 +98,9 @@ Curve thinned(const Curve& curve, std::size_t most) {
 }
 
 Curve smoothed(const Curve& curve) {
-  constexpr std::size_t kStretches = 80;  // half a fortieth to either side
+  constexpr std::size_t kStretches = 40, kLeastReach = 2;
   Curve result = curve;
-  const auto count = curve.values.size(), reach = count / kStretches;
+  const auto count = curve.values.size(), reach = std::max(count / kStretches, kLeastReach);
   std::vector<double> sums{0};
   for (const auto value : curve.values) sums.push_back(sums.back() + value);
   for (std::size_t i = 0; i < count; ++i) {

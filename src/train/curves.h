@@ -25,7 +25,7 @@ struct Curve {
 /// highest.
 Curve thinned(const Curve& curve, std::size_t most);
 
-/// Means over about a fortieth of the curve around each point.
+/// Means over about a twentieth of the curve around each point, at least over 5 points; towards the ends over fewer.
 Curve smoothed(const Curve& curve);
 
 /// What metrics.jsonl and timing.jsonl say.

@@ -63,9 +63,15 @@ TEST(Smoothed, LeavesASlopeAndTakesNoiseAway) {
   const auto same = smoothed(slope), calm = smoothed(noisy);
   for (std::size_t i = 0; i < slope.values.size(); ++i) {
     EXPECT_NEAR(same.values[i], slope.values[i], 1e-9) << i;
-    const auto reach = std::min({std::size_t{50}, i, slope.values.size() - 1 - i});
+    const auto reach = std::min({std::size_t{100}, i, slope.values.size() - 1 - i});
     EXPECT_LE(std::abs(calm.values[i] - slope.values[i]), 1.01 / static_cast<double>(2 * reach + 1)) << i;
   }
+}
+
+TEST(Smoothed, IsTheMeanOfFivePointsOfAShortCurve) {
+  const Curve curve{.steps = {1, 2, 3, 4, 5, 6}, .values = {6, 0, 3, 6, 15, 0}};
+  EXPECT_EQ(smoothed(curve).values, (Values{6, 3, 6, 4.8, 7, 0}));
+  EXPECT_EQ(smoothed(curve).steps, curve.steps);
 }
 
 TEST(ReadRecord, TakesEveryNumberFromBothFiles) {
