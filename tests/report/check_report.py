@@ -38,7 +38,7 @@ def slopes():
 def train(directory):
     """A run whose folder has a name that is no text in HTML. Returns the folder."""
     numpy.save(directory / "images.npy", slopes())
-    run = directory / "<b>a run</b> & 'more'"
+    run = directory / "<b>a run & 'more'"
     flags = "--bits 5 --levels 2 --depth 1 --width 8 --batch 8 --valid-images 16 --threads 1 --warmup-epochs 0.001"
     flags += f" --steps {STEPS} --log-every 2 --eval-every 20 --sample-every 40 --quiet"
     command = [arguments.glow_train, "--data", f"npy:{directory}/images.npy", "--out", run, *flags.split()]
@@ -50,7 +50,7 @@ def start_browser():
     options = webdriver.ChromeOptions()
     if arguments.chromium:
         options.binary_location = arguments.chromium
-    for flag in ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking", "no-first-run"]:
+    for flag in ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking"]:
         options.add_argument(f"--{flag}")
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # it cannot be had as root
@@ -84,20 +84,35 @@ class ReportPage(unittest.TestCase):
         self.data = json.loads(self.script("return document.getElementById('data').textContent"))
 
     def open(self, screen, scheme):
+        """The run's page, when it has drawn itself."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-        for log in ["browser", "performance"]:
-            self.browser.get_log(log)  # what came before
-        self.browser.get((self.run_directory / "report.html").as_uri())
+        self.go_to(self.run_directory / "report.html")
         self.wait("return document.querySelectorAll('svg path.curve').length >= 9")
         self.wait("return [...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+
+    def go_to(self, page):
+        for log in ["browser", "performance"]:
+            self.browser.get_log(log)  # what came before
+        self.browser.get(page.as_uri())
+
+    def open_with(self, data):
+        """The page of other data, which its policy does not mind."""
+        page = (self.run_directory / "report.html").read_text()
+        tag = '<script id="data" type="application/json">'
+        before, rest = page.split(tag)
+        text = json.dumps(data).replace("<", "\\u003c")
+        altered = self.run_directory / "altered.html"
+        altered.write_text(before + tag + text + rest[rest.index("</script>") :])
+        self.go_to(altered)
+        self.wait("return document.title === arguments[0] + ' – Glow'", data["name"])
 
     def script(self, text, *values):
         return self.browser.execute_script(text, *values)
 
-    def wait(self, text):
-        WebDriverWait(self.browser, 20, 0.05).until(lambda _: self.script(text), text)
+    def wait(self, text, *values):
+        WebDriverWait(self.browser, 20, 0.05).until(lambda _: self.script(text, *values), text)
 
     def find(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -109,7 +124,8 @@ class ReportPage(unittest.TestCase):
     def test_is_silent_and_asks_nobody(self):
         self.assertEqual(self.browser.get_log("browser"), [])
         events = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
-        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        requests = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        asked = [request["request"]["url"] for request in requests]
         self.assertIn(self.browser.current_url, asked)
         self.assertEqual({url.split(":")[0] for url in asked}, {"file", "data"})
         self.assertEqual({url for url in asked if url.startswith("file")}, {self.browser.current_url})
@@ -128,6 +144,38 @@ class ReportPage(unittest.TestCase):
         self.assertEqual(self.find("h1").text, self.run_directory.name)
         self.assertEqual(self.browser.title, f"{self.run_directory.name} – Glow")
         self.assertEqual(self.browser.find_elements(By.TAG_NAME, "b"), [])
+
+    def test_shows_nothing_of_a_run_that_has_hardly_begun(self):
+        record = {"curves": {}, "texts": {}, "skipped": 0, "skipped_steps": [], "rollbacks": [], "last_step": 0}
+        pictures = {name: {**picture, "image": ""} for name, picture in self.data["pictures"].items()}
+        nothing = {"name": "new", "config": "", "record": record, "grids": {"count": 0, "shown": []}}
+        self.open_with({**nothing, "pictures": pictures})
+        self.assertEqual(self.browser.get_log("browser"), [])
+        shown = [section.get_attribute("id") for section in self.browser.find_elements(By.TAG_NAME, "section")
+                 if section.is_displayed()]  # fmt: skip
+        self.assertEqual(shown, [])
+        self.assertTrue(self.find("#status").text.startswith("Step 0. Written "))
+
+    def test_draws_a_run_of_one_step(self):
+        record = self.data["record"]
+        for curve in record["curves"].values():
+            curve["steps"], curve["values"] = curve["steps"][:1], curve["values"][:1]
+        record["curves"]["valid_bits_per_dim"] = {"steps": [], "values": [], "missing": 1}
+        self.open_with(self.data)
+        self.wait("return document.querySelectorAll('svg circle').length >= 9")
+        self.assertEqual(self.browser.get_log("browser"), [])
+
+    def test_says_what_went_wrong(self):
+        markup = "<img src=x onerror=alert(1)>"
+        rollback = {"step": 40, "rollbacks": 1, "from_step": 60, "not_finite": markup}
+        self.data["record"].update(skipped=2, skipped_steps=[50, 52], rollbacks=[rollback])
+        self.open_with(self.data)
+        skipped, returned = self.browser.find_elements(By.CSS_SELECTOR, "#warnings li")
+        self.assertIn("2 steps had no finite loss", skipped.text)
+        self.assertIn("from step 60 to step 40", returned.text)
+        self.assertIn(markup, returned.text)
+        self.wait("return document.querySelectorAll('#bits .mark').length === 3")
+        self.assertEqual(self.browser.get_log("browser"), [])
 
     def test_draws_curves_inside_their_charts(self):
         charts = self.script(
@@ -188,7 +236,7 @@ class ReportPage(unittest.TestCase):
             self.assertEqual(self.find("#grid-step").text, str(grids[place]["step"]))
             self.assertEqual(image.get_attribute("src"), grids[place]["image"])
             self.assertIn(str(grids[place]["step"]), image.get_attribute("alt"))
-            self.wait("const image = document.getElementById('grid-image'); return image.complete && image.naturalWidth === 58")
+            self.wait("return arguments[0].complete && arguments[0].naturalWidth === 58", image)
 
     def test_shows_pictures_with_a_label_beside_each_row(self):
         rows = {"temperatures": ["0.0", "0.5", "0.7", "0.9", "1.0"], "interpolations": [],
@@ -206,9 +254,14 @@ class ReportPage(unittest.TestCase):
         # As a shell takes it.
         self.assertEqual(shlex.split(self.find("#command").text), json.loads(self.data["config"])["command"])
         self.assertIn("seed 0", self.find("#versions").text)
-        settings = self.script("return [...document.querySelectorAll('tr')].map((row) => [...row.cells].map((c) => c.textContent))")
+        rows = "return [...document.querySelectorAll('tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+        settings = self.script(rows)
         for row in [["steps", str(STEPS)], ["hidden width", "8"], ["edge bias", "true"], ["train", "48"]]:
             self.assertIn(row, settings)
+
+    def test_draws_its_charts_again_when_the_window_changes(self):
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+        self.wait("return [...document.querySelectorAll('svg')].every((svg) => svg.viewBox.baseVal.width < innerWidth)")
 
     def test_fits_a_phone(self):
         self.open(PHONE, "light")
@@ -227,7 +280,8 @@ class ReportPage(unittest.TestCase):
         pages = {}
         for scheme in ["light", "dark"]:
             self.open(DESKTOP, scheme)
-            colours = """const colour = (selector, name = "color") => getComputedStyle(document.querySelector(selector))[name];
+            colours = """const styleOf = (selector) => getComputedStyle(document.querySelector(selector));
+                         const colour = (selector, name = "color") => styleOf(selector)[name];
                          return {page: colour("body", "backgroundColor"), card: colour(".chart", "backgroundColor"),
                                  ink: colour("body"), soft: colour("#status"), tick: colour(".chart text", "fill"),
                                  first: colour(".first"), second: colour(".second"), third: colour(".third"),

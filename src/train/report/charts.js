@@ -20,7 +20,8 @@ function fill(element, attributes, children) {
 function formatNumber(value, digits = 3) {
   const size = Math.abs(value);
   if (value === 0 || (size >= 1e-3 && size < 1e6)) {
-    return value.toLocaleString("en", size >= 10 ** digits ? {maximumFractionDigits: 0} : {maximumSignificantDigits: digits});
+    const whole = size >= 10 ** digits;
+    return value.toLocaleString("en", whole ? {maximumFractionDigits: 0} : {maximumSignificantDigits: digits});
   }
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
   const raised = String(Number(exponent)).replace(/[-0-9]/g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
@@ -96,8 +97,8 @@ function rangeOf(spec) {
   return linearScale(spec.fromZero ? 0 : low - margin, top + margin, 5);
 }
 
-// spec: {id, title, series, wide, log, fromZero, limit: {name, value}, marks: [step], markName}; a series: {name, colour,
-// curve: {steps, values}, faint, errors: {steps, values}, format}.
+// spec: {id, title, series, wide, log, fromZero, limit: {name, value}, marks: [step], markName}; a series: {name,
+// colour, curve: {steps, values}, faint, errors: {steps, values}, format}.
 class Chart {
   constructor(spec) {
     this.spec = spec;
@@ -118,8 +119,9 @@ class Chart {
     const {series, limit, marks, markName} = this.spec;
     const entries = series.map((one, i) => [one, i]).filter(([one]) => !one.faint)
       .map(([one, i]) => make("li", {class: one.colour}, `${one.name} `, this.numbers[i]));
-    if (limit) entries.push(make("li", {class: "alarm"}, `${limit.name} `, make("span", {}, formatNumber(limit.value))));
-    if (marks && marks.length) entries.push(make("li", {class: "alarm"}, markName));
+    const alarm = (...content) => entries.push(make("li", {class: "alarm"}, ...content));
+    if (limit) alarm(`${limit.name} `, make("span", {}, formatNumber(limit.value)));
+    if (marks && marks.length) alarm(markName);
     return make("ul", {}, ...entries);
   }
 
@@ -133,7 +135,9 @@ class Chart {
     this.svg.addEventListener("blur", () => this.show(null));
     this.svg.addEventListener("keydown", (event) => {
       const last = this.steps.length - 1, now = this.place ?? last, far = Math.ceil(last / 20);
-      const goals = {ArrowLeft: now - 1, ArrowRight: now + 1, PageDown: now - far, PageUp: now + far, Home: 0, End: last};
+      const goals = {
+        ArrowLeft: now - 1, ArrowRight: now + 1, PageDown: now - far, PageUp: now + far, Home: 0, End: last,
+      };
       if (!(event.key in goals)) return;
       event.preventDefault();
       this.show(Math.min(Math.max(goals[event.key], 0), last));
@@ -162,7 +166,8 @@ class Chart {
     const area = {x: this.left - 4, y: this.top - 1, width: width - this.left - this.right + 8,
       height: this.bottom - this.top + 2};
     this.cursor = makeSvg("g");
-    this.svg.replaceChildren(makeSvg("clipPath", {id: clip}, makeSvg("rect", area)), ...this.axes(), inside, this.cursor);
+    const clipPath = makeSvg("clipPath", {id: clip}, makeSvg("rect", area));
+    this.svg.replaceChildren(clipPath, ...this.axes(), inside, this.cursor);
     this.show(this.place);
   }
 
@@ -197,7 +202,7 @@ class Chart {
       `${this.x(step).toFixed(1)},${this.y(curve.values[i] + shift(step)).toFixed(1)}`);
     const line = points(() => 0);
     const group = makeSvg("g", {class: colour});
-    if (errors && errors.steps.length) {
+    if (errors && errors.steps.length && line.length) {
       const error = (step) => errors.values[nearest(errors.steps, step)];
       group.append(makeSvg("path", {class: "band",
         d: `M${points(error).concat(points((step) => -error(step)).reverse()).join("L")}Z`}));
@@ -205,7 +210,8 @@ class Chart {
     if (line.length) group.append(makeSvg("path", {class: faint ? "curve faint" : "curve", d: `M${line.join("L")}`}));
     const apart = (this.width - this.left - this.right) / line.length;
     if (!faint && apart > 12) {
-      group.append(...line.map((point) => point.split(",")).map(([cx, cy]) => makeSvg("circle", {class: "dot", cx, cy, r: 2.5})));
+      const dot = ([cx, cy]) => makeSvg("circle", {class: "dot", cx, cy, r: 2.5});
+      group.append(...line.map((point) => dot(point.split(","))));
     }
     return [group];
   }
@@ -229,6 +235,7 @@ class Chart {
     const error = errors && errors.steps.length ? ` ± ${format(errors.values[nearest(errors.steps, step)])}` : "";
     number.textContent = format(curve.values[i]) + error;
     if (faint || !withDot) return;
-    this.cursor.append(makeSvg("circle", {class: `dot ${colour}`, cx: this.x(curve.steps[i]), cy: this.y(curve.values[i]), r: 4}));
+    const [cx, cy] = [this.x(curve.steps[i]), this.y(curve.values[i])];
+    this.cursor.append(makeSvg("circle", {class: `dot ${colour}`, cx, cy, r: 4}));
   }
 }

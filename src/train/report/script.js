@@ -57,16 +57,17 @@ function showHead() {
   const done = totalSteps ? `Step ${formatStep(step)} of ${formatStep(totalSteps)}` : `Step ${formatStep(step)}`;
   const left = ((totalSteps - step) * lastOf("seconds")) / step;
   const remaining = left > 0 ? `, about ${duration(left)} to go; reload for what is newer` : "";
-  document.getElementById("status").textContent = `${done}${remaining}. Page of ${written}.`;
+  document.getElementById("status").textContent = `${done}${remaining}. Written ${written}.`;
   if (totalSteps) Object.assign(show("progress"), {max: totalSteps, value: step});
 }
 
 function warnings() {
   const lines = [];
-  if (record.skipped) lines.push(`${counted(record.skipped, "step")} had no finite loss or gradient and changed nothing.`);
+  const {skipped} = record;
+  if (skipped) lines.push(`${counted(skipped, "step")} had no finite loss or gradient and changed nothing.`);
   for (const {step, from_step: from, rollbacks, not_finite: what} of record.rollbacks) {
-    lines.push(`Went back from step ${formatStep(from)} to step ${formatStep(step)}, for time ${rollbacks}, and on with ` +
-      `half the learning rate; what was not finite: ${what}.`);
+    lines.push(`Return ${rollbacks}, from step ${formatStep(from)} to step ${formatStep(step)}, and on with half the ` +
+      `learning rate; what was not finite: ${what}.`);
   }
   const lost = Math.max(curve("valid_reconstruction_error").missing, curve("noise_reconstruction_error").missing);
   if (lost) lines.push(`At ${counted(lost, "evaluation")} the model had no inverse.`);
@@ -87,17 +88,17 @@ function showFigures() {
   const best = record.best_step;
   const bestBits = best === undefined ? undefined : valueAt("valid_bits_per_dim", best);
   if (bestBits !== undefined) {
-    add("Best validation", bits(bestBits), `± ${bits(valueAt("valid_standard_error", best))} bits/dim, at step ${formatStep(best)}`);
+    const error = bits(valueAt("valid_standard_error", best));
+    add("Best validation", bits(bestBits), `± ${error} bits/dim, at step ${formatStep(best)}`);
   }
-  if (lastOf("test_bits_per_dim") !== undefined) {
-    add("Test", bits(lastOf("test_bits_per_dim")), `± ${bits(lastOf("test_standard_error"))} bits/dim, the best model`);
-  }
-  if (lastOf("bits_per_dim_smoothed") !== undefined) {
-    add("Training", bits(lastOf("bits_per_dim_smoothed")), "bits/dim, of late");
-  }
-  if (lastOf("images_per_second") !== undefined) add("Speed", formatNumber(lastOf("images_per_second")), "images/s, training");
-  if (lastOf("seconds") !== undefined) {
-    add("Time", duration(lastOf("seconds")), `${bytes(Math.max(...curve("peak_memory_bytes").values))} of memory at most`);
+  const test = lastOf("test_bits_per_dim"), training = lastOf("bits_per_dim_smoothed");
+  if (test !== undefined) add("Test", bits(test), `± ${bits(lastOf("test_standard_error"))} bits/dim, the best model`);
+  if (training !== undefined) add("Training", bits(training), "bits/dim, of late");
+  const speed = lastOf("images_per_second"), seconds = lastOf("seconds");
+  if (speed !== undefined) add("Speed", formatNumber(speed), "images/s, training");
+  if (seconds !== undefined) {
+    const memory = bytes(Math.max(...curve("peak_memory_bytes").values));
+    add("Time", duration(seconds), `${memory} of memory at most`);
   }
 }
 
@@ -106,16 +107,21 @@ function chartSpecs() {
   const bitsPerDim = [
     {name: "batches", colour: "first", curve: curve("bits_per_dim"), faint: true},
     {name: "training", colour: "first", curve: curve("bits_per_dim_smoothed"), format: bits},
-    {name: "validation", colour: "second", curve: curve("valid_bits_per_dim"), errors: curve("valid_standard_error"), format: bits},
+    {name: "validation", colour: "second", curve: curve("valid_bits_per_dim"), errors: curve("valid_standard_error"),
+      format: bits},
   ];
-  const errors = [["validation images", "first", "valid"], ["black, grey, white", "second", "constant"], ["noise", "third", "noise"]]
-    .map(([name, colour, key]) => ({name, colour, curve: curve(`${key}_reconstruction_error`)}));
+  const errors = [
+    {name: "validation images", colour: "first", curve: curve("valid_reconstruction_error")},
+    {name: "black, grey, white", colour: "second", curve: curve("constant_reconstruction_error")},
+    {name: "noise", colour: "third", curve: curve("noise_reconstruction_error")},
+  ];
   const only = (name, colour = "first") => [{name: "", colour, curve: curve(name)}];
   const bins = 2 ** Number(part("model").bits);
   const limit = bins ? {name: "half a bin", value: 0.5 / bins} : undefined;
   const classBits = curve("class_bits").values.some((value) => value > 0) ? only("class_bits") : [];
   return [
-    {id: "bits", title: "Bits per dimension", series: bitsPerDim, wide: true, marks, markName: "skipped steps, returns"},
+    {id: "bits", title: "Bits per dimension", series: bitsPerDim, wide: true, marks,
+      markName: "skipped steps, returns"},
     {id: "rate", title: "Learning rate", series: only("learning_rate"), fromZero: true},
     {id: "speed", title: "Images per second", series: only("images_per_second"), fromZero: true},
     {id: "gradient", title: "Gradient norm", series: only("gradient_norm"), log: true},
@@ -167,7 +173,8 @@ function showGrids() {
   slider.addEventListener("input", showGrid);
   showGrid();
   if (shown.length < count) {
-    document.getElementById("grids-shown").textContent = `${shown.length} of ${formatStep(count)} grids; all are in samples/.`;
+    document.getElementById("grids-shown").textContent =
+      `${shown.length} of ${formatStep(count)} grids; all are in samples/.`;
   }
 }
 
@@ -179,7 +186,8 @@ function levelRows() {
 }
 
 function showPictures() {
-  const rows = {temperatures: data.pictures.temperatures.rows.map((t) => t.toFixed(1)), levels: levelRows(), interpolations: []};
+  const temperatures = data.pictures.temperatures.rows.map((temperature) => temperature.toFixed(1));
+  const rows = {temperatures, levels: levelRows(), interpolations: []};
   for (const [id, {image: source}] of Object.entries(data.pictures)) {
     if (!source) continue;
     show("pictures");
@@ -212,8 +220,8 @@ function showHowToReproduce() {
     threads && counted(threads, "thread"), seed !== undefined && `seed ${seed}`].filter(Boolean);
   if (Array.isArray(config.command)) show("command").append(...brokenBetweenFlags(config.command.map(String)));
   if (facts.length) {
-    document.getElementById("versions").textContent = `With ${facts.join(", ")} the same command writes the same bytes, ` +
-      "but for times; another device or number of threads gives other last digits.";
+    document.getElementById("versions").textContent = `With ${facts.join(", ")} the same command writes the same ` +
+      "bytes, but for times; another device or number of threads gives other last digits.";
   }
   if (facts.length || Array.isArray(config.command)) show("reproduce");
 }
@@ -226,7 +234,8 @@ function showSettings() {
       make("tr", {}, make("th", {scope: "row"}, key.replaceAll("_", " ")), make("td", {}, text(value))))));
   const entries = Object.entries(config).filter(([name]) => name !== "command");
   const single = entries.filter(([, value]) => !isGroup(value));
-  const tables = entries.filter(([, value]) => isGroup(value)).map(([name, value]) => table(name, Object.entries(value)));
+  const groups = entries.filter(([, value]) => isGroup(value));
+  const tables = groups.map(([name, value]) => table(name, Object.entries(value)));
   if (single.length) tables.push(table("run", single));
   if (tables.length) show("settings");
   document.getElementById("tables").append(...tables);
