@@ -52,7 +52,7 @@ class GlowTrainKill : public ::testing::Test {
 
 TEST_F(GlowTrainKill, LosesNothingOfWhatWasSaved) {
   std::mt19937 random(1);
-  std::uniform_int_distribution<int> microseconds(0, 60'000);
+  std::uniform_int_distribution<int> microseconds(0, 150'000);
   auto* process = &go_on({}, "step 2/1,000,000: ");
   for (int kill = 0; kill < kills(); ++kill) {
     std::this_thread::sleep_for(std::chrono::microseconds(microseconds(random)));
