@@ -21,3 +21,4 @@ say "training a Glow on Fashion-MNIST into $run"
 "$build_dir/bin/glow-sample" --model "$run/model.safetensors" --out "$run/samples.png" \
   --count 64 --columns 8 --temperature 0.7 --seed "$number"
 say "64 samples are in $root/$run/samples.png, the model is $root/$run/model.safetensors"
+say "a page about the run, for any browser: $root/$run/report.html"
