@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/io/sha256.h>
 
@@ -33,11 +34,22 @@ constexpr std::size_t kMostPoints = 2000;
 constexpr std::size_t kMostGrids = 40;
 constexpr std::uintmax_t kMostGridBytes = std::uintmax_t{16} << 20;
 
-/// The content of a file, empty when there is none.
+/// The content of a file, empty when there is none: one that was there a moment ago may be gone, and a page is no
+/// reason to end a run.
 std::string content_of(const fs::path& path) {
-  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 28;
-  std::error_code ignored;
-  return fs::exists(path, ignored) ? io::read_file(path, kMostBytes) : std::string();
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
+  try {
+    return io::read_file(path, kMostBytes);
+  } catch (const IoError&) {
+    return {};
+  }
+}
+
+/// 0 when there is none.
+std::uintmax_t size_of(const fs::path& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return error ? 0 : size;
 }
 
 /// A picture as an address that holds all of it; empty when there is none.
@@ -77,7 +89,7 @@ ReportJson to_json(const RunRecord& record) {
 /// Up to so many that the page stays handy: spread over the run, the first and the last among them, oldest first.
 std::vector<StepFile> grids_to_show(std::vector<StepFile> files) {
   std::uintmax_t largest = 1;
-  for (const auto& file : files) largest = std::max(largest, fs::file_size(file.path));
+  for (const auto& file : files) largest = std::max(largest, size_of(file.path));
   const auto most = std::clamp<std::size_t>(kMostGridBytes / largest, 2, kMostGrids);
   std::ranges::reverse(files);
   if (files.size() <= most) return files;
@@ -90,7 +102,8 @@ ReportJson grids_of(const RunDirectory& directory) {
   const auto files = step_files(directory.samples(), ".png");
   auto shown = ReportJson::array();
   for (const auto& file : grids_to_show(files)) {
-    shown.push_back({{"step", file.step}, {"image", embedded(file.path)}});
+    auto image = embedded(file.path);
+    if (!image.empty()) shown.push_back({{"step", file.step}, {"image", std::move(image)}});
   }
   return {{"count", files.size()}, {"shown", std::move(shown)}};
 }

@@ -178,6 +178,14 @@ TEST_F(Report, ShowsFewerOfLargeGrids) {
   EXPECT_EQ(data_of(page)["grids"]["shown"].size(), 5U);
 }
 
+TEST_F(Report, LeavesOutAGridThatIsGoneWhenItIsRead) {
+  put_grid(2, "two");
+  fs::create_symlink("nowhere", run_.samples() / (step_name(4) + ".png"));
+  const auto shown = data_of(written_report(run_))["grids"]["shown"];
+  ASSERT_EQ(shown.size(), 1U);
+  EXPECT_EQ(shown[0]["step"], 2);
+}
+
 TEST_F(Report, ToleratesARunThatHasHardlyBegun) {
   const RunDirectory nothing(directory_ / "nothing");
   fs::create_directory(nothing.root());
