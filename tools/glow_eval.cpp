@@ -1,5 +1,7 @@
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -8,6 +10,7 @@
 #include <glow/nn/model_file.h>
 
 #include "tools/common/command_line.h"
+#include "tools/common/input_files.h"
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
 #include "tools/common/run_tool.h"
@@ -34,15 +37,33 @@ ToolText tool_text() {
               "    --scores scores.csv --histogram bits.svg --json\n"};
 }
 
-/// Refuses now what could not be written when all is computed. `field`: of the settings, empty where nothing is to be
-/// written.
-void check_output(const std::string& field, const std::string& file, const std::string& extension, bool overwrite) {
+InputFiles input_files(const EvalSettings& settings) {
+  InputFiles inputs;
+  inputs.add(settings.model);
+  inputs.add_source(settings.data);
+  inputs.add_source(settings.ood);
+  return inputs;
+}
+
+bool begins_with(const fs::path& path, const std::string& text) {
+  std::string first(text.size(), '\0');
+  std::ifstream(path, std::ios::binary).read(first.data(), static_cast<std::streamsize>(first.size()));
+  return first == text;
+}
+
+/// Refuses now what could not, or should not, be written when all is computed. `field`: of the settings; no file: where
+/// nothing is to be written.
+void check_output(const std::string& field, const std::string& file, const std::string& extension,
+                  const EvalSettings& settings) {
   if (file.empty()) return;
   const fs::path path = file;
   if (path.extension() != extension) throw ConfigError(field + ": expected FILE" + extension + ", got " + file);
+  input_files(settings).refuse(field, path);
   std::error_code ignored;
-  if (!overwrite && fs::exists(path, ignored)) {
-    throw ConfigError(field + ": " + file + " exists (--overwrite replaces it)");
+  const bool is_there = fs::exists(path, ignored);
+  if (is_there && !settings.overwrite) throw ConfigError(field + ": " + file + " exists (--overwrite replaces it)");
+  if (is_there && extension == ".csv" && !begins_with(path, kScoresHeading)) {
+    throw ConfigError(field + ": " + file + " exists and holds no scores, and --overwrite replaces no other file");
   }
   const io::AtomicFile leaves_nothing_without_commit(path);
 }
@@ -53,8 +74,8 @@ class Evaluation {
   explicit Evaluation(const EvalSettings& settings) : settings_(settings) {}
 
   int run() {
-    check_output("scores", settings_.scores, ".csv", settings_.overwrite);
-    check_output("histogram", settings_.histogram, ".svg", settings_.overwrite);
+    check_output("scores", settings_.scores, ".csv", settings_);
+    check_output("histogram", settings_.histogram, ".svg", settings_);
     prepare();
     note_interruptions();
     result_.data = score(std::move(result_.data.images), "images");

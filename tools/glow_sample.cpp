@@ -63,11 +63,14 @@ std::int64_t draw(const SampleSettings& settings, nn::Glow& model, ImageOutput& 
 int sample(const SampleSettings& settings) {
   const auto compute = start_computing(settings.compute);
   auto model = load(settings, compute);
+  InputFiles inputs;
+  inputs.add(settings.model);
   const auto output = open_image_output({.path = settings.out,
                                          .count = settings.count,
                                          .channels = model->options().channels,
                                          .columns = settings.columns,
-                                         .overwrite = settings.overwrite});
+                                         .overwrite = settings.overwrite,
+                                         .inputs = inputs});
   note_interruptions();
   const auto not_finite = draw(settings, model, *output);
   std::cout << grouped(settings.count) << (settings.count == 1 ? " image in " : " images in ") << settings.out << "\n";

@@ -139,8 +139,8 @@ TEST_F(GlowEdit, DataWithoutClassesOrListIsRefused) {
 TEST_F(GlowEdit, ExistingOutputIsKeptWithoutOverwrite) {
   put_colour(2);
   for (const auto& [subcommand, name] :
-       {std::pair{"encode", "out.npy"}, std::pair{"encode", "out.safetensors"}, std::pair{"interpolate", "out.png"},
-        std::pair{"interpolate", "out.apng"}, std::pair{"reconstruct", "out.npy"}, std::pair{"vary", "out.png"}}) {
+       {std::pair{"encode", "out.npy"}, std::pair{"interpolate", "out.png"}, std::pair{"interpolate", "out.apng"},
+        std::pair{"reconstruct", "out.npy"}, std::pair{"vary", "out.png"}}) {
     put(path(name), "mine");
     const Arguments flags{"--images", path("colour.npy"), "--out", path(name)};
     EXPECT_TRUE(failed(run_edit(subcommand, kColourModel, flags), "glow-edit", 2,
@@ -149,6 +149,55 @@ TEST_F(GlowEdit, ExistingOutputIsKeptWithoutOverwrite) {
     EXPECT_TRUE(succeeded(run_edit(subcommand, kColourModel, flags + Arguments{"--overwrite"})));
     EXPECT_NE(get(path(name)), "mine");
   }
+}
+
+TEST_F(GlowEdit, OverwriteReplacesNothingThatIsRead) {
+  put_colour(2);
+  const auto model = path("model.safetensors");
+  put(model, get(kColourModel));
+  const Arguments images{"--images", path("colour.npy")};
+  ASSERT_TRUE(succeeded(run_edit("encode", model, images + Arguments{"--out", path("z.npy")})));
+  ASSERT_TRUE(succeeded(run_edit("decode", model, {"--latents", path("z.npy"), "--out", path("pngs")})));
+  std::filesystem::create_symlink(path("colour.npy"), path("link.npy"));
+  const Arguments pictures{"--images", path("pngs"), "--pick", "0,1"};
+  struct Case {
+    std::string subcommand;
+    Arguments flags;
+    std::string out, kept;
+  };
+  for (const auto& [subcommand, flags, out, kept] :
+       {Case{"encode", images, "model.safetensors", "model.safetensors"},
+        Case{"encode", images, "colour.npy", "colour.npy"}, Case{"encode", images, "link.npy", "colour.npy"},
+        Case{"encode", {"--images", "npy:" + path("colour.npy")}, "colour.npy", "colour.npy"},
+        Case{"decode", {"--latents", path("z.npy")}, "z.npy", "z.npy"},
+        Case{"interpolate", pictures, "pngs/000001.png", "pngs/000001.png"},
+        Case{"interpolate", pictures, "pngs", "pngs/000000.png"},
+        Case{"vary", {"--images", path("pngs/000001.png")}, "pngs/000001.png", "pngs/000001.png"}}) {
+    const auto before = get(path(kept));
+    const auto outcome = run_edit(subcommand, model, flags + Arguments{"--out", path(out), "--overwrite"});
+    EXPECT_TRUE(failed(outcome, "glow-edit", 2, {"--out: " + path(out), "is read here"}));
+    EXPECT_TRUE(get(path(kept)) == before) << kept;
+  }
+}
+
+TEST_F(GlowEdit, OverwriteReplacesLatentsAndNoOtherSafetensors) {
+  put_colour(2);
+  const Arguments flags{"--images", path("colour.npy"), "--overwrite", "--out"};
+  const auto another_model = get(kGreyModel);
+  put(path("another.safetensors"), another_model);
+  put(path("damaged.safetensors"), "mine");
+  for (const auto& name : {"another.safetensors", "damaged.safetensors"}) {
+    EXPECT_TRUE(failed(run_edit("encode", kColourModel, flags + Arguments{path(name)}), "glow-edit", 2,
+                       {"--out: " + path(name), "not of the format glow-latents"}));
+  }
+  EXPECT_TRUE(get(path("another.safetensors")) == another_model);
+  EXPECT_EQ(get(path("damaged.safetensors")), "mine");
+  const auto latents = path("z.safetensors");
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(succeeded(run_edit("encode", kColourModel, flags + Arguments{latents})));
+  EXPECT_TRUE(
+      failed(run_edit("directions", kColourModel,
+                      {"--data", "npy:" + path("colour.npy"), "--attributes", "none", "--overwrite", "--out", latents}),
+             "glow-edit", 2, {"--out: " + latents, "not of the format glow-directions"}));
 }
 
 TEST_F(GlowEdit, WithoutRoomNothingIsLeft) {

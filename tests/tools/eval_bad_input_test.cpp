@@ -1,5 +1,7 @@
 #include <filesystem>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -108,14 +110,41 @@ TEST(GlowEvalFiles, ExistingOutputIsKeptWithoutOverwrite) {
   const TemporaryDirectory directory;
   const auto images = "npy:" + put_images(directory / "grey.npy", {5, 4, 8}).string();
   const Arguments flags{"--model", model_file("grey_lu_affine"), "--data", images, "--split", "all"};
-  for (const auto& [flag, name] : {std::pair{"--scores", "s.csv"}, std::pair{"--histogram", "h.svg"}}) {
+  const std::string heading =
+      "index,name,label,bits_per_dim,spread,importance_bits_per_dim,complexity_corrected,predicted\n";
+  for (const auto& [flag, name, mine] :
+       {std::tuple{"--scores", "s.csv", heading}, std::tuple{"--histogram", "h.svg", std::string("mine")}}) {
     const auto out = directory / name;
-    put(out, "mine");
+    put(out, mine);
     EXPECT_TRUE(failed(eval(flags + Arguments{flag, out.string()}), "glow-eval", 2,
                        {std::string(flag) + ": " + out.string() + " exists", "--overwrite"}));
-    EXPECT_EQ(get(out), "mine");
+    EXPECT_EQ(get(out), mine);
     EXPECT_TRUE(succeeded(eval(flags + Arguments{flag, out.string(), "--overwrite"})));
-    EXPECT_NE(get(out), "mine");
+    EXPECT_NE(get(out), mine);
+  }
+}
+
+TEST(GlowEvalFiles, OverwriteReplacesNothingThatIsReadAndNoTableOfOthers) {
+  const TemporaryDirectory directory;
+  const auto model = directory / "model.csv", images = directory / "grey.csv", table = directory / "table.csv",
+             link = directory / "link.svg";
+  put(model, get(model_file("grey_lu_affine")));
+  put_images(images, {5, 4, 8});
+  put(table, "name,age\nann,40\n");
+  fs::create_symlink(model, link);
+  const Arguments flags{"--model", model.string(), "--data", "npy:" + images.string(), "--split", "all", "--overwrite"};
+  struct Case {
+    std::string flag;
+    fs::path out, kept;
+    std::string message;
+  };
+  for (const auto& [flag, out, kept, message] :
+       {Case{"--scores", model, model, "is read here"}, Case{"--scores", images, images, "is read here"},
+        Case{"--scores", table, table, "holds no scores"}, Case{"--histogram", link, model, "is read here"}}) {
+    const auto before = get(kept);
+    EXPECT_TRUE(
+        failed(eval(flags + Arguments{flag, out.string()}), "glow-eval", 2, {flag + ": " + out.string(), message}));
+    EXPECT_TRUE(get(kept) == before) << kept;
   }
 }
 

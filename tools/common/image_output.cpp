@@ -108,8 +108,10 @@ class Folder : public ImageOutput {
   std::int64_t next_ = 0;
 };
 
-void refuse_existing(const fs::path& path, bool overwrite) {
-  if (!overwrite && is_there(path)) throw ConfigError("out: " + path.string() + " exists (--overwrite replaces it)");
+void refuse_existing(const fs::path& path, const ImageOutputOptions& options) {
+  options.inputs.refuse("out", path);
+  if (!options.overwrite && is_there(path))
+    throw ConfigError("out: " + path.string() + " exists (--overwrite replaces it)");
 }
 
 ConfigError wrong_channels(const ImageOutputOptions& options, const std::string& can_hold) {
@@ -118,7 +120,7 @@ ConfigError wrong_channels(const ImageOutputOptions& options, const std::string&
 }
 
 std::unique_ptr<ImageOutput> open_file(const ImageOutputOptions& options, const std::string& extension) {
-  refuse_existing(options.path, options.overwrite);
+  refuse_existing(options.path, options);
   if (extension == ".npy") return std::make_unique<Array>(options.path);
   if (options.channels != 1 && options.channels != 3) throw wrong_channels(options, "a grid has 1 or 3 channels");
   if (extension == ".apng") return std::make_unique<AnimationFile>(options.path, options.frame_milliseconds);
@@ -134,7 +136,7 @@ std::unique_ptr<ImageOutput> open_folder(const ImageOutputOptions& options) {
   constexpr std::int64_t kMostChannels = 4;
   if (options.channels > kMostChannels) throw wrong_channels(options, "a PNG has 1 to 4 channels");
   for (std::int64_t i = 0; i < options.count && is_there(options.path); ++i) {
-    refuse_existing(Folder::file(options.path, i), options.overwrite);
+    refuse_existing(Folder::file(options.path, i), options);
   }
   return std::make_unique<Folder>(options.path);
 }

@@ -8,6 +8,8 @@
 
 #include <glow/data/labelled_grid.h>
 
+#include "tools/common/input_files.h"
+
 namespace glow::tools {
 
 /// Where images go, a batch at a time.
@@ -29,6 +31,8 @@ struct ImageOutputOptions {
   std::int64_t columns = 0;
   /// Whether files that are there may be replaced.
   bool overwrite = false;
+  /// Those that may not even then.
+  InputFiles inputs = {};
   /// Of a grid.
   data::GridLabels labels = {};
   /// Of a grid: how many pixels wide and high each pixel becomes.
@@ -38,7 +42,7 @@ struct ImageOutputOptions {
 };
 
 /// Throws ConfigError naming the field (`out`, `columns`, `scale`) for a kind of file that cannot hold these images, or
-/// when there is something already; IoError when nothing can be written there.
+/// when there is something already or one of the inputs; IoError when nothing can be written there.
 std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options);
 
 }  // namespace glow::tools

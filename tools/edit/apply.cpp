@@ -88,9 +88,10 @@ nn::Latents strips(const nn::Latents& image, const std::vector<NamedVector>& vec
 void apply(const ApplySettings& settings) {
   Editor editor(settings.common);
   require_given("directions", settings.directions, "a file of directions");
+  editor.inputs().add(settings.directions);
   const auto directions = latent::load_directions(settings.directions, editor.options(), editor.checksum());
   const auto vectors = chosen(settings, directions);
-  const auto images = open_few_images(settings.images, editor.options());
+  const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
   const auto labels = editor.labels(images);
   const auto columns = static_cast<std::int64_t>(settings.strengths.size());
   const auto pictures = static_cast<std::int64_t>(vectors.size()) * columns;

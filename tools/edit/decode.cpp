@@ -26,6 +26,7 @@ void visit_fields(DecodeSettings& settings, Visitor&& visit) {
 void decode(const DecodeSettings& settings) {
   Editor editor(settings.common);
   require_given("latents", settings.latents, "a file of latents");
+  editor.inputs().add(settings.latents);
   const latent::LatentsReader reader(settings.latents, editor.options(), editor.checksum());
   const auto labels = editor.labels(reader.labels(), reader.size(), settings.latents);
   const auto output = editor.output(reader.size(), 0, {}, settings.scale);

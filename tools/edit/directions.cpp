@@ -149,7 +149,9 @@ void list_directions(const latent::Directions& directions) {
 void directions(const DirectionsSettings& settings) {
   Editor editor(settings.common);
   require_range("count", settings.count, 0, std::int64_t{1} << 40);
-  check_file_output(settings.common, {".safetensors"});
+  editor.inputs().add_source(settings.data);
+  editor.inputs().add(settings.attributes);
+  editor.check_file_output({".safetensors"}, "glow-directions");
   const auto [images, names, has] = open_labelled(settings, editor.options());
   const auto labels = editor.labels(images);
   latent::DirectionAccumulator accumulator(names);

@@ -50,6 +50,13 @@ Opened open_source(const std::string& text, const nn::GlowOptions& model) {
   }
 }
 
+/// Those of all images, whichever are picked.
+void add_files(const std::string& text, const data::ImageSource& source, InputFiles& inputs) {
+  inputs.add_source(text);
+  if (source.common_shape()) return;  // arrays, whose images are not files
+  for (std::int64_t i = 0; i < source.size(); ++i) inputs.add(source.name(i));
+}
+
 void check_pick(const std::vector<std::int64_t>& pick, std::int64_t images) {
   for (const auto place : pick) require_range("pick", place, 0, images - 1);
 }
@@ -101,9 +108,10 @@ std::shared_ptr<const data::Images> fitted(const char* field, const std::shared_
   }
 }
 
-EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model) {
+EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs) {
   require_given("images", settings.images, "images");
   auto [source, class_names] = open_source(settings.images, model);
+  add_files(settings.images, *source, inputs);
   check_pick(settings.pick, source->size());
   auto places = settings.pick;
   if (places.empty()) {
@@ -116,9 +124,9 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions
   return {fitted("images", source, model), settings.images, std::move(class_names), std::move(places)};
 }
 
-EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model) {
+EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs) {
   constexpr std::int64_t kMostImages = 1000;
-  auto images = open_edit_images(settings, model);
+  auto images = open_edit_images(settings, model, inputs);
   if (images.size() > kMostImages) {
     throw ConfigError("images: " + std::to_string(images.size()) + " are more than the " + std::to_string(kMostImages) +
                       " that can be shown together (--pick chooses)");

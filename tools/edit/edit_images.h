@@ -11,6 +11,7 @@
 #include <glow/data/source.h>
 #include <glow/nn/options.h>
 
+#include "tools/common/input_files.h"
 #include "tools/edit/edit_settings.h"
 
 namespace glow::tools {
@@ -35,11 +36,11 @@ struct EditImages {
 };
 
 /// Throws ConfigError naming the field for images that do not fit the model, IoError and FormatError as the files
-/// deserve.
-EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model);
+/// deserve. Their files are added to `inputs`.
+EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs);
 
 /// The same, refusing more images than one picture should show.
-EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model);
+EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs);
 
 /// Images of the model's size; larger ones are cropped and scaled. Throws ConfigError naming `field` when their
 /// channels are not the model's, and for images that are too small.

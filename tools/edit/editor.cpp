@@ -10,6 +10,7 @@
 
 #include <glow/error.h>
 #include <glow/io/file.h>
+#include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
 #include <glow/nn/model_file.h>
 
@@ -19,10 +20,22 @@
 #include "tools/common/text.h"
 
 namespace glow::tools {
+namespace {
+
+bool has_format(const std::filesystem::path& path, const std::string& format) {
+  try {
+    return io::SafetensorsReader(path).metadata_value("format") == format;
+  } catch (const FormatError&) {
+    return false;
+  }
+}
+
+}  // namespace
 
 Editor::Editor(const EditSettings& settings) : settings_(settings) {
   check(settings);
   model_ = open_model(settings.model, start_computing(settings.compute));
+  inputs_.add(settings.model);
   checksum_ = nn::read_model_info(settings.model).checksum;
   class_index_ = find_class(settings.class_name, model_);
   note_interruptions();
@@ -99,9 +112,30 @@ std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t col
                             .channels = options().channels,
                             .columns = path.extension() == ".png" ? columns : 0,
                             .overwrite = settings_.overwrite,
+                            .inputs = inputs_,
                             .labels = labels,
                             .scale = scale,
                             .frame_milliseconds = frame_milliseconds});
+}
+
+void Editor::check_file_output(const std::vector<std::string>& extensions, const std::string& format) const {
+  const std::filesystem::path path = settings_.out;
+  if (std::find(extensions.begin(), extensions.end(), path.extension()) == extensions.end()) {
+    std::string expected;
+    for (const auto& extension : extensions) expected += (expected.empty() ? "FILE" : " or FILE") + extension;
+    throw ConfigError("out: expected " + expected + ", got " + settings_.out);
+  }
+  inputs_.refuse("out", path);
+  std::error_code ignored;
+  const bool is_there = std::filesystem::exists(path, ignored);
+  if (is_there && !settings_.overwrite) {
+    throw ConfigError("out: " + settings_.out + " exists (--overwrite replaces it)");
+  }
+  if (is_there && path.extension() == ".safetensors" && !has_format(path, format)) {
+    throw ConfigError("out: " + settings_.out + " exists and is not of the format " + format +
+                      ", and --overwrite replaces no other file");
+  }
+  io::AtomicFile leaves_nothing_without_commit(path);
 }
 
 std::string Editor::not_finite_text() const {
@@ -126,20 +160,6 @@ torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times) {
 
 std::string images_in(std::int64_t count, const std::string& out) {
   return grouped(count) + (count == 1 ? " image in " : " images in ") + out;
-}
-
-void check_file_output(const EditSettings& settings, const std::vector<std::string>& extensions) {
-  const std::filesystem::path path = settings.out;
-  if (std::find(extensions.begin(), extensions.end(), path.extension()) == extensions.end()) {
-    std::string expected;
-    for (const auto& extension : extensions) expected += (expected.empty() ? "FILE" : " or FILE") + extension;
-    throw ConfigError("out: expected " + expected + ", got " + settings.out);
-  }
-  std::error_code ignored;
-  if (!settings.overwrite && std::filesystem::exists(path, ignored)) {
-    throw ConfigError("out: " + settings.out + " exists (--overwrite replaces it)");
-  }
-  io::AtomicFile leaves_nothing_without_commit(path);
 }
 
 }  // namespace glow::tools

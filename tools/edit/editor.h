@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -11,6 +12,7 @@
 #include <glow/nn/glow.h>
 
 #include "tools/common/image_output.h"
+#include "tools/common/input_files.h"
 #include "tools/common/status_line.h"
 #include "tools/edit/edit_images.h"
 #include "tools/edit/edit_settings.h"
@@ -28,6 +30,8 @@ class Editor {
   const nn::Quantizer& quantizer() const { return model_->quantizer(); }
   /// SHA-256 of the model file.
   const std::string& checksum() const { return checksum_; }
+  /// What no output may replace: the model, and what a subcommand adds.
+  InputFiles& inputs() { return inputs_; }
 
   /// int64 [N] for a conditional model: the class that was asked for, else the images' own; undefined for an
   /// unconditional one. Throws ConfigError naming `class` when there is none.
@@ -51,6 +55,9 @@ class Editor {
   /// Where images go; a grid has the columns and labels. Throws as open_image_output.
   std::unique_ptr<ImageOutput> output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,
                                       std::int64_t scale, std::int64_t frame_milliseconds = 0) const;
+  /// Throws ConfigError naming `out` unless a file of one of these extensions (".npy") may be written there, in place
+  /// of none of the inputs and of no .safetensors file but one of this format; IoError when it cannot.
+  void check_file_output(const std::vector<std::string>& extensions, const std::string& format) const;
   /// After everything is written. Throws NumericalError when an image had values that are not finite.
   void require_finite() const;
   /// The same, but only says so on stderr: how far an edit may go is what its user tries to find out.
@@ -62,6 +69,7 @@ class Editor {
   EditSettings settings_;
   nn::Glow model_{nullptr};
   std::string checksum_;
+  InputFiles inputs_;
   std::int64_t class_index_ = -1;
   std::int64_t not_finite_ = 0;
   StatusLine status_{/*quiet=*/false};
@@ -74,9 +82,5 @@ torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times);
 
 /// "1 image in out.png", "12 images in out.png"
 std::string images_in(std::int64_t count, const std::string& out);
-
-/// Throws ConfigError naming `out` unless a file of one of these extensions (".npy") may be written there, IoError when
-/// it cannot.
-void check_file_output(const EditSettings& settings, const std::vector<std::string>& extensions);
 
 }  // namespace glow::tools

@@ -26,8 +26,8 @@ void visit_fields(EncodeSettings& settings, Visitor&& visit) {
 
 void encode(const EncodeSettings& settings) {
   Editor editor(settings.common);
-  check_file_output(settings.common, {".npy", ".safetensors"});
-  const auto images = open_edit_images(settings.images, editor.options());
+  const auto images = open_edit_images(settings.images, editor.options(), editor.inputs());
+  editor.check_file_output({".npy", ".safetensors"}, "glow-latents");
   const auto labels = editor.labels(images);
   const auto rows = torch::empty({images.size(), editor.options().dimensions()}, torch::kFloat);
   editor.in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {

@@ -57,7 +57,7 @@ void reconstruct(const ReconstructSettings& settings) {
   const auto levels = editor.options().levels;
   latent::VaryOptions options{.temperature = settings.temperature, .seed = settings.seed};
   options.validate(levels);
-  const auto images = open_few_images(settings.images, editor.options());
+  const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
   const auto labels = editor.labels(images);
   const auto columns = levels + 2;
   const auto output = editor.output(images.size() * columns, columns, reconstruct_labels(levels), settings.scale);

@@ -151,7 +151,7 @@ void vary(const VarySettings& settings) {
   Editor editor(settings.common);
   const auto levels = editor.options().levels;
   check_vary(settings, levels);
-  const auto images = open_few_images(settings.images, editor.options());
+  const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
   const auto labels = editor.labels(images);
   const auto latents = editor.encode(images.bytes(), labels);
   data::GridLabels grid{.columns = vary_columns(settings)};

@@ -49,6 +49,10 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result);
 /// The same as one JSON object (docs/formats.md), with a newline at its end. What is not a number is null.
 std::string result_json(const EvalSettings& settings, const EvalResult& result);
 
+/// The first line of scores.csv.
+inline constexpr const char* kScoresHeading =
+    "index,name,label,bits_per_dim,spread,importance_bits_per_dim,complexity_corrected,predicted";
+
 /// scores.csv (docs/formats.md).
 std::string scores_csv(const ScoredImages& scored);
 
