@@ -31,6 +31,7 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
       {"overwrite", "Output", "", "replace files that are there"},
       {"batch", "Computing", "N", "images at once"},
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
+      {"float64", "Computing", "", "compute in double precision; files of latents stay float32"},
       {"threads", "Computing", "N", "0: as many as the process may use"},
   };
   return model + own + rest;

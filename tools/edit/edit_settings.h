@@ -17,7 +17,8 @@ struct EditSettings {
   std::string class_name;
   std::int64_t batch = 32;
   bool overwrite = false;
-  /// Its precision is no flag: what is edited is computed in full.
+  bool float64 = false;
+  /// Its precision is no flag: what is edited is computed in full, in float32 or with float64 in that.
   ComputeSettings compute;
 };
 
@@ -28,6 +29,7 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
   visit("class", settings.class_name);
   visit("batch", settings.batch);
   visit("overwrite", settings.overwrite);
+  visit("float64", settings.float64);
   visit_fields(settings.compute, visit);
 }
 

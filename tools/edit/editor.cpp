@@ -34,7 +34,8 @@ bool has_format(const std::filesystem::path& path, const std::string& format) {
 
 Editor::Editor(const EditSettings& settings) : settings_(settings) {
   check(settings);
-  model_ = open_model(settings.model, start_computing(settings.compute));
+  if (settings.float64) settings_.compute.precision = Precision::kFp64;
+  model_ = open_model(settings.model, start_computing(settings_.compute));
   inputs_.add(settings.model);
   checksum_ = nn::read_model_info(settings.model).checksum;
   class_index_ = find_class(settings.class_name, model_);
@@ -65,7 +66,7 @@ torch::Tensor Editor::common_labels(const EditImages& images) const {
 
 nn::Latents Editor::encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const {
   const torch::NoGradGuard no_grad;
-  return model_->encode(quantizer().center(bytes), labels);
+  return model_->encode(quantizer().center(bytes, model_->dtype()), labels);
 }
 
 torch::Tensor Editor::decode_batch(const nn::Latents& latents, const torch::Tensor& labels) {
