@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <limits>
@@ -247,9 +248,17 @@ TEST_F(GlowEdit, EditThatGoesTooFarIsShownAndReported) {
 }
 
 TEST_F(GlowEdit, DecodedImagesWithValuesThatAreNotFiniteAreAFailure) {
-  io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(std::vector<float>(kColourBytes, 1e30f)));
-  EXPECT_TRUE(failed(run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", path("out.png")}),
-                     "glow-edit", 1, {"1 image in ", "out.png", "not finite"}));
+  constexpr std::int64_t kImages = 14;
+  std::vector<float> numbers(kImages * kColourBytes);
+  const auto decode_with_huge = [&](std::int64_t first, std::int64_t last) {
+    std::fill(numbers.begin() + first * kColourBytes, numbers.begin() + (last + 1) * kColourBytes, 1e30F);
+    io::write_npy(path("z.npy"), "<f4", {kImages, kColourBytes}, float_bytes(numbers));
+    return run_edit("decode", kColourModel,
+                    {"--latents", path("z.npy"), "--batch", "3", "--overwrite", "--out", path("out.png")});
+  };
+  EXPECT_TRUE(failed(decode_with_huge(4, 4), "glow-edit", 1, {"1 image in ", "out.png", "not finite: image 4\n"}));
+  EXPECT_TRUE(failed(decode_with_huge(4, 13), "glow-edit", 1,
+                     {"10 images in ", "not finite: images 4, 5, 6, 7, 8, 9, 10, 11, ...\n"}));
 }
 
 }  // namespace

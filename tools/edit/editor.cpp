@@ -72,7 +72,9 @@ nn::Latents Editor::encode_batch(const torch::Tensor& bytes, const torch::Tensor
 torch::Tensor Editor::decode_batch(const nn::Latents& latents, const torch::Tensor& labels) {
   const torch::NoGradGuard no_grad;
   const auto images = model_->decode(latents, labels);
-  not_finite_ += images.isfinite().flatten(1).all(1).logical_not().sum().item<std::int64_t>();
+  const auto places = images.isfinite().flatten(1).all(1).logical_not().nonzero().flatten().cpu();
+  for (std::int64_t i = 0; i < places.numel(); ++i) not_finite_.push_back(decoded_ + places[i].item<std::int64_t>());
+  decoded_ += images.size(0);
   return quantizer().to_bytes(images).cpu();
 }
 
@@ -140,15 +142,21 @@ void Editor::check_file_output(const std::vector<std::string>& extensions, const
 }
 
 std::string Editor::not_finite_text() const {
-  return images_in(not_finite_, settings_.out) + (not_finite_ == 1 ? " has" : " have") + " values that are not finite";
+  const auto count = static_cast<std::int64_t>(not_finite_.size());
+  return images_in(count, settings_.out) + (count == 1 ? " has" : " have") + " values that are not finite";
 }
 
 void Editor::require_finite() const {
-  if (not_finite_ > 0) throw NumericalError(not_finite_text());
+  if (not_finite_.empty()) return;
+  constexpr std::size_t kMostNamed = 8;
+  const auto named = std::min(kMostNamed, not_finite_.size());
+  auto text = not_finite_text() + (not_finite_.size() == 1 ? ": image " : ": images ");
+  for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + std::to_string(not_finite_[i]);
+  throw NumericalError(text + (named < not_finite_.size() ? ", ..." : ""));
 }
 
 void Editor::report_not_finite() {
-  if (not_finite_ > 0) status_.log(not_finite_text() + ": the model has no such images");
+  if (!not_finite_.empty()) status_.log(not_finite_text() + ": the model has no such images");
 }
 
 torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count) {

@@ -58,7 +58,8 @@ class Editor {
   /// Throws ConfigError naming `out` unless a file of one of these extensions (".npy") may be written there, in place
   /// of none of the inputs and of no .safetensors file but one of this format; IoError when it cannot.
   void check_file_output(const std::vector<std::string>& extensions, const std::string& format) const;
-  /// After everything is written. Throws NumericalError when an image had values that are not finite.
+  /// After everything is written. Throws NumericalError naming the first images, in the order in which they were
+  /// decoded, that had values that are not finite.
   void require_finite() const;
   /// The same, but only says so on stderr: how far an edit may go is what its user tries to find out.
   void report_not_finite();
@@ -71,7 +72,9 @@ class Editor {
   std::string checksum_;
   InputFiles inputs_;
   std::int64_t class_index_ = -1;
-  std::int64_t not_finite_ = 0;
+  std::int64_t decoded_ = 0;
+  /// Places among the images decoded, of those with such values.
+  std::vector<std::int64_t> not_finite_;
   StatusLine status_{/*quiet=*/false};
 };
 
