@@ -251,6 +251,30 @@ TEST_F(GlowEval, SplitsAreThoseOfTraining) {
   EXPECT_EQ(scored({"--split", "all"})["images"], 60);
 }
 
+TEST_F(GlowEval, AllAreTheTrainingImagesAndAFoldersOwnValidationImages) {
+  const ScoreReference reference("colour_conv1x1_additive");
+  for (std::int64_t i = 0; i < 7; ++i) {
+    const auto place = file("splits") / (i < 4 ? "train" : i < 6 ? "valid" : "test");
+    fs::create_directories(place);
+    io::write_png(place / (std::to_string(i) + ".png"), reference.image(i));
+  }
+  const Arguments flags{
+      "--model",  model_file("colour_conv1x1_additive"), "--data",      "folder:" + file("splits").string(),
+      "--scores", file("scores.csv").string(),           "--overwrite", "--split"};
+  const auto scored = [&](const std::string& split) {
+    EXPECT_EQ(results(flags + Arguments{split})["data"]["split"], split);
+    auto lines = csv(file("scores.csv"));
+    lines.erase(lines.begin());
+    for (auto& line : lines) line[0].clear();
+    return lines;
+  };
+  const auto train = scored("train"), valid = scored("valid"), all = scored("all");
+  ASSERT_EQ(train.size(), 4u);
+  ASSERT_EQ(valid.size(), 2u);
+  ASSERT_EQ(all.size(), 6u);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(all[i][1], i < 4 ? train[i][1] : valid[i - 4][1]);
+}
+
 TEST_F(GlowEval, TellsOtherImagesApart) {
   const ScoreReference reference("colour_conv1x1_additive");
   io::write_npy(file("flat.npy"), "|u1", {5, 8, 8, 3}, std::string(5 * 8 * 8 * 3, '\x80'));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,11 +27,37 @@ data::DataSet open_source(const std::string& specification, const std::string& f
   }
 }
 
+/// The images of one source, then those of another, of the same data set.
+class JoinedSource : public data::ImageSource {
+ public:
+  JoinedSource(Source first, Source second) : first_(std::move(first)), second_(std::move(second)) {}
+
+  std::int64_t size() const override { return first_->size() + second_->size(); }
+  int channels() const override { return first_->channels(); }
+  std::optional<io::ImageShape> common_shape() const override { return first_->common_shape(); }
+  bool is_on_black() const override { return first_->is_on_black(); }
+  io::ImageShape shape(std::int64_t index) const override { return source(index).shape(place(index)); }
+  io::Image image(std::int64_t index) const override { return source(index).image(place(index)); }
+  std::int64_t label(std::int64_t index) const override { return source(index).label(place(index)); }
+  std::string name(std::int64_t index) const override { return source(index).name(place(index)); }
+
+ private:
+  const data::ImageSource& source(std::int64_t index) const { return index < first_->size() ? *first_ : *second_; }
+  std::int64_t place(std::int64_t index) const { return index < first_->size() ? index : index - first_->size(); }
+
+  Source first_, second_;
+};
+
+Source all_images(const data::DataSet& set) {
+  if (!set.valid) return set.train;
+  return std::make_shared<const JoinedSource>(set.train, set.valid);
+}
+
 /// The split that is wanted, and its name.
 std::pair<Source, std::string> find_split(const EvalSettings& settings, data::DataSet set) {
   auto split = settings.split;
   if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
-  if (split == EvalSplit::kAll) return {set.train, "all"};
+  if (split == EvalSplit::kAll) return {all_images(set), "all"};
   if (split == EvalSplit::kTest) {
     if (!set.test) throw ConfigError("split: " + set.name + " has no test images");
     return {set.test, "test"};
