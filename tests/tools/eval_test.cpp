@@ -177,6 +177,23 @@ TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
               mean_of(reference.mean_over_draws("marginal_bits_per_dim")), 1e-9);
   EXPECT_NEAR(marginal["data"]["importance_bits_per_dim"].get<double>(),
               mean_of(reference.numbers("marginal_importance_bits_per_dim")), 1e-9);
+  EXPECT_EQ(marginal["classification"]["images"], 7);
+  EXPECT_EQ(marginal["classification"]["correct"], correct);
+}
+
+TEST_F(GlowEval, MarginalNeedsNoClassesAndIsNotMisledByOthers) {
+  const std::string name = "conditional_conv1x1_affine";
+  const ScoreReference reference(name);
+  const auto others = folder(reference, {"ankle boot", "bag", "dress"});
+  fs::create_directory(file("flat"));
+  for (std::int64_t i = 0; i < 7; ++i) io::write_png(file("flat") / (std::to_string(i) + ".png"), reference.image(i));
+  for (const auto& data : {others, "folder:" + file("flat").string()}) {
+    const auto json = results({"--model", model_file(name), "--data", data, "--split", "all", "--classes", "marginal",
+                               "--scores", file("scores.csv").string(), "--overwrite"});
+    EXPECT_EQ(json["data"]["images"], 7);
+    EXPECT_TRUE(json["classification"].is_null());
+    EXPECT_EQ(csv(file("scores.csv")).at(1).at(2), "");
+  }
 }
 
 TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {

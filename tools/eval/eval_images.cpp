@@ -105,12 +105,25 @@ bool same_classes(const data::DataSet& set, const nn::Glow& model) {
   return count == model->options().num_classes && (names.empty() || names == set.class_names);
 }
 
+/// With labels where they are classes of the model; a density that needs none is no reason to refuse other images.
+data::DataSet open_with_known_labels(const EvalSettings& settings, const nn::Glow& model) {
+  try {
+    auto set = open_source(settings.data, "data", /*with_labels=*/true);
+    if (same_classes(set, model)) return set;
+  } catch (const FormatError&) {
+    // Of a folder whose images are in no folder of a class. What else may be wrong is found again below.
+  }
+  return open_source(settings.data, "data", /*with_labels=*/false);
+}
+
 }  // namespace
 
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model) {
   const bool conditional = model->options().num_classes > 0;
   const bool needs_labels = conditional && settings.classes == latent::ClassDensity::kLabel;
-  const auto set = open_source(settings.data, "data", needs_labels);
+  const auto set = needs_labels  ? open_source(settings.data, "data", /*with_labels=*/true)
+                   : conditional ? open_with_known_labels(settings, model)
+                                 : open_source(settings.data, "data", /*with_labels=*/false);
   const bool labelled = conditional && same_classes(set, model);
   if (needs_labels && !labelled) {
     throw ConfigError("data: " + set.name + (set.class_names.empty() ? " has no classes" : " has other classes") +
