@@ -134,6 +134,9 @@ TEST_F(GlowEdit, DataWithoutClassesOrListIsRefused) {
   EXPECT_TRUE(failed(run_edit("directions", kColourModel, flags), "glow-edit", 2, {"--attributes: ", "no classes"}));
   EXPECT_TRUE(failed(run_edit("directions", kColourModel, flags + Arguments{"--attributes", path("list.csv")}),
                      "glow-edit", 2, {"--attributes: ", "lists none", "colour.npy"}));
+  put(path("list.csv"), "file,a,b\n0,1,0\n1,1,-1\n2,1,\n");
+  EXPECT_TRUE(failed(run_edit("directions", kColourModel, flags + Arguments{"--attributes", path("list.csv")}),
+                     "glow-edit", 2, {"--attributes: none of ", "list.csv has images with it and images without it"}));
   EXPECT_FALSE(std::filesystem::exists(path("d.safetensors")));
 }
 

@@ -134,6 +134,14 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::GlowOptions
   return {{fitted("data", source, model), settings.data, set.class_names, places}, std::move(names), has};
 }
 
+/// Before hours of encoding: an attribute has a direction when images have it and others do not.
+void require_two_sided(const torch::Tensor& has, const DirectionsSettings& settings) {
+  if (has.eq(1).any(0).logical_and(has.eq(0).any(0)).any().item<bool>()) return;
+  const bool of_classes = settings.attributes.empty();
+  throw ConfigError((of_classes ? "data: no class of " + settings.data : "attributes: none of " + settings.attributes) +
+                    " has images with it and images without it");
+}
+
 void list_directions(const latent::Directions& directions) {
   for (std::size_t k = 0; k < directions.names.size(); ++k) {
     const auto place = static_cast<std::int64_t>(k);
@@ -153,6 +161,7 @@ void directions(const DirectionsSettings& settings) {
   editor.inputs().add(settings.attributes);
   editor.check_file_output({".safetensors"}, "glow-directions");
   const auto [images, names, has] = open_labelled(settings, editor.options());
+  require_two_sided(has, settings);
   const auto labels = editor.labels(images);
   latent::DirectionAccumulator accumulator(names);
   editor.in_batches(
