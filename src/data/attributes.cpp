@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include <glow/io/file.h>
@@ -15,8 +16,34 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
-/// "a/b/c.png" -> "c"
-std::string key_of(const std::string& image) { return std::filesystem::path(image).stem().string(); }
+/// "a/./b/c.png" -> "a/b/c.png", "a/b/c", "c"
+std::array<std::string, 3> keys_of(const std::string& image) {
+  const auto path = std::filesystem::path(image).lexically_normal();
+  return {path.generic_string(), std::filesystem::path(path).replace_extension().generic_string(),
+          path.stem().string()};
+}
+
+/// What "a/b/c" has there, or else "b/c", or else "c"; nullptr for none of them.
+template <class Places>
+const typename Places::mapped_type* find_longest(const Places& places, std::string_view path) {
+  for (;;) {
+    const auto found = places.find(std::string(path));
+    if (found != places.end()) return &found->second;
+    const auto slash = path.find('/');
+    if (slash == std::string_view::npos) return nullptr;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+FormatError two_rows(const std::string& image, const std::string& one, const std::string& other) {
+  return FormatError("attributes: the image " + io::in_quotes(image) + " may be " + io::in_quotes(one) + " or " +
+                     io::in_quotes(other) + " of the list");
+}
+
+FormatError two_images(const std::string& one, const std::string& other, const std::string& listed) {
+  return FormatError("attributes: the images " + io::in_quotes(one) + " and " + io::in_quotes(other) + " may both be " +
+                     io::in_quotes(listed) + " of the list");
+}
 
 Fields split_at_spaces(std::string_view line) {
   Fields fields;
@@ -144,12 +171,34 @@ Attributes read_csv(Lines& lines) {
 
 }  // namespace
 
-const Attributes::Row* Attributes::find(const std::string& image) const {
-  const auto found = rows_.find(key_of(image));
-  return found == rows_.end() ? nullptr : &found->second;
+std::vector<const Attributes::Row*> Attributes::find_all(const std::vector<std::string>& images) const {
+  std::vector<const Row*> rows(images.size(), nullptr);
+  std::unordered_set<std::size_t> taken;
+  for (std::size_t way = 0; way < places_.size(); ++way) {
+    std::unordered_map<std::size_t, std::size_t> image_of;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      if (rows[i] != nullptr) continue;
+      const auto* places = find_longest(places_[way], keys_of(images[i])[way]);
+      const auto is_taken = [&](std::size_t place) { return taken.contains(place); };
+      if (places == nullptr || std::all_of(places->begin(), places->end(), is_taken)) continue;
+      const auto& first = listed_[places->front()];
+      if (places->size() > 1) throw two_rows(images[i], first.path, listed_[places->at(1)].path);
+      const auto [other, is_only] = image_of.emplace(places->front(), i);
+      if (!is_only) throw two_images(images[other->second], images[i], first.path);
+      rows[i] = &first.row;
+    }
+    for (const auto& [place, image] : image_of) taken.insert(place);
+  }
+  return rows;
 }
 
-bool Attributes::add(const std::string& image, Row row) { return rows_.emplace(key_of(image), std::move(row)).second; }
+bool Attributes::add(const std::string& image, Row row) {
+  const auto keys = keys_of(image);
+  if (places_[0].contains(keys[0])) return false;
+  for (std::size_t way = 0; way < places_.size(); ++way) places_[way][keys[way]].push_back(listed_.size());
+  listed_.push_back({image, std::move(row)});
+  return true;
+}
 
 Attributes read_attributes(const std::filesystem::path& path) {
   Lines lines(path);

@@ -1,5 +1,6 @@
 #include <glow/data/attributes.h>
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,43 @@ TEST_F(AttributesTest, FolderAndExtensionDoNotMatter) {
   EXPECT_EQ(attributes.find("000002.jpg"), nullptr);
 }
 
+/// For each image what the only attribute is, -2 for an image that is not listed.
+std::vector<int> labels_of(const Attributes& attributes, const Names& images) {
+  std::vector<int> labels;
+  for (const auto* row : attributes.find_all(images)) labels.push_back(row == nullptr ? -2 : row->at(0));
+  return labels;
+}
+
+TEST_F(AttributesTest, ImagesOfOneNameAreToldApartByTheirFolders) {
+  const Names images{"/data/a/0.png", "/data/b/0.png"};
+  EXPECT_EQ(labels_of(read("image,x\na/0.png,1\n"), images), (std::vector{1, -2}));
+  EXPECT_EQ(labels_of(read("image,x\na/0.jpg,1\n"), images), (std::vector{1, -2}));
+  EXPECT_EQ(labels_of(read("image,x\nb/0.png,0\n./a/0.png,1\n"), images), (std::vector{1, 0}));
+  EXPECT_EQ(labels_of(read("image,x\n0.png,0\na/0.png,1\n"), images), (std::vector{1, 0}));
+  EXPECT_EQ(labels_of(read("image,x\na/0.png,1\nc/0.png,0\n"), {"a/0.png", "b/0.png", "c/0.png"}),
+            (std::vector{1, -2, 0}));
+}
+
+TEST_F(AttributesTest, ExtensionsTellImagesApartWhereTheyAreWritten) {
+  const auto attributes = read("2\nx\n1.jpg 1\n1.png -1\n");
+  EXPECT_EQ(labels_of(attributes, {"a/1.png", "a/1.jpg"}), (std::vector{0, 1}));
+  EXPECT_EQ(labels_of(read("1\nx\n1.jpg 1\n"), {"a/1.png", "a/1.jpg"}), (std::vector{-2, 1}));
+  EXPECT_TRUE(throws<FormatError>([&] { attributes.find("1.jpeg"); }, {"\"1.jpeg\"", "\"1.jpg\"", "\"1.png\""}));
+}
+
+TEST_F(AttributesTest, WhatFitsTwoEquallyWellIsRefused) {
+  const auto all_refused = [&](std::string_view text, const Names& images,
+                               std::initializer_list<std::string_view> parts) {
+    const auto attributes = read(text);
+    return throws<FormatError>([&] { attributes.find_all(images); }, parts);
+  };
+  EXPECT_TRUE(all_refused("image,x\n0.png,1\n", {"a/0.png", "b/0.png"}, {"\"a/0.png\" and \"b/0.png\"", "\"0.png\""}));
+  EXPECT_TRUE(
+      all_refused("image,x\nc/0.png,1\n", {"a/0.png", "b/0.png"}, {"\"a/0.png\" and \"b/0.png\"", "\"c/0.png\""}));
+  EXPECT_TRUE(
+      all_refused("image,x\na/0.png,1\nc/0.png,1\n", {"b/0.jpg"}, {"\"b/0.jpg\"", "\"a/0.png\" or \"c/0.png\""}));
+}
+
 TEST_F(AttributesTest, WhatIsWrongIsRefusedByLine) {
   const auto path = path_.string();
   EXPECT_TRUE(refused("", {path, "line 0", "empty"}));
@@ -69,7 +107,7 @@ TEST_F(AttributesTest, WhatIsWrongIsRefusedByLine) {
   EXPECT_TRUE(refused("1\na b\n1.jpg 1\n", {path, "line 3", "2 attributes", "2 fields"}));
   EXPECT_TRUE(refused("1\na b\n1.jpg 1 2\n", {"line 3", "\"b\"", "\"2\""}));
   EXPECT_TRUE(refused("2\na\n1.jpg 1\n", {"expected 2 images", "got 1"}));
-  EXPECT_TRUE(refused("2\na\n1.jpg 1\n1.png 1\n", {"line 4", "twice"}));
+  EXPECT_TRUE(refused("2\na\n1.jpg 1\n./1.jpg 1\n", {"line 4", "twice"}));
   EXPECT_TRUE(refused("image,a\n", {"there are none"}));
   EXPECT_TRUE(refused("image,a\n1.png,1,1\n", {"line 2", "1 attributes", "3 fields"}));
   EXPECT_TRUE(refused("image,a\n1.png,yes\n", {"line 2", "\"yes\""}));
