@@ -16,6 +16,11 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
+constexpr std::size_t kMostNames = 10'000;
+constexpr std::size_t kLongestName = 256;
+/// Of a line: the file, a name's each, and one by which there are too many; the rest of the line is not looked at.
+constexpr std::size_t kMostFields = kMostNames + 2;
+
 /// "a/./b/c.png" -> "a/b/c.png", "a/b/c", "c"
 std::array<std::string, 3> keys_of(const std::string& image) {
   const auto path = std::filesystem::path(image).lexically_normal();
@@ -47,7 +52,7 @@ FormatError two_images(const std::string& one, const std::string& other, const s
 
 Fields split_at_spaces(std::string_view line) {
   Fields fields;
-  for (std::size_t end = 0; end < line.size();) {
+  for (std::size_t end = 0; end < line.size() && fields.size() < kMostFields;) {
     const auto start = line.find_first_not_of(" \t", end);
     if (start == std::string_view::npos) break;
     end = std::min(line.find_first_of(" \t", start), line.size());
@@ -60,7 +65,7 @@ Fields split_at_spaces(std::string_view line) {
 Fields split_at_commas(std::string_view line) {
   Fields fields(1);
   bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
+  for (std::size_t i = 0; i < line.size() && fields.size() < kMostFields; ++i) {
     const bool is_quote = line[i] == '"';
     if (is_quote && quoted && i + 1 < line.size() && line[i + 1] == '"') {
       fields.back() += line[i++];
@@ -86,7 +91,7 @@ std::optional<std::int8_t> parse_label(const std::string& text) {
 class Lines {
  public:
   explicit Lines(const std::filesystem::path& path) : path_(path) {
-    constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
+    constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 28;
     text_ = io::read_file(path, kMostBytes);
     rest_ = text_;
   }
@@ -117,11 +122,19 @@ class Lines {
   std::int64_t number_ = 0;
 };
 
+void check_names(const Lines& lines, const Fields& names) {
+  if (names.size() > kMostNames) lines.fail("expected at most " + std::to_string(kMostNames) + " names, got more");
+  for (const auto& name : names) {
+    if (name.size() <= kLongestName) continue;
+    lines.fail("expected a name of at most " + std::to_string(kLongestName) + " bytes, got " + io::in_quotes(name));
+  }
+}
+
 void add_row(const Lines& lines, const Fields& fields, Attributes& attributes) {
   const auto names = attributes.names().size();
   if (fields.size() != names + 1) {
     lines.fail("expected a file and " + std::to_string(names) + " attributes, got " + std::to_string(fields.size()) +
-               " fields");
+               (fields.size() == kMostFields ? " fields or more" : " fields"));
   }
   Attributes::Row row;
   for (std::size_t k = 0; k < names; ++k) {
@@ -147,7 +160,9 @@ std::optional<std::int64_t> lone_number(std::string_view line) {
 
 Attributes read_celeba(Lines& lines, std::int64_t images) {
   if (!lines.next()) lines.fail("expected the names of attributes, the file ends");
-  Attributes attributes(split_at_spaces(lines.line()));
+  auto names = split_at_spaces(lines.line());
+  check_names(lines, names);
+  Attributes attributes(std::move(names));
   while (lines.next()) add_row(lines, split_at_spaces(lines.line()), attributes);
   if (attributes.size() != images) {
     lines.fail("expected " + std::to_string(images) + " images as the first line says, got " +
@@ -163,6 +178,7 @@ Attributes read_csv(Lines& lines) {
                io::in_quotes(lines.line()));
   }
   names.erase(names.begin());
+  check_names(lines, names);
   Attributes attributes(std::move(names));
   while (lines.next()) add_row(lines, split_at_commas(lines.line()), attributes);
   if (attributes.size() == 0) lines.fail("expected images after the names, there are none");

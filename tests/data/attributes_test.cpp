@@ -99,6 +99,23 @@ TEST_F(AttributesTest, WhatFitsTwoEquallyWellIsRefused) {
       all_refused("image,x\na/0.png,1\nc/0.png,1\n", {"b/0.jpg"}, {"\"b/0.jpg\"", "\"a/0.png\" or \"c/0.png\""}));
 }
 
+TEST_F(AttributesTest, HeadersBeyondAllNeedAreRefused) {
+  std::string names, numbers;
+  for (int i = 0; i < 10'000; ++i) {
+    names += " x";
+    numbers += " 1";
+  }
+  EXPECT_EQ(read("1\n" + names + "\n1.jpg" + numbers).names().size(), 10'000u);
+  EXPECT_TRUE(refused("1\n" + names + " y\n", {"line 2", "at most 10000 names"}));
+  EXPECT_TRUE(refused("1\n" + names + "\n1.jpg" + numbers + numbers, {"line 3", "10002 fields or more"}));
+  std::string csv = "image";
+  for (int i = 0; i < 1'000'000; ++i) csv += ",x";
+  EXPECT_TRUE(refused(csv, {path_.string(), "line 1", "at most 10000 names"}));
+  const std::string longest(256, 'x');
+  EXPECT_EQ(read("image," + longest + "\n1,1").names().front(), longest);
+  EXPECT_TRUE(refused("image,x" + longest + "\n1,1", {"line 1", "at most 256 bytes", "\"xxx"}));
+}
+
 TEST_F(AttributesTest, WhatIsWrongIsRefusedByLine) {
   const auto path = path_.string();
   EXPECT_TRUE(refused("", {path, "line 0", "empty"}));

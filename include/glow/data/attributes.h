@@ -53,7 +53,8 @@ class Attributes {
 ///   image, its file and 1 or -1 for each name, between spaces;
 /// - or .csv: a line of names after a first one for the files', then a line an image, its file and 1, 0 or -1 (not,
 ///   too) or nothing (not known) for each name, between commas.
-/// Images of an array have their place, from 0, for a name. Throws IoError, and FormatError naming the line.
+/// Images of an array have their place, from 0, for a name. Throws IoError, and FormatError naming the line; for more
+/// than 10,000 names, one longer than 256 bytes, or a file of more than 256 MiB, too.
 Attributes read_attributes(const std::filesystem::path& path);
 
 }  // namespace glow::data
