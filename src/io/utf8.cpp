@@ -13,4 +13,10 @@ bool is_utf8(const std::string& text) {
   }
 }
 
+std::string to_utf8(const std::string& text) {
+  using nlohmann::json;
+  const auto dumped = json(text).dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
+  return json::parse(dumped).get<std::string>();
+}
+
 }  // namespace glow::io

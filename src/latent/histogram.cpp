@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <locale>
 #include <sstream>
+#include <tuple>
+#include <utility>
 
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
+
+#include "io/utf8.h"
 
 namespace glow::latent {
 namespace {
@@ -26,13 +30,18 @@ constexpr std::array<const char*, 5> kColours{"#0072b2", "#d55e00", "#009e73", "
 
 std::string text_of(double number) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.6g", number);
-  return text.data();
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::general, 6).ptr;
+  return {text.data(), end};
 }
 
+/// As text of an XML file; control characters, of which it may hold hardly any, show as question marks.
 std::string escaped(const std::string& text) {
   std::string result;
-  for (const char character : text) {
+  for (const char character : io::to_utf8(text)) {
+    if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) {
+      result += '?';
+      continue;
+    }
     switch (character) {
       case '&':
         result += "&amp;";
@@ -124,18 +133,41 @@ void write_legend_entry(std::ostream& svg, std::size_t place, const std::string&
   write_text(svg, x - 18, y, "end", text);
 }
 
-std::string legend_text(const HistogramSeries& series, std::int64_t shown) {
-  const auto left_out = series.numbers.numel() - shown;
-  std::string text = series.name + " (" + std::to_string(shown);
-  if (left_out > 0) text += ", without " + std::to_string(left_out) + " not finite";
+/// `finite`: the numbers of the series that are so.
+std::string legend_text(const HistogramSeries& series, const torch::Tensor& finite, const Axis& across) {
+  std::string text = series.name + " (" + std::to_string(finite.numel());
+  const auto add = [&](const char* before, std::int64_t count, const char* after) {
+    if (count > 0) text += before + std::to_string(count) + after;
+  };
+  add(", without ", series.numbers.numel() - finite.numel(), " not finite");
+  add(", ", finite.lt(across.low).sum().item<std::int64_t>(), " left of the axis");
+  add(", ", finite.gt(across.high).sum().item<std::int64_t>(), " right of the axis");
   return text + ")";
 }
 
-/// The range of all numbers; of one number only, a little around it; of none, any.
+/// Where the numbers of a series are, but for outliers: not further from 99.8 % of them than these are wide. The whole
+/// range of less than five numbers, and where so many are the same.
+std::pair<double, double> range_of(const torch::Tensor& numbers) {
+  constexpr double kOutside = 0.001;
+  const auto sorted = std::get<0>(numbers.sort());
+  const auto* number = sorted.data_ptr<double>();
+  const auto last = sorted.numel() - 1;
+  const auto cut = std::min(static_cast<std::int64_t>(std::ceil(kOutside * static_cast<double>(last))), last / 4);
+  const double low = number[cut], high = number[last - cut], width = high - low;
+  if (width == 0) return {number[0], number[last]};
+  return {std::max(number[0], low - width), std::min(number[last], high + width)};
+}
+
+/// The range of all series; of one number only, a little around it; of none, any.
 Axis horizontal_axis(const std::vector<torch::Tensor>& numbers) {
-  const auto all = at::cat(numbers);
-  if (all.numel() == 0) return {0, 1, kLeft, kLeft + kPlotWidth};
-  const auto low = all.min().item<double>(), high = all.max().item<double>();
+  double low = HUGE_VAL, high = -HUGE_VAL;
+  for (const auto& each : numbers) {
+    if (each.numel() == 0) continue;
+    const auto [first, last] = range_of(each);
+    low = std::min(low, first);
+    high = std::max(high, last);
+  }
+  if (low > high) return {0, 1, kLeft, kLeft + kPlotWidth};
   const double margin = high > low ? 0 : std::max(0.5, 1e-3 * std::abs(low));
   return {low - margin, high + margin, kLeft, kLeft + kPlotWidth};
 }
@@ -173,7 +205,7 @@ std::string histogram_svg(const std::vector<HistogramSeries>& series, const Hist
   for (std::size_t i = 0; i < series.size(); ++i) {
     const char* colour = kColours[i % kColours.size()];
     write_series(svg, shares[i], across, up, colour);
-    write_legend_entry(svg, i, legend_text(series[i], finite_numbers[i].numel()), colour);
+    write_legend_entry(svg, i, legend_text(series[i], finite_numbers[i], across), colour);
   }
   svg << "</svg>\n";
   return svg.str();

@@ -1,5 +1,7 @@
 #include <glow/latent/histogram.h>
 
+#include <algorithm>
+#include <clocale>
 #include <cmath>
 #include <cstdlib>
 #include <string>
@@ -59,6 +61,40 @@ TEST(Histogram, SaysWhatIsShown) {
     EXPECT_TRUE(holds(svg, text)) << text << " in " << svg;
   }
   EXPECT_FALSE(holds(svg, "nan"));
+}
+
+TEST(Histogram, OutliersAreCountedAndDoNotStretchTheAxis) {
+  auto bits = at::linspace(2, 3, 999, at::kDouble);
+  const auto svg = histogram_svg({{"a", at::cat({bits, numbers({7197})})}, {"b", at::cat({bits, numbers({-50, 2.5})})}},
+                                 {.bins = 10});
+  EXPECT_TRUE(holds(svg, ">a (1000, 1 right of the axis)<") && holds(svg, ">b (1001, 1 left of the axis)<")) << svg;
+  EXPECT_TRUE(holds(svg, ">2.5<"));
+  for (const auto& heights : bars(svg)) {
+    EXPECT_GT(std::count_if(heights.begin(), heights.end(), [](double height) { return height > 10; }), 2);
+  }
+}
+
+TEST(Histogram, FewNumbersBesideManyAreShown) {
+  const auto svg = histogram_svg({{"many", at::linspace(2, 3, 5000, at::kDouble)}, {"few", numbers({40, 41})}}, {});
+  EXPECT_TRUE(holds(svg, ">40<") && holds(svg, ">few (2)<") && holds(svg, ">many (5000)<"));
+}
+
+TEST(Histogram, NumbersThatAreNearlyAllTheSameHaveTheirWholeRange) {
+  EXPECT_TRUE(holds(histogram_svg({{"a", numbers({0, 0, 0, 0, 0, 0, 1})}}, {}), ">a (7)<"));
+}
+
+TEST(Histogram, TextIsXmlWhateverTheName) {
+  const auto svg = histogram_svg({{"a\x1b\n\xff\x7f sch\xc3\xb6n", numbers({1, 2})}}, {.title = std::string(1, '\0')});
+  EXPECT_TRUE(holds(svg, ">a??\xef\xbf\xbd? sch\xc3\xb6n (2)<") && holds(svg, ">?<")) << svg;
+}
+
+TEST(Histogram, NumbersHaveAPointWhateverTheLocale) {
+  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+  const std::vector<HistogramSeries> series{{"", numbers({1, 2})}};
+  const auto plain = histogram_svg(series, {});
+  for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8"}) std::setlocale(LC_NUMERIC, name);
+  EXPECT_EQ(histogram_svg(series, {}), plain);
+  std::setlocale(LC_NUMERIC, before.c_str());
 }
 
 TEST(Histogram, OneNumberIsARangeToo) {
