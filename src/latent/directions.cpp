@@ -9,24 +9,19 @@
 #include <glow/latent/arrange.h>
 
 #include "io/errors.h"
-#include "io/utf8.h"
+#include "latent/direction_names.h"
 #include "latent/rows.h"
 #include "ops/check.h"
 
 namespace glow::latent {
 namespace {
 
-void check_names(const std::vector<std::string>& names) {
-  if (names.empty()) throw ConfigError("directions: expected at least one name, got none");
-  auto sorted = names;
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) throw ConfigError("directions: the name " + io::in_quotes(*twice) + " stands twice");
-  for (const auto& name : names) {
-    if (name.empty() || !io::is_utf8(name)) {
-      throw ConfigError("directions: expected a name in UTF-8, got " + io::in_quotes(name));
-    }
-  }
+/// The first ten, in quotes, and how many there are.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 10;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) text += (i > 0 ? ", " : "") + io::in_quotes(names[i]);
+  return names.size() <= kMost ? text : text + ", ... (" + std::to_string(names.size()) + " in all)";
 }
 
 void check_labels(const torch::Tensor& has, std::int64_t images, std::int64_t attributes) {
@@ -46,13 +41,11 @@ void check_labels(const torch::Tensor& has, std::int64_t images, std::int64_t at
 torch::Tensor Directions::vector(const std::string& name) const {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return vectors[found - names.begin()];
-  std::string all;
-  for (const auto& each : names) all += (all.empty() ? "" : ", ") + each;
-  throw ConfigError("direction: expected one of " + all + ", got '" + name + "'");
+  throw ConfigError("direction: expected one of " + listed(names) + ", got " + io::in_quotes(name));
 }
 
 DirectionAccumulator::DirectionAccumulator(std::vector<std::string> names) : names_(std::move(names)) {
-  check_names(names_);
+  if (const auto problem = problem_of(names_); !problem.empty()) throw ConfigError("directions: " + problem);
   with_ = torch::zeros({static_cast<std::int64_t>(names_.size())}, torch::kLong);
   without_ = with_.clone();
 }

@@ -5,6 +5,7 @@
 #include <glow/version.h>
 
 #include "io/errors.h"
+#include "latent/direction_names.h"
 #include "latent/model_reference.h"
 #include "nn/tensor_bytes.h"
 
@@ -22,6 +23,9 @@ std::vector<std::string> parse_names(const io::SafetensorsReader& file) {
   }
   if (!json.is_array() || names.empty() || names.size() != json.size()) {
     throw io::format_error(file.path(), std::string(kNamesKey) + ": expected a JSON array of names");
+  }
+  if (const auto problem = problem_of(names); !problem.empty()) {
+    throw io::format_error(file.path(), std::string(kNamesKey) + ": " + problem);
   }
   return names;
 }

@@ -170,6 +170,12 @@ TEST_F(DirectionsFile, ThatIsWrongIsRefusedByName) {
     put_file(with("glow.names", names), vectors_, counts_);
     EXPECT_TRUE(refused({path_.string(), "glow.names"})) << names;
   }
+  const auto long_name = "[\"" + std::string(257, 'x') + "\"]";
+  for (const auto& names : {std::string(R"([""])"), std::string(R"(["a", "a"])"), std::string(R"(["\u001b[2J"])"),
+                            std::string(R"(["\u007f"])"), long_name}) {
+    put_file(with("glow.names", names), vectors_, counts_);
+    EXPECT_TRUE(refused({path_.string(), "glow.names"})) << names;
+  }
   put_file(with("glow.names", R"(["a", "b"])"), vectors_, counts_);
   EXPECT_TRUE(refused({"\"directions\"", "[2,96]", "[1,96]"}));
   put_file(good_, torch::ones({1, 95}), counts_);
@@ -194,6 +200,9 @@ TEST(DirectionsErrors, NameWhatIsWrong) {
   EXPECT_TRUE(throws<ConfigError>(named({"a", "b", "a"}), {"\"a\"", "twice"}));
   EXPECT_TRUE(throws<ConfigError>(named({""}), {"name in UTF-8"}));
   EXPECT_TRUE(throws<ConfigError>(named({"\xff"}), {"name in UTF-8"}));
+  EXPECT_TRUE(throws<ConfigError>(named({"a\nb"}), {"without control characters", R"("a\nb")"}));
+  EXPECT_TRUE(throws<ConfigError>(named({std::string(257, 'x')}), {"1 to 256 bytes", "xxx"}));
+  EXPECT_NO_THROW(named({std::string(256, 'x')})());
   DirectionAccumulator accumulator({"a"});
   const auto add = [&](const nn::Latents& latents, const torch::Tensor& has) {
     return [&accumulator, latents, has] { accumulator.add(latents, has); };
@@ -204,8 +213,15 @@ TEST(DirectionsErrors, NameWhatIsWrong) {
   EXPECT_TRUE(throws<NumericalError>(add({{two.eps[0] / 0, two.eps[1]}}, every(2, 2)), {"not finite"}));
   EXPECT_TRUE(throws<ConfigError>([&] { accumulator.finish(); }, {"no attribute"}));
   accumulator.add(two, every(2, 2));
-  EXPECT_TRUE(throws<ConfigError>([&] { accumulator.finish().vector("b"); }, {"one of a", "'b'"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { accumulator.finish().vector("b"); }, {"one of \"a\", got \"b\""}));
   EXPECT_TRUE(throws<ShapeError>([&] { move(two, torch::ones({95}), 1); }, {"[N, 96]", "[1, 95]"}));
+}
+
+TEST(DirectionsErrors, ListTenNamesAtMost) {
+  const Directions directions{
+      .names = {"a\nb", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"}, .vectors = {}, .counts = {}};
+  EXPECT_TRUE(throws<ConfigError>([&] { directions.vector("c"); },
+                                  {R"(one of "a\nb", "2")", R"("10", ... (12 in all), got "c")"}));
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ struct Directions {
   /// int64 [K, 2]: how many images were with it and without it.
   torch::Tensor counts;
 
-  /// The vector of a name, [D]. Throws ConfigError that lists the names when it is none of them.
+  /// The vector of a name, [D]. Throws ConfigError that lists the names, ten at most, when it is none of them.
   torch::Tensor vector(const std::string& name) const;
 };
 
@@ -29,7 +29,8 @@ struct Directions {
 /// batch: 16·K·D bytes.
 class DirectionAccumulator {
  public:
-  /// Throws ConfigError when there is no name, one stands twice, is empty or is not UTF-8.
+  /// Throws ConfigError when there is no name, one stands twice, is empty, longer than 256 bytes, not UTF-8 or has
+  /// control characters.
   explicit DirectionAccumulator(std::vector<std::string> names);
 
   /// Latents of N images, and whether they have the attributes: int64 [N, K], 1 yes, 0 no, -1 not known (the image
@@ -57,8 +58,8 @@ nn::Latents move(const nn::Latents& latents, const torch::Tensor& direction, dou
 void save_directions(const Directions& directions, const std::string& model_checksum,
                      const std::filesystem::path& path);
 
-/// The reverse. Throws IoError, and FormatError naming the file when it is damaged, is something else or belongs to
-/// another model than the one with these options and this checksum.
+/// The reverse. Throws IoError, and FormatError naming the file when it is damaged, is something else, has names that
+/// DirectionAccumulator refuses, or belongs to another model than the one with these options and this checksum.
 Directions load_directions(const std::filesystem::path& path, const nn::GlowOptions& options,
                            const std::string& model_checksum);
 
