@@ -18,6 +18,9 @@ constexpr std::int64_t kSpace = 2;
 /// Between a label and its row or column, and around the whole.
 constexpr std::int64_t kMargin = 4;
 constexpr std::int64_t kMostScale = 64;
+/// Of a side, libpng's limit, and of the whole.
+constexpr std::int64_t kLongestSide = 1'000'000;
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;
 
 /// Where everything is, in pixels.
 struct Layout {
@@ -72,6 +75,15 @@ Layout make_layout(const torch::Tensor& bytes, const LabelledGridOptions& option
   return layout;
 }
 
+/// Labels of megabytes, say, are refused before there is a pixel of them.
+void check_size(const Layout& layout) {
+  const auto height = layout.full_height(), width = layout.full_width();
+  if (height <= kLongestSide && width <= kLongestSide && height * width <= kMostPixels) return;
+  throw ConfigError("image grid: expected at most " + std::to_string(kMostPixels) + " pixels and sides of at most " +
+                    std::to_string(kLongestSide) + ", images, scale and labels make it " + std::to_string(height) +
+                    " high and " + std::to_string(width) + " wide");
+}
+
 void draw_labels(const Layout& layout, const GridLabels& labels, const torch::Tensor& ink) {
   for (std::size_t i = 0; i < labels.rows.size(); ++i) {
     const auto top = layout.image_top(static_cast<std::int64_t>(i)) + (layout.height - kTextHeight) / 2 + 1;
@@ -95,6 +107,7 @@ io::Image labelled_grid(const torch::Tensor& bytes, const LabelledGridOptions& o
     throw ConfigError("scale: expected 1 to " + std::to_string(kMostScale) + ", got " + std::to_string(options.scale));
   }
   const auto layout = make_layout(bytes, options);
+  check_size(layout);
   const auto scaled = bytes.cpu().repeat_interleave(options.scale, 2).repeat_interleave(options.scale, 3);
   const auto grid = at::full({bytes.size(1), layout.full_height(), layout.full_width()}, 255, scaled.options());
   const auto ink = at::zeros({layout.full_height(), layout.full_width()}, at::kBool);

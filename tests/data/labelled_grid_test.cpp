@@ -121,6 +121,11 @@ TEST(LabelledGridErrors, NameTheField) {
   EXPECT_TRUE(throws<ConfigError>(with({.scale = 0}), {"scale", "got 0"}));
   EXPECT_TRUE(throws<ConfigError>(with({.scale = 65}), {"scale", "got 65"}));
   EXPECT_TRUE(throws<ConfigError>(with({.columns = -1}), {"columns", "-1"}));
+  const std::string megabyte(std::size_t{1} << 20, 'a');
+  EXPECT_TRUE(throws<ConfigError>(with({.columns = 1, .labels = {{"", "", "", megabyte}, {}}}), {"1000000", "6291"}));
+  EXPECT_TRUE(throws<ConfigError>(with({.columns = 1, .labels = {{}, {megabyte}}}), {"image grid", "6291", "wide"}));
+  const auto pale = at::full({1}, kImage, at::kByte).expand({1, 1, 20'000, 20'000});
+  EXPECT_TRUE(throws<ConfigError>([&] { labelled_grid(pale, {}); }, {"268435456 pixels", "20000 high", "20000 wide"}));
   EXPECT_TRUE(throws<ShapeError>([] { labelled_grid(grey_images(0), {}); }, {"image grid", "[0, 1, 12, 16]"}));
 }
 

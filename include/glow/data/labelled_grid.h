@@ -27,7 +27,8 @@ struct LabelledGridOptions {
 
 /// Pictures as image_grid has them, evenly spaced on white, with labels in black letters of 5x7 pixels. Without labels
 /// and at scale 1 it is image_grid. Throws ShapeError as that does, ConfigError naming the field for a scale out of
-/// range or labels that are not as many as the rows or columns.
+/// range or labels that are not as many as the rows or columns, and for a picture of more than 2^28 pixels or with a
+/// side of more than 1,000,000, which no PNG file has.
 io::Image labelled_grid(const torch::Tensor& bytes, const LabelledGridOptions& options);
 
 }  // namespace glow::data
