@@ -81,6 +81,8 @@ class Scorer {
           model_->quantizer().dequantize(
               bytes, {.seed = options_.seed, .draw = draw, .indices = batch.indices, .dtype = model_->dtype()}),
           batch));
+      // Only the plain bound classifies: [N, Y] of thousands of importance draws would fill the memory for nothing.
+      if (draw >= options_.draws || !options_.classify) noisy.back().by_class.reset();
     }
     if (options_.draws > 0) plain.assign(noisy.begin(), noisy.begin() + options_.draws);
     noisy.resize(static_cast<std::size_t>(options_.importance));
