@@ -45,7 +45,8 @@ class DirectionAccumulator {
 
  private:
   std::vector<std::string> names_;
-  /// float64 [K, D] and int64 [K] on the CPU, of images with the attribute and without it.
+  /// Of images with the attribute and without it: the sums, float64 [K, D] on the first batch's device, and how many,
+  /// int64 [K] on the CPU.
   torch::Tensor sum_with_, sum_without_;
   torch::Tensor with_, without_;
 };

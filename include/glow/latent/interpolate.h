@@ -11,8 +11,7 @@ namespace glow::latent {
 /// The way from one image's eps to another's, all levels taken as one vector.
 enum class InterpolationKind {
   /// The direction turns at an even pace (slerp, Shoemake 1985) while the norm changes evenly: eps in between is as
-  /// long
-  /// as that of images is, which a straight line's is not (White 2016, arXiv 1609.04468).
+  /// long as that of images is, which a straight line's is not (White 2016, arXiv 1609.04468).
   kSpherical,
   /// The straight line (Glow, section 6).
   kLinear,
