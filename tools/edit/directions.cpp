@@ -76,14 +76,27 @@ std::string listed_name(const data::ImageSource& source, std::int64_t index) {
   return source.common_shape() ? std::to_string(index) : source.name(index);
 }
 
+/// The row of every image, null for one that is not listed.
+std::vector<const data::Attributes::Row*> rows_of(const data::ImageSource& source, const data::Attributes& attributes,
+                                                  const std::string& list) {
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < source.size(); ++i) names.push_back(listed_name(source, i));
+  try {
+    return attributes.find_all(names);
+  } catch (const FormatError& error) {
+    throw FormatError(list + ": " + error.what());
+  }
+}
+
 /// The images that the list has, and their rows.
 std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSource& source,
                                                            const data::Attributes& attributes,
                                                            const DirectionsSettings& settings) {
   std::vector<std::int64_t> places;
   std::vector<std::int64_t> labels;
+  const auto rows = rows_of(source, attributes, settings.attributes);
   for (std::int64_t i = 0; i < source.size(); ++i) {
-    const auto* row = attributes.find(listed_name(source, i));
+    const auto* row = rows[static_cast<std::size_t>(i)];
     if (row == nullptr) continue;
     places.push_back(i);
     labels.insert(labels.end(), row->begin(), row->end());
