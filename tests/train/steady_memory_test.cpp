@@ -57,8 +57,8 @@ std::int64_t growth(
   auto options = glow::testing::tiny_options();
   options.memory = memory;
   options.steps = kFirstSteps + more_steps();
-  options.eval_every = options.log_every = 20;
-  options.sample_every = options.checkpoint_every = 100;
+  // Few lines: the page about a run holds all of its log for a moment, which is to grow.
+  options.log_every = options.eval_every = options.sample_every = options.checkpoint_every = 100;
   std::int64_t first = 0, last = 0;
   const auto step = [&](const StepReport& report) {
     every_step();
