@@ -10,12 +10,12 @@
 #include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/nn/model_file.h>
-#include <glow/train/report.h>
 #include <glow/train/run_directory.h>
 
 #include "io/errors.h"
 #include "train/batches.h"
 #include "train/report_pictures.h"
+#include "train/report_writer.h"
 #include "train/run_checkpoints.h"
 #include "train/run_lock.h"
 #include "train/run_log.h"
@@ -70,6 +70,7 @@ class TrainingRun::Impl {
   std::int64_t steps_done() const { return trainer_.steps_done(); }
   RunResult run();
   void write_checkpoint();
+  void write_report() { report_.write(); }
 
  private:
   /// Whether what is done every `every` steps, and at the end, is due.
@@ -105,6 +106,7 @@ class TrainingRun::Impl {
   std::int64_t total_steps_;
   Trainer trainer_;
   RunLog log_;
+  ReportWriter report_;
   double best_bits_per_dim_;
   std::int64_t best_step_;
   /// TrainingState::unfinished
@@ -119,6 +121,7 @@ TrainingRun::Impl::Impl(Inputs inputs, RunLock lock, const TrainingState& state)
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, state, inputs_.checkpoint)),
       log_(directory_, state),
+      report_(directory_),
       best_bits_per_dim_(state.best_bits_per_dim),
       best_step_(state.best_step),
       unfinished_(state.unfinished) {}
@@ -159,7 +162,7 @@ void TrainingRun::Impl::train(RunResult& result) {
 }
 
 void TrainingRun::Impl::go_back() {
-  write_report(directory_);  // with what is about to be cut, should this be the end
+  write_report();  // with what is about to be cut, should this be the end
   const auto now = trainer_.state();
   Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = trainer_.first_not_finite()};
   const auto trouble = trouble_text(now, rollback);
@@ -204,7 +207,7 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
   const bool is_due = is_end || (checkpoints_.is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
   if (is_due || result.stopped) write_checkpoint();
   const bool has_news = due(inputs_.options.eval_every) || due(inputs_.options.sample_every);
-  if (is_due || result.stopped || has_news) write_report(directory_);
+  if (is_due || result.stopped || has_news) write_report();
 }
 
 void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
@@ -308,7 +311,7 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
       TrainingState{});
   impl->write_checkpoint();
   io::write_file(directory.config(), config);
-  write_report(directory);
+  impl->write_report();
   return TrainingRun(std::move(impl));
 }
 
@@ -328,7 +331,7 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
                                                   std::move(callbacks), checkpoint->path},
                                      std::move(lock), checkpoint->content.state);
   io::write_file(directory.config(), config);
-  write_report(directory);
+  impl->write_report();
   return TrainingRun(std::move(impl));
 }
 

@@ -5,14 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include "support/files.h"
-#include "support/temporary_directory.h"
-
 namespace glow::train {
 namespace {
 
-using glow::testing::put;
-using glow::testing::TemporaryDirectory;
 using Steps = std::vector<std::int64_t>;
 using Values = std::vector<double>;
 
@@ -72,61 +67,6 @@ TEST(Smoothed, IsTheMeanOfFivePointsOfAShortCurve) {
   const Curve curve{.steps = {1, 2, 3, 4, 5, 6}, .values = {6, 0, 3, 6, 15, 0}};
   EXPECT_EQ(smoothed(curve).values, (Values{6, 3, 6, 4.8, 7, 0}));
   EXPECT_EQ(smoothed(curve).steps, curve.steps);
-}
-
-TEST(ReadRecord, TakesEveryNumberFromBothFiles) {
-  const TemporaryDirectory directory;
-  const RunDirectory run(directory.path());
-  put(run.metrics(),
-      R"({"step":1,"bits_per_dim":5.5,"largest_scale_name":"a"})"
-      "\n"
-      R"({"step":2,"bits_per_dim":null,"skipped":true})"
-      "\n"
-      R"({"step":2,"valid_bits_per_dim":5.25,"smallest_singular_values":[[0.5,0.25],[1.5]],"largest_scale_name":"b"})"
-      "\n"
-      R"({"step":2,"rollbacks":1,"from_step":4,"not_finite":"x"})"
-      "\n");
-  put(run.timing(), "{\"step\":1,\"seconds\":0.5}\n{\"step\":2,\"seconds\":1}\n");
-  const auto record = read_record(run);
-  EXPECT_EQ(record.curves.at("bits_per_dim").steps, Steps{1});
-  EXPECT_EQ(record.curves.at("bits_per_dim").values, Values{5.5});
-  EXPECT_EQ(record.curves.at("bits_per_dim").missing, 1);
-  EXPECT_EQ(record.curves.at("valid_bits_per_dim").values, Values{5.25});
-  EXPECT_EQ(record.curves.at("smallest_singular_value").values, Values{0.25});
-  EXPECT_EQ(record.curves.at("seconds").values, (Values{0.5, 1}));
-  EXPECT_EQ(record.texts.at("largest_scale_name"), "b");
-  EXPECT_EQ(record.skipped_steps, Steps{2});
-  ASSERT_EQ(record.rollbacks.size(), 1U);
-  EXPECT_EQ(record.rollbacks[0].at("from_step"), 4);
-  EXPECT_EQ(record.last_step, 2);
-}
-
-TEST(ReadRecord, KnowsTheBestEvaluationAsTheRunDoes) {
-  const TemporaryDirectory directory;
-  const RunDirectory run(directory.path());
-  const auto best_of = [&](const char* lines) {
-    put(run.metrics(), lines);
-    return read_record(run).best_step;
-  };
-  EXPECT_EQ(best_of(""), std::nullopt);
-  EXPECT_EQ(best_of("{\"step\":4,\"valid_bits_per_dim\":null,\"valid_non_finite\":6}\n"), 4);
-  // Equal is not better; and one that leaves images out is not good.
-  EXPECT_EQ(best_of("{\"step\":4,\"valid_bits_per_dim\":null,\"valid_non_finite\":6}\n"
-                    "{\"step\":8,\"valid_bits_per_dim\":3,\"valid_non_finite\":0}\n"
-                    "{\"step\":12,\"valid_bits_per_dim\":3,\"valid_non_finite\":0}\n"
-                    "{\"step\":16,\"valid_bits_per_dim\":2,\"valid_non_finite\":1}\n"),
-            8);
-}
-
-TEST(ReadRecord, PassesOverWhatIsMissingTornOrOdd) {
-  const TemporaryDirectory directory;
-  EXPECT_TRUE(read_record(RunDirectory(directory.path())).curves.empty());
-  put(RunDirectory(directory.path()).metrics(),
-      "[1]\n{\"bits_per_dim\":1}\n{\"step\":\"2\",\"a\":1}\n{\"step\":3,\"smallest_singular_values\":[[],7]}\n"
-      "\xff\n{\"step\":4,\"bits_per_dim\":2}\n{\"step\":5,\"bits_per_d");
-  const auto record = read_record(RunDirectory(directory.path()));
-  EXPECT_EQ(record.curves.size(), 1U);
-  EXPECT_EQ(record.curves.at("bits_per_dim").values, Values{2});
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ std::int64_t growth(
   auto options = glow::testing::tiny_options();
   options.memory = memory;
   options.steps = kFirstSteps + more_steps();
-  // Few lines: the page about a run holds all of its log for a moment, which is to grow.
+  // Few lines: the numbers of a run's log are kept for the page about it, and are to grow.
   options.log_every = options.eval_every = options.sample_every = options.checkpoint_every = 100;
   std::int64_t first = 0, last = 0;
   const auto step = [&](const StepReport& report) {
