@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
+#include <glow/latent/running_moments.h>
 #include <glow/latent/score.h>
 
 namespace glow::latent {
@@ -20,9 +21,10 @@ torch::Tensor finite(const Scores& scores) {
 
 Estimate estimate(const torch::Tensor& numbers) {
   Estimate result;
-  const auto count = numbers.numel();
-  if (count > 0) result.mean = numbers.mean().item<double>();
-  if (count > 1) result.standard_error = numbers.std().item<double>() / std::sqrt(static_cast<double>(count));
+  RunningMoments moments;
+  moments.add(numbers.flatten());
+  if (moments.count() > 0) result.mean = moments.mean().item<double>();
+  if (moments.count() > 1) result.standard_error = moments.standard_error().item<double>();
   return result;
 }
 

@@ -49,37 +49,6 @@ TEST_P(EvaluateBatch, ScoresEveryImageOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Batches, EvaluateBatch, ::testing::Values(1, 3, 5, 10, 64));
 
-/// A conditional model whose prior of class 1 (images 1, 4, 7 ...) has its mean far away.
-nn::Glow model_with_distant_class(float distance) {
-  auto model = started_tiny_model(3);
-  const torch::NoGradGuard no_grad;
-  for (auto& item : model->named_parameters()) {
-    if (item.key() != "top.class_embedding.weight") continue;
-    item.value().select(1, 1).narrow(0, 0, item.value().size(0) / 2).fill_(distance);
-  }
-  return model;
-}
-
-TEST(Evaluate, ScoresImagesUnderTheirOwnLabels) {
-  auto model = model_with_distant_class(100);
-  const auto images = tiny_images(9);
-  const auto bits = bits_of_each(model, *images, 0);
-  EXPECT_GT(bits[1].item<double>(), 10 * bits[0].item<double>());
-  const double mean = bits.mean().item<double>();
-  EXPECT_NEAR(evaluate(model, *images).bits_per_dim, mean, 1e-5 * mean);
-}
-
-TEST(Evaluate, CountsImagesWithoutADensityAndLeavesThemOut) {
-  auto model = model_with_distant_class(1e30F);
-  const auto images = tiny_images(9);
-  const auto bits = bits_of_each(model, *images, 0);
-  const auto others = at::tensor({0, 2, 3, 5, 6, 8}, at::kLong);
-  const auto result = evaluate(model, *images, {.batch = 4});
-  EXPECT_EQ(result.images, 9);
-  EXPECT_EQ(result.non_finite, 3);
-  EXPECT_NEAR(result.bits_per_dim, bits.index_select(0, others).mean().item<double>(), 1e-5);
-}
-
 TEST(Evaluate, ReportsProgressAndRecordsNoGraph) {
   auto model = started_tiny_model();
   std::vector<std::pair<std::int64_t, std::int64_t>> seen;
