@@ -40,8 +40,8 @@ class LogReader {
  public:
   explicit LogReader(std::filesystem::path path) : path_(std::move(path)) {}
 
-  /// A file that is missing, lines that are torn and a last line without its end count as empty. Throws IoError when the
-  /// file cannot be read.
+  /// A file that is missing, lines that are torn and a last line without its end count as empty. Throws IoError when
+  /// the file cannot be read.
   const RunRecord& read();
 
  private:

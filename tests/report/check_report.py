@@ -35,14 +35,15 @@ def slopes():
     return ((3 * y + 7 * x + 5 * image) % 256).astype(numpy.uint8).transpose(2, 0, 1)
 
 
-def train(directory):
-    """A run whose folder has a name that is no text in HTML. Returns the folder."""
+def train(directory, name, *more, returns=0):
+    """A run in a folder of that name. Returns the folder."""
     numpy.save(directory / "images.npy", slopes())
-    run = directory / "<b>a run & 'more'"
-    flags = "--bits 5 --levels 2 --depth 1 --width 8 --batch 8 --valid-images 16 --threads 1 --warmup-epochs 0.001"
-    flags += f" --steps {STEPS} --log-every 2 --eval-every 20 --sample-every 40 --quiet"
-    command = [arguments.glow_train, "--data", f"npy:{directory}/images.npy", "--out", run, *flags.split()]
-    subprocess.run(command, check=True, timeout=100)
+    run = directory / name
+    flags = "--bits 5 --levels 2 --depth 1 --width 8 --batch 8 --valid-images 16 --threads 1 --log-every 2 --quiet"
+    command = [arguments.glow_train, "--data", f"npy:{directory}/images.npy", "--out", run, *flags.split(), *more]
+    result = subprocess.run(command, timeout=100, stderr=subprocess.PIPE, text=True)
+    if result.returncode != returns:
+        raise RuntimeError(result.stderr)
     return run
 
 
@@ -75,7 +76,9 @@ class ReportPage(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.directory.cleanup)
-        cls.run_directory = train(pathlib.Path(cls.directory.name))
+        flags = f"--steps {STEPS} --eval-every 20 --sample-every 40 --warmup-epochs 0.001".split()
+        # The folder has a name that is no text in HTML.
+        cls.run_directory = train(pathlib.Path(cls.directory.name), "<b>a run & 'more'", *flags)
         cls.browser = start_browser()
         cls.addClassCleanup(cls.browser.quit)
 
@@ -175,6 +178,27 @@ class ReportPage(unittest.TestCase):
         self.assertIn("from step 60 to step 40", returned.text)
         self.assertIn(markup, returned.text)
         self.wait("return document.querySelectorAll('#bits .mark').length === 3")
+        self.assertEqual(self.browser.get_log("browser"), [])
+
+    def test_says_what_went_wrong_in_a_run_that_broke(self):
+        flags = "--steps 100 --lr 1e30 --warmup-epochs 0 --skip-limit 3 --checkpoint-every 1 --sample-every 0".split()
+        self.go_to(train(pathlib.Path(self.directory.name), "broken", *flags, returns=1) / "report.html")
+        self.wait("return document.querySelectorAll('#warnings li').length === 3")
+        skipped, *returns = [line.text for line in self.browser.find_elements(By.CSS_SELECTOR, "#warnings li")]
+        self.assertIn("3 steps had no finite loss", skipped)
+        for text in returns:
+            self.assertIn("levels.0.steps.0.", text)
+        self.assertEqual(self.browser.get_log("browser"), [])
+
+    def test_the_slider_shows_forty_of_many_grids(self):
+        flags = "--steps 50 --eval-every 0 --sample-every 1 --warmup-epochs 0.001".split()
+        self.go_to(train(pathlib.Path(self.directory.name), "many grids", *flags) / "report.html")
+        self.wait("return document.querySelector('#grid').max === '39'")
+        slider = self.find("#grid")
+        for keys, step in [(Keys.HOME, "1"), (Keys.END, "50")]:
+            slider.send_keys(keys)
+            self.assertEqual(self.find("#grid-step").text, step)
+            self.wait("return [...document.images].every((image) => image.complete && image.naturalWidth > 0)")
         self.assertEqual(self.browser.get_log("browser"), [])
 
     def test_draws_curves_inside_their_charts(self):

@@ -125,10 +125,9 @@ TEST_F(Report, WrittenAgainAndAgainIsWhatItIsWrittenAtOnce) {
   }
 }
 
-TEST_F(Report, NeedsNothingButItself) {
-  put_grid(1, "one");
-  const auto page = written_report(run_);
+void expect_self_contained(const std::string& page) {
   EXPECT_EQ(page.rfind("<!doctype html>", 0), 0U);
+  EXPECT_TRUE(page.ends_with("</html>\n"));
   // The names of the SVG elements' namespace are no address that anybody opens.
   EXPECT_EQ(count(page, "http://"), count(page, "http://www.w3.org/2000/svg"));
   EXPECT_EQ(count(page, "https://"), 0);
@@ -137,6 +136,36 @@ TEST_F(Report, NeedsNothingButItself) {
   EXPECT_EQ(count(page, "@import") + count(page, "url(\"") + count(page, "innerHTML"), 0);
   EXPECT_EQ(count(page, "default-src 'none'; img-src data:; style-src 'sha256-"), 1);
   EXPECT_EQ(count(page, "{{"), 0);
+}
+
+TEST_F(Report, NeedsNothingButItself) {
+  put_grid(1, "one");
+  expect_self_contained(written_report(run_));
+}
+
+TEST_F(Report, NeedsNothingButItselfAfterTroubleAndWithManyGrids) {
+  std::string metrics;
+  for (std::int64_t step = 1; step <= 100; ++step) {
+    const bool skipped = step > 90;
+    Json line{{"step", step}, {"bits_per_dim", skipped ? Json() : Json(4 - 0.01 * static_cast<double>(step))}};
+    if (skipped) line["skipped"] = true;
+    metrics += line.dump() + "\n";
+    if (step % 30 == 0) {
+      const Json back{{"step", step}, {"rollbacks", step / 30}, {"from_step", step + 7}, {"not_finite", "levels.0"}};
+      metrics += back.dump() + "\n";
+    }
+    if (step % 2 == 0) put_grid(step, "grid " + std::to_string(step));
+  }
+  put(run_.metrics(), metrics);
+  const auto page = written_report(run_);
+  expect_self_contained(page);
+  const auto data = data_of(page);
+  EXPECT_EQ(data["record"]["skipped"], 10);
+  EXPECT_EQ(data["record"]["curves"]["bits_per_dim"]["missing"], 10);
+  ASSERT_EQ(data["record"]["rollbacks"].size(), 3U);
+  EXPECT_EQ(data["record"]["rollbacks"][2]["from_step"], 97);
+  EXPECT_EQ(data["grids"]["count"], 50);
+  EXPECT_EQ(data["grids"]["shown"].size(), 40U);
 }
 
 TEST_F(Report, TakesHostileTextForText) {

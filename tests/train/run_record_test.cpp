@@ -138,7 +138,8 @@ class RandomLog {
     // Longer than before at once, as a log may be that was cut at a return to a checkpoint.
     const auto length = bytes.size();
     if (what == 3) bytes.resize(bytes.size() / 2);
-    for (auto count = below(30); count > 0 || (what == 3 && bytes.size() <= length); count -= count > 0) bytes += line();
+    for (auto count = below(30); count > 0; --count) bytes += line();
+    while (what == 3 && bytes.size() <= length) bytes += line();
     if (what > 6) {
       const auto piece = line();
       bytes += piece.substr(0, below(piece.size() + 1));

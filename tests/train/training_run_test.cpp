@@ -18,6 +18,7 @@
 #include <glow/error.h>
 #include <glow/io/image.h>
 #include <glow/nn/model_file.h>
+#include <glow/train/report.h>
 #include <glow/train/run_directory.h>
 
 #include "support/files.h"
@@ -387,6 +388,10 @@ TEST_P(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
     EXPECT_EQ(line.at("learning_rate").get<double>(), rate) << line;
   }
   EXPECT_EQ(newest_intact_checkpoint(files.checkpoints())->content.state.rollbacks, 1);
+  // The run's page, for which it read its log as it went, shows what the log has become.
+  const auto page = get(files.report());
+  write_report(files);
+  EXPECT_TRUE(get(files.report()) == page);
 }
 
 TEST_P(BrokenRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {

@@ -1,0 +1,144 @@
+// What glow-eval says of bounds, and of conditional models told apart from other images, is what its scores say.
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <glow/io/image.h>
+#include <glow/io/npy.h>
+
+#include "support/eval_tool.h"
+#include "support/pictures.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+class GlowEvalBounds : public GlowEval {
+ protected:
+  /// A model of images of one bit: its bins are so wide that the density varies much within one.
+  void SetUp() override {
+    const auto images = put_images(file("images.npy"), {400, 8, 8}).string();
+    ASSERT_TRUE(succeeded(train(Arguments{"--data", "npy:" + images, "--steps", "30", "--bits", "1", "--lr", "0.005",
+                                          "--warmup-epochs", "0", "--eval-every", "0", "--out", file("run").string()} +
+                                tiny_model())));
+  }
+
+  /// The numbers of each image under this heading.
+  Numbers scored(const std::string& heading, const Arguments& more) {
+    json_ = results(Arguments{"--model", file("run/model.safetensors").string(), "--data",
+                              "npy:" + file("images.npy").string(), "--split", "all", "--seed", "5", "--round-trip",
+                              "0", "--scores", file("scores.csv").string(), "--overwrite"} +
+                    more);
+    return column(file("scores.csv"), heading);
+  }
+
+  static Arguments importance(std::int64_t draws) { return {"--importance", std::to_string(draws)}; }
+  static Arguments plain(std::int64_t draws) { return {"--draws", std::to_string(draws)}; }
+
+  Json json_;
+};
+
+TEST_F(GlowEvalBounds, ImportanceIsNotAboveThePlainOneOfTheSameDraws) {
+  for (const std::int64_t draws : {2, 8}) {
+    const auto weighted = scored("importance_bits_per_dim", plain(draws) + importance(draws));
+    const auto mean = column(file("scores.csv"), "bits_per_dim");
+    ASSERT_EQ(weighted.size(), 400u);
+    for (std::size_t i = 0; i < weighted.size(); ++i) EXPECT_LT(weighted[i], mean[i]) << draws << " " << i;
+    EXPECT_LT(json_["data"]["importance_bits_per_dim"], json_["data"]["bits_per_dim"]);
+  }
+  const auto one = scored("importance_bits_per_dim", plain(1) + importance(1));
+  EXPECT_EQ(one, column(file("scores.csv"), "bits_per_dim"));
+  EXPECT_EQ(json_["data"]["importance_bits_per_dim"], json_["data"]["bits_per_dim"]);
+}
+
+TEST_F(GlowEvalBounds, ImportanceFallsWithTheNumberOfDraws) {
+  auto before = scored("importance_bits_per_dim", importance(1));
+  for (const std::int64_t draws : {4, 16, 64}) {
+    const auto now = scored("importance_bits_per_dim", importance(draws));
+    Numbers falls;
+    for (std::size_t i = 0; i < now.size(); ++i) falls.push_back(before[i] - now[i]);
+    // Image by image, so that what they differ by among each other is no noise.
+    EXPECT_GT(mean_of(falls), 4 * standard_error_of(falls)) << draws;
+    EXPECT_NEAR(json_["data"]["importance_bits_per_dim"].get<double>(), mean_of(now), 1e-6);
+    before = now;
+  }
+}
+
+/// The share of pairs in which the other image has more bits, ties by half.
+double share_of_pairs(const Numbers& inside, const Numbers& outside) {
+  double pairs = 0;
+  for (const double in : inside) {
+    for (const double out : outside) pairs += out > in ? 1 : out == in ? 0.5 : 0;
+  }
+  return pairs / static_cast<double>(inside.size() * outside.size());
+}
+
+class GlowEvalClasses : public GlowEval, public ::testing::WithParamInterface<const char*> {
+ protected:
+  /// Pictures in a folder a class, the first of this seed.
+  std::string put_classes(const std::string& name, int count, std::uint32_t seed, int darker) {
+    const std::vector<std::string> classes{"ankle boot", "bag", "coat"};
+    for (int i = 0; i < count; ++i) {
+      auto picture = make_picture(4, 8, 3, seed + static_cast<std::uint32_t>(i));
+      for (auto& value : picture.pixels) value = static_cast<std::uint8_t>(value / darker);
+      const auto place = file(name) / classes[static_cast<std::size_t>(i) % 3];
+      fs::create_directories(place);
+      io::write_png(place / (std::to_string(i) + ".png"), picture);
+    }
+    return "folder:" + file(name).string();
+  }
+};
+
+TEST_P(GlowEvalClasses, OtherImagesAreToldApartAsTheirScoresSay) {
+  const auto data = put_classes("known", 31, 1, 1), others = put_classes("others", 20, 100, 2);
+  const Arguments flags{"--model",   model_file("conditional_conv1x1_affine"),
+                        "--split",   "all",
+                        "--classes", GetParam(),
+                        "--seed",    "3",
+                        "--float64", "--scores",
+                        file("scores.csv").string(), "--overwrite"};
+  results(flags + Arguments{"--data", others});
+  const auto outside = column(file("scores.csv"), "bits_per_dim");
+  ASSERT_EQ(outside.size(), 20u);
+  const auto json =
+      results(flags + Arguments{"--data", data, "--ood", others, "--histogram", file("bits.svg").string()});
+  const auto inside = column(file("scores.csv"), "bits_per_dim");
+  ASSERT_EQ(inside.size(), 31u);
+  EXPECT_EQ(json["classes"], GetParam());
+  EXPECT_NEAR(json["ood"]["bits_per_dim"].get<double>(), mean_of(outside), 1e-9);
+  const double share = share_of_pairs(inside, outside);
+  EXPECT_GT(share, 0);  // some of either kind, or anything would do
+  EXPECT_LT(share, 1);
+  EXPECT_NEAR(json["auroc"]["bits_per_dim"]["value"].get<double>(), share, 1e-9);
+  EXPECT_GT(json["auroc"]["bits_per_dim"]["standard_error"], 0);
+  const auto picture = get(file("bits.svg"));
+  EXPECT_TRUE(picture.starts_with("<svg "));
+  for (const char* text : {"known, all (31)", "others, all (20)", "bits/dim"}) {
+    EXPECT_NE(picture.find(text), std::string::npos) << text;
+  }
+}
+
+TEST_P(GlowEvalClasses, OtherImagesWithoutClassesAreForTheMarginalAlone) {
+  const auto data = put_classes("known", 9, 1, 1);
+  io::write_npy(file("others.npy"), "|u1", {5, 4, 8, 3}, image_bytes(5 * 4 * 8 * 3));
+  const auto outcome = eval({"--model", model_file("conditional_conv1x1_affine"), "--data", data, "--split", "all",
+                             "--ood", "npy:" + file("others.npy").string(), "--classes", GetParam(), "--json"});
+  if (GetParam() == std::string("marginal")) {
+    ASSERT_TRUE(succeeded(outcome));
+    EXPECT_EQ(Json::parse(outcome.out)["ood"]["images"], 5);
+  } else {
+    EXPECT_TRUE(failed(outcome, "glow-eval", 2, {"npy:", "label"}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, GlowEvalClasses, ::testing::Values("label", "marginal"),
+                         [](const auto& test) { return std::string(test.param); });
+
+}  // namespace
+}  // namespace glow::testing
