@@ -1,5 +1,6 @@
 #include "train/run_record.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -135,9 +136,13 @@ class RandomLog {
     if (what == 0) bytes.resize(below(bytes.size() + 1));
     if (what == 1) bytes = line() + bytes;
     if (what == 2) return static_cast<void>(std::filesystem::remove(path));
+    // Other numbers of the same length, in the first or in the second half.
+    const auto half = bytes.size() / 2;
+    if (what == 4) std::for_each(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(half), next_digit);
+    if (what == 5) std::for_each(bytes.begin() + static_cast<std::ptrdiff_t>(half), bytes.end(), next_digit);
     // Longer than before at once, as a log may be that was cut at a return to a checkpoint.
     const auto length = bytes.size();
-    if (what == 3) bytes.resize(bytes.size() / 2);
+    if (what == 3) bytes.resize(half);
     for (auto count = below(30); count > 0; --count) bytes += line();
     while (what == 3 && bytes.size() <= length) bytes += line();
     if (what > 6) {
@@ -148,6 +153,9 @@ class RandomLog {
   }
 
  private:
+  static void next_digit(char& c) {
+    if (c >= '0' && c <= '9') c = c == '9' ? '1' : static_cast<char>(c + 1);
+  }
   std::size_t below(std::size_t limit) { return random_() % limit; }
   double number() { return static_cast<double>(below(1'000'000)) / 1e4; }
 
