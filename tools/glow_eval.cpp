@@ -55,7 +55,9 @@ bool begins_with(const fs::path& path, const std::string& text) {
 void check_output(const std::string& field, const std::string& file, const std::string& extension,
                   const EvalSettings& settings) {
   if (file.empty()) return;
-  const auto no_scores = [](const fs::path& path) { return begins_with(path, kScoresHeading) ? "" : "holds no scores"; };
+  const auto no_scores = [](const fs::path& path) {
+    return begins_with(path, kScoresHeading) ? "" : "holds no scores";
+  };
   OutputFile output{.field = field,
                     .path = file,
                     .extensions = {extension},

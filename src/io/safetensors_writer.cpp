@@ -38,14 +38,13 @@ std::vector<std::uint64_t> tensor_sizes(const std::filesystem::path& path, const
 
 /// The length of the JSON, and the JSON, padded with spaces so that the data that follow are aligned to 8 bytes.
 std::string safetensors_start(const std::filesystem::path& path, const Metadata& metadata,
-                       const std::vector<TensorEntry>& tensors, const std::vector<std::uint64_t>& sizes) {
+                              const std::vector<TensorEntry>& tensors, const std::vector<std::uint64_t>& sizes) {
   nlohmann::ordered_json json;
   json[kMetadataKey] = metadata;
   std::uint64_t end = 0;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const std::uint64_t begin = std::exchange(end, end + sizes[i]);
-    json[tensors[i].name] = {
-        {"dtype", tensors[i].dtype}, {"shape", tensors[i].shape}, {"data_offsets", {begin, end}}};
+    json[tensors[i].name] = {{"dtype", tensors[i].dtype}, {"shape", tensors[i].shape}, {"data_offsets", {begin, end}}};
   }
   std::string text;
   try {
@@ -72,7 +71,8 @@ std::size_t digits_position(const std::string& start) {
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, Metadata metadata,
                                      const std::vector<TensorEntry>& tensors)
-    : path_(path), start_([&] {
+    : path_(path),
+      start_([&] {
         metadata[kChecksumKey] = std::string(kChecksumSize, '0');
         return safetensors_start(path, metadata, tensors, tensor_sizes(path, tensors));
       }()),

@@ -72,7 +72,8 @@ struct LatentsWriter::Content {
       const auto& level = levels[l];
       entries.push_back({eps_name(l), "F32", {images, level.channels, level.height, level.width}, {}});
     }
-    arrays.emplace(path, io::Metadata{{"format", kLatentsFormat}, {"glow.version", kVersion}, {kModelKey, model_checksum}},
+    arrays.emplace(path,
+                   io::Metadata{{"format", kLatentsFormat}, {"glow.version", kVersion}, {kModelKey, model_checksum}},
                    entries);
     if (labels.defined()) arrays->write(0, entries.front().data);
   }

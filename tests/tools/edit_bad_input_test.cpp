@@ -94,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"LatentsOfNoKind", decode({"--latents", "DIRECTORY/list.csv"}), {"--latents: ", "list.csv"}},
         Usage{"DecodedToAnimation", decode({"--out", "DIRECTORY/out.apng"}), {"--out: expected FILE.png, FILE.npy or"}},
         Usage{"HugeScale", decode({"--scale", "65"}), {"--scale: ", "got 65"}},
-        Usage{"ScaledArray", decode({"--out", "DIRECTORY/out.npy", "--scale", "2"}), {"--scale: only a grid", "out.npy"}},
+        Usage{
+            "ScaledArray", decode({"--out", "DIRECTORY/out.npy", "--scale", "2"}), {"--scale: only a grid", "out.npy"}},
         Usage{"ScaledAnimation",
               interpolate({"--out", "DIRECTORY/out.apng", "--scale", "2"}),
               {"--scale: only a grid", "out.apng"}},
@@ -103,7 +104,9 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"OneFrame", interpolate({"--frames", "1"}), {"--frames: ", "got 1"}},
         Usage{"UnknownKind", interpolate({"--kind", "cubic"}), {"--kind: ", "'cubic'", "spherical, linear"}},
         Usage{"ThreeMiddles", interpolate({"--middle-temperature", "1,1,1"}), {"--middle-temperature: ", "2 levels"}},
-        Usage{"NoTime", interpolate({"--out", "DIRECTORY/out.apng", "--frame-milliseconds", "0"}), {"--frame-milliseconds: ", "got 0"}},
+        Usage{"NoTime",
+              interpolate({"--out", "DIRECTORY/out.apng", "--frame-milliseconds", "0"}),
+              {"--frame-milliseconds: ", "got 0"}},
         Usage{"WayAsGif", interpolate({"--out", "DIRECTORY/out.gif"}), {"--out: ", "FILE.apng", "out.gif"}},
         Usage{"LargeAmount", vary({"--amounts", "0.5,1.5"}), {"--amounts: expected 0 to 1, got 1.5"}},
         Usage{"NoiseAndTemperatures",
@@ -235,9 +238,9 @@ TEST_F(GlowEdit, FolderHoldsThePicturesOfOneCall) {
   const Arguments decode{"--latents", path("z2.npy"), "--out", folder};
   EXPECT_TRUE(failed(run_edit("decode", kColourModel, decode), "glow-edit", 2, {"--out: ", "000002.png exists"}));
   // What is an input is not removed either.
-  EXPECT_TRUE(failed(run_edit("reconstruct", kColourModel,
-                              {"--images", path("pngs/000003.png"), "--out", folder, "--overwrite"}),
-                     "glow-edit", 2, {"--out: ", "000003.png is read here"}));
+  EXPECT_TRUE(failed(
+      run_edit("reconstruct", kColourModel, {"--images", path("pngs/000003.png"), "--out", folder, "--overwrite"}),
+      "glow-edit", 2, {"--out: ", "000003.png is read here"}));
   ASSERT_TRUE(succeeded(run_edit("decode", kColourModel, decode + Arguments{"--overwrite"})));
   EXPECT_EQ(count_files(folder), 6u);
   EXPECT_TRUE(std::filesystem::exists(path("pngs/000001.png")));
@@ -254,8 +257,7 @@ TEST_F(GlowEdit, FolderThatWasNotWrittenToIsAsItWas) {
   put(path("pngs/000007.png"), "old");
   std::vector<float> numbers(kColourBytes, std::numeric_limits<float>::infinity());
   io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(numbers));
-  const auto outcome =
-      run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", folder, "--overwrite"});
+  const auto outcome = run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", folder, "--overwrite"});
   EXPECT_TRUE(failed(outcome, "glow-edit", 1, {"not finite"}));
   EXPECT_EQ(get(path("pngs/000007.png")), "old");
 }

@@ -35,9 +35,9 @@ data::Geometry geometry_of(const DataSettings& settings) {
 using Progress = std::function<void(std::int64_t, std::int64_t)>;
 
 data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed, const Progress& progress) {
-  auto set = open_data_set(
-      "data", settings.data,
-      {.with_labels = settings.conditional, .skip_corrupt = settings.skip_corrupt, .progress = progress});
+  auto set =
+      open_data_set("data", settings.data,
+                    {.with_labels = settings.conditional, .skip_corrupt = settings.skip_corrupt, .progress = progress});
   if (settings.conditional && set.class_names.empty())
     throw ConfigError("conditional: " + set.name + " has no classes");
   set = data::hold_out_validation(std::move(set), settings.valid_images, seed);

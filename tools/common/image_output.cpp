@@ -160,7 +160,8 @@ ConfigError wrong_channels(const ImageOutputOptions& options, const std::string&
 std::unique_ptr<ImageOutput> open_file(const ImageOutputOptions& options, const std::string& extension) {
   check_output_file(output_file(options.path, options));
   if (extension == ".npy") return std::make_unique<Array>(options);
-  if (options.shape.channels != 1 && options.shape.channels != 3) throw wrong_channels(options, "a grid has 1 or 3 channels");
+  if (options.shape.channels != 1 && options.shape.channels != 3)
+    throw wrong_channels(options, "a grid has 1 or 3 channels");
   if (extension == ".apng") return std::make_unique<AnimationFile>(options.path, options.frame_milliseconds);
   constexpr std::int64_t kMostScale = 64;
   require_range("scale", options.scale, 1, kMostScale);

@@ -139,7 +139,8 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::GlowOptions
     places = drawn;
   }
   const auto source = std::make_shared<data::SubsetSource>(set.train, places);
-  return {{fitted("data", settings.data, source, model), settings.data, set.class_names, places}, std::move(names), has};
+  return {
+      {fitted("data", settings.data, source, model), settings.data, set.class_names, places}, std::move(names), has};
 }
 
 /// Before hours of encoding: an attribute has a direction when images have it and others do not.
@@ -200,8 +201,8 @@ Subcommand directions_command() {
                   "--out fashion.safetensors\n"
                   "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
                   "list_attr_celeba.txt --out attributes.safetensors\n"},
-      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name", directions_rows()),
-      directions, check_seed);
+      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name", directions_rows()), directions,
+      check_seed);
 }
 
 }  // namespace glow::tools

@@ -90,8 +90,8 @@ void Editor::in_batches(std::int64_t total, const std::string& done,
 }
 
 void Editor::show(const std::string& done, std::int64_t images, std::int64_t total) {
-  status_.show(bar(static_cast<double>(images) / static_cast<double>(total)) + " " + done + " " + grouped(images) + "/" +
-               grouped(total) + " images");
+  status_.show(bar(static_cast<double>(images) / static_cast<double>(total)) + " " + done + " " + grouped(images) +
+               "/" + grouped(total) + " images");
 }
 
 void Editor::encode(const EditImages& images, const torch::Tensor& labels,

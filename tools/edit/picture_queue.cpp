@@ -30,7 +30,8 @@ void PictureQueue::finish() {
 
 void PictureQueue::decode_waiting() {
   throw_if_interrupted();
-  output_.add(editor_.decode_batch(latent::concatenate(latents_), labels_.empty() ? torch::Tensor() : at::cat(labels_)));
+  output_.add(
+      editor_.decode_batch(latent::concatenate(latents_), labels_.empty() ? torch::Tensor() : at::cat(labels_)));
   done_ += waiting_;
   editor_.show("decoded", done_, total_);
   latents_.clear();

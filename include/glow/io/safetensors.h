@@ -62,13 +62,14 @@ class SafetensorsReader {
 /// that is there): without `finish` nothing appears.
 class SafetensorsWriter {
  public:
-  /// The tensors in the order of their data, which need not be there yet. Throws IoError, and FormatError when a name is
-  /// taken twice or is not UTF-8, when a dtype is unknown or no file has such a shape.
+  /// The tensors in the order of their data, which need not be there yet. Throws IoError, and FormatError when a name
+  /// is taken twice or is not UTF-8, when a dtype is unknown or no file has such a shape.
   SafetensorsWriter(const std::filesystem::path& path, Metadata metadata, const std::vector<TensorEntry>& tensors);
 
   /// The next bytes of one of them, by its place. Throws IoError, FormatError when they are more than its shape has.
   void write(std::size_t tensor, std::string_view data);
-  /// Makes the file visible and returns the checksum. Call once, last. Throws IoError, FormatError when bytes are missing.
+  /// Makes the file visible and returns the checksum. Call once, last. Throws IoError, FormatError when bytes are
+  /// missing.
   std::string finish();
 
  private:
