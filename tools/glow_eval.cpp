@@ -2,7 +2,6 @@
 #include <fstream>
 #include <iostream>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <glow/error.h>
@@ -13,6 +12,7 @@
 #include "tools/common/input_files.h"
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
+#include "tools/common/output_file.h"
 #include "tools/common/run_tool.h"
 #include "tools/common/status_line.h"
 #include "tools/common/text.h"
@@ -51,21 +51,20 @@ bool begins_with(const fs::path& path, const std::string& text) {
   return first == text;
 }
 
-/// Refuses now what could not, or should not, be written when all is computed. `field`: of the settings; no file: where
-/// nothing is to be written.
+/// `field`: of the settings; no file: where nothing is to be written.
 void check_output(const std::string& field, const std::string& file, const std::string& extension,
                   const EvalSettings& settings) {
   if (file.empty()) return;
-  const fs::path path = file;
-  if (path.extension() != extension) throw ConfigError(field + ": expected FILE" + extension + ", got " + file);
-  input_files(settings).refuse(field, path);
-  std::error_code ignored;
-  const bool is_there = fs::exists(path, ignored);
-  if (is_there && !settings.overwrite) throw ConfigError(field + ": " + file + " exists (--overwrite replaces it)");
-  if (is_there && extension == ".csv" && !begins_with(path, kScoresHeading)) {
-    throw ConfigError(field + ": " + file + " exists and holds no scores, and --overwrite replaces no other file");
-  }
-  const io::AtomicFile leaves_nothing_without_commit(path);
+  const auto no_scores = [](const fs::path& path) {
+    return begins_with(path, kScoresHeading) ? "" : "holds no scores";
+  };
+  OutputFile output{.field = field,
+                    .path = file,
+                    .extensions = {extension},
+                    .overwrite = settings.overwrite,
+                    .inputs = input_files(settings)};
+  if (extension == ".csv") output.foreign = no_scores;
+  check_output_file(output);
 }
 
 /// One evaluation from the model file to the results.

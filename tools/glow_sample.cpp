@@ -67,7 +67,7 @@ int sample(const SampleSettings& settings) {
   inputs.add(settings.model);
   const auto output = open_image_output({.path = settings.out,
                                          .count = settings.count,
-                                         .channels = model->options().channels,
+                                         .shape = image_shape(model->options()),
                                          .columns = settings.columns,
                                          .overwrite = settings.overwrite,
                                          .inputs = inputs});

@@ -1,8 +1,18 @@
 #pragma once
 
-/// What an application needs: the model, its files and its quantiser under `glow::`.
+/// What an application needs: the model, its files and its quantiser under `glow::`, what works with densities and
+/// latents under `glow::latent`.
 
 #include <glow/error.h>
+#include <glow/latent/arrange.h>
+#include <glow/latent/directions.h>
+#include <glow/latent/histogram.h>
+#include <glow/latent/interpolate.h>
+#include <glow/latent/latents_file.h>
+#include <glow/latent/ood.h>
+#include <glow/latent/round_trip.h>
+#include <glow/latent/score.h>
+#include <glow/latent/vary.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/model_file.h>
 #include <glow/ops/memory.h>

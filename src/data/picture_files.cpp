@@ -31,7 +31,7 @@ io::Image PictureFiles::image(std::int64_t index) const {
 
 void PictureFiles::check_colour(const io::ImageShape& shape, std::int64_t index) const {
   if (channels_ == 1 && !is_grey(shape))
-    throw io::format_error(path(index), "expected a grey image, as all training images are, has colour");
+    throw io::format_error(path(index), "expected a grey image (1 channel is wanted), has colour");
 }
 
 }  // namespace glow::data

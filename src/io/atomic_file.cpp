@@ -65,7 +65,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   constexpr int kAttempts = 100;
   for (int attempt = 0; attempt < kAttempts && descriptor_ < 0; ++attempt) {
     temporary_ = temporary_name(path_);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno != EEXIST) {
       break;
     }
@@ -87,6 +87,32 @@ void AtomicFile::write(std::string_view bytes) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno != EINTR) {
+      throw cannot_write(path_, errno);
+    }
+  }
+}
+
+void AtomicFile::write_at(std::uint64_t offset, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+      offset += static_cast<std::uint64_t>(written);
+    } else if (errno != EINTR) {
+      throw cannot_write(path_, errno);
+    }
+  }
+}
+
+void AtomicFile::read_at(std::uint64_t offset, std::span<char> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t read = ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (read > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(read));
+      offset += static_cast<std::uint64_t>(read);
+    } else if (read == 0) {
+      throw cannot_write(path_, "what was written cannot be read back");
     } else if (errno != EINTR) {
       throw cannot_write(path_, errno);
     }

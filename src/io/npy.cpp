@@ -71,6 +71,37 @@ std::pair<std::string_view, std::string_view> split(const std::filesystem::path&
   return {rest.substr(length_size, length), rest.substr(length_size + length)};
 }
 
+std::string array_text(const std::string& dtype, const std::vector<std::int64_t>& shape) {
+  return "an array of dtype " + in_quotes(dtype) + " and shape " + to_text(shape);
+}
+
+/// Of an array's data, in bytes.
+std::uint64_t size_to_write(const std::filesystem::path& path, const std::string& dtype,
+                            const std::vector<std::int64_t>& shape) {
+  const auto bytes = array_bytes(shape, element_size(dtype));
+  if (element_size(dtype) == 0 || !bytes) throw format_error(path, "cannot write " + array_text(dtype, shape));
+  return *bytes;
+}
+
+/// All before the data, which it aligns.
+std::string npy_start(const std::filesystem::path& path, const NpyHeader& header) {
+  constexpr std::size_t kAlignment = 64;
+  const std::string dictionary = format_npy_header(header);
+  const std::size_t before = kMagic.size() + kVersion1.size() + sizeof(std::uint16_t);
+  const std::size_t padding = kAlignment - 1 - (before + dictionary.size()) % kAlignment;
+  const std::string text = dictionary + std::string(padding, ' ') + '\n';
+  if (text.size() > std::numeric_limits<std::uint16_t>::max()) {
+    throw format_error(path, "cannot write an array of " + std::to_string(header.shape.size()) + " dimensions");
+  }
+  const auto length = static_cast<std::uint16_t>(text.size());
+  std::string start;
+  start += kMagic;
+  start += kVersion1;
+  start += std::string_view(reinterpret_cast<const char*>(&length), sizeof length);
+  start += text;
+  return start;
+}
+
 }  // namespace
 
 NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
@@ -91,28 +122,32 @@ NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
   }
 }
 
+NpyWriter::NpyWriter(const std::filesystem::path& path, const std::string& dtype,
+                     const std::vector<std::int64_t>& shape)
+    : path_(path), dtype_(dtype), shape_(shape), missing_(size_to_write(path, dtype, shape)), file_(path) {
+  file_.write(npy_start(path, {.descr = dtype, .fortran_order = false, .shape = shape}));
+}
+
+void NpyWriter::write(std::string_view data) {
+  if (data.size() > missing_) throw wrong_size(*array_bytes(shape_, element_size(dtype_)) - missing_ + data.size());
+  file_.write(data);
+  missing_ -= data.size();
+}
+
+void NpyWriter::finish() {
+  if (missing_ > 0) throw wrong_size(*array_bytes(shape_, element_size(dtype_)) - missing_);
+  file_.commit();
+}
+
+FormatError NpyWriter::wrong_size(std::uint64_t bytes) const {
+  return format_error(path_, "cannot write " + std::to_string(bytes) + " bytes as " + array_text(dtype_, shape_));
+}
+
 void write_npy(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape,
                std::string_view data) {
-  if (element_size(dtype) == 0 || array_bytes(shape, element_size(dtype)) != data.size()) {
-    throw format_error(path, "cannot write " + std::to_string(data.size()) + " bytes as an array of dtype " +
-                                 in_quotes(dtype) + " and shape " + to_text(shape));
-  }
-  constexpr std::size_t kAlignment = 64;
-  const std::string dictionary = format_npy_header({.descr = dtype, .fortran_order = false, .shape = shape});
-  const std::size_t before = kMagic.size() + kVersion1.size() + sizeof(std::uint16_t);
-  const std::size_t padding = kAlignment - 1 - (before + dictionary.size()) % kAlignment;
-  const std::string text = dictionary + std::string(padding, ' ') + '\n';
-  if (text.size() > std::numeric_limits<std::uint16_t>::max()) {
-    throw format_error(path, "cannot write an array of " + std::to_string(shape.size()) + " dimensions");
-  }
-  AtomicFile file(path);
-  file.write(kMagic);
-  file.write(kVersion1);
-  const auto length = static_cast<std::uint16_t>(text.size());
-  file.write({reinterpret_cast<const char*>(&length), sizeof length});
-  file.write(text);
-  file.write(data);
-  file.commit();
+  NpyWriter writer(path, dtype, shape);
+  writer.write(data);
+  writer.finish();
 }
 
 }  // namespace glow::io

@@ -25,11 +25,11 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 void check_labels(const torch::Tensor& has, std::int64_t images, std::int64_t attributes) {
-  const auto expected =
-      "directions: expected labels int64 [N, K] = [" + std::to_string(images) + ", " + std::to_string(attributes) + "]";
-  ops::check_shape(
-      has.dim() == 2 && has.size(0) == images && has.size(1) == attributes && has.scalar_type() == torch::kLong,
-      expected.c_str(), has);
+  const auto expected = "directions: expected labels int8 or int64 [N, K] = [" + std::to_string(images) + ", " +
+                        std::to_string(attributes) + "]";
+  const bool is_integer = has.scalar_type() == torch::kChar || has.scalar_type() == torch::kLong;
+  ops::check_shape(has.dim() == 2 && has.size(0) == images && has.size(1) == attributes && is_integer, expected.c_str(),
+                   has);
   if (has.numel() > 0 && (has.lt(-1).any().item<bool>() || has.gt(1).any().item<bool>())) {
     throw ConfigError("directions: expected labels 1, 0 or -1, got " + std::to_string(has.min().item<std::int64_t>()) +
                       " to " + std::to_string(has.max().item<std::int64_t>()));

@@ -1,7 +1,6 @@
 #include <glow/latent/latents_file.h>
 
 #include <cstring>
-#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -11,42 +10,13 @@
 #include <glow/error.h>
 #include <glow/io/npy.h>
 #include <glow/io/safetensors.h>
-#include <glow/latent/arrange.h>
-#include <glow/version.h>
 
 #include "io/errors.h"
+#include "latent/latents_names.h"
 #include "latent/model_reference.h"
 #include "nn/tensor_bytes.h"
-#include "ops/check.h"
 
 namespace glow::latent {
-namespace {
-
-constexpr const char* kLatentsFormat = "glow-latents";
-constexpr const char* kLabelsName = "labels";
-
-std::string eps_name(std::size_t level) { return "eps." + std::to_string(level); }
-
-ConfigError unknown_extension(const std::filesystem::path& path) {
-  return ConfigError("latents: expected FILE.npy or FILE.safetensors, got " + path.string());
-}
-
-void save_npy(const nn::Latents& latents, const std::filesystem::path& path) {
-  const auto rows = nn::flatten(latents).to(torch::kCPU, torch::kFloat).contiguous();
-  const auto* data = reinterpret_cast<const char*>(rows.data_ptr<float>());
-  io::write_npy(path, "<f4", rows.sizes().vec(), std::string_view(data, static_cast<std::size_t>(rows.nbytes())));
-}
-
-void save_safetensors(const nn::Latents& latents, const torch::Tensor& labels, const std::string& model_checksum,
-                      const std::filesystem::path& path) {
-  nn::TensorBytes tensors;
-  for (std::size_t l = 0; l < latents.eps.size(); ++l) tensors.add(eps_name(l), latents.eps[l].to(torch::kFloat));
-  if (labels.defined()) tensors.add(kLabelsName, labels);
-  io::write_safetensors(path, {{"format", kLatentsFormat}, {"glow.version", kVersion}, {kModelKey, model_checksum}},
-                        tensors.entries());
-}
-
-}  // namespace
 
 struct LatentsReader::Content {
   /// One array of a file, its first axis the images.
@@ -122,6 +92,9 @@ io::TensorEntry level_entry(const io::SafetensorsReader& file, const nn::GlowOpt
 torch::Tensor read_labels(const io::SafetensorsReader& file, const nn::GlowOptions& options, std::int64_t images) {
   const auto* entry = find_entry(file, kLabelsName);
   if (entry == nullptr) return {};
+  if (options.num_classes == 0) {
+    throw io::format_error(file.path(), "tensor \"labels\": expected none, for the model has no classes");
+  }
   const bool fits = entry->dtype == "I64" && entry->shape == std::vector<std::int64_t>{images};
   const auto labels = fits ? nn::to_tensor(*entry) : torch::Tensor();
   if (!fits || labels.lt(0).any().item<bool>() || labels.ge(options.num_classes).any().item<bool>()) {
@@ -150,22 +123,6 @@ void read_safetensors(Content& content, const std::string& model_checksum) {
 }
 
 }  // namespace
-
-void save_latents(const nn::Latents& latents, const torch::Tensor& labels, const std::string& model_checksum,
-                  const std::filesystem::path& path) {
-  const auto images = count(latents);
-  if (labels.defined()) {
-    ops::check_shape(labels.dim() == 1 && labels.size(0) == images && labels.scalar_type() == torch::kLong,
-                     "latents: expected labels int64 [N]", labels);
-  }
-  for (const auto& eps : latents.eps) {
-    if (!eps.isfinite().all().item<bool>())
-      throw NumericalError("latents: not finite, not written to " + path.string());
-  }
-  if (path.extension() == ".npy") return save_npy(latents, path);
-  if (path.extension() != ".safetensors") throw unknown_extension(path);
-  save_safetensors(latents, labels, model_checksum, path);
-}
 
 LatentsReader::LatentsReader(const std::filesystem::path& path, const nn::GlowOptions& options,
                              const std::string& model_checksum) {

@@ -1,5 +1,6 @@
 #include <glow/io/npy.h>
 
+#include <filesystem>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -57,6 +58,29 @@ TEST(Npy, WritesTheBytesThatNumpyWrites) {
   const std::string expected =
       npy(header + std::string(128 - 10 - header.size() - 1, ' ') + '\n', "\x07" + std::string(7, '\0'));
   EXPECT_EQ(get(directory / "file.npy"), expected);
+}
+
+TEST(Npy, WrittenInPiecesIsTheSameFile) {
+  const TemporaryDirectory directory;
+  write_npy(directory / "whole.npy", "<u2", {4}, "abcdefgh");
+  NpyWriter writer(directory / "pieces.npy", "<u2", {4});
+  for (const char* piece : {"abc", "", "defg", "h"}) writer.write(piece);
+  EXPECT_EQ(count_files(directory.path()), 2u);
+  EXPECT_FALSE(std::filesystem::exists(directory / "pieces.npy"));
+  writer.finish();
+  EXPECT_EQ(get(directory / "pieces.npy"), get(directory / "whole.npy"));
+}
+
+TEST(Npy, WithTooManyBytesOrTooFewIsNotWritten) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "file.npy";
+  {
+    NpyWriter writer(path, "<u2", {4});
+    writer.write("abc");
+    EXPECT_TRUE(throws<FormatError>([&] { writer.write("defghi"); }, {path.string(), "9 bytes", "[4]"}));
+    EXPECT_TRUE(throws<FormatError>([&] { writer.finish(); }, {path.string(), "3 bytes", "[4]"}));
+  }
+  EXPECT_EQ(count_files(directory.path()), 0u);
 }
 
 struct Header {

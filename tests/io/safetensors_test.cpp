@@ -47,10 +47,10 @@ class Safetensors : public ::testing::Test {
   std::filesystem::path path_ = directory_ / "file.safetensors";
 };
 
-using SafetensorsWriter = Safetensors;
+using SafetensorsFile = Safetensors;
 using SafetensorsChecksum = Safetensors;
 
-TEST_F(SafetensorsWriter, IsReadBack) {
+TEST_F(SafetensorsFile, IsReadBack) {
   const Metadata metadata = {{"format", "glow"}, {"odd \"key\"\n", "any text: \xc3\xa9 \\ \t"}};
   const std::vector<TensorEntry> entries = {tensor("z.matrix", "F32", {2, 3}, "abcdefghijklmnopqrstuvwx"),
                                             tensor("a.scalar", "U8", {}, "!"), tensor("a.empty", "F64", {3, 0, 5}, ""),
@@ -71,21 +71,48 @@ TEST_F(SafetensorsWriter, IsReadBack) {
   }
 }
 
-TEST_F(SafetensorsWriter, WritesAFileWithoutTensors) {
+TEST_F(SafetensorsFile, WrittenInPiecesIsTheSameFile) {
+  const Metadata metadata = {{"k", "v"}};
+  const std::vector<TensorEntry> entries = {tensor("a", "I64", {1}, "12345678"), tensor("b", "F32", {2}, "abcdefgh"),
+                                            tensor("c", "U8", {0}, "")};
+  const auto checksum = write_safetensors(path_, metadata, entries);
+  const auto pieces = directory_ / "pieces.safetensors";
+  SafetensorsWriter writer(pieces, metadata, entries);
+  writer.write(1, "abc");
+  writer.write(0, "1234567");
+  writer.write(1, "defgh");
+  writer.write(0, "8");
+  EXPECT_FALSE(std::filesystem::exists(pieces));
+  EXPECT_EQ(writer.finish(), checksum);
+  EXPECT_EQ(get(pieces), get(path_));
+}
+
+TEST_F(SafetensorsFile, WithTooManyBytesOrTooFewIsNotWritten) {
+  {
+    SafetensorsWriter writer(path_, {}, {tensor("a", "U8", {4}, ""), tensor("b", "U8", {4}, "")});
+    writer.write(0, "abc");
+    writer.write(1, "abcd");
+    EXPECT_TRUE(throws<FormatError>([&] { writer.write(0, "de"); }, {path_.string(), "\"a\"", "5 bytes", "[4]"}));
+    EXPECT_TRUE(throws<FormatError>([&] { writer.finish(); }, {path_.string(), "\"a\"", "3 bytes", "[4]"}));
+  }
+  EXPECT_EQ(count_files(directory_.path()), 0u);
+}
+
+TEST_F(SafetensorsFile, WritesAFileWithoutTensors) {
   write_safetensors(path_, {}, {});
   const SafetensorsReader reader(path_);
   reader.verify_checksum();
   EXPECT_TRUE(reader.entries().empty());
 }
 
-TEST_F(SafetensorsWriter, AlignsTheData) {
+TEST_F(SafetensorsFile, AlignsTheData) {
   for (const std::string name : {"a", "ab", "abc", "abcd", "abcde"}) {
     write_safetensors(path_, {}, {tensor(name, "F64", {1}, "12345678")});
     EXPECT_EQ(get(path_).find("12345678") % 8, 0) << name;
   }
 }
 
-TEST_F(SafetensorsWriter, RefusesWhatTheReaderWould) {
+TEST_F(SafetensorsFile, RefusesWhatTheReaderWould) {
   put(path_, "old");
   const auto write = [&](const std::vector<TensorEntry>& entries) {
     return [this, entries] { write_safetensors(path_, {}, entries); };

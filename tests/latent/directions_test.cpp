@@ -94,7 +94,7 @@ TEST(Directions, AreMeanWithMinusMeanWithoutHoweverTheyCome) {
   has[6] = -1;
   const auto mean = [&](std::int64_t wanted) { return rows.index({has.flatten().eq(wanted)}).mean(0); };
   for (const std::int64_t batch : {1, 3, 20}) {
-    const auto found = directions_of(latents, has, {"a"}, batch);
+    const auto found = directions_of(latents, has.to(batch == 3 ? torch::kChar : torch::kLong), {"a"}, batch);
     EXPECT_TRUE(close(found.vectors[0], mean(1) - mean(0), 1e-6));
     EXPECT_TRUE(found.counts.equal(torch::tensor({{6, 12}}, torch::kLong)));
   }

@@ -15,6 +15,7 @@
 #include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
 #include <glow/nn/glow.h>
+#include <glow/version.h>
 
 #include "nn/tensor_bytes.h"
 #include "support/files.h"
@@ -129,6 +130,9 @@ TEST_F(LatentsFile, ThatIsWrongIsRefusedByName) {
   EXPECT_TRUE(refused(safetensors_, {"labels", "0 to 2"}));
   put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"labels", labels.narrow(0, 0, 1)}});
   EXPECT_TRUE(refused(safetensors_, {"labels", "[2]", "[1]"}));
+  put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"labels", labels}});
+  EXPECT_TRUE(throws<FormatError>([&] { LatentsReader(safetensors_, with_classes(0), kModel); },
+                                  {"labels", "the model has no classes"}));
 }
 
 TEST_F(LatentsFile, DamagedIsRefused) {
@@ -148,6 +152,46 @@ TEST_F(LatentsFile, WhatIsNotFiniteIsNeitherWrittenNorRead) {
   put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}});
   EXPECT_TRUE(refused(safetensors_, {"images 0 to 0", "not finite"}));
   EXPECT_NO_THROW(LatentsReader(safetensors_, small_options(3), kModel).read(1, 1));
+}
+
+TEST_F(LatentsFile, WrittenInAnyBatchesIsTheSameFile) {
+  const auto latents = random_latents(5, 1);
+  const auto labels = torch::tensor({2, 0, 1, 1, 0}, torch::kLong);
+  nn::TensorBytes bytes;
+  for (std::size_t l = 0; l < 2; ++l) bytes.add("eps." + std::to_string(l), latents.eps[l]);
+  bytes.add("labels", labels);
+  io::write_safetensors(directory_ / "all.safetensors",
+                        {{"format", "glow-latents"}, {"glow.version", kVersion}, {"glow.model", kModel}},
+                        bytes.entries());
+  const auto rows = nn::flatten(latents);
+  io::write_npy(directory_ / "all.npy", "<f4", {5, 96},
+                {static_cast<const char*>(rows.data_ptr()), static_cast<std::size_t>(rows.nbytes())});
+  for (const auto& batches : {std::vector<std::int64_t>{5}, {1, 1, 1, 1, 1}, {2, 3}, {4, 1}}) {
+    for (const auto& path : {npy_, safetensors_}) {
+      LatentsWriter writer(path, with_classes(3), kModel, 5, labels);
+      std::int64_t first = 0;
+      for (const auto count : batches) writer.add(narrow(latents, std::exchange(first, first + count), count));
+      writer.finish();
+      const auto whole = directory_ / ("all" + path.extension().string());
+      EXPECT_TRUE(glow::testing::get(path) == glow::testing::get(whole)) << path << " in " << batches.size();
+    }
+  }
+}
+
+TEST_F(LatentsFile, WithTooFewImagesOrTooManyIsNotWritten) {
+  for (const auto& path : {npy_, safetensors_}) {
+    {
+      LatentsWriter writer(path, small_options(3), kModel, 3);
+      writer.add(random_latents(2, 1));
+      EXPECT_TRUE(throws<ShapeError>([&] { writer.add(random_latents(2, 1)); }, {"expected 3 images", "got 4"}));
+      EXPECT_TRUE(throws<ShapeError>([&] { writer.finish(); }, {"expected 3 images", "got 2"}));
+      nn::Latents one_level{{random_latents(1, 1).eps[0]}};
+      EXPECT_TRUE(throws<ShapeError>([&] { writer.add(one_level); }, {"levels", path.string()}));
+      const auto huge = scale(random_latents(1, 1, torch::kDouble), 1e300);
+      EXPECT_TRUE(throws<NumericalError>([&] { writer.add(huge); }, {"not finite", path.string()}));
+    }
+    EXPECT_EQ(glow::testing::count_files(directory_.path()), 0u);
+  }
 }
 
 TEST_F(LatentsFile, OtherExtensionsAndPiecesAreRefused) {

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct Outcome {
   int exit_code = -1;
   std::string out;
   std::string err;
+  /// The most memory that it had at once (resident, with mapped files).
+  std::int64_t peak_bytes = 0;
 };
 
 struct ProcessOptions {
@@ -96,7 +99,7 @@ class Process {
   /// Waits for its end.
   Outcome wait() {
     poll([] { return false; });
-    return {exit_code_, get(files_ / "out"), err()};
+    return {exit_code_, get(files_ / "out"), err(), peak_bytes_};
   }
 
  private:
@@ -138,7 +141,9 @@ class Process {
     while (id_ > 0) {
       err();  // a terminal whose text nobody reads would block the program
       int status = 0;
-      const bool ended = ::waitpid(id_, &status, WNOHANG) == id_;
+      rusage usage{};
+      const bool ended = ::wait4(id_, &status, WNOHANG, &usage) == id_;
+      peak_bytes_ = usage.ru_maxrss * 1024;
       if (is_done()) {
         if (ended) note_end(status);
         return true;
@@ -164,6 +169,7 @@ class Process {
   int terminal_ = -1;
   std::string terminal_text_;
   int exit_code_ = -1;
+  std::int64_t peak_bytes_ = 0;
 };
 
 /// Runs a program to its end.

@@ -94,20 +94,38 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"LatentsOfNoKind", decode({"--latents", "DIRECTORY/list.csv"}), {"--latents: ", "list.csv"}},
         Usage{"DecodedToAnimation", decode({"--out", "DIRECTORY/out.apng"}), {"--out: expected FILE.png, FILE.npy or"}},
         Usage{"HugeScale", decode({"--scale", "65"}), {"--scale: ", "got 65"}},
+        Usage{
+            "ScaledArray", decode({"--out", "DIRECTORY/out.npy", "--scale", "2"}), {"--scale: only a grid", "out.npy"}},
+        Usage{"ScaledAnimation",
+              interpolate({"--out", "DIRECTORY/out.apng", "--scale", "2"}),
+              {"--scale: only a grid", "out.apng"}},
+        Usage{"PaceOfAGrid", interpolate({"--frame-milliseconds", "50"}), {"--frame-milliseconds: only an animation"}},
         Usage{"OneImageOfAWay", interpolate({"--pick", "1"}), {"--images: expected at least 2, got 1"}},
         Usage{"OneFrame", interpolate({"--frames", "1"}), {"--frames: ", "got 1"}},
         Usage{"UnknownKind", interpolate({"--kind", "cubic"}), {"--kind: ", "'cubic'", "spherical, linear"}},
         Usage{"ThreeMiddles", interpolate({"--middle-temperature", "1,1,1"}), {"--middle-temperature: ", "2 levels"}},
-        Usage{"NoTime", interpolate({"--frame-milliseconds", "0"}), {"--frame-milliseconds: ", "got 0"}},
+        Usage{"NoTime",
+              interpolate({"--out", "DIRECTORY/out.apng", "--frame-milliseconds", "0"}),
+              {"--frame-milliseconds: ", "got 0"}},
         Usage{"WayAsGif", interpolate({"--out", "DIRECTORY/out.gif"}), {"--out: ", "FILE.apng", "out.gif"}},
         Usage{"LargeAmount", vary({"--amounts", "0.5,1.5"}), {"--amounts: expected 0 to 1, got 1.5"}},
         Usage{"NoiseAndTemperatures",
               vary({"--amounts", "0.5", "--temperatures", "0.5"}),
               {"--amounts: ", "--temperatures"}},
+        Usage{"CountAndTemperatures",
+              vary({"--count", "8", "--temperatures", "0.5"}),
+              {"--count: of noise", "--temperatures"}},
+        Usage{"NoiseTemperatureAndTemperatures",
+              vary({"--temperature", "1", "--temperatures", "0.5"}),
+              {"--temperature: of noise", "--temperatures"}},
+        Usage{"SeedAndTemperatures",
+              vary({"--seed", "0", "--temperatures", "0.5"}),
+              {"--seed: of noise", "--temperatures"}},
         Usage{"NegativeTemperatures", vary({"--temperatures", "-1"}), {"--temperatures: ", "-1"}},
         Usage{"NoVariation", vary({"--count", "0"}), {"--count: ", "got 0"}},
         Usage{"NoData", directions({"--data", ""}), {"--data: expected a data set"}},
         Usage{"DataOfNoKind", directions({"--data", "images"}), {"--data: ", "no known kind"}},
+        Usage{"SeedOfAllImages", directions({"--seed", "1"}), {"--seed: ", "--count"}},
         Usage{"DirectionsAsArray", directions({"--out", "DIRECTORY/d.npy"}), {"--out: expected FILE.safetensors"}},
         Usage{"ApplyWithoutDirections",
               {"apply", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.png"},
@@ -202,6 +220,46 @@ TEST_F(GlowEdit, OverwriteReplacesLatentsAndNoOtherSafetensors) {
       failed(run_edit("directions", kColourModel,
                       {"--data", "npy:" + path("colour.npy"), "--attributes", "none", "--overwrite", "--out", latents}),
              "glow-edit", 2, {"--out: " + latents, "not of the format glow-directions"}));
+}
+
+TEST_F(GlowEdit, FolderHoldsThePicturesOfOneCall) {
+  put_colour(4);
+  const auto folder = path("pngs");
+  std::filesystem::create_directory(folder);
+  for (const char* name : {"mine.png", "000001.jpg", "20240131.png", "00001.png"}) put(path("pngs/") + name, "mine");
+  ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, {"--images", path("colour.npy"), "--out", path("z4.npy")})));
+  const Arguments two{"--images", path("colour.npy"), "--pick", "2,3", "--out", path("z2.npy")};
+  ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, two)));
+  ASSERT_TRUE(succeeded(run_edit("decode", kColourModel, {"--latents", path("z4.npy"), "--out", folder})));
+  EXPECT_EQ(count_files(folder), 8u);
+  std::filesystem::remove(path("pngs/000000.png"));
+  std::filesystem::remove(path("pngs/000001.png"));
+  // Of those that are left the new call would replace none.
+  const Arguments decode{"--latents", path("z2.npy"), "--out", folder};
+  EXPECT_TRUE(failed(run_edit("decode", kColourModel, decode), "glow-edit", 2, {"--out: ", "000002.png exists"}));
+  // What is an input is not removed either.
+  EXPECT_TRUE(failed(
+      run_edit("reconstruct", kColourModel, {"--images", path("pngs/000003.png"), "--out", folder, "--overwrite"}),
+      "glow-edit", 2, {"--out: ", "000003.png is read here"}));
+  ASSERT_TRUE(succeeded(run_edit("decode", kColourModel, decode + Arguments{"--overwrite"})));
+  EXPECT_EQ(count_files(folder), 6u);
+  EXPECT_TRUE(std::filesystem::exists(path("pngs/000001.png")));
+  EXPECT_FALSE(std::filesystem::exists(path("pngs/000002.png")));
+  for (const char* name : {"mine.png", "000001.jpg", "20240131.png", "00001.png"}) {
+    EXPECT_EQ(get(path("pngs/") + name), "mine") << name;
+  }
+}
+
+TEST_F(GlowEdit, FolderThatWasNotWrittenToIsAsItWas) {
+  put_colour(2);
+  const auto folder = path("pngs");
+  std::filesystem::create_directory(folder);
+  put(path("pngs/000007.png"), "old");
+  std::vector<float> numbers(kColourBytes, std::numeric_limits<float>::infinity());
+  io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(numbers));
+  const auto outcome = run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", folder, "--overwrite"});
+  EXPECT_TRUE(failed(outcome, "glow-edit", 1, {"not finite"}));
+  EXPECT_EQ(get(path("pngs/000007.png")), "old");
 }
 
 TEST_F(GlowEdit, WithoutRoomNothingIsLeft) {

@@ -64,10 +64,14 @@ TEST_F(GlowEdit, PngAndFolderComeBackAsWhatTheyWere) {
 TEST_F(GlowEdit, ClassesOfAConditionalModelStandInTheFileOrAreGiven) {
   io::write_npy(path("images.npy"), "|u1", {2, 4, 8, 3}, std::string(2 * 96, '\x70'));
   const Arguments encode{"--images", path("images.npy"), "--class", "bag", "--out"};
-  ASSERT_TRUE(succeeded(run_edit("encode", kClassModel, encode + Arguments{path("z.safetensors")})));
-  ASSERT_TRUE(succeeded(run_edit("encode", kClassModel, encode + Arguments{path("z.npy")})));
+  const auto with_classes = run_edit("encode", kClassModel, encode + Arguments{path("z.safetensors")});
+  const auto without = run_edit("encode", kClassModel, encode + Arguments{path("z.npy")});
+  ASSERT_TRUE(succeeded(with_classes));
+  ASSERT_TRUE(succeeded(without));
   const auto decoded = array("decode", kClassModel, {"--latents", path("z.safetensors")});
   EXPECT_EQ(decoded, std::string(2 * 96, '\x70'));
+  EXPECT_EQ(with_classes.err, "");
+  EXPECT_TRUE(without.err.starts_with("the images' classes are not kept in " + path("z.npy"))) << without.err;
   EXPECT_EQ(array("decode", kClassModel, {"--latents", path("z.npy"), "--class", "1"}), decoded);
   EXPECT_NE(array("decode", kClassModel, {"--latents", path("z.safetensors"), "--class", "coat"}), decoded);
   EXPECT_TRUE(failed(run_edit("decode", kClassModel, {"--latents", path("z.npy"), "--out", path("out.npy")}),

@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"NoTestImages", {"--split", "test"}, {"--split: ", "grey.npy", "no test images"}},
         Refusal{"NoneToHoldOut", {"--split", "auto"}, {"--split: ", "grey.npy", "no validation images", "--split all"}},
         Refusal{"AllHeldOut", {"--split", "valid", "--valid-images", "5"}, {"--valid-images: 5 leaves no"}},
-        Refusal{"OfOtherChannels", {}, {"--data: ", "grey.npy", "1 channels", " 3"}, "colour_conv1x1_affine"},
+        Refusal{"OfOtherChannels", {}, {"--data: ", "grey.npy have 1 channel,", " 3"}, "colour_conv1x1_affine"},
         Refusal{"TooSmall", {"--data", "npy:DIRECTORY/small.npy"}, {"--data: ", "small.npy", "2x8", "4x8"}},
         Refusal{"TooLargeAResize", {"--resize", "64"}, {"--resize: 64 is too large for "}},
         Refusal{"WithoutClasses",

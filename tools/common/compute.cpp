@@ -8,6 +8,8 @@
 #include <glow/ops/memory.h>
 #include <glow/ops/threads.h>
 
+#include "tools/common/checks.h"
+
 namespace glow::tools {
 namespace {
 
@@ -57,10 +59,7 @@ void from_string(const std::string& name, Precision& precision) {
 
 Compute start_computing(const ComputeSettings& settings) {
   constexpr std::int64_t kMostThreads = 1024;
-  if (settings.threads < 0 || settings.threads > kMostThreads) {
-    throw ConfigError("threads: expected 0 to " + std::to_string(kMostThreads) + ", got " +
-                      std::to_string(settings.threads));
-  }
+  require_range("threads", settings.threads, 0, kMostThreads);
   ops::use_threads(static_cast<int>(settings.threads));
   ops::keep_freed_memory();
   const auto device = find_device(settings.device);

@@ -5,16 +5,16 @@
 #include <glow/data/split.h>
 #include <glow/error.h>
 
+#include "tools/common/checks.h"
+#include "tools/common/source_images.h"
+
 namespace glow::tools {
 namespace {
 
 void check(const DataSettings& settings) {
-  if (settings.data.empty()) throw ConfigError("data: expected a data set, none is given");
   constexpr std::int64_t kLargest = 1 << 20;
-  if (settings.resize < 0 || settings.resize > kLargest) {
-    throw ConfigError("resize: expected 0 to " + std::to_string(kLargest) + " pixels, got " +
-                      std::to_string(settings.resize));
-  }
+  require_given("data", settings.data, "a data set");
+  require_range("resize", settings.resize, 0, kLargest);
 }
 
 ImageSize common_size(const data::DataSet& set) {
@@ -34,19 +34,10 @@ data::Geometry geometry_of(const DataSettings& settings) {
 
 using Progress = std::function<void(std::int64_t, std::int64_t)>;
 
-data::DataSet open_data(const DataSettings& settings, const Progress& progress) {
-  try {
-    return data::open_data_set(
-        settings.data,
-        {.with_labels = settings.conditional, .skip_corrupt = settings.skip_corrupt, .progress = progress});
-  } catch (const ConfigError& error) {
-    const std::string message = error.what();
-    throw ConfigError(message.starts_with("skip_corrupt: ") ? message : "data: " + message);
-  }
-}
-
 data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed, const Progress& progress) {
-  auto set = open_data(settings, progress);
+  auto set =
+      open_data_set("data", settings.data,
+                    {.with_labels = settings.conditional, .skip_corrupt = settings.skip_corrupt, .progress = progress});
   if (settings.conditional && set.class_names.empty())
     throw ConfigError("conditional: " + set.name + " has no classes");
   set = data::hold_out_validation(std::move(set), settings.valid_images, seed);

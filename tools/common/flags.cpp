@@ -34,6 +34,12 @@ const GivenFlag* find(const GivenFlags& given, const std::string& name) {
   return found == given.end() ? nullptr : &*found;
 }
 
+void refuse(const GivenFlags& given, const std::vector<std::string>& names, const std::string& reason) {
+  for (const auto& name : names) {
+    if (find(given, name) != nullptr) throw ConfigError("--" + name + ": " + reason);
+  }
+}
+
 Flags::Flags(const std::vector<FlagText>& table) {
   for (const auto& text : table) flags_.push_back({text, flag_name(text), nullptr, nullptr, nullptr});
 }

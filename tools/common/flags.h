@@ -58,6 +58,8 @@ using GivenFlags = std::vector<GivenFlag>;
 
 /// Nullptr when it is not among them.
 const GivenFlag* find(const GivenFlags& given, const std::string& name);
+/// Throws ConfigError "--NAME: `reason`" for the first of these flags that was given: nothing would come of it.
+void refuse(const GivenFlags& given, const std::vector<std::string>& names, const std::string& reason);
 
 /// The one table behind a tool's command line, its --help and its configuration file: rows of text, tied to the fields
 /// of the tool's settings that `visit_fields` names.

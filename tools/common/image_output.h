@@ -7,6 +7,8 @@
 #include <torch/types.h>
 
 #include <glow/data/labelled_grid.h>
+#include <glow/io/image.h>
+#include <glow/nn/options.h>
 
 #include "tools/common/input_files.h"
 
@@ -22,14 +24,18 @@ class ImageOutput {
   virtual void finish() = 0;
 };
 
+/// That of a model's images.
+io::ImageShape image_shape(const nn::GlowOptions& model);
+
 struct ImageOutputOptions {
   /// FILE.png for a grid, FILE.npy for an array, FILE.apng for an animation, else a folder of numbered PNGs.
   std::filesystem::path path;
   std::int64_t count = 0;
-  std::int64_t channels = 0;
+  /// Of each image.
+  io::ImageShape shape = {};
   /// Of a grid; 0: as square as it gets.
   std::int64_t columns = 0;
-  /// Whether files that are there may be replaced.
+  /// Whether what is there may be replaced: a file, or a folder's numbered PNGs, all of them.
   bool overwrite = false;
   /// Those that may not even then.
   InputFiles inputs = {};
@@ -42,7 +48,8 @@ struct ImageOutputOptions {
 };
 
 /// Throws ConfigError naming the field (`out`, `columns`, `scale`) for a kind of file that cannot hold these images, or
-/// when there is something already or one of the inputs; IoError when nothing can be written there.
+/// when there is something already or one of the inputs; IoError when nothing can be written there. Pictures of an
+/// earlier call go when the first new one comes, so that none of both are ever side by side.
 std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options);
 
 }  // namespace glow::tools

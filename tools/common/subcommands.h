@@ -20,11 +20,13 @@ struct Subcommand {
   std::function<int(int count, char** arguments)> run;
 };
 
-/// A subcommand with a table of flags of its own, whose `work` gets the settings they say. `text.name` is "tool name".
+/// A subcommand with a table of flags of its own, whose `work` gets the settings they say; `check`, where there is one,
+/// looks before at which were given. `text.name` is "tool name".
 template <class Settings>
 Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& table,
-                           std::function<void(const Settings&)> work) {
-  const auto run = [text, table, work = std::move(work)](int count, char** arguments) {
+                           std::function<void(const Settings&)> work,
+                           std::function<void(const Settings&, const GivenFlags&)> check = nullptr) {
+  const auto run = [text, table, work = std::move(work), check = std::move(check)](int count, char** arguments) {
     Settings settings;
     Flags flags(table);
     flags.bind(settings);
@@ -32,6 +34,7 @@ Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& ta
     if (given) {
       flags.naming_flags([&] {
         flags.set(*given);
+        if (check) check(settings, *given);
         work(settings);
       });
     }

@@ -7,6 +7,7 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/directions.h>
 
+#include "tools/common/checks.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
@@ -43,7 +44,7 @@ const std::vector<FlagText>& apply_rows() {
       {"strengths", "Edit", "S,...",
        "how far to go, a column each; 0: the image, 1: from the mean without to that with"},
       {"together", "Edit", "", "apply them all at once, in one row"},
-      {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"},
+      scale_row(),
   };
   return rows;
 }
@@ -97,11 +98,12 @@ void apply(const ApplySettings& settings) {
   const auto pictures = static_cast<std::int64_t>(vectors.size()) * columns;
   const auto output =
       editor.output(images.size() * pictures, columns, apply_labels(settings, vectors, images.size()), settings.scale);
-  const auto latents = editor.encode(images.bytes(), labels);
-  for (std::int64_t i = 0; i < images.size(); ++i) {
-    output->add(editor.decode(strips(latent::narrow(latents, i, 1), vectors, settings.strengths),
-                              repeat_labels(narrow_labels(labels, i, 1), pictures)));
-  }
+  editor.encode(images, labels, [&](std::int64_t first, const nn::Latents& latents) {
+    for (std::int64_t i = 0; i < latent::count(latents); ++i) {
+      output->add(editor.decode(strips(latent::narrow(latents, i, 1), vectors, settings.strengths),
+                                repeat_labels(narrow_labels(labels, first + i, 1), pictures)));
+    }
+  });
   output->finish();
   editor.report_not_finite();
   std::cout << images_in(images.size() * pictures, settings.common.out) << "\n";

@@ -3,6 +3,7 @@
 
 #include <glow/latent/latents_file.h>
 
+#include "tools/common/checks.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
@@ -47,9 +48,9 @@ Subcommand decode_command() {
        .closing = "Examples\n"
                   "  glow-edit decode --model model.safetensors --latents z.safetensors --out again/\n"
                   "  glow-edit decode --model model.safetensors --latents z.npy --out again.npy\n"},
-      edit_flag_table("FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ...",
-                      {{"latents", "Latents", "FILE", "what glow-edit encode wrote, .safetensors or .npy"},
-                       {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"}}),
+      edit_flag_table(
+          "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ...",
+          {{"latents", "Latents", "FILE", "what glow-edit encode wrote, .safetensors or .npy"}, scale_row()}),
       decode);
 }
 

@@ -12,8 +12,11 @@
 #include <glow/data/order.h>
 #include <glow/data/split.h>
 #include <glow/error.h>
+#include <glow/latent/arrange.h>
 #include <glow/latent/directions.h>
 
+#include "tools/common/checks.h"
+#include "tools/common/source_images.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
@@ -58,18 +61,9 @@ const std::vector<FlagText>& directions_rows() {
 struct Labelled {
   EditImages images;
   std::vector<std::string> names;
-  /// int64 [N, K]: 1, 0 or -1.
+  /// int8 [N, K]: 1, 0 or -1.
   torch::Tensor has;
 };
-
-data::DataSet open_labelled_set(const DirectionsSettings& settings) {
-  require_given("data", settings.data, "a data set");
-  try {
-    return data::open_data_set(settings.data, {.with_labels = settings.attributes.empty()});
-  } catch (const ConfigError& error) {
-    throw ConfigError(std::string("data: ") + error.what());
-  }
-}
 
 /// What the list calls an image: its file, or its place in an array.
 std::string listed_name(const data::ImageSource& source, std::int64_t index) {
@@ -93,7 +87,7 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
                                                            const data::Attributes& attributes,
                                                            const DirectionsSettings& settings) {
   std::vector<std::int64_t> places;
-  std::vector<std::int64_t> labels;
+  std::vector<std::int8_t> labels;
   const auto rows = rows_of(source, attributes, settings.attributes);
   for (std::int64_t i = 0; i < source.size(); ++i) {
     const auto* row = rows[static_cast<std::size_t>(i)];
@@ -107,7 +101,7 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
   }
   const auto images = static_cast<std::int64_t>(places.size());
   return {places,
-          torch::tensor(labels, torch::kLong).view({images, static_cast<std::int64_t>(attributes.names().size())})};
+          torch::tensor(labels, torch::kChar).view({images, static_cast<std::int64_t>(attributes.names().size())})};
 }
 
 /// The classes as attributes: each against all others.
@@ -119,11 +113,12 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataS
   for (std::size_t i = 0; i < places.size(); ++i) places[i] = static_cast<std::int64_t>(i);
   const auto labels = torch::tensor(data::all_labels(*set.train), torch::kLong);
   const auto classes = torch::arange(static_cast<std::int64_t>(set.class_names.size()), torch::kLong);
-  return {places, labels.unsqueeze(1).eq(classes).to(torch::kLong)};
+  return {places, labels.unsqueeze(1).eq(classes).to(torch::kChar)};
 }
 
 Labelled open_labelled(const DirectionsSettings& settings, const nn::GlowOptions& model) {
-  const auto set = open_labelled_set(settings);
+  require_given("data", settings.data, "a data set");
+  const auto set = open_data_set("data", settings.data, {.with_labels = settings.attributes.empty()});
   auto names = set.class_names;
   std::pair<std::vector<std::int64_t>, torch::Tensor> all;
   if (settings.attributes.empty()) {
@@ -144,7 +139,8 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::GlowOptions
     places = drawn;
   }
   const auto source = std::make_shared<data::SubsetSource>(set.train, places);
-  return {{fitted("data", source, model), settings.data, set.class_names, places}, std::move(names), has};
+  return {
+      {fitted("data", settings.data, source, model), settings.data, set.class_names, places}, std::move(names), has};
 }
 
 /// Before hours of encoding: an attribute has a direction when images have it and others do not.
@@ -167,9 +163,13 @@ void list_directions(const latent::Directions& directions) {
   }
 }
 
+void check_seed(const DirectionsSettings& settings, const GivenFlags& given) {
+  if (settings.count == 0) refuse(given, {"seed"}, "draws the images that --count leaves, and without it all stay");
+}
+
 void directions(const DirectionsSettings& settings) {
   Editor editor(settings.common);
-  require_range("count", settings.count, 0, std::int64_t{1} << 40);
+  require_range("count", settings.count, 0, kMostImages);
   editor.inputs().add_source(settings.data);
   editor.inputs().add(settings.attributes);
   editor.check_file_output({".safetensors"}, "glow-directions");
@@ -177,11 +177,9 @@ void directions(const DirectionsSettings& settings) {
   require_two_sided(has, settings);
   const auto labels = editor.labels(images);
   latent::DirectionAccumulator accumulator(names);
-  editor.in_batches(
-      images.size(), "encoded", [&, &images = images, &has = has](std::int64_t first, std::int64_t count) {
-        accumulator.add(editor.encode_batch(images.bytes(first, count), narrow_labels(labels, first, count)),
-                        has.narrow(0, first, count));
-      });
+  editor.encode(images, labels, [&accumulator, &has = has](std::int64_t first, const nn::Latents& latents) {
+    accumulator.add(latents, has.narrow(0, first, latent::count(latents)));
+  });
   const auto result = accumulator.finish();
   latent::save_directions(result, editor.checksum(), settings.common.out);
   for (const auto& name : accumulator.one_sided()) {
@@ -203,8 +201,8 @@ Subcommand directions_command() {
                   "--out fashion.safetensors\n"
                   "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
                   "list_attr_celeba.txt --out attributes.safetensors\n"},
-      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name", directions_rows()),
-      directions);
+      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name", directions_rows()), directions,
+      check_seed);
 }
 
 }  // namespace glow::tools

@@ -4,21 +4,19 @@
 #include <array>
 #include <filesystem>
 #include <numeric>
-#include <system_error>
 #include <utility>
 
 #include <glow/data/split.h>
 #include <glow/error.h>
 
+#include "tools/common/checks.h"
+#include "tools/common/output_file.h"
+#include "tools/common/source_images.h"
+
 namespace glow::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_there(const std::string& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 bool is_data_set(const std::string& text) {
   constexpr std::array<const char*, 4> kKinds{"fashion-mnist", "cifar10", "folder", "npy"};
@@ -42,12 +40,8 @@ Opened open_source(const std::string& text, const nn::GlowOptions& model) {
   if (is_there(text) || !is_data_set(text)) {
     return {data::open_pictures(paths_in(text), static_cast<int>(model.channels))};
   }
-  try {
-    const auto set = data::open_data_set(text);
-    return {set.test ? set.test : set.train, set.class_names};
-  } catch (const ConfigError& error) {
-    throw ConfigError(std::string("images: ") + error.what());
-  }
+  const auto set = open_data_set("images", text);
+  return {set.test ? set.test : set.train, set.class_names};
 }
 
 /// Those of all images, whichever are picked.
@@ -92,22 +86,6 @@ torch::Tensor EditImages::labels() const {
   return images->labels(indices);
 }
 
-std::shared_ptr<const data::Images> fitted(const char* field, const std::shared_ptr<const data::ImageSource>& source,
-                                           const nn::GlowOptions& model) {
-  if (source->channels() != model.channels) {
-    throw ConfigError(std::string(field) + ": the images have " + std::to_string(source->channels()) +
-                      (source->channels() == 1 ? " channel" : " channels") + ", the model's " +
-                      std::to_string(model.channels));
-  }
-  try {
-    return std::make_shared<const data::Images>(
-        source, data::Geometry{.height = static_cast<int>(model.height), .width = static_cast<int>(model.width)});
-  } catch (const ConfigError& error) {
-    // It speaks of image_size, which is no flag here.
-    throw ConfigError(std::string(field) + ": " + error.what());
-  }
-}
-
 EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs) {
   require_given("images", settings.images, "images");
   auto [source, class_names] = open_source(settings.images, model);
@@ -121,14 +99,14 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions
     source = std::make_shared<data::SubsetSource>(source, places);
   }
   if (source->channels() == model.channels && !settings.fit) check_sizes(*source, model);
-  return {fitted("images", source, model), settings.images, std::move(class_names), std::move(places)};
+  return {fitted("images", settings.images, source, model), settings.images, std::move(class_names), std::move(places)};
 }
 
 EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs) {
-  constexpr std::int64_t kMostImages = 1000;
+  constexpr std::int64_t kMostShown = 1000;
   auto images = open_edit_images(settings, model, inputs);
-  if (images.size() > kMostImages) {
-    throw ConfigError("images: " + std::to_string(images.size()) + " are more than the " + std::to_string(kMostImages) +
+  if (images.size() > kMostShown) {
+    throw ConfigError("images: " + std::to_string(images.size()) + " are more than the " + std::to_string(kMostShown) +
                       " that can be shown together (--pick chooses)");
   }
   return images;

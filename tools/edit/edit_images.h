@@ -29,8 +29,6 @@ struct EditImages {
   std::int64_t size() const { return images->size(); }
   /// uint8 [count, C, H, W] of images first ... first + count - 1.
   torch::Tensor bytes(std::int64_t first, std::int64_t count) const;
-  /// All of them.
-  torch::Tensor bytes() const { return bytes(0, size()); }
   /// int64 [N], -1 where there is none.
   torch::Tensor labels() const;
 };
@@ -41,10 +39,5 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions
 
 /// The same, refusing more images than one picture should show.
 EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs);
-
-/// Images of the model's size; larger ones are cropped and scaled. Throws ConfigError naming `field` when their
-/// channels are not the model's, and for images that are too small.
-std::shared_ptr<const data::Images> fitted(const char* field, const std::shared_ptr<const data::ImageSource>& source,
-                                           const nn::GlowOptions& model);
 
 }  // namespace glow::tools

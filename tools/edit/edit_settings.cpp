@@ -1,6 +1,6 @@
 #include "tools/edit/edit_settings.h"
 
-#include <glow/error.h>
+#include "tools/common/checks.h"
 
 namespace glow::tools {
 
@@ -20,6 +20,10 @@ std::vector<FlagText> image_flag_rows() {
   };
 }
 
+FlagText scale_row() {
+  return {"scale", "Output", "S", "of a grid (FILE.png): how many pixels wide and high each pixel becomes"};
+}
+
 std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own) {
   const std::vector<FlagText> model{
       {"model", "Model", "FILE", "the model file"},
@@ -28,23 +32,13 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
   };
   const std::vector<FlagText> rest{
       {"out", "Output", "OUT", out},
-      {"overwrite", "Output", "", "replace files that are there"},
+      {"overwrite", "Output", "", "replace what is there: the file, or all numbered pictures of the folder"},
       {"batch", "Computing", "N", "images at once"},
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
       {"float64", "Computing", "", "compute in double precision; files of latents stay float32"},
       {"threads", "Computing", "N", "0: as many as the process may use"},
   };
   return model + own + rest;
-}
-
-void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
-  if (value >= lowest && value <= highest) return;
-  throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(highest) +
-                    ", got " + std::to_string(value));
-}
-
-void require_given(const char* field, const std::string& value, const char* what) {
-  if (value.empty()) throw ConfigError(std::string(field) + ": expected " + what + ", none is given");
 }
 
 void check(const EditSettings& settings) {

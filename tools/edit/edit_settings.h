@@ -54,12 +54,10 @@ void visit_fields(ImageSettings& settings, Visitor&& visit) {
 std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own);
 /// The rows of ImageSettings.
 std::vector<FlagText> image_flag_rows();
+/// That of `scale`.
+FlagText scale_row();
 std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second);
 
-/// Throw ConfigError that names the field.
+/// Throws ConfigError that names the field.
 void check(const EditSettings& settings);
-void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest);
-/// Another file that a subcommand reads and the library names no flag for.
-void require_given(const char* field, const std::string& value, const char* what);
-
 }  // namespace glow::tools

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
-#include <glow/io/file.h>
 #include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
 #include <glow/nn/model_file.h>
@@ -17,6 +15,7 @@
 #include "tools/common/find_class.h"
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
+#include "tools/common/output_file.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
@@ -84,19 +83,22 @@ void Editor::in_batches(std::int64_t total, const std::string& done,
     throw_if_interrupted();
     const auto count = std::min(settings_.batch, total - first);
     work(first, count);
-    status_.show(bar(static_cast<double>(first + count) / static_cast<double>(total)) + " " + done + " " +
-                 grouped(first + count) + "/" + grouped(total) + " images");
+    show(done, first + count, total);
   }
   status_.clear();
   throw_if_interrupted();
 }
 
-nn::Latents Editor::encode(const torch::Tensor& bytes, const torch::Tensor& labels) {
-  std::vector<nn::Latents> parts;
-  in_batches(bytes.size(0), "encoded", [&](std::int64_t first, std::int64_t count) {
-    parts.push_back(encode_batch(bytes.narrow(0, first, count), narrow_labels(labels, first, count)));
+void Editor::show(const std::string& done, std::int64_t images, std::int64_t total) {
+  status_.show(bar(static_cast<double>(images) / static_cast<double>(total)) + " " + done + " " + grouped(images) +
+               "/" + grouped(total) + " images");
+}
+
+void Editor::encode(const EditImages& images, const torch::Tensor& labels,
+                    const std::function<void(std::int64_t, const nn::Latents&)>& work) {
+  in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
+    work(first, encode_batch(images.bytes(first, count), narrow_labels(labels, first, count)));
   });
-  return latent::concatenate(parts);
 }
 
 torch::Tensor Editor::decode(const nn::Latents& latents, const torch::Tensor& labels) {
@@ -112,7 +114,7 @@ std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t col
   const std::filesystem::path path = settings_.out;
   return open_image_output({.path = path,
                             .count = count,
-                            .channels = options().channels,
+                            .shape = image_shape(options()),
                             .columns = path.extension() == ".png" ? columns : 0,
                             .overwrite = settings_.overwrite,
                             .inputs = inputs_,
@@ -122,23 +124,15 @@ std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t col
 }
 
 void Editor::check_file_output(const std::vector<std::string>& extensions, const std::string& format) const {
-  const std::filesystem::path path = settings_.out;
-  if (std::find(extensions.begin(), extensions.end(), path.extension()) == extensions.end()) {
-    std::string expected;
-    for (const auto& extension : extensions) expected += (expected.empty() ? "FILE" : " or FILE") + extension;
-    throw ConfigError("out: expected " + expected + ", got " + settings_.out);
-  }
-  inputs_.refuse("out", path);
-  std::error_code ignored;
-  const bool is_there = std::filesystem::exists(path, ignored);
-  if (is_there && !settings_.overwrite) {
-    throw ConfigError("out: " + settings_.out + " exists (--overwrite replaces it)");
-  }
-  if (is_there && path.extension() == ".safetensors" && !has_format(path, format)) {
-    throw ConfigError("out: " + settings_.out + " exists and is not of the format " + format +
-                      ", and --overwrite replaces no other file");
-  }
-  io::AtomicFile leaves_nothing_without_commit(path);
+  const auto another_format = [&](const std::filesystem::path& path) {
+    const bool is_fine = path.extension() != ".safetensors" || has_format(path, format);
+    return is_fine ? "" : "is not of the format " + format;
+  };
+  check_output_file({.path = settings_.out,
+                     .extensions = extensions,
+                     .overwrite = settings_.overwrite,
+                     .inputs = inputs_,
+                     .foreign = another_format});
 }
 
 std::string Editor::not_finite_text() const {

@@ -45,12 +45,19 @@ class Editor {
   nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
   /// uint8 [N, C, H, W] on the CPU.
   torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
-  /// The same for any number.
-  nn::Latents encode(const torch::Tensor& bytes, const torch::Tensor& labels);
+  /// Encodes images batch by batch, and calls work(first, latents) for each: latents of images first, first + 1 ...
+  void encode(const EditImages& images, const torch::Tensor& labels,
+              const std::function<void(std::int64_t, const nn::Latents&)>& work);
+  /// decode_batch for any number.
   torch::Tensor decode(const nn::Latents& latents, const torch::Tensor& labels);
   /// Calls work(first, count) for one batch after the other of `total`, and shows "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);
+  /// Images of a batch.
+  std::int64_t batch() const { return settings_.batch; }
+  /// Shows "`done` images/total images", and takes that away again.
+  void show(const std::string& done, std::int64_t images, std::int64_t total);
+  void show_nothing() { status_.clear(); }
 
   /// Where images go; a grid has the columns and labels. Throws as open_image_output.
   std::unique_ptr<ImageOutput> output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,

@@ -1,7 +1,5 @@
+#include <filesystem>
 #include <iostream>
-#include <utility>
-
-#include <ATen/ATen.h>
 
 #include <glow/latent/latents_file.h>
 #include <glow/nn/latents.h>
@@ -29,12 +27,13 @@ void encode(const EncodeSettings& settings) {
   const auto images = open_edit_images(settings.images, editor.options(), editor.inputs());
   editor.check_file_output({".npy", ".safetensors"}, "glow-latents");
   const auto labels = editor.labels(images);
-  const auto rows = torch::empty({images.size(), editor.options().dimensions()}, torch::kFloat);
-  editor.in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
-    const auto latents = editor.encode_batch(images.bytes(first, count), narrow_labels(labels, first, count));
-    rows.narrow(0, first, count).copy_(nn::flatten(latents));
-  });
-  latent::save_latents(nn::unflatten(rows, editor.options()), labels, editor.checksum(), settings.common.out);
+  if (labels.defined() && std::filesystem::path(settings.common.out).extension() == ".npy") {
+    std::cerr << "the images' classes are not kept in " << settings.common.out
+              << ": decoding it wants --class, one for all (a .safetensors file keeps them)\n";
+  }
+  latent::LatentsWriter writer(settings.common.out, editor.options(), editor.checksum(), images.size(), labels);
+  editor.encode(images, labels, [&](std::int64_t, const nn::Latents& latents) { writer.add(latents); });
+  writer.finish();
   std::cout << "latents of " << images_in(images.size(), settings.common.out) << "\n";
 }
 

@@ -6,6 +6,7 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/interpolate.h>
 
+#include "tools/common/checks.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
@@ -44,8 +45,8 @@ const std::vector<FlagText>& interpolate_rows() {
        "frames"},
       {"middle_temperature", "Way", "T|T0,T1,...", "what eps is multiplied by half-way; at the images it is 1"},
       {"closed", "Way", "", "go back to the first image at the end", Kept::kNo, "loop"},
-      {"frame_milliseconds", "Output", "MS", "how long an animation shows each picture"},
-      {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"},
+      {"frame_milliseconds", "Output", "MS", "of an animation (FILE.apng): how long it shows each picture"},
+      scale_row(),
   };
   return rows;
 }
@@ -69,12 +70,26 @@ std::int64_t picture_count(const InterpolateSettings& settings, std::int64_t leg
   return as_grid ? legs * settings.points : legs * (settings.points - 1) + (settings.closed ? 0 : 1);
 }
 
-nn::Latents pictures_of(const latent::LatentPath& path, const InterpolateSettings& settings, bool as_grid) {
-  if (!as_grid) return path.points(0, picture_count(settings, path.legs(), as_grid));
-  std::vector<nn::Latents> legs;
-  for (std::int64_t i = 0; i < path.legs(); ++i)
-    legs.push_back(path.points(i * (settings.points - 1), settings.points));
-  return latent::concatenate(legs);
+/// Pictures first ... first + count - 1 of them.
+nn::Latents pictures_of(const latent::LatentPath& path, std::int64_t points, bool as_grid, std::int64_t first,
+                        std::int64_t count) {
+  if (!as_grid) return path.points(first, count);
+  std::vector<nn::Latents> pictures;
+  // A leg begins at the point where the one before ends.
+  for (std::int64_t i = first; i < first + count; ++i) pictures.push_back(path.points(i - i / points, 1));
+  return latent::concatenate(pictures);
+}
+
+nn::Latents encode_all(Editor& editor, const EditImages& images, const torch::Tensor& labels) {
+  std::vector<nn::Latents> batches;
+  editor.encode(images, labels, [&](std::int64_t, const nn::Latents& latents) { batches.push_back(latents); });
+  return latent::concatenate(batches);
+}
+
+void check_time(const InterpolateSettings& settings, const GivenFlags& given) {
+  if (std::filesystem::path(settings.common.out).extension() != ".apng") {
+    refuse(given, {"frame-milliseconds"}, "only an animation (.apng) has a pace, not " + settings.common.out);
+  }
 }
 
 void interpolate(const InterpolateSettings& settings) {
@@ -93,9 +108,11 @@ void interpolate(const InterpolateSettings& settings) {
   const auto pictures = picture_count(settings, legs, as_grid);
   const auto output = editor.output(pictures, settings.points, interpolate_labels(images, legs, settings.points),
                                     settings.scale, settings.frame_milliseconds);
-  const latent::LatentPath path(editor.encode(images.bytes(), labels), options);
-  output->add(
-      editor.decode(pictures_of(path, settings, as_grid), repeat_labels(narrow_labels(labels, 0, 1), pictures)));
+  const latent::LatentPath path(encode_all(editor, images, labels), options);
+  editor.in_batches(pictures, "decoded", [&](std::int64_t first, std::int64_t count) {
+    output->add(editor.decode_batch(pictures_of(path, settings.points, as_grid, first, count),
+                                    repeat_labels(narrow_labels(labels, 0, 1), count)));
+  });
   output->finish();
   editor.report_not_finite();
   std::cout << images_in(pictures, settings.common.out) << "\n";
@@ -114,7 +131,7 @@ Subcommand interpolate_command() {
       edit_flag_table("FILE.png: a grid, a row from each image to the next; FILE.apng: an animated PNG; FILE.npy or a "
                       "folder: its frames",
                       image_flag_rows() + interpolate_rows()),
-      interpolate);
+      interpolate, check_time);
 }
 
 }  // namespace glow::tools

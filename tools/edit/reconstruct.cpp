@@ -36,15 +36,15 @@ const std::vector<FlagText>& reconstruct_rows() {
   static const std::vector<FlagText> rows{
       {"temperature", "Levels", "T|T0,T1,...", "of the levels that are drawn anew"},
       {"seed", "Levels", "S", "of these, too"},
-      {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"},
+      scale_row(),
   };
   return rows;
 }
 
-/// "image", "decoded", then what is drawn anew: "0 new", "0-1 new", ...
+/// "image", "decoded", then what is drawn anew: "level 0 new", "levels 0-1 new", ...
 data::GridLabels reconstruct_labels(std::int64_t levels) {
-  data::GridLabels labels{.columns = {"image", "decoded", "0 new"}};
-  for (std::int64_t l = 1; l < levels; ++l) labels.columns.push_back("0-" + std::to_string(l) + " new");
+  data::GridLabels labels{.columns = {"image", "decoded", "level 0 new"}};
+  for (std::int64_t l = 1; l < levels; ++l) labels.columns.push_back("levels 0-" + std::to_string(l) + " new");
   return labels;
 }
 
@@ -61,19 +61,24 @@ void reconstruct(const ReconstructSettings& settings) {
   const auto labels = editor.labels(images);
   const auto columns = levels + 2;
   const auto output = editor.output(images.size() * columns, columns, reconstruct_labels(levels), settings.scale);
-  const auto bytes = images.bytes();
-  const auto latents = editor.encode(bytes, labels);
-  std::vector<torch::Tensor> shown{bytes, editor.decode(latents, labels)};
-  for (std::int64_t l = 1; l <= levels; ++l) {
-    shown.push_back(editor.decode(latent::resample_finest(latents, l, options), labels));
-  }
-  // [N, columns, C, H, W]: an image a row.
-  output->add(at::stack(shown, 1).flatten(0, 1));
+  std::int64_t agreeing = 0;
+  editor.in_batches(images.size(), "reconstructed", [&](std::int64_t first, std::int64_t count) {
+    const auto bytes = images.bytes(first, count);
+    const auto own_labels = narrow_labels(labels, first, count);
+    const auto latents = editor.encode_batch(bytes, own_labels);
+    std::vector<torch::Tensor> shown{bytes, editor.decode_batch(latents, own_labels)};
+    options.first_index = first;
+    for (std::int64_t l = 1; l <= levels; ++l) {
+      shown.push_back(editor.decode_batch(latent::resample_finest(latents, l, options), own_labels));
+    }
+    // [N, columns, C, H, W]: an image a row.
+    output->add(at::stack(shown, 1).flatten(0, 1));
+    agreeing += images_that_agree(editor.quantizer().to_bytes(editor.quantizer().center(bytes)), shown[1]);
+  });
   output->finish();
   editor.report_not_finite();
-  const auto seen = editor.quantizer().to_bytes(editor.quantizer().center(bytes));
-  std::cout << grouped(images_that_agree(seen, shown[1])) << " of " << grouped(images.size())
-            << " images come back byte for byte; " << images_in(images.size() * columns, settings.common.out) << "\n";
+  std::cout << grouped(agreeing) << " of " << grouped(images.size()) << " images come back byte for byte; "
+            << images_in(images.size() * columns, settings.common.out) << "\n";
 }
 
 }  // namespace

@@ -8,9 +8,11 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/vary.h>
 
+#include "tools/common/checks.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
+#include "tools/edit/picture_queue.h"
 
 namespace glow::tools {
 namespace {
@@ -51,26 +53,22 @@ const std::vector<FlagText>& vary_rows() {
       {"seed", "Noise", "S", "of the noise, too"},
       {"temperatures", "Temperature", "T,...", "instead of noise: eps of the image times each of these, in a row"},
       {"per_level", "Levels", "", "change one level at a time, rows of its own each"},
-      {"scale", "Output", "S", "pixels of a grid that each pixel is wide and high"},
+      scale_row(),
   };
   return rows;
 }
 
-/// Rows of pictures of one image.
-struct VariedRows {
-  std::vector<std::string> names;
-  std::vector<nn::Latents> rows;
-};
-
-/// The levels that a row changes, all or one after the other, and what they are called.
-struct ChangedLevels {
+/// A row of pictures of an image: what it is called, the levels that it changes, and with how much noise.
+struct VariedRow {
   std::string name;
   std::vector<bool> is_changed;
+  double amount = 0;
 };
 
-std::vector<ChangedLevels> changed_levels(bool per_level, std::size_t levels) {
+/// The levels that rows change, all or one after the other, and what they are called.
+std::vector<VariedRow> changed_levels(bool per_level, std::size_t levels) {
   if (!per_level) return {{"", std::vector<bool>(levels, true)}};
-  std::vector<ChangedLevels> all;
+  std::vector<VariedRow> all;
   for (std::size_t l = 0; l < levels; ++l) {
     all.push_back({"level " + std::to_string(l), std::vector<bool>(levels, false)});
     all.back().is_changed[l] = true;
@@ -78,49 +76,44 @@ std::vector<ChangedLevels> changed_levels(bool per_level, std::size_t levels) {
   return all;
 }
 
-/// A number for the levels that change, another for those that stay.
-std::vector<double> by_level(const ChangedLevels& levels, double changed, double kept) {
-  std::vector<double> numbers;
-  for (const bool is_changed : levels.is_changed) numbers.push_back(is_changed ? changed : kept);
-  return numbers;
-}
-
 std::vector<double> amounts_of(const VarySettings& settings) {
   return settings.amounts.empty() ? std::vector<double>{0.25, 0.5, 0.75, 1} : settings.amounts;
 }
 
-/// The image, then its variations; a row for each amount.
-VariedRows noise_rows(const VarySettings& settings, const nn::Latents& image, std::int64_t place) {
-  VariedRows result;
-  for (const auto& levels : changed_levels(settings.per_level, image.eps.size())) {
+/// Those of every image: of noise a row for each amount.
+std::vector<VariedRow> rows_of_image(const VarySettings& settings, std::size_t levels) {
+  const auto changed = changed_levels(settings.per_level, levels);
+  if (!settings.temperatures.empty()) return changed;
+  std::vector<VariedRow> rows;
+  for (const auto& each : changed) {
     for (const double amount : amounts_of(settings)) {
-      const latent::VaryOptions options{.amount = by_level(levels, amount, 0),
-                                        .temperature = settings.temperature,
-                                        .seed = settings.seed,
-                                        .first_index = place * settings.count};
-      result.names.push_back((levels.name.empty() ? "" : levels.name + ": ") + brief(amount));
-      result.rows.push_back(latent::concatenate({image, latent::vary(latent::repeat(image, settings.count), options)}));
+      rows.push_back({(each.name.empty() ? "" : each.name + ": ") + brief(amount), each.is_changed, amount});
     }
   }
-  return result;
+  return rows;
 }
 
-/// A column for each temperature.
-VariedRows temperature_rows(const VarySettings& settings, const nn::Latents& image) {
-  VariedRows result;
-  for (const auto& levels : changed_levels(settings.per_level, image.eps.size())) {
-    std::vector<nn::Latents> row;
-    for (const double temperature : settings.temperatures) {
-      row.push_back(latent::scale(image, by_level(levels, temperature, 1)));
-    }
-    result.names.push_back(levels.name);
-    result.rows.push_back(latent::concatenate(row));
+/// A number a level: one for those that the row changes, another for those that it keeps.
+std::vector<double> by_level(const VariedRow& row, double changed, double kept) {
+  std::vector<double> numbers;
+  for (const bool is_changed : row.is_changed) numbers.push_back(is_changed ? changed : kept);
+  return numbers;
+}
+
+/// The pictures of a row: the image, then its variations; or a picture for each temperature.
+nn::Latents varied(const VarySettings& settings, const VariedRow& row, const nn::Latents& image, std::int64_t place) {
+  std::vector<nn::Latents> pictures;
+  for (const double temperature : settings.temperatures) {
+    pictures.push_back(latent::scale(image, by_level(row, temperature, 1)));
   }
-  return result;
-}
-
-VariedRows varied_rows(const VarySettings& settings, const nn::Latents& image, std::int64_t place) {
-  return settings.temperatures.empty() ? noise_rows(settings, image, place) : temperature_rows(settings, image);
+  if (pictures.empty()) {
+    const latent::VaryOptions options{.amount = by_level(row, row.amount, 0),
+                                      .temperature = settings.temperature,
+                                      .seed = settings.seed,
+                                      .first_index = place * settings.count};
+    pictures = {image, latent::vary(latent::repeat(image, settings.count), options)};
+  }
+  return latent::concatenate(pictures);
 }
 
 std::vector<std::string> vary_columns(const VarySettings& settings) {
@@ -132,12 +125,24 @@ std::vector<std::string> vary_columns(const VarySettings& settings) {
   return names;
 }
 
+data::GridLabels vary_labels(const VarySettings& settings, const std::vector<VariedRow>& rows, std::int64_t images) {
+  data::GridLabels labels{.columns = vary_columns(settings)};
+  // Beside rows that all say nothing nothing is written.
+  const bool says_nothing = !settings.per_level && !settings.temperatures.empty();
+  for (std::int64_t i = 0; i < images && !says_nothing; ++i) {
+    for (const auto& row : rows) labels.rows.push_back(row.name);
+  }
+  return labels;
+}
+
+void check_noise(const VarySettings& settings, const GivenFlags& given) {
+  if (settings.temperatures.empty()) return;
+  refuse(given, {"amounts", "count", "temperature", "seed"}, "of noise, and --temperatures take its place");
+}
+
 void check_vary(const VarySettings& settings, std::int64_t levels) {
   constexpr std::int64_t kMostVariations = 1000;
   require_range("count", settings.count, 1, kMostVariations);
-  if (!settings.amounts.empty() && !settings.temperatures.empty()) {
-    throw ConfigError("amounts: of noise there are none with --temperatures, which take its place");
-  }
   for (const double amount : settings.amounts) {
     if (!(amount >= 0 && amount <= 1)) throw ConfigError("amounts: expected 0 to 1, got " + brief(amount));
   }
@@ -153,21 +158,20 @@ void vary(const VarySettings& settings) {
   check_vary(settings, levels);
   const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
   const auto labels = editor.labels(images);
-  const auto latents = editor.encode(images.bytes(), labels);
-  data::GridLabels grid{.columns = vary_columns(settings)};
-  std::vector<nn::Latents> rows;
-  for (std::int64_t i = 0; i < images.size(); ++i) {
-    const auto varied = varied_rows(settings, latent::narrow(latents, i, 1), i);
-    grid.rows.insert(grid.rows.end(), varied.names.begin(), varied.names.end());
-    rows.insert(rows.end(), varied.rows.begin(), varied.rows.end());
-  }
-  // Beside rows that all say nothing nothing is written.
-  if (!settings.per_level && !settings.temperatures.empty()) grid.rows.clear();
+  const auto rows = rows_of_image(settings, static_cast<std::size_t>(levels));
+  const auto grid = vary_labels(settings, rows, images.size());
   const auto columns = static_cast<std::int64_t>(grid.columns.size());
-  const auto pictures = static_cast<std::int64_t>(rows.size()) * columns;
+  const auto pictures = images.size() * static_cast<std::int64_t>(rows.size()) * columns;
   const auto output = editor.output(pictures, columns, grid, settings.scale);
-  output->add(editor.decode(latent::concatenate(rows), repeat_labels(labels, pictures / images.size())));
-  output->finish();
+  PictureQueue queue(editor, *output, pictures);
+  editor.encode(images, labels, [&](std::int64_t first, const nn::Latents& latents) {
+    for (std::int64_t i = 0; i < latent::count(latents); ++i) {
+      const auto image = latent::narrow(latents, i, 1);
+      const auto row_labels = repeat_labels(narrow_labels(labels, first + i, 1), columns);
+      for (const auto& row : rows) queue.add(varied(settings, row, image, first + i), row_labels);
+    }
+  });
+  queue.finish();
   editor.report_not_finite();
   std::cout << images_in(pictures, settings.common.out) << "\n";
 }
@@ -184,7 +188,7 @@ Subcommand vary_command() {
                   "--out levels.png\n"},
       edit_flag_table("FILE.png: one grid; FILE.npy or a folder: its pictures row by row",
                       image_flag_rows() + vary_rows()),
-      vary);
+      vary, check_noise);
 }
 
 }  // namespace glow::tools

@@ -11,21 +11,13 @@
 #include <glow/data/split.h>
 #include <glow/error.h>
 
+#include "tools/common/source_images.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {
 
 using Source = std::shared_ptr<const data::ImageSource>;
-
-/// `field`: what a ConfigError is to name.
-data::DataSet open_source(const std::string& specification, const std::string& field, bool with_labels) {
-  try {
-    return data::open_data_set(specification, {.with_labels = with_labels});
-  } catch (const ConfigError& error) {
-    throw ConfigError(field + ": " + error.what());
-  }
-}
 
 /// The images of one source, then those of another, of the same data set.
 class JoinedSource : public data::ImageSource {
@@ -79,23 +71,10 @@ Source first_images(Source source, std::int64_t count) {
   return std::make_shared<const data::SubsetSource>(std::move(source), std::move(indices));
 }
 
-std::shared_ptr<const data::Images> fit_to_model(const Source& source, const std::string& field,
-                                                 const std::string& name, const EvalSettings& settings,
-                                                 const nn::GlowOptions& model) {
-  if (source->channels() != model.channels) {
-    throw ConfigError(field + ": the images of " + name + " have " + std::to_string(source->channels()) +
-                      " channels, those of " + settings.model + " " + std::to_string(model.channels));
-  }
-  const data::Geometry geometry{.height = static_cast<int>(model.height),
-                                .width = static_cast<int>(model.width),
-                                .resize = static_cast<int>(settings.resize)};
-  try {
-    return std::make_shared<const data::Images>(first_images(source, settings.count), geometry);
-  } catch (const ConfigError& error) {
-    // The size is the model's, for which there is no flag.
-    const std::string message = error.what(), size = "image_size: ";
-    throw ConfigError(message.starts_with(size) ? field + ": " + message.substr(size.size()) : message);
-  }
+std::shared_ptr<const data::Images> scored_images(const std::string& field, const std::string& name,
+                                                  const Source& source, const EvalSettings& settings,
+                                                  const nn::Glow& model) {
+  return fitted(field, name, first_images(source, settings.count), model->options(), settings.resize);
 }
 
 /// Whether the classes of the data are those of the model, as far as their names are known.
@@ -108,12 +87,12 @@ bool same_classes(const data::DataSet& set, const nn::Glow& model) {
 /// With labels where they are classes of the model; a density that needs none is no reason to refuse other images.
 data::DataSet open_with_known_labels(const EvalSettings& settings, const nn::Glow& model) {
   try {
-    auto set = open_source(settings.data, "data", /*with_labels=*/true);
+    auto set = open_data_set("data", settings.data, {.with_labels = true});
     if (same_classes(set, model)) return set;
   } catch (const FormatError&) {
     // Of a folder whose images are in no folder of a class. What else may be wrong is found again below.
   }
-  return open_source(settings.data, "data", /*with_labels=*/false);
+  return open_data_set("data", settings.data);
 }
 
 }  // namespace
@@ -121,24 +100,24 @@ data::DataSet open_with_known_labels(const EvalSettings& settings, const nn::Glo
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model) {
   const bool conditional = model->options().num_classes > 0;
   const bool needs_labels = conditional && settings.classes == latent::ClassDensity::kLabel;
-  const auto set = needs_labels  ? open_source(settings.data, "data", /*with_labels=*/true)
+  const auto set = needs_labels  ? open_data_set("data", settings.data, {.with_labels = true})
                    : conditional ? open_with_known_labels(settings, model)
-                                 : open_source(settings.data, "data", /*with_labels=*/false);
+                                 : open_data_set("data", settings.data);
   const bool labelled = conditional && same_classes(set, model);
   if (needs_labels && !labelled) {
     throw ConfigError("data: " + set.name + (set.class_names.empty() ? " has no classes" : " has other classes") +
                       ", and " + settings.model + " is conditional (--classes marginal needs none)");
   }
   const auto [source, split] = find_split(settings, set);
-  return {.images = fit_to_model(source, "data", set.name, settings, model->options()),
+  return {.images = scored_images("data", set.name, source, settings, model),
           .source = set.name,
           .split = split,
           .labelled = labelled};
 }
 
 EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model) {
-  const auto set = open_source(settings.ood, "ood", /*with_labels=*/false);
-  return {.images = fit_to_model(set.test ? set.test : set.train, "ood", set.name, settings, model->options()),
+  const auto set = open_data_set("ood", settings.ood);
+  return {.images = scored_images("ood", set.name, set.test ? set.test : set.train, settings, model),
           .source = set.name,
           .split = set.test ? "test" : "all"};
 }

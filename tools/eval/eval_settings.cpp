@@ -3,6 +3,8 @@
 #include <glow/enum_names.h>
 #include <glow/error.h>
 
+#include "tools/common/checks.h"
+
 namespace glow::tools {
 namespace {
 
@@ -14,14 +16,8 @@ constexpr EnumNames<EvalSplit, 5> kSplitNames{{
     {"all", EvalSplit::kAll},
 }};
 
-void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
-  if (value >= lowest && value <= highest) return;
-  throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(highest) +
-                    ", got " + std::to_string(value));
-}
-
 void check_ranges(const EvalSettings& settings) {
-  constexpr std::int64_t kMostImages = std::int64_t{1} << 40, kMostDraws = 1 << 20, kMostPixels = 1 << 20;
+  constexpr std::int64_t kMostDraws = 1 << 20, kMostPixels = 1 << 20;
   require_range("count", settings.count, 0, kMostImages);
   require_range("resize", settings.resize, 0, kMostPixels);
   require_range("draws", settings.draws, 0, kMostDraws);
@@ -68,8 +64,8 @@ const std::vector<FlagText>& eval_flag_table() {
 
 void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given) {
   flags.set(given);
-  if (settings.model.empty()) throw ConfigError("model: expected a model file, none is given");
-  if (settings.data.empty()) throw ConfigError("data: expected a data set, none is given");
+  require_given("model", settings.model, "a model file");
+  require_given("data", settings.data, "a data set");
   check_ranges(settings);
   if (!settings.scores.empty() && settings.scores == settings.histogram) {
     throw ConfigError("histogram: " + settings.histogram + " is the file of --scores");

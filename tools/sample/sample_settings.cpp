@@ -2,19 +2,9 @@
 
 #include <glow/error.h>
 
+#include "tools/common/checks.h"
+
 namespace glow::tools {
-namespace {
-
-void require_range(const char* field, std::int64_t value, std::int64_t lowest) {
-  // As many images as no disk holds; sums of such numbers do not overflow.
-  constexpr std::int64_t kHighest = std::int64_t{1} << 40;
-  if (value >= lowest && value <= kHighest) return;
-  throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(kHighest) +
-                    ", got " + std::to_string(value));
-}
-
-}  // namespace
-
 const std::vector<FlagText>& sample_flag_table() {
   static const std::vector<FlagText> table{
       {"model", "Sampling", "FILE", "the model file"},
@@ -26,7 +16,7 @@ const std::vector<FlagText>& sample_flag_table() {
        "what latents are multiplied by, one number or one a level from the finest; 0: the mean image"},
       {"class", "Sampling", "NAME|I", "name or index of the class; not given: each image draws its own"},
       {"seed", "Sampling", "S", "decides the latents of image I, whatever --count and --batch"},
-      {"overwrite", "Sampling", "", "replace files that are there"},
+      {"overwrite", "Sampling", "", "replace what is there: the file, or all numbered pictures of the folder"},
       {"describe", "Sampling", "", "print what the model file holds, and stop"},
       {"batch", "Computing", "N", "images at once"},
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
@@ -37,14 +27,14 @@ const std::vector<FlagText>& sample_flag_table() {
 }
 
 void check(const SampleSettings& settings) {
-  if (settings.model.empty()) throw ConfigError("model: expected a model file, none is given");
+  require_given("model", settings.model, "a model file");
   if (settings.describe && !settings.out.empty()) {
     throw ConfigError("out: nothing is written with --describe, which prints and stops");
   }
-  if (!settings.describe && settings.out.empty()) throw ConfigError("out: expected a file or folder, none is given");
-  require_range("count", settings.count, 1);
-  require_range("columns", settings.columns, 0);
-  require_range("batch", settings.batch, 1);
+  if (!settings.describe) require_given("out", settings.out, "a file or folder");
+  require_range("count", settings.count, 1, kMostImages);
+  require_range("columns", settings.columns, 0, kMostImages);
+  require_range("batch", settings.batch, 1, kMostImages);
 }
 
 }  // namespace glow::tools

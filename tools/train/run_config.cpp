@@ -12,6 +12,8 @@
 #include <glow/train/schedule.h>
 #include <glow/version.h>
 
+#include "tools/common/output_file.h"
+
 namespace glow::tools {
 namespace {
 
@@ -22,11 +24,6 @@ constexpr const char* kTool = "glow-train";
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
-}
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
 }
 
 /// The part of the path that is there already.

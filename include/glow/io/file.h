@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,12 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Appends bytes. Throws IoError (a full disk, say).
+  /// Appends bytes to those that this has written. Throws IoError (a full disk, say).
   void write(std::string_view bytes);
+  /// Puts bytes at an offset, which moves no end for `write`; what nothing was put to is zeros. Throws IoError.
+  void write_at(std::uint64_t offset, std::string_view bytes);
+  /// Fills `bytes` with those from an offset on. Throws IoError, also when the file is shorter.
+  void read_at(std::uint64_t offset, std::span<char> bytes) const;
   /// Makes the file visible. Call once, last. Throws IoError; then nothing has changed at `path`.
   void commit();
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <glow/error.h>
 #include <glow/io/file.h>
 
 namespace glow::io {
@@ -30,8 +31,29 @@ class NpyReader {
   std::string_view data_;
 };
 
-/// Writes an .npy file (version 1.0) atomically. `dtype` is one that NpyReader::dtype can return.
-/// Throws IoError, FormatError for another dtype or when `data` does not have the size of `shape`.
+/// Writes an .npy file (version 1.0) piece by piece and atomically: without `finish` nothing appears.
+class NpyWriter {
+ public:
+  /// `dtype` is one that NpyReader::dtype can return. Throws IoError, FormatError for another dtype or a shape that no
+  /// file has.
+  NpyWriter(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape);
+
+  /// The array's next bytes. Throws IoError, FormatError when they are more than its shape has.
+  void write(std::string_view data);
+  /// Makes the file visible. Call once, last. Throws IoError, FormatError when bytes are missing.
+  void finish();
+
+ private:
+  FormatError wrong_size(std::uint64_t bytes) const;
+
+  std::filesystem::path path_;
+  std::string dtype_;
+  std::vector<std::int64_t> shape_;
+  std::uint64_t missing_;
+  AtomicFile file_;
+};
+
+/// All of it in one piece. Throws as the writer does.
 void write_npy(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape,
                std::string_view data);
 

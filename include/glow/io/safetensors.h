@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <glow/error.h>
 #include <glow/io/file.h>
 
 namespace glow::io {
@@ -55,6 +56,37 @@ class SafetensorsReader {
   std::vector<TensorEntry> entries_;
   /// Bytes before the tensors' data.
   std::size_t header_end_ = 0;
+};
+
+/// Writes a file atomically, tensors side by side in pieces, with the checksum added to the metadata (in place of any
+/// that is there): without `finish` nothing appears.
+class SafetensorsWriter {
+ public:
+  /// The tensors in the order of their data, which need not be there yet. Throws IoError, and FormatError when a name
+  /// is taken twice or is not UTF-8, when a dtype is unknown or no file has such a shape.
+  SafetensorsWriter(const std::filesystem::path& path, Metadata metadata, const std::vector<TensorEntry>& tensors);
+
+  /// The next bytes of one of them, by its place. Throws IoError, FormatError when they are more than its shape has.
+  void write(std::size_t tensor, std::string_view data);
+  /// Makes the file visible and returns the checksum. Call once, last. Throws IoError, FormatError when bytes are
+  /// missing.
+  std::string finish();
+
+ private:
+  /// What is known of a tensor, and where in the file its next byte and its end are.
+  struct Part {
+    std::string name, dtype;
+    std::vector<std::int64_t> shape;
+    std::uint64_t begin, next, end;
+  };
+  FormatError wrong_size(const Part& part, std::uint64_t bytes) const;
+  std::string hash() const;
+
+  std::filesystem::path path_;
+  std::vector<Part> parts_;
+  /// The length of the header and the header, the checksum's digits zeros.
+  std::string start_;
+  AtomicFile file_;
 };
 
 /// Writes a file atomically, tensors in the given order, with the checksum added to the metadata (in place of

@@ -33,9 +33,9 @@ class DirectionAccumulator {
   /// control characters.
   explicit DirectionAccumulator(std::vector<std::string> names);
 
-  /// Latents of N images, and whether they have the attributes: int64 [N, K], 1 yes, 0 no, -1 not known (the image
-  /// then counts neither way). Throws ShapeError, ConfigError for other labels, NumericalError when the latents are
-  /// not finite; then nothing was added.
+  /// Latents of N images, and whether they have the attributes: int8 or int64 [N, K], 1 yes, 0 no, -1 not known (the
+  /// image then counts neither way). Throws ShapeError, ConfigError for other labels, NumericalError when the latents
+  /// are not finite; then nothing was added.
   void add(const nn::Latents& latents, const torch::Tensor& has);
 
   /// The attributes that some images have and some have not. Throws ConfigError when there is none.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -17,6 +18,33 @@ namespace glow::latent {
 /// latter two. Throws ConfigError for another extension, ShapeError, NumericalError when they are not finite, IoError.
 void save_latents(const nn::Latents& latents, const torch::Tensor& labels, const std::string& model_checksum,
                   const std::filesystem::path& path);
+
+/// The same file, written batch by batch: what is kept does not grow with the images.
+class LatentsWriter {
+ public:
+  /// For latents of `images` images, of a model with these options and this checksum; labels as above. Throws
+  /// ConfigError for another extension, ShapeError for labels of another shape, IoError.
+  LatentsWriter(const std::filesystem::path& path, const nn::GlowOptions& options, const std::string& model_checksum,
+                std::int64_t images, const torch::Tensor& labels = {});
+  ~LatentsWriter();
+  LatentsWriter(const LatentsWriter&) = delete;
+  LatentsWriter& operator=(const LatentsWriter&) = delete;
+
+  /// The next images. Throws ShapeError when their levels are not the model's or they are more than there were to be,
+  /// NumericalError when they are not finite in float32, IoError.
+  void add(const nn::Latents& latents);
+  /// Makes the file visible. Call once, last; without it nothing appears. Throws ShapeError when images are missing,
+  /// IoError.
+  void finish();
+
+ private:
+  friend void save_latents(const nn::Latents&, const torch::Tensor&, const std::string&, const std::filesystem::path&);
+  LatentsWriter(const std::filesystem::path& path, const std::vector<nn::LevelShape>& levels,
+                const std::string& model_checksum, std::int64_t images, const torch::Tensor& labels);
+
+  struct Content;
+  std::unique_ptr<Content> content_;
+};
 
 /// Latents of a file, read piece by piece.
 class LatentsReader {

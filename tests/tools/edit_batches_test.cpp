@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <glow/io/image.h>
+
+#include "support/edit_tool.h"
+
+namespace glow::testing {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+TEST_F(GlowEdit, PicturesAreTheSameInAnyBatches) {
+  put_colour(3);
+  for (const auto& [subcommand, flags] :
+       {std::pair{"vary", Arguments{"--count", "2", "--amounts", "0.1,0.2", "--per-level"}},
+        std::pair{"vary", Arguments{"--temperatures", "0.5,0.9,1"}},
+        std::pair{"reconstruct", Arguments{"--temperature", "0.3"}},
+        std::pair{"interpolate", Arguments{"--frames", "5"}}}) {
+    const auto all = array(subcommand, kColourModel, Arguments{"--images", path("colour.npy")} + flags);
+    for (const char* batch : {"1", "7"}) {
+      const auto other =
+          array(subcommand, kColourModel, Arguments{"--images", path("colour.npy"), "--batch", batch} + flags);
+      ASSERT_EQ(other.size(), all.size());
+      // Another batch may round otherwise, which can move a value into the next bin.
+      int largest = 0;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        largest =
+            std::max(largest, std::abs(static_cast<unsigned char>(all[i]) - static_cast<unsigned char>(other[i])));
+      }
+      EXPECT_LE(largest, 1) << subcommand << " in batches of " << batch;
+    }
+  }
+}
+
+TEST_F(GlowEdit, GridIsThatOfTheArraysPictures) {
+  put_colour(3);
+  const Arguments way{"--images", path("colour.npy"), "--frames", "4", "--batch", "3"};
+  ASSERT_TRUE(succeeded(run_edit("interpolate", kColourModel, way + Arguments{"--out", path("ways.png")})));
+  const auto frames = array("interpolate", kColourModel, way);
+  const auto grid = io::read_image(path("ways.png"));
+  // Legs are rows, and the picture where they meet ends one and begins the next.
+  const auto holds = [&](std::int64_t frame, int top, int left) {
+    const auto picture = std::string_view(frames).substr(static_cast<std::size_t>(frame * kColourBytes), kColourBytes);
+    for (int row = 0; row < 8; ++row) {
+      const auto* begin = grid.pixels.data() + ((top + row) * grid.shape.width + left) * 3;
+      const std::string_view seen(reinterpret_cast<const char*>(begin), 12 * 3);
+      if (seen != picture.substr(static_cast<std::size_t>(row) * 12 * 3, 12 * 3)) return false;
+    }
+    return true;
+  };
+  const auto times = [&](std::int64_t frame) {
+    int count = 0;
+    for (int top = 0; top + 8 <= grid.shape.height; ++top) {
+      for (int left = 0; left + 12 <= grid.shape.width; ++left) count += holds(frame, top, left) ? 1 : 0;
+    }
+    return count;
+  };
+  for (std::int64_t frame = 0; frame < 7; ++frame) EXPECT_EQ(times(frame), frame == 3 ? 2 : 1) << frame;
+}
+
+class GlowEditMemory : public GlowEdit, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(GlowEditMemory, OfEncodingAndDecodingDoesNotGrowWithTheImages) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory grows";
+  constexpr std::int64_t kFew = 2000, kMany = 20 * kFew;
+  const auto z = path(std::string("z") + GetParam());
+  const auto peak = [&](std::int64_t images, const std::string& subcommand, const Arguments& flags) {
+    put_colour(images);
+    const auto outcome = run_edit(subcommand, kColourModel, flags + Arguments{"--batch", "200", "--overwrite"});
+    EXPECT_TRUE(succeeded(outcome));
+    return outcome.peak_bytes;
+  };
+  const Arguments encode{"--images", path("colour.npy"), "--out", z};
+  const auto few = peak(kFew, "encode", encode), many = peak(kMany, "encode", encode);
+  // Mapped pages of the images count, too, as do those of the latents when they are read.
+  constexpr std::int64_t kGrown = (kMany - kFew) * kColourBytes, kLatents = 4 * kGrown;
+  EXPECT_LT(many - few, kGrown + kLatents / 4) << "of " << few;
+  const auto decoded = peak(kMany, "decode", {"--latents", z, "--out", path("again.npy")});
+  EXPECT_LT(decoded - few, kLatents + kGrown / 2) << "of " << few;
+}
+
+INSTANTIATE_TEST_SUITE_P(, GlowEditMemory, ::testing::Values(".npy", ".safetensors"),
+                         [](const auto& test) { return std::string(test.param).substr(1); });
+
+}  // namespace
+}  // namespace glow::testing
