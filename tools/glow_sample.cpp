@@ -65,13 +65,13 @@ int sample(const SampleSettings& settings) {
   auto model = load(settings, compute);
   InputFiles inputs;
   inputs.add(settings.model);
+  note_interruptions();
   const auto output = open_image_output({.path = settings.out,
                                          .count = settings.count,
                                          .shape = image_shape(model->options()),
                                          .columns = settings.columns,
                                          .overwrite = settings.overwrite,
                                          .inputs = inputs});
-  note_interruptions();
   const auto not_finite = draw(settings, model, *output);
   std::cout << grouped(settings.count) << (settings.count == 1 ? " image in " : " images in ") << settings.out << "\n";
   if (not_finite == 0) return kSuccess;

@@ -130,8 +130,10 @@ NpyWriter::NpyWriter(const std::filesystem::path& path, const std::string& dtype
 
 void NpyWriter::write(std::string_view data) {
   if (data.size() > missing_) throw wrong_size(*array_bytes(shape_, element_size(dtype_)) - missing_ + data.size());
+  // A write that fails halfway leaves bytes that nobody counted.
+  const auto missing = std::exchange(missing_, std::numeric_limits<std::uint64_t>::max());
   file_.write(data);
-  missing_ -= data.size();
+  missing_ = missing - data.size();
 }
 
 void NpyWriter::finish() {

@@ -237,14 +237,20 @@ TEST_F(GlowEdit, FolderHoldsThePicturesOfOneCall) {
   // Of those that are left the new call would replace none.
   const Arguments decode{"--latents", path("z2.npy"), "--out", folder};
   EXPECT_TRUE(failed(run_edit("decode", kColourModel, decode), "glow-edit", 2, {"--out: ", "000002.png exists"}));
-  // What is an input is not removed either.
+  // They may be somebody's: they are not removed, nor are there new ones beside them.
+  EXPECT_TRUE(failed(run_edit("decode", kColourModel, decode + Arguments{"--overwrite"}), "glow-edit", 2,
+                     {"--out: ", "000002.png is beyond the 2 pictures of this call"}));
+  EXPECT_EQ(count_files(folder), 6u);
+  // What is an input is not replaced either.
   EXPECT_TRUE(failed(
       run_edit("reconstruct", kColourModel, {"--images", path("pngs/000003.png"), "--out", folder, "--overwrite"}),
       "glow-edit", 2, {"--out: ", "000003.png is read here"}));
-  ASSERT_TRUE(succeeded(run_edit("decode", kColourModel, decode + Arguments{"--overwrite"})));
-  EXPECT_EQ(count_files(folder), 6u);
-  EXPECT_TRUE(std::filesystem::exists(path("pngs/000001.png")));
-  EXPECT_FALSE(std::filesystem::exists(path("pngs/000002.png")));
+  for (const char* name : {"000002.png", "000003.png"}) std::filesystem::remove(path("pngs/") + name);
+  for (int call = 0; call < 2; ++call) {
+    ASSERT_TRUE(succeeded(run_edit("decode", kColourModel, decode + Arguments{"--overwrite"})));
+    EXPECT_EQ(count_files(folder), 6u);
+    EXPECT_TRUE(std::filesystem::exists(path("pngs/000001.png")));
+  }
   for (const char* name : {"mine.png", "000001.jpg", "20240131.png", "00001.png"}) {
     EXPECT_EQ(get(path("pngs/") + name), "mine") << name;
   }
@@ -254,12 +260,12 @@ TEST_F(GlowEdit, FolderThatWasNotWrittenToIsAsItWas) {
   put_colour(2);
   const auto folder = path("pngs");
   std::filesystem::create_directory(folder);
-  put(path("pngs/000007.png"), "old");
+  put(path("pngs/000000.png"), "old");
   std::vector<float> numbers(kColourBytes, std::numeric_limits<float>::infinity());
   io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(numbers));
   const auto outcome = run_edit("decode", kColourModel, {"--latents", path("z.npy"), "--out", folder, "--overwrite"});
   EXPECT_TRUE(failed(outcome, "glow-edit", 1, {"not finite"}));
-  EXPECT_EQ(get(path("pngs/000007.png")), "old");
+  EXPECT_EQ(get(path("pngs/000000.png")), "old");
 }
 
 TEST_F(GlowEdit, WithoutRoomNothingIsLeft) {

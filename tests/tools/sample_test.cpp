@@ -132,6 +132,10 @@ TEST_F(GlowSample, FolderKeepsForeignFiles) {
   ASSERT_TRUE(succeeded(sample(again + Arguments{"--overwrite"})));
   EXPECT_EQ(get(folder / "mine.txt"), "mine");
   EXPECT_EQ(count_files(folder), 3u);
+  // Nor does a shorter call leave, or remove, pictures that it does not make.
+  EXPECT_TRUE(failed(sample({"--model", kGrey, "--out", folder.string(), "--count", "1", "--overwrite"}), "glow-sample",
+                     2, {"--out: ", "000001.png is beyond the 1 picture of this call"}));
+  EXPECT_EQ(count_files(folder), 3u);
 }
 
 TEST_F(GlowSample, ArraysHoldAnyNumberOfChannels) {

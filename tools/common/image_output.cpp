@@ -104,13 +104,15 @@ bool is_numbered(const std::string& name, std::int64_t count) {
          (digits.size() <= kMostDigits && digits.front() != '0' && std::stoll(digits) < count);
 }
 
-/// In the order of their names.
+/// In the order of their names; none where there is no folder yet. Throws IoError.
 std::vector<fs::path> numbered_files(const fs::path& folder, std::int64_t count) {
   std::vector<fs::path> files;
   std::error_code error;
+  if (!fs::exists(fs::symlink_status(folder, error))) return files;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     if (is_numbered(entry->path().filename().string(), count)) files.push_back(entry->path());
   }
+  if (error) throw IoError("cannot read " + folder.string() + ": " + error.message());
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -173,7 +175,14 @@ std::unique_ptr<ImageOutput> open_folder(const ImageOutputOptions& options) {
   constexpr std::int64_t kMostChannels = 4;
   if (options.shape.channels > kMostChannels) throw wrong_channels(options, "a PNG has 1 to 4 channels");
   auto old = numbered_files(options.path, options.count);
-  for (const auto& file : old) check_replaceable(output_file(file, options));
+  for (const auto& file : old) {
+    check_replaceable(output_file(file, options));
+    // They need not be this tool's.
+    if (std::stoll(file.stem().string()) < options.count) continue;
+    const auto pictures = std::to_string(options.count) + (options.count == 1 ? " picture" : " pictures");
+    throw ConfigError("out: " + file.string() + " is beyond the " + pictures +
+                      " of this call, which --overwrite replaces (remove it, or choose another folder)");
+  }
   return std::make_unique<Folder>(options.path, std::move(old));
 }
 

@@ -35,7 +35,7 @@ struct ImageOutputOptions {
   io::ImageShape shape = {};
   /// Of a grid; 0: as square as it gets.
   std::int64_t columns = 0;
-  /// Whether what is there may be replaced: a file, or a folder's numbered PNGs, all of them.
+  /// Whether what is there may be replaced: a file, or a folder's PNGs with the numbers of this call.
   bool overwrite = false;
   /// Those that may not even then.
   InputFiles inputs = {};
@@ -48,8 +48,9 @@ struct ImageOutputOptions {
 };
 
 /// Throws ConfigError naming the field (`out`, `columns`, `scale`) for a kind of file that cannot hold these images, or
-/// when there is something already or one of the inputs; IoError when nothing can be written there. Pictures of an
-/// earlier call go when the first new one comes, so that none of both are ever side by side.
+/// when there is something already, one of the inputs, or in a folder a numbered PNG beyond this call's; IoError when
+/// nothing can be written there. Pictures of an earlier call go when the first new one comes, so that none of both are
+/// ever side by side.
 std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options);
 
 }  // namespace glow::tools

@@ -9,7 +9,7 @@
 
 namespace glow::tools {
 
-/// A file that a tool is to write when all is computed.
+/// A file that a tool is to write, at the end or as it goes.
 struct OutputFile {
   /// Of the settings, for messages.
   std::string field = "out";

@@ -32,7 +32,7 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
   };
   const std::vector<FlagText> rest{
       {"out", "Output", "OUT", out},
-      {"overwrite", "Output", "", "replace what is there: the file, or all numbered pictures of the folder"},
+      {"overwrite", "Output", "", "replace what is there: the file, or the numbered pictures of the folder"},
       {"batch", "Computing", "N", "images at once"},
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
       {"float64", "Computing", "", "compute in double precision; files of latents stay float32"},

@@ -16,7 +16,7 @@ const std::vector<FlagText>& sample_flag_table() {
        "what latents are multiplied by, one number or one a level from the finest; 0: the mean image"},
       {"class", "Sampling", "NAME|I", "name or index of the class; not given: each image draws its own"},
       {"seed", "Sampling", "S", "decides the latents of image I, whatever --count and --batch"},
-      {"overwrite", "Sampling", "", "replace what is there: the file, or all numbered pictures of the folder"},
+      {"overwrite", "Sampling", "", "replace what is there: the file, or the numbered pictures of the folder"},
       {"describe", "Sampling", "", "print what the model file holds, and stop"},
       {"batch", "Computing", "N", "images at once"},
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},

@@ -38,7 +38,8 @@ class NpyWriter {
   /// file has.
   NpyWriter(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape);
 
-  /// The array's next bytes. Throws IoError, FormatError when they are more than its shape has.
+  /// The array's next bytes. Throws IoError, after which there is nothing to finish, and FormatError when they are more
+  /// than its shape has.
   void write(std::string_view data);
   /// Makes the file visible. Call once, last. Throws IoError, FormatError when bytes are missing.
   void finish();
