@@ -136,6 +136,51 @@ TEST(Score, ImportanceBoundFallsWithTheNumberOfDraws) {
   }
 }
 
+/// A density that is known: every pixel N(0, sd^2) on its own, as a flow whose networks are all zero.
+nn::Glow normal_pixels(double sd) {
+  nn::Glow model(nn::GlowOptions{.channels = 1,
+                                 .height = 2,
+                                 .width = 2,
+                                 .bits = 1,
+                                 .levels = 1,
+                                 .depth = 1,
+                                 .hidden_width = 1,
+                                 .permutation = nn::PermutationKind::kReverse,
+                                 .coupling = nn::CouplingKind::kAdditive,
+                                 .edge_bias = false});
+  model->to(at::kDouble);
+  const torch::NoGradGuard no_grad;
+  // The second half of the prior is log sd.
+  model->named_parameters()["top.prior.bias"].narrow(0, 4, 4).fill_(std::log(sd));
+  model->mark_initialized();
+  return model;
+}
+
+TEST(Score, ImportanceBoundFallsToTheExactProbability) {
+  constexpr double kSd = 0.25;
+  const auto model = normal_pixels(kSd);
+  // A pixel of one bit is left or right of 0: its probability is that of [0, 1/2), whichever it is.
+  const double exact = -std::log2(0.5 * std::erf(0.5 / (kSd * std::sqrt(2.0))));
+  constexpr std::int64_t kImages = 2000;
+  const auto pixels = torch::arange(4 * kImages).remainder(2).mul(255).to(torch::kUInt8).view({kImages, 1, 2, 2});
+  const auto images = images_of(pixels);
+  const auto bound = [&](std::int64_t draws) {
+    return estimate(score(model, images, {.batch = kImages, .importance = draws}).importance_bits_per_dim);
+  };
+  // The first draws are the same: the bounds are nested, and their mean cannot rise.
+  double before = HUGE_VAL;
+  for (const std::int64_t draws : {1, 4, 16, 64}) {
+    const auto found = bound(draws);
+    EXPECT_LT(found.mean, before) << draws;
+    EXPECT_GT(found.mean, exact - 3 * found.standard_error) << draws;
+    before = found.mean;
+  }
+  EXPECT_GT(before, exact + 1e-3);  // with so few it is a bound that is not tight
+  const auto tight = bound(1024);
+  EXPECT_NEAR(tight.mean, exact, 3 * tight.standard_error);
+  EXPECT_LT(tight.standard_error, 1e-3);
+}
+
 TEST(Score, WithoutDrawsLooksAtTheCentresOfBins) {
   const torch::NoGradGuard no_grad;
   const auto images = tiny_images(5);

@@ -17,7 +17,11 @@ if(GLOW_BUILD_TOOLS)
   add_test(NAME report.page
     COMMAND "${GLOW_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/report/check_report.py"
       --glow-train $<TARGET_FILE:glow-train> --chromium "${GLOW_CHROMIUM}" --chromedriver "${GLOW_CHROMEDRIVER}")
-  set_tests_properties(report.page PROPERTIES LABELS report TIMEOUT 180 ENVIRONMENT OMP_NUM_THREADS=1)
+  set(timeout 300)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=")
+    math(EXPR timeout "5 * ${timeout}")
+  endif()
+  set_tests_properties(report.page PROPERTIES LABELS report TIMEOUT ${timeout} ENVIRONMENT OMP_NUM_THREADS=1)
   if(NOT browser_is_there)
     set_tests_properties(report.page PROPERTIES DISABLED ON)
   endif()
