@@ -8,6 +8,7 @@
 #include <glow/ops/squeeze.h>
 
 #include "nn/fold_steps.h"
+#include "nn/preprocessing.h"
 
 namespace glow::nn {
 namespace {
@@ -26,7 +27,7 @@ class FirstNotFinite {
 
 /// Looks at what a flow step computes, layer by layer; returns its output.
 torch::Tensor walk(const FlowStepImpl& step, const std::string& name, const torch::Tensor& x, FirstNotFinite& first) {
-  first.look(name + ".actnorm", ops::apply(step.actnorm->channel_map(), x));
+  if (step.actnorm) first.look(name + ".actnorm", ops::apply(step.actnorm->channel_map(), x));
   const auto map = fold_steps({&step}).front().map;
   const auto z = ops::apply(map, x);
   first.look(name + ".permutation", map.log_abs_det);
@@ -44,11 +45,24 @@ torch::Tensor walk(const FlowStepImpl& step, const std::string& name, const torc
   return coupled.y;
 }
 
+torch::Tensor walk(const CouplingLayerImpl& layer, const std::string& name, const torch::Tensor& x,
+                   FirstNotFinite& first) {
+  const auto folded = layer.fold(layer.is_training());
+  if (layer.batch_norm) {
+    const auto moments = folded.by_batch ? channel_moments(x) : folded.moments;
+    first.look(name + ".batch_norm", normalizing_log_det(moments));
+    first.look(name + ".batch_norm", normalize(moments, x));
+  }
+  const auto coupled = apply(folded, x);
+  first.look(name + ".network", coupled.y);
+  first.look(name + ".network", coupled.log_det);
+  return coupled.y;
+}
+
 /// What leaves the flow as latent, and its density.
-void look_at_latent(const std::string& name, const DiagonalGaussian& gaussian, const torch::Tensor& z,
-                    FirstNotFinite& first) {
-  first.look(name, ops::standard_normal_log_prob(gaussian.whiten(z)));
-  first.look(name, gaussian.log_det_of_whitening(z.sizes()));
+void look_at_latent(const std::string& name, const ops::Transformed& eps, FirstNotFinite& first) {
+  first.look(name, ops::standard_normal_log_prob(eps.y));
+  first.look(name, eps.log_det);
 }
 
 }  // namespace
@@ -56,22 +70,23 @@ void look_at_latent(const std::string& name, const DiagonalGaussian& gaussian, c
 std::optional<std::string> GlowImpl::first_not_finite(const torch::Tensor& x, const torch::Tensor& labels) const {
   const torch::NoGradGuard no_grad;
   FirstNotFinite first;
-  auto z = to_model(x);
-  first.look("the images", z);
+  first.look("the images", to_model(x));
+  auto [z, log_det] = preprocess(options_.family, to_model(x));
+  first.look("the preprocessing", z);
   for (std::int64_t l = 0; l < options_.levels; ++l) {
     const auto name = "levels." + std::to_string(l);
     z = ops::squeeze(z);
-    for (std::int64_t k = 0; k < options_.depth; ++k) {
-      z = walk(level(l).step(k), name + ".steps." + std::to_string(k), z, first);
-    }
-    if (!level(l).split) continue;
+    level(l).for_each_step(
+        [&](const auto& step, std::size_t k) { z = walk(step, name + ".steps." + std::to_string(k), z, first); });
+    if (!level(l).splits()) continue;
     const auto halves = z.chunk(2, 1);
-    const auto prior = nn::apply(level(l).split->prior->fold(), halves[0]);
-    look_at_latent(name + ".split.prior", DiagonalGaussian::from_halves(prior), halves[1], first);
+    const auto gaussian = split_gaussian(level(l).fold(), halves[0]);
+    look_at_latent(name + ".split.prior",
+                   {gaussian.whiten(halves[1]), gaussian.log_det_of_whitening(halves[1].sizes())}, first);
     z = halves[0];
   }
-  const auto top = top_->gaussian(top_->fold(flat_.values().options()), checked_labels(labels, z.size(0)));
-  look_at_latent("top", top, z, first);
+  look_at_latent("top", top_->whiten(top_->fold(flat_.values().options()), checked_labels(labels, z.size(0)), z),
+                 first);
   if (options_.num_classes > 0) first.look("top.classifier", top_->class_logits(z));
   return first.found();
 }

@@ -199,4 +199,10 @@ ops::CouplingResult apply_steps(const std::vector<FoldedStep>& steps, const torc
   return {results[0], results[1] + log_det_of_maps(steps, x)};
 }
 
+torch::Tensor invert_steps(const std::vector<FoldedStep>& steps, const torch::Tensor& y) {
+  auto x = y;
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) x = apply_inverse(*step, x);
+  return x;
+}
+
 }  // namespace glow::nn

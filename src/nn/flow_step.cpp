@@ -12,7 +12,7 @@ FlowStepImpl::FlowStepImpl(const LevelShape& shape, const GlowOptions& options) 
 }
 
 void FlowStepImpl::reset() {
-  actnorm = register_module("actnorm", ActNorm(shape_.channels));
+  if (options_.family == Family::kGlow) actnorm = register_module("actnorm", ActNorm(shape_.channels));
   permutation = register_module("permutation", Permutation(options_.permutation, shape_.channels));
   const CouplingOptions coupling_options{.channels = shape_.channels,
                                          .hidden_width = options_.hidden_width,

@@ -55,6 +55,11 @@ Matrices permutation_of(const Steps& steps, const torch::TensorOptions& options)
 
 /// Every tensor of the map with an axis [K] in front.
 ops::ChannelMap fold_maps(const Steps& steps) {
+  if (!steps.front()->actnorm) {
+    const auto options = steps.front()->coupling->net->conv1->weight.options().requires_grad(false);
+    const auto [matrix, log_abs_det] = permutation_of(steps, options);
+    return {matrix, torch::zeros({matrix.size(0), matrix.size(1)}, options), log_abs_det};
+  }
   const auto bias = stack(steps, [](const auto& step) { return step.actnorm->bias; });
   const auto log_scale = stack(steps, [](const auto& step) { return step.actnorm->log_scale; });
   const auto scale = scale_of(log_scale);

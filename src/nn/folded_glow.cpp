@@ -4,19 +4,39 @@
 
 namespace glow::nn {
 
-void add_nets(FoldedGlow& folded, HiddenPrecision precision) {
-  for (auto& level : folded.levels) {
-    for (auto& step : level.steps) step.net = fold(step.scaled_net, precision);
+namespace {
+
+/// Makes the weights of the two kinds of steps ready.
+struct AddNets {
+  HiddenPrecision precision;
+
+  void operator()(std::vector<FoldedStep>& steps) const {
+    for (auto& step : steps) step.net = fold(step.scaled_net, precision);
   }
+  void operator()(std::vector<FoldedLayer>& layers) const {
+    for (auto& layer : layers) layer = in_precision(std::move(layer), precision);
+  }
+};
+
+struct AddInverses {
+  void operator()(std::vector<FoldedStep>& steps) const {
+    std::vector<ops::ChannelMap> maps;
+    for (const auto& step : steps) maps.push_back(step.map);
+    const auto inverses = invert_each(maps);
+    for (std::size_t k = 0; k < maps.size(); ++k) steps[k].inverse = inverses[k];
+  }
+  /// A coupling layer's inverse takes nothing that is worth keeping.
+  void operator()(std::vector<FoldedLayer>&) const {}
+};
+
+}  // namespace
+
+void add_nets(FoldedGlow& folded, HiddenPrecision precision) {
+  for (auto& level : folded.levels) std::visit(AddNets{precision}, level.steps);
 }
 
 void add_inverses(FoldedGlow& folded) {
-  for (auto& level : folded.levels) {
-    std::vector<ops::ChannelMap> maps;
-    for (const auto& step : level.steps) maps.push_back(step.map);
-    const auto inverses = invert_each(maps);
-    for (std::size_t k = 0; k < maps.size(); ++k) level.steps[k].inverse = inverses[k];
-  }
+  for (auto& level : folded.levels) std::visit(AddInverses{}, level.steps);
 }
 
 std::shared_ptr<const FoldedGlow> FoldCache::get(std::uint64_t fingerprint, FoldedUse use,

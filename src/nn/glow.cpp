@@ -6,7 +6,6 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
-#include <glow/nn/flow_chain.h>
 #include <glow/ops/gaussian.h>
 #include <glow/ops/random.h>
 #include <glow/ops/squeeze.h>
@@ -14,6 +13,7 @@
 #include "io/errors.h"
 #include "io/utf8.h"
 #include "nn/folded_glow.h"
+#include "nn/preprocessing.h"
 #include "ops/check.h"
 
 namespace glow::nn {
@@ -51,8 +51,9 @@ void GlowImpl::reset() {
 }
 
 void GlowImpl::pretty_print(std::ostream& stream) const {
-  stream << "glow::nn::Glow(" << options_.channels << "x" << options_.height << "x" << options_.width << ", levels "
-         << options_.levels << ", depth " << options_.depth << ", width " << options_.hidden_width << ")";
+  stream << "glow::nn::Glow(" << to_string(options_.family) << ", " << options_.channels << "x" << options_.height
+         << "x" << options_.width << ", levels " << options_.levels << ", depth " << options_.depth << ", width "
+         << options_.hidden_width << ")";
 }
 
 void GlowImpl::gather() {
@@ -96,7 +97,8 @@ void GlowImpl::set_class_names(std::vector<std::string> names) {
 
 FoldedGlow GlowImpl::fold() const {
   FoldedGlow folded;
-  for (std::int64_t l = 0; l < options_.levels; ++l) folded.levels.push_back(level(l).fold());
+  const bool by_batch = is_training() && torch::GradMode::is_enabled();
+  for (std::int64_t l = 0; l < options_.levels; ++l) folded.levels.push_back(level(l).fold(by_batch));
   folded.top = top_->fold(flat_.values().options());
   return folded;
 }
@@ -107,6 +109,18 @@ void GlowImpl::set_hidden_precision(HiddenPrecision precision) {
                       c10::toString(dtype()));
   }
   precision_ = precision;
+}
+
+void GlowImpl::update_batch_norms(const Encoding& encoding, const torch::Tensor& wanted) {
+  auto moments = encoding.batch_moments.begin();
+  for (std::int64_t l = 0; l < options_.levels && moments != encoding.batch_moments.end(); ++l) {
+    level(l).for_each_step([&](auto& step, std::size_t) {
+      if constexpr (std::is_same_v<decltype(step), CouplingLayerImpl&>) {
+        if (moments->mean.defined()) step.batch_norm->update(*moments, wanted);
+        ++moments;
+      }
+    });
+  }
 }
 
 std::shared_ptr<const FoldedGlow> GlowImpl::folded(HiddenPrecision precision, bool with_inverses) const {
@@ -153,25 +167,27 @@ torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t
 }
 
 GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x, HiddenPrecision precision) const {
-  auto z = to_model(x);
+  auto [z, log_det] = preprocess(options_.family, to_model(x));
   ChainOptions options{.memory = memory_, .precision = precision};
   const bool has_graph = torch::GradMode::is_enabled();
-  if (has_graph && memory_ == MemoryPolicy::kReversible) options.reconstruction_error = torch::zeros({}, z.options());
-  auto log_det = torch::zeros({z.size(0)}, z.options());
+  if (has_graph && memory_ == MemoryPolicy::kReversible) {
+    options.reconstruction_error = torch::zeros({}, z.options().requires_grad(false));
+  }
   std::vector<torch::Tensor> latents;
+  std::vector<ChannelMoments> moments;
   for (const auto& level : folded.levels) {
-    z = ops::squeeze(z);
-    auto [y, level_log_det] = has_graph ? apply_steps(level.steps, z, options) : apply_steps(level.steps, z);
-    z = y;
-    log_det = log_det + level_log_det;
-    if (!level.split_prior.weight.defined()) continue;
+    auto result = nn::apply(level, ops::squeeze(z), options);
+    z = result.y;
+    log_det = log_det + result.log_det;
+    moments.insert(moments.end(), result.moments.begin(), result.moments.end());
+    if (!level.splits) continue;
     const auto halves = z.chunk(2, 1);
-    const auto gaussian = DiagonalGaussian::from_halves(nn::apply(level.split_prior, halves[0]));
+    const auto gaussian = split_gaussian(level, halves[0]);
     latents.push_back(gaussian.whiten(halves[1]));
     log_det = log_det + gaussian.log_det_of_whitening(halves[1].sizes());
     z = halves[0];
   }
-  return {std::move(latents), z, log_det, options.reconstruction_error};
+  return {std::move(latents), z, log_det, options.reconstruction_error, std::move(moments)};
 }
 
 Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels) const {
@@ -180,14 +196,14 @@ Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels)
 
 Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const {
   const auto weights = folded(precision, /*with_inverses=*/false);
-  auto [eps, z, log_det, reconstruction_error] = flow(*weights, x, precision);
-  const auto gaussian = top_->gaussian(weights->top, checked_labels(labels, z.size(0)));
-  eps.push_back(gaussian.whiten(z));
-  log_det = log_det + gaussian.log_det_of_whitening(z.sizes());
+  auto [eps, z, log_det, reconstruction_error, moments] = flow(*weights, x, precision);
+  const auto top = top_->whiten(weights->top, checked_labels(labels, z.size(0)), z);
+  eps.push_back(top.y);
+  log_det = log_det + top.log_det;
   auto log_prob = log_det;
   for (const auto& level_eps : eps) log_prob = log_prob + ops::standard_normal_log_prob(level_eps);
   const auto logits = options_.num_classes > 0 ? top_->class_logits(z) : torch::Tensor();
-  return {{std::move(eps)}, log_det, log_prob, logits, reconstruction_error};
+  return {{std::move(eps)}, log_det, log_prob, logits, reconstruction_error, std::move(moments)};
 }
 
 torch::Tensor GlowImpl::log_prob(const torch::Tensor& x, const torch::Tensor& labels) const {
@@ -201,16 +217,16 @@ Latents GlowImpl::encode(const torch::Tensor& x, const torch::Tensor& labels) co
 torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   if (options_.num_classes == 0) throw ConfigError("log_prob_by_class: the model is unconditional");
   const auto weights = folded(precision_, /*with_inverses=*/false);
-  const auto [eps, z, log_det, reconstruction_error] = flow(*weights, x, precision_);
+  const auto [eps, z, log_det, reconstruction_error, moments] = flow(*weights, x, precision_);
   std::vector<torch::Tensor> below, by_class;
   for (const auto& level_eps : eps) below.push_back(ops::standard_normal_log_prob(level_eps));
   for (std::int64_t y = 0; y < options_.num_classes; ++y) {
     const auto labels = torch::full({z.size(0)}, y, torch::TensorOptions().dtype(torch::kLong).device(z.device()));
-    const auto gaussian = top_->gaussian(weights->top, labels);
+    const auto top = top_->whiten(weights->top, labels, z);
     // Added in the order of `evaluate`, so that the sum is the same to the last bit.
-    auto log_prob = log_det + gaussian.log_det_of_whitening(z.sizes());
+    auto log_prob = log_det + top.log_det;
     for (const auto& level : below) log_prob = log_prob + level;
-    by_class.push_back(log_prob + ops::standard_normal_log_prob(gaussian.whiten(z)));
+    by_class.push_back(log_prob + ops::standard_normal_log_prob(top.y));
   }
   return at::stack(by_class, 1);
 }
@@ -240,17 +256,13 @@ torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labe
     return given.to(device(), dtype());
   };
   const auto top_eps = eps(levels - 1);
-  auto z = top_->gaussian(weights->top, checked_labels(labels, top_eps.size(0))).color(top_eps);
+  auto z = top_->color(weights->top, checked_labels(labels, top_eps.size(0)), top_eps);
   for (auto l = levels; l-- > 0;) {
     const auto& level = weights->levels[l];
-    if (level.split_prior.weight.defined()) {
-      const auto gaussian = DiagonalGaussian::from_halves(nn::apply(level.split_prior, z));
-      z = at::cat({z, gaussian.color(eps(l))}, 1);
-    }
-    for (auto step = level.steps.rbegin(); step != level.steps.rend(); ++step) z = apply_inverse(*step, z);
-    z = ops::unsqueeze(z);
+    if (level.splits) z = at::cat({z, split_gaussian(level, z).color(eps(l))}, 1);
+    z = ops::unsqueeze(apply_inverse(level, z));
   }
-  return z;
+  return undo_preprocessing(options_.family, z);
 }
 
 torch::Tensor GlowImpl::sample_labels(std::int64_t count, const SampleOptions& options) const {

@@ -7,6 +7,7 @@
 #include <glow/ops/squeeze.h>
 
 #include "nn/fold_steps.h"
+#include "nn/preprocessing.h"
 
 namespace glow::nn {
 namespace {
@@ -49,7 +50,7 @@ class Initializer {
   void step(FlowStepImpl& step, const std::string& name) {
     const auto net_input = [](const torch::Tensor& z) { return z.narrow(1, 0, z.size(1) / 2); };
     auto& net = *step.coupling->net;
-    start(*step.actnorm, name + ".actnorm", [](const torch::Tensor& z) { return z; });
+    if (step.actnorm) start(*step.actnorm, name + ".actnorm", [](const torch::Tensor& z) { return z; });
     transform([map = fold_steps({&step}).front().map](const torch::Tensor& z) { return ops::apply(map, z); });
     start(*net.conv1->actnorm, name + ".coupling.net.conv1.actnorm",
           [&](const torch::Tensor& z) { return first_layer(net.fold(), net_input(z)); });
@@ -62,6 +63,14 @@ class Initializer {
     });
   }
 
+  void step(CouplingLayerImpl& layer, const std::string& name) {
+    if (layer.batch_norm) {
+      const auto found = statistics(name + ".batch_norm", [](const torch::Tensor& z) { return z; });
+      layer.batch_norm->start_from({found.mean, found.sd.square()});
+    }
+    transform([folded = layer.fold(/*by_batch=*/false)](const torch::Tensor& z) { return apply(folded, z).y; });
+  }
+
   InitializeReport report() && { return std::move(report_); }
 
  private:
@@ -70,14 +79,18 @@ class Initializer {
   void start(ActNormImpl& actnorm, const std::string& name, Output&& output) {
     actnorm.bias.zero_();
     actnorm.log_scale.zero_();
+    const auto floored = actnorm.start_from(statistics(name, output));
+    if (floored > 0) report_.floored.push_back({name, floored});
+  }
+
+  /// Of what `output` gives for all images: the input of the layer `name`.
+  template <class Output>
+  ChannelStatistics statistics(const std::string& name, Output&& output) {
     Moments moments;
     for (const auto& chunk : chunks_) moments.add(output(chunk));
-    const auto statistics = moments.statistics(options_);
-    if (!statistics.sd.isfinite().all().item<bool>()) {
-      throw NumericalError("initialize: the input of " + name + " is not finite");
-    }
-    const auto floored = actnorm.start_from(statistics);
-    if (floored > 0) report_.floored.push_back({name, floored});
+    auto found = moments.statistics(options_);
+    if (found.sd.isfinite().all().item<bool>()) return found;
+    throw NumericalError("initialize: the input of " + name + " is not finite");
   }
 
   std::vector<torch::Tensor> chunks_;
@@ -91,13 +104,14 @@ InitializeReport GlowImpl::initialize(const torch::Tensor& x, const InitializeOp
   if (options.chunk < 1) throw ConfigError("chunk: expected at least 1, got " + std::to_string(options.chunk));
   const torch::NoGradGuard no_grad;
   Initializer initializer(to_model(x).split(options.chunk), options);
+  initializer.transform([&](const torch::Tensor& images) { return preprocess(options_.family, images).y; });
   for (std::int64_t l = 0; l < options_.levels; ++l) {
     initializer.transform(ops::squeeze);
-    for (std::int64_t k = 0; k < options_.depth; ++k) {
-      initializer.step(level(l).step(k), "levels." + std::to_string(l) + ".steps." + std::to_string(k));
-    }
+    level(l).for_each_step([&](auto& step, std::size_t k) {
+      initializer.step(step, "levels." + std::to_string(l) + ".steps." + std::to_string(k));
+    });
     // What leaves at a split does not take part in what follows.
-    if (level(l).split) {
+    if (level(l).splits()) {
       initializer.transform([](const torch::Tensor& z) { return z.narrow(1, 0, z.size(1) / 2); });
     }
   }

@@ -75,6 +75,12 @@ void check_value(const std::string& name, const torch::Tensor& value) {
       throw FormatError("tensor '" + name + "' is no permutation");
     }
   }
+  if (name.ends_with(".weight_v") && value.flatten(1).square().sum(1).eq(0).any().item<bool>()) {
+    throw FormatError("tensor '" + name + "': a filter has no direction");
+  }
+  if (name.ends_with(".running_variance") && value.lt(0).any().item<bool>()) {
+    throw FormatError("tensor '" + name + "': a variance is negative");
+  }
   if (name.ends_with(".sign_diagonal") && !value.abs().eq(1).all().item<bool>()) {
     throw FormatError("tensor '" + name + "': a sign is not +1 or -1");
   }

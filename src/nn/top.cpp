@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <glow/ops/edge_padding.h>
+#include <glow/ops/logistic.h>
 
 namespace glow::nn {
 
@@ -24,10 +25,22 @@ torch::Tensor TopPriorImpl::mean_and_log_sd(std::int64_t height, std::int64_t wi
   return before_scale * scale_of(log_scale).view({1, -1, 1, 1});
 }
 
+DiagonalScalingImpl::DiagonalScalingImpl(const LevelShape& shape) : shape_(shape) { reset(); }
+
+void DiagonalScalingImpl::reset() {
+  log_scale = register_parameter("log_scale", torch::zeros({shape_.channels, shape_.height, shape_.width}));
+}
+
+void DiagonalScalingImpl::pretty_print(std::ostream& stream) const {
+  stream << "glow::nn::DiagonalScaling(" << shape_.channels << ", " << shape_.height << ", " << shape_.width << ")";
+}
+
 TopImpl::TopImpl(const GlowOptions& options) : options_(options) { reset(); }
 
 void TopImpl::reset() {
-  const auto channels = latent_shape(options_, options_.levels - 1).channels;
+  const auto shape = latent_shape(options_, options_.levels - 1);
+  const auto channels = shape.channels;
+  if (options_.family == Family::kNICE) scaling = register_module("scaling", DiagonalScaling(shape));
   if (options_.learn_top) prior = register_module("prior", TopPrior(channels, options_.edge_bias));
   if (options_.num_classes > 0) {
     class_embedding = register_module("class_embedding", ZeroLinear(options_.num_classes, 2 * channels));
@@ -36,7 +49,8 @@ void TopImpl::reset() {
 }
 
 void TopImpl::pretty_print(std::ostream& stream) const {
-  stream << "glow::nn::Top(" << (options_.learn_top ? "learned" : "standard normal");
+  const auto* prior_text = options_.learn_top ? "learned" : scaling ? "scaled" : "standard";
+  stream << "glow::nn::Top(" << prior_text << ", " << to_string(options_.prior);
   if (options_.num_classes > 0) stream << ", " << options_.num_classes << " classes";
   stream << ")";
 }
@@ -44,6 +58,10 @@ void TopImpl::pretty_print(std::ostream& stream) const {
 torch::Tensor TopImpl::fold(const torch::TensorOptions& tensor_options) const {
   const auto shape = latent_shape(options_, options_.levels - 1);
   if (prior) return prior->mean_and_log_sd(shape.height, shape.width);
+  if (scaling) {
+    const auto log_sd = (scaling->log_scale * -kLogScaleFactor).unsqueeze(0);
+    return at::cat({torch::zeros_like(log_sd.detach()), log_sd}, 1);
+  }
   return torch::zeros({1, 2 * shape.channels, 1, 1}, tensor_options);
 }
 
@@ -51,6 +69,21 @@ DiagonalGaussian TopImpl::gaussian(const torch::Tensor& folded, const torch::Ten
   if (!class_embedding) return DiagonalGaussian::from_halves(folded);
   const auto one_hot = at::one_hot(labels, options_.num_classes).to(folded.scalar_type());
   return DiagonalGaussian::from_halves(folded + class_embedding->forward(one_hot).unsqueeze(-1).unsqueeze(-1));
+}
+
+ops::Transformed TopImpl::whiten(const torch::Tensor& folded, const torch::Tensor& labels,
+                                 const torch::Tensor& z) const {
+  const auto base = gaussian(folded, labels);
+  const auto eps = base.whiten(z);
+  const auto log_det = base.log_det_of_whitening(z.sizes());
+  if (options_.prior == PriorKind::kGaussian) return {eps, log_det};
+  const auto [normal, of_normal] = ops::logistic_to_normal(eps);
+  return {normal, log_det + of_normal};
+}
+
+torch::Tensor TopImpl::color(const torch::Tensor& folded, const torch::Tensor& labels, const torch::Tensor& eps) const {
+  const auto base = gaussian(folded, labels);
+  return base.color(options_.prior == PriorKind::kGaussian ? eps : ops::normal_to_logistic(eps));
 }
 
 torch::Tensor TopImpl::class_logits(const torch::Tensor& z) const { return classifier->forward(z.mean({2, 3})); }

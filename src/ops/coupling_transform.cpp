@@ -27,4 +27,16 @@ torch::Tensor uncouple(CouplingKind kind, const torch::Tensor& y, const torch::T
   return at::cat({halves[0], x2}, 1);
 }
 
+CouplingResult couple_exponential(const torch::Tensor& x, const torch::Tensor& h) {
+  check_halves(CouplingKind::kAffine, x, h);
+  const auto halves = x.chunk(2, 1), parts = h.chunk(2, 1);
+  return {at::cat({halves[0], halves[1] * parts[1].exp() + parts[0]}, 1), parts[1].sum({1, 2, 3})};
+}
+
+torch::Tensor uncouple_exponential(const torch::Tensor& y, const torch::Tensor& h) {
+  check_halves(CouplingKind::kAffine, y, h);
+  const auto halves = y.chunk(2, 1), parts = h.chunk(2, 1);
+  return at::cat({halves[0], (halves[1] - parts[0]) * (-parts[1]).exp()}, 1);
+}
+
 }  // namespace glow::ops

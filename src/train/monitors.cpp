@@ -80,11 +80,19 @@ std::vector<std::vector<double>> smallest_singular_values(const nn::Glow& model)
   return levels;
 }
 
+/// The largest factor that a parameter of this name stands for; nullopt for one that stands for none.
+std::optional<double> largest_factor(const std::string& name, const torch::Tensor& parameter) {
+  if (name.ends_with("log_scale")) return nn::scale_of(parameter).max().item<double>();
+  if (name.ends_with("network.bound")) return parameter.abs().max().exp().item<double>();
+  if (name.ends_with("running_variance")) return parameter.min().rsqrt().item<double>();
+  return std::nullopt;
+}
+
 void find_largest_scale(const nn::Glow& model, Monitors& monitors) {
   for (const auto& parameter : model->named_parameters()) {
-    if (!parameter.key().ends_with("log_scale")) continue;
-    const auto scale = nn::scale_of(parameter.value()).max().item<double>();
-    if (scale <= monitors.largest_scale) continue;
+    const auto factor = largest_factor(parameter.key(), parameter.value());
+    if (!factor || *factor <= monitors.largest_scale) continue;
+    const auto scale = *factor;
     monitors.largest_scale = scale;
     monitors.largest_scale_name = parameter.key();
     if (std::isnan(scale)) return;

@@ -180,6 +180,7 @@ void Trainer::compute() {
     wanted = wanted.logical_and(error.le(largest_error()));
   }
   numbers_ = at::stack({bits.detach(), label_bits.detach(), norm, error, finite.to(norm.scalar_type())});
+  model_->update_batch_norms(encoding, wanted);
   optimizer_.apply(parameters_, gradients_, &average_, wanted);
 }
 

@@ -52,7 +52,9 @@ TEST_P(FirstNotFinite, IsTheLayerWhoseWeightsAreNot) {
   }
 }
 
-TEST_P(FirstNotFinite, IsTheFirstOfSeveral) {
+class FirstNotFiniteOfGlow : public FirstNotFinite {};
+
+TEST_P(FirstNotFiniteOfGlow, IsTheFirstOfSeveral) {
   const torch::NoGradGuard no_grad;
   for (const auto* name :
        {"top.prior.bias", "levels.0.steps.1.coupling.net.conv3.bias", "levels.0.steps.1.actnorm.bias"}) {
@@ -64,6 +66,9 @@ TEST_P(FirstNotFinite, IsTheFirstOfSeveral) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, FirstNotFinite, ::testing::ValuesIn(cases()), glow::testing::kCaseName);
+INSTANTIATE_TEST_SUITE_P(Models, FirstNotFiniteOfGlow, ::testing::ValuesIn(cases()), glow::testing::kCaseName);
+INSTANTIATE_TEST_SUITE_P(OtherFamilies, FirstNotFinite, ::testing::ValuesIn(glow::testing::other_families()),
+                         glow::testing::kCaseName);
 
 TEST(FirstNotFinite, IsAMapWithoutInverseThoughItsOutputIsFinite) {
   const auto options = glow::testing::small_options();

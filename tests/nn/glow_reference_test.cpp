@@ -72,7 +72,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values("smallest", "grey_lu_affine", "colour_conv1x1_affine",
                                          "colour_conv1x1_additive", "two_channels_lu_additive_plain",
                                          "five_channels_shuffle_affine", "two_channels_reverse_affine",
-                                         "conditional_conv1x1_affine", "conditional_shuffle_additive_plain"),
+                                         "conditional_conv1x1_affine", "conditional_shuffle_additive_plain",
+                                         "realnvp_colour", "realnvp_conditional", "nice_convolutional",
+                                         "nice_dense_logistic", "nice_conditional"),
                        ::testing::Values(torch::kDouble, torch::kFloat)),
     [](const auto& test) {
       return std::string(std::get<0>(test.param)) + "_" + c10::toString(std::get<1>(test.param));

@@ -19,6 +19,7 @@ using glow::testing::close;
 using glow::testing::every_combination;
 using glow::testing::jacobian_log_det;
 using glow::testing::kCaseName;
+using glow::testing::other_families;
 using glow::testing::other_shapes;
 using glow::testing::random_images;
 using glow::testing::random_model;
@@ -77,6 +78,7 @@ TEST_P(GlowTest, AnImageDoesNotSeeItsBatch) {
 
 INSTANTIATE_TEST_SUITE_P(Combinations, GlowTest, ::testing::ValuesIn(every_combination(small_options())), kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherShapes, GlowTest, ::testing::ValuesIn(other_shapes()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(OtherFamilies, GlowTest, ::testing::ValuesIn(other_families()), kCaseName);
 
 class GlowDepthTest : public ::testing::TestWithParam<std::int64_t> {};
 

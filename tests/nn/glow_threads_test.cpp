@@ -62,7 +62,8 @@ TEST_P(GlowThreadsTest, GetWhatOneThreadGets) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GlowThreadsTest,
-                         ::testing::Values("colour_conv1x1_affine", "grey_lu_affine", "five_channels_shuffle_affine"));
+                         ::testing::Values("colour_conv1x1_affine", "grey_lu_affine", "five_channels_shuffle_affine",
+                                           "realnvp_colour", "nice_dense_logistic"));
 
 }  // namespace
 }  // namespace glow::nn

@@ -23,6 +23,7 @@ namespace {
 using glow::testing::close;
 using glow::testing::every_combination;
 using glow::testing::kCaseName;
+using glow::testing::other_families;
 using glow::testing::other_shapes;
 using glow::testing::PlainGlow;
 using glow::testing::random_images;
@@ -82,7 +83,10 @@ TEST_P(InitializeFloorTest, ActsAndIsReportedWhereThereIsNoVariance) {
   expect_started(model, x, report);
 }
 
-TEST_P(InitializeTest, TheChunkDoesNotMatter) {
+/// Of every family.
+class InitializeChunkTest : public ::testing::TestWithParam<GlowOptions> {};
+
+TEST_P(InitializeChunkTest, TheChunkDoesNotMatter) {
   const auto x = random_images(GetParam(), 9, 4);
   for (const auto dtype : {torch::kDouble, torch::kFloat}) {
     auto whole = random_model(GetParam(), 1, dtype);
@@ -115,7 +119,7 @@ class TwoProcesses {
   std::barrier<> barrier_{2};
 };
 
-TEST_P(InitializeTest, TwoProcessesWithAShareEachGetWhatOneGets) {
+TEST_P(InitializeChunkTest, TwoProcessesWithAShareEachGetWhatOneGets) {
   const auto x = random_images(GetParam(), 9, 5);
   auto whole = random_model(GetParam());
   const auto report = whole->initialize(x);
@@ -150,6 +154,9 @@ std::vector<GlowOptions> single_steps() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Colour, InitializeTest, ::testing::ValuesIn(colour_combinations()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(OtherFamilies, InitializeChunkTest, ::testing::ValuesIn(other_families()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(Colour, InitializeChunkTest, ::testing::ValuesIn(colour_combinations()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(OtherShapes, InitializeChunkTest, ::testing::ValuesIn(other_shapes()), kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherShapes, InitializeTest, ::testing::ValuesIn(other_shapes()), kCaseName);
 INSTANTIATE_TEST_SUITE_P(Colour, InitializeFloorTest, ::testing::ValuesIn(single_steps()), kCaseName);
 

@@ -29,7 +29,7 @@ torch::Tensor gradient(const GlowOptions& options, torch::Dtype dtype, MemoryPol
   model->set_memory_policy(memory);
   const auto x = random_images(options, 3, 4).to(dtype).requires_grad_();
   const auto gradients = model->flat_parameters().gradients();
-  model->log_prob(x).mean().backward();
+  model->log_prob(x, glow::testing::some_labels(options, 3)).mean().backward();
   return at::cat({gradients, x.grad().flatten()});
 }
 
@@ -55,10 +55,13 @@ std::vector<GlowOptions> deep_models() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Deep, MemoryPolicyTest, ::testing::ValuesIn(deep_models()), kCaseName);
+// In training mode, where RealNVP's batch norms take the moments of the batch.
+INSTANTIATE_TEST_SUITE_P(OtherFamilies, MemoryPolicyTest, ::testing::ValuesIn(glow::testing::other_families()),
+                         kCaseName);
 
 /// With the networks.
 std::vector<FoldedStep> folded_steps(const Level& level) {
-  auto steps = level->fold().steps;
+  auto steps = std::get<std::vector<FoldedStep>>(level->fold().steps);
   for (auto& step : steps) step.net = fold(step.scaled_net);
   return steps;
 }

@@ -27,6 +27,7 @@ namespace {
 using glow::testing::count_files;
 using glow::testing::every_combination;
 using glow::testing::kCaseName;
+using glow::testing::other_families;
 using glow::testing::other_shapes;
 using glow::testing::random_images;
 using glow::testing::random_model;
@@ -81,6 +82,7 @@ TEST_P(ModelFileTest, SaysWhatItHolds) {
 INSTANTIATE_TEST_SUITE_P(Combinations, ModelFileTest, ::testing::ValuesIn(every_combination(small_options())),
                          kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherShapes, ModelFileTest, ::testing::ValuesIn(other_shapes()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(OtherFamilies, ModelFileTest, ::testing::ValuesIn(other_families()), kCaseName);
 
 TEST(ModelFileFixtureTest, ReadsFilesOfTheReference) {
   const auto path = glow::testing::fixture("conditional_conv1x1_affine.model.safetensors");
@@ -92,6 +94,21 @@ TEST(ModelFileFixtureTest, ReadsFilesOfTheReference) {
   const auto copy = glow::testing::read_tensors(directory / "copy");
   ASSERT_EQ(copy.size(), original.size());
   for (const auto& [name, tensor] : original) EXPECT_TRUE(copy.at(name).equal(tensor)) << name;
+}
+
+TEST(LoadModelTest, RefusesWhatNoBatchNormAndNoWeightNormCanHave) {
+  const TemporaryDirectory directory;
+  const auto refused = [&](const std::string& name, double value, const char* reason) {
+    auto model = random_model(other_families().front(), 1, torch::kFloat);
+    {
+      const torch::NoGradGuard no_grad;
+      model->named_parameters()[name].select(0, 0).fill_(value);
+    }
+    save_model(model, directory / "model");
+    return throws<FormatError>([&] { load_model(directory / "model"); }, {name, reason});
+  };
+  EXPECT_TRUE(refused("levels.0.steps.0.batch_norm.running_variance", -1e-3, "negative"));
+  EXPECT_TRUE(refused("levels.1.steps.3.network.input.weight_v", 0, "no direction"));
 }
 
 TEST(SaveModelTest, RoundsFloat64ToFloat32) {

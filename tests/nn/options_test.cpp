@@ -16,6 +16,7 @@ namespace {
 
 using glow::testing::every_combination;
 using glow::testing::kCaseName;
+using glow::testing::other_families;
 using glow::testing::other_shapes;
 using glow::testing::small_options;
 using glow::testing::throws;
@@ -44,17 +45,51 @@ TEST_P(GlowOptionsTest, TheLatentsHaveAsManyNumbersAsTheImage) {
 INSTANTIATE_TEST_SUITE_P(Combinations, GlowOptionsTest, ::testing::ValuesIn(every_combination(small_options())),
                          kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherShapes, GlowOptionsTest, ::testing::ValuesIn(other_shapes()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(OtherFamilies, GlowOptionsTest, ::testing::ValuesIn(other_families()), kCaseName);
 
 TEST(GlowOptionsJsonTest, HasThePromisedKeys) {
   const auto json = Json::parse(to_json({.bits = 5, .permutation = PermutationKind::kLU}));
   EXPECT_EQ(json, Json::parse(R"({"format_version": 1, "family": "glow", "channels": 3, "height": 32, "width": 32,
     "bits": 5, "levels": 3, "depth": 32, "hidden_width": 512, "permutation": "lu", "coupling": "affine",
     "edge_bias": true, "learn_top": true, "num_classes": 0})"));
+  EXPECT_EQ(Json::parse(to_json(GlowOptions::of_family(Family::kRealNVP))),
+            Json::parse(R"({"format_version": 1, "family": "realnvp", "channels": 3, "height": 32, "width": 32,
+    "bits": 8, "levels": 2, "hidden_width": 64, "num_classes": 0, "residual_blocks": 8})"));
+  EXPECT_EQ(Json::parse(to_json(GlowOptions::of_family(Family::kNICE))),
+            Json::parse(R"({"format_version": 1, "family": "nice", "channels": 3, "height": 32, "width": 32,
+    "bits": 8, "depth": 4, "hidden_width": 512, "num_classes": 0, "network": "convolutional", "hidden_layers": 5,
+    "prior": "gaussian"})"));
 }
 
 TEST(ParameterCountTest, IsThatOfThePublishedModel) {
   // CIFAR-10, L3 K32, affine: "44 M".
   EXPECT_EQ(parameter_count({}), 44'520'660);
+}
+
+GlowOptions changed(Family family, void (*change)(GlowOptions&)) {
+  auto options = GlowOptions::of_family(family);
+  change(options);
+  return options;
+}
+
+TEST(FamilyTest, HasNoFieldsOfAnother) {
+  const auto refused = [](Family family, void (*change)(GlowOptions&), std::initializer_list<std::string_view> words) {
+    const auto options = changed(family, change);
+    return throws<ConfigError>([&] { options.validate(); }, words);
+  };
+  EXPECT_TRUE(refused(Family::kNICE, [](GlowOptions& o) { o.levels = 2; }, {"levels: the family nice", "2"}));
+  EXPECT_TRUE(refused(Family::kRealNVP, [](GlowOptions& o) { o.coupling = CouplingKind::kAdditive; },
+                      {"coupling: the family realnvp", "additive"}));
+  EXPECT_TRUE(
+      refused(Family::kGlow, [](GlowOptions& o) { o.residual_blocks = 3; }, {"residual_blocks: the family glow", "3"}));
+  EXPECT_TRUE(
+      refused(Family::kRealNVP, [](GlowOptions& o) { o.hidden_width = 1 << 16; }, {"hidden_width", "1..32768"}));
+  EXPECT_TRUE(refused(Family::kNICE,
+                      [](GlowOptions& o) {
+                        o.network = NetworkKind::kDense;
+                        o.height = o.width = 1024;
+                      },
+                      {"network: a dense one", "1048576", "3145728"}));
 }
 
 struct BadField {
@@ -113,8 +148,12 @@ TEST_F(GlowConfigErrors, NameTheKey) {
 TEST_F(GlowConfigErrors, RefuseAnotherVersionOrFamily) {
   EXPECT_TRUE(
       throws<FormatError>(reading([](Json& json) { json["format_version"] = 2; }), {"format_version 2", "reads 1"}));
-  EXPECT_TRUE(
-      throws<FormatError>(reading([](Json& json) { json["family"] = "realnvp"; }), {"family 'realnvp'", "'glow'"}));
+  EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["family"] = "maf"; }), {"family 'maf'", "'glow'"}));
+}
+
+TEST_F(GlowConfigErrors, RefuseAKeyOfAnotherFamily) {
+  EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["prior"] = "gaussian"; }), {"unknown key", "prior"}));
+  EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["family"] = "nice"; }), {"missing key"}));
 }
 
 TEST_F(GlowConfigErrors, ListTheNamesThereAre) {

@@ -48,10 +48,12 @@ TEST(TopTest, WithoutALearnedPriorIsStandardNormal) {
   options.learn_top = false;
   const Top top(options);
   EXPECT_TRUE(top->parameters().empty());
-  const auto gaussian = top->gaussian(top->fold(torch::kDouble), {});
-  EXPECT_TRUE(gaussian.mean.eq(0).all().item<bool>());
-  EXPECT_TRUE(gaussian.log_sd.eq(0).all().item<bool>());
-  EXPECT_EQ(gaussian.mean.scalar_type(), torch::kDouble);
+  const auto shape = latent_shape(options, options.levels - 1);
+  const auto z = random_normal({2, shape.channels, shape.height, shape.width}, 3);
+  const auto [eps, log_det] = top->whiten(top->fold(torch::kDouble), {}, z);
+  EXPECT_TRUE(eps.equal(z));
+  EXPECT_TRUE(log_det.eq(0).all().item<bool>());
+  EXPECT_EQ(log_det.scalar_type(), torch::kDouble);
 }
 
 TEST(TopTest, TheClassMovesTheGaussianAtEveryPixel) {
@@ -60,15 +62,19 @@ TEST(TopTest, TheClassMovesTheGaussianAtEveryPixel) {
   const auto top = random_top(options);
   const auto labels = torch::tensor({2, 0, 2, 1}, torch::kLong);
   const auto folded = top->fold(torch::kDouble);
-  const auto moved = top->gaussian(folded, labels);
+  const auto shape = latent_shape(options, options.levels - 1);
+  const auto z = random_normal({4, shape.channels, shape.height, shape.width}, 3);
+  const auto moved = top->whiten(folded, labels, z);
   const auto& embedding = *top->class_embedding;
   for (std::int64_t i = 0; i < 4; ++i) {
     const auto column = embedding.weight.select(1, labels[i].item<std::int64_t>());
     const auto shift = ((column + embedding.bias) * (3 * embedding.log_scale).exp()).view({1, -1, 1, 1});
     const auto expected = DiagonalGaussian::from_halves(folded + shift);
-    EXPECT_TRUE(close(moved.mean.narrow(0, i, 1), expected.mean, 1e-13));
-    EXPECT_TRUE(close(moved.log_sd.narrow(0, i, 1), expected.log_sd, 1e-13));
+    const auto z_i = z.narrow(0, i, 1);
+    EXPECT_TRUE(close(moved.y.narrow(0, i, 1), expected.whiten(z_i), 1e-13));
+    EXPECT_TRUE(close(moved.log_det.narrow(0, i, 1), expected.log_det_of_whitening(z_i.sizes()), 1e-12));
   }
+  EXPECT_TRUE(close(top->color(folded, labels, moved.y), z, 1e-13));
 }
 
 TEST(TopTest, LogitsComeFromTheMeanOverSpace) {
@@ -90,9 +96,8 @@ TEST(TopTest, GradientsMatchFiniteDifferences) {
   const auto shape = latent_shape(options, options.levels - 1);
   const auto z = random_normal({2, shape.channels, shape.height, shape.width}, 5);
   const auto function = [&] {
-    const auto gaussian = top->gaussian(top->fold(torch::kDouble), torch::tensor({1, 0}, torch::kLong));
-    return gaussian.whiten(z).square().mean() + gaussian.log_det_of_whitening(z.sizes()).mean() / 10 +
-           top->class_logits(z).square().mean();
+    const auto [eps, log_det] = top->whiten(top->fold(torch::kDouble), torch::tensor({1, 0}, torch::kLong), z);
+    return eps.square().mean() + log_det.mean() / 10 + top->class_logits(z).square().mean();
   };
   function().backward();
   for (const auto& item : top->named_parameters()) {

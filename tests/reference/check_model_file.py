@@ -13,8 +13,12 @@ import safetensors
 
 import model_file
 
-CONFIG_KEYS = {"format_version", "family", "channels", "height", "width", "bits", "levels", "depth",
-               "hidden_width", "permutation", "coupling", "edge_bias", "learn_top", "num_classes"}
+COMMON_KEYS = {"format_version", "family", "channels", "height", "width", "bits", "hidden_width", "num_classes"}
+CONFIG_KEYS = {
+    "glow": COMMON_KEYS | {"levels", "depth", "permutation", "coupling", "edge_bias", "learn_top"},
+    "realnvp": COMMON_KEYS | {"levels", "residual_blocks"},
+    "nice": COMMON_KEYS | {"depth", "network", "hidden_layers", "prior"},
+}
 GLOW_KEYS = {"glow.version", "glow.config", "glow.checksum", "glow.classes"}
 
 
@@ -36,11 +40,12 @@ def check_metadata(metadata):
     for key in metadata:
         require(not key.startswith("glow.") or key in GLOW_KEYS, f"metadata {key}: unknown")
     config = json.loads(metadata["glow.config"])
-    differing = sorted(set(config) ^ CONFIG_KEYS)
+    require(config["format_version"] == 1 and config["family"] in CONFIG_KEYS,
+            f"glow.config: not version 1 of {', '.join(CONFIG_KEYS)}")
+    differing = sorted(set(config) ^ CONFIG_KEYS[config["family"]])
     require(not differing, f"glow.config: missing or unknown {differing}")
-    require((config["format_version"], config["family"]) == (1, "glow"), "glow.config: not version 1 of glow")
-    require(config["permutation"] in model_file.PERMUTATION_TENSORS,
-            f"glow.config permutation: unknown {config['permutation']}")
+    permutation = config.get("permutation", "reverse")
+    require(permutation in model_file.PERMUTATION_TENSORS, f"glow.config permutation: unknown {permutation}")
     if "glow.classes" in metadata:
         names = json.loads(metadata["glow.classes"])
         require(len(names) == config["num_classes"],
@@ -55,6 +60,8 @@ def check_tensor(name, tensor, shape):
     require(np.isfinite(tensor).all(), f"{name}: holds a number that is not finite")
     if name.endswith(".indices"):
         require((np.sort(tensor) == np.arange(len(tensor))).all(), f"{name}: is no permutation")
+    if name.endswith(".running_variance"):
+        require((tensor >= 0).all(), f"{name}: holds a negative variance")
     if name.endswith(".sign_diagonal"):
         require((np.abs(tensor) == 1).all(), f"{name}: holds a sign other than +1 and -1")
 

@@ -11,6 +11,7 @@ import zlib
 
 import numpy as np
 
+import ancestors_reference as ancestors
 import glow_reference as reference
 import model_file
 import philox
@@ -18,6 +19,7 @@ import philox
 FIXTURES = pathlib.Path(__file__).resolve().parent / "fixtures"
 IMAGES = 3
 CLASS_NAMES = ["ankle boot", "bag", "coat"]
+FAMILIES = {"glow": reference.Glow, "realnvp": ancestors.RealNVP, "nice": ancestors.NICE}
 SCORED = ["grey_lu_affine", "colour_conv1x1_additive", "conditional_conv1x1_affine"]
 SCORED_IMAGES = 7
 SCORED_DRAWS = 4
@@ -28,6 +30,17 @@ def config(channels, height, width, levels, permutation, coupling, **others):
     return {"format_version": 1, "family": "glow", "channels": channels, "height": height, "width": width,
             "bits": 8, "levels": levels, "depth": 2, "hidden_width": 8, "permutation": permutation,
             "coupling": coupling, "edge_bias": True, "learn_top": True, "num_classes": 0, **others}
+
+
+def realnvp(channels, height, width, levels, **others):
+    return {"format_version": 1, "family": "realnvp", "channels": channels, "height": height, "width": width, "bits": 8,
+            "levels": levels, "hidden_width": 4, "num_classes": 0, "residual_blocks": 2, **others}
+
+
+def nice(channels, height, width, network, prior, **others):
+    return {"format_version": 1, "family": "nice", "channels": channels, "height": height, "width": width, "bits": 8,
+            "depth": 3, "hidden_width": 6, "num_classes": 0, "network": network,
+            "hidden_layers": 2 if network == "dense" else 5, "prior": prior, **others}
 
 
 # 8x8 with 3 levels ends at 1x1, where every neighbour of a pixel is the padded ring.
@@ -46,6 +59,11 @@ CASES = {
     "conditional_shuffle_additive_plain": config(
         1, 4, 4, 2, "shuffle", "additive", hidden_width=6, edge_bias=False, learn_top=False,
         num_classes=len(CLASS_NAMES)),
+    "realnvp_colour": realnvp(3, 8, 12, 2),
+    "realnvp_conditional": realnvp(1, 8, 8, 3, bits=5, residual_blocks=1, num_classes=len(CLASS_NAMES)),
+    "nice_convolutional": nice(3, 8, 6, "convolutional", "gaussian", bits=5),
+    "nice_dense_logistic": nice(1, 6, 8, "dense", "logistic"),
+    "nice_conditional": nice(2, 4, 4, "convolutional", "logistic", num_classes=len(CLASS_NAMES)),
 }
 
 
@@ -61,11 +79,36 @@ def random_rotation(random, c):
 
 # Weights
 
-def random_weight(random, name, shape, kind):
+def random_order(random, name, channels, case_config):
+    if case_config["family"] == "realnvp":
+        level, step = int(name.split(".")[1]), int(name.split(".")[3])
+        return realnvp_orders(case_config, level)[step]
+    is_reverse = case_config.get("permutation", "reverse") == "reverse"
+    return np.arange(channels)[::-1] if is_reverse else random.permutation(channels)
+
+
+def realnvp_orders(case_config, level):
+    """Of every step of a level: indices that bring to the front what the step's mask leaves as it is."""
+    masks = ancestors.RealNVP(case_config, {}).masks(level)
+    before, orders = np.arange(len(masks[0])), []
+    for mask in masks:
+        order = np.concatenate([np.flatnonzero(mask), np.flatnonzero(~mask)])
+        orders.append(np.argsort(before)[order])
+        before = order
+    return orders
+
+
+def random_weight(random, name, shape, case_config):
     """Nothing is zero and everything stays of the order of one."""
     leaf = name.rsplit(".", 1)[1]
     if leaf == "indices":
-        return np.arange(shape[0])[::-1] if kind == "reverse" else random.permutation(shape[0])
+        return random_order(random, name, shape[0], case_config)
+    if leaf == "running_variance":
+        return random.uniform(0.5, 1.5, size=shape)
+    if leaf == "running_mean":
+        return 0.1 * random.normal(size=shape)  # they add up, and far out logits have no digits left
+    if leaf in ("weight_g", "bound"):
+        return 0.5 + 0.1 * random.normal(size=shape)
     if leaf == "sign_diagonal":
         return random.choice([-1.0, 1.0], size=shape)
     if leaf in ("log_scale", "log_diagonal"):
@@ -82,7 +125,7 @@ def random_weight(random, name, shape, kind):
     return gain * random.normal(size=shape) / math.sqrt(math.prod(shape[1:]))
 
 
-def uninitialised_weight(random, name, shape, kind):
+def uninitialised_weight(random, name, shape, case_config):
     """As training begins, before the data-dependent initialisation."""
     if name.endswith("permutation.weight"):
         return random_rotation(random, shape[0])
@@ -93,7 +136,7 @@ def uninitialised_weight(random, name, shape, kind):
 
 def make_weights(random, case_config, make_weight):
     shapes = model_file.tensor_shapes(case_config)
-    return {name: np.ascontiguousarray(make_weight(random, name, shape, case_config["permutation"]),
+    return {name: np.ascontiguousarray(make_weight(random, name, shape, case_config),
                                        dtype=model_file.tensor_dtype(name))
             for name, shape in shapes.items()}
 
@@ -138,7 +181,7 @@ def write_case(name, case_config):
     model_file.write_model(FIXTURES / f"{name}.model.safetensors", case_config, weights,
                            CLASS_NAMES if conditional else None)
 
-    model, bits = reference.Glow(case_config, weights), case_config["bits"]
+    model, bits = FAMILIES[case_config["family"]](case_config, weights), case_config["bits"]
     shape = [IMAGES] + [case_config[axis] for axis in ("channels", "height", "width")]
     image_bytes = random.randint(0, 256, size=shape).astype(np.uint8)
     x = reference.dequantise(image_bytes, bits, random.uniform(0, 1 / reference.bins(bits), size=shape))

@@ -23,27 +23,71 @@ def level_channels(config, level):
 
 def tensor_shapes(config):
     """Name -> shape of every tensor in a model file of this config."""
-    width, classes = config["hidden_width"], config["num_classes"]
-    edge = int(config["edge_bias"])
     shapes = {}
 
     def add(layer, **tensors):
         shapes.update({f"{layer}.{name}": shape for name, shape in tensors.items()})
 
+    {"glow": add_glow, "realnvp": add_realnvp, "nice": add_nice}[config["family"]](config, add)
+    c, classes = level_channels(config, config.get("levels", 1) - 1), config["num_classes"]
+    if classes > 0:
+        add("top.class_embedding", weight=[2 * c, classes], bias=[2 * c], log_scale=[2 * c])
+        add("top.classifier", weight=[classes, c], bias=[classes], log_scale=[classes])
+    return shapes
+
+
+def add_realnvp(config, add):
+    for level in range(config["levels"]):
+        c, width = level_channels(config, level), config["hidden_width"] * 2 ** level
+        for step in range(6 if level < config["levels"] - 1 else 4):
+            layer = f"levels.{level}.steps.{step}"
+            add(f"{layer}.batch_norm", running_mean=[c], running_variance=[c])
+            add(f"{layer}.permutation", indices=[c])
+
+            def add_convolution(name, inputs, outputs, kernel):
+                add(f"{layer}.network.{name}", weight_v=[outputs, inputs, kernel, kernel], weight_g=[outputs],
+                    bias=[outputs])
+
+            add_convolution("input", c // 2, width, 3)
+            for i in range(2 * config["residual_blocks"]):
+                add_convolution(f"convolutions.{i}", width, width, 3)
+            add_convolution("output", width, c, 1)
+            add(f"{layer}.network", bound=[c // 2])
+
+
+def add_nice(config, add):
+    c, height, width = level_channels(config, 0), config["height"] // 2, config["width"] // 2
+    for step in range(config["depth"]):
+        layer = f"levels.0.steps.{step}"
+        add(f"{layer}.permutation", indices=[c])
+        if config["network"] == "convolutional":
+            add_coupling_net(add, f"{layer}.coupling.net", config["hidden_width"], c // 2, c // 2, edge=0)
+            continue
+        numbers, hidden = c // 2 * height * width, [config["hidden_width"]] * config["hidden_layers"]
+        for i, (inputs, outputs) in enumerate(zip([numbers] + hidden, hidden + [numbers])):
+            add(f"{layer}.network.layers.{i}", weight=[outputs, inputs], bias=[outputs])
+    add("top.scaling", log_scale=[c, height, width])
+
+
+def add_coupling_net(add, net, width, inputs, outputs, edge):
+    add(f"{net}.conv1", weight=[width, inputs + edge, 3, 3])
+    add(f"{net}.conv1.actnorm", bias=[width], log_scale=[width])
+    add(f"{net}.conv2", weight=[width, width, 1, 1])
+    add(f"{net}.conv2.actnorm", bias=[width], log_scale=[width])
+    add(f"{net}.conv3", weight=[outputs, width + edge, 3, 3], bias=[outputs], log_scale=[outputs])
+
+
+def add_glow(config, add):
+    edge = int(config["edge_bias"])
     for level in range(config["levels"]):
         c = level_channels(config, level)
         for step in range(config["depth"]):
             layer = f"levels.{level}.steps.{step}"
-            net = f"{layer}.coupling.net"
             add(f"{layer}.actnorm", bias=[c], log_scale=[c])
             for name in PERMUTATION_TENSORS[config["permutation"]]:
                 add(f"{layer}.permutation", **{name: [c, c] if name in ("weight", "lower", "upper") else [c]})
-            add(f"{net}.conv1", weight=[width, c // 2 + edge, 3, 3])
-            add(f"{net}.conv1.actnorm", bias=[width], log_scale=[width])
-            add(f"{net}.conv2", weight=[width, width, 1, 1])
-            add(f"{net}.conv2.actnorm", bias=[width], log_scale=[width])
             out = c if config["coupling"] == "affine" else c // 2
-            add(f"{net}.conv3", weight=[out, width + edge, 3, 3], bias=[out], log_scale=[out])
+            add_coupling_net(add, f"{layer}.coupling.net", config["hidden_width"], c // 2, out, edge)
         if level < config["levels"] - 1:
             add(f"levels.{level}.split.prior", weight=[c, c // 2 + edge, 3, 3], bias=[c], log_scale=[c])
 
@@ -52,10 +96,6 @@ def tensor_shapes(config):
         add("top.prior", bias=[2 * c], log_scale=[2 * c])
         if edge:
             add("top.prior", edge_weight=[2 * c, 1, 3, 3])
-    if classes > 0:
-        add("top.class_embedding", weight=[2 * c, classes], bias=[2 * c], log_scale=[2 * c])
-        add("top.classifier", weight=[classes, c], bias=[classes], log_scale=[classes])
-    return shapes
 
 
 def tensor_dtype(name):

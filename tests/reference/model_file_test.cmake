@@ -28,7 +28,10 @@ target_precompile_headers(write_models REUSE_FROM glow)
 glow_compile_settings(write_models)
 add_test(NAME reference.write_models COMMAND write_models "${models}")
 set_tests_properties(reference.write_models PROPERTIES LABELS reference TIMEOUT 60 FIXTURES_SETUP models)
-foreach(model lu_classes shuffle_additive reverse_fixed_top)
+foreach(model lu_classes shuffle_additive reverse_fixed_top
+    realnvp_1x4x8_L2 realnvp_3x4x8_L1_classes
+    nice_convolutional_gaussian_1x6x4_L1 nice_convolutional_logistic_3x6x4_L1_classes
+    nice_dense_gaussian_1x6x4_L1 nice_dense_logistic_2x6x4_L1)
   glow_add_model_file_test(${model} "${models}/${model}.safetensors")
   set_tests_properties(reference.${model} PROPERTIES FIXTURES_REQUIRED models)
 endforeach()

@@ -3,6 +3,7 @@
 
 #include <glow/nn/model_file.h>
 
+#include "support/model_cases.h"
 #include "support/random_weights.h"
 
 using glow::nn::CouplingKind;
@@ -43,4 +44,7 @@ int main(int argc, char** argv) {
                                           .hidden_width = 3,
                                           .permutation = PermutationKind::kReverse,
                                           .learn_top = false});
+  for (const auto& options : glow::testing::other_families()) {
+    write((glow::testing::case_name(options) + ".safetensors").c_str(), options);
+  }
 }

@@ -60,8 +60,59 @@ inline std::vector<nn::GlowOptions> other_shapes() {
   };
 }
 
+/// Small models of the families that Glow came from, some of them conditional.
+inline std::vector<nn::GlowOptions> other_families() {
+  auto realnvp = nn::GlowOptions::of_family(nn::Family::kRealNVP);
+  realnvp.channels = 1;
+  realnvp.height = 4;
+  realnvp.width = 8;
+  realnvp.levels = 2;
+  realnvp.hidden_width = 3;
+  realnvp.residual_blocks = 2;
+  auto realnvp_classes = realnvp;
+  realnvp_classes.channels = 3;
+  realnvp_classes.levels = 1;
+  realnvp_classes.residual_blocks = 1;
+  realnvp_classes.num_classes = 2;
+  auto nice = nn::GlowOptions::of_family(nn::Family::kNICE);
+  nice.channels = 1;
+  nice.height = 6;
+  nice.width = 4;
+  nice.depth = 3;
+  nice.hidden_width = 5;
+  auto logistic = nice;
+  logistic.channels = 3;
+  logistic.prior = nn::PriorKind::kLogistic;
+  logistic.num_classes = 3;
+  auto dense = nice;
+  dense.network = nn::NetworkKind::kDense;
+  dense.hidden_layers = 2;
+  auto dense_logistic = dense;
+  dense_logistic.channels = 2;
+  dense_logistic.hidden_layers = 1;
+  dense_logistic.prior = nn::PriorKind::kLogistic;
+  return {realnvp, realnvp_classes, nice, logistic, dense, dense_logistic};
+}
+
+/// What a case of another family is called.
+inline std::string family_case_name(const nn::GlowOptions& options) {
+  auto name = nn::to_string(options.family);
+  const auto add = [&name](const char* before, const std::string& text) { name.append(before).append(text); };
+  if (options.family == nn::Family::kNICE) {
+    add("_", nn::to_string(options.network));
+    add("_", nn::to_string(options.prior));
+  }
+  add("_", std::to_string(options.channels));
+  add("x", std::to_string(options.height));
+  add("x", std::to_string(options.width));
+  add("_L", std::to_string(options.levels));
+  if (options.num_classes > 0) add("_", "classes");
+  return name;
+}
+
 /// A name for a test of a model with these options: letters, digits and underscores.
 inline std::string case_name(const nn::GlowOptions& options) {
+  if (options.family != nn::Family::kGlow) return family_case_name(options);
   return nn::to_string(options.permutation) + "_" + nn::to_string(options.coupling) +
          (options.edge_bias ? "_edge_" : "_plain_") + std::to_string(options.channels) + "x" +
          std::to_string(options.height) + "x" + std::to_string(options.width) + "_L" + std::to_string(options.levels) +

@@ -20,6 +20,10 @@ inline torch::Tensor random_value(const std::string& name, const torch::Tensor& 
   const auto value = source.normal(parameter.sizes());
   if (name.ends_with("log_scale") || name.ends_with("log_diagonal")) return value * 0.1;
   if (name.ends_with("bias")) return value * 0.3;
+  if (name.ends_with("running_mean")) return value * 0.3;
+  if (name.ends_with("running_variance")) return value.square() * 0.5 + 0.5;
+  if (name.ends_with("bound")) return value * 0.1 + 0.5;
+  if (name.ends_with("weight_g")) return value * 0.1 + 0.5;
   const bool hidden = name.ends_with("conv1.weight") || name.ends_with("conv2.weight");
   const auto inputs = static_cast<double>(parameter.numel()) / static_cast<double>(parameter.size(0));
   return value * ((hidden ? 1.0 : 0.4) / std::sqrt(inputs));

@@ -27,9 +27,10 @@ inline torch::Tensor random_normal(torch::IntArrayRef shape, std::uint64_t seed)
 }
 
 /// Float64 images [count, C, H, W] on both sides of every bin of [-1/2, 1/2) and beyond, like those of a normal
-/// distribution with deviation 0.3.
+/// distribution with deviation 0.3; for RealNVP, to which there is nothing beyond, within.
 inline torch::Tensor random_images(const nn::GlowOptions& options, std::int64_t count, std::uint64_t seed) {
-  return random_normal({count, options.channels, options.height, options.width}, seed) * 0.3;
+  const auto images = random_normal({count, options.channels, options.height, options.width}, seed) * 0.3;
+  return options.family == nn::Family::kRealNVP ? (2 * images).tanh() * 0.49 : images;
 }
 
 /// |actual - expected| / |expected|, Euclidean norms.

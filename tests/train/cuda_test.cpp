@@ -116,6 +116,9 @@ std::vector<GlowOptions> cases() {
        every_combination({.height = 8, .width = 16, .levels = 2, .depth = 4, .hidden_width = 24})) {
     if (options.channels == 3) all.push_back(options);
   }
+  for (const auto& options : glow::testing::other_families()) {
+    if (options.num_classes == 0) all.push_back(options);
+  }
   // More than a block's, a row's or a kernel's worth of everything, and more matrices than are small to LibTorch.
   all.push_back({.height = 64, .width = 64, .levels = 2, .depth = 20, .hidden_width = 96});
   return all;

@@ -50,6 +50,30 @@ TEST(Trainer, LearnsSoThatTheLossFalls) {
   EXPECT_LT(last, first - 0.5);
 }
 
+TEST(Trainer, TheRunningMomentsOfBatchNormsFollowEveryStepThatIsTaken) {
+  auto options = nn::GlowOptions::of_family(nn::Family::kRealNVP);
+  options.channels = 1;
+  options.height = options.width = 4;
+  options.levels = 2;
+  options.hidden_width = 3;
+  options.residual_blocks = 1;
+  nn::Glow model(options, 1);
+  model->initialize(model->quantizer().dequantize(bytes()));
+  Trainer trainer(model, tiny_options());
+  const auto mean = model->named_parameters()["levels.0.steps.0.batch_norm.running_mean"];
+  const auto before = mean.clone();
+  EXPECT_FALSE(trainer.step(bytes(), {}, kIndices).skipped);
+  EXPECT_FALSE(mean.equal(before));
+  EXPECT_TRUE(mean.grad().eq(0).all().item<bool>());
+
+  // A step that is not taken leaves all as it was.
+  const torch::NoGradGuard no_grad;
+  model->named_parameters()["levels.1.steps.3.network.bound"].fill_(std::numeric_limits<float>::quiet_NaN());
+  const auto weights_before = weights(model).clone();
+  EXPECT_TRUE(trainer.step(bytes(), {}, kIndices).skipped);
+  EXPECT_TRUE(weights(model).nan_to_num(7).equal(weights_before.nan_to_num(7)));
+}
+
 TEST(Trainer, DensitiesAreThoseOfTheNewWeights) {
   auto options = tiny_options();
   auto model = started_tiny_model();

@@ -19,14 +19,34 @@ struct PixelNumbers {
   double used;
 };
 
+/// Numbers at every pixel of a level that a coupling network computes, and that its backward pass takes beside them.
+struct NetworkNumbers {
+  double activations;
+  double workspace;
+};
+
 /// `hidden_size`: of a number of the hidden tensors, where others have size 1.
-PixelNumbers pixel_numbers(const nn::GlowOptions& model, const nn::LevelShape& shape, nn::MemoryPolicy memory,
-                           double hidden_size) {
+NetworkNumbers network_numbers(const nn::GlowOptions& model, std::int64_t level, double hidden_size) {
+  const auto shape = nn::level_shape(model, level);
   const auto channels = static_cast<double>(shape.channels), width = static_cast<double>(model.hidden_width);
+  if (model.family == nn::Family::kRealNVP) {
+    // What every convolution takes in, and behind the last of them shift and scale on their way.
+    const auto wide = hidden_size * static_cast<double>(model.hidden_width << level);
+    return {static_cast<double>(2 * model.residual_blocks + 2) * wide + 3 * channels, 4 * wide};
+  }
+  if (model.network == nn::NetworkKind::kDense) {
+    const auto pixels = static_cast<double>(shape.height * shape.width);
+    return {hidden_size * static_cast<double>(model.hidden_layers) * width / pixels + channels, channels};
+  }
   const auto outputs = model.coupling == nn::CouplingKind::kAffine ? channels : channels / 2;
-  const auto activations = hidden_size * 2 * width + outputs;
-  const auto neighbourhoods = hidden_size * (9 * (channels / 2 + 1) + 9 * outputs);
-  const auto used = hidden_size * 2 * width + neighbourhoods + 4 * channels;
+  return {hidden_size * 2 * width + outputs, hidden_size * (2 * width + 9 * (channels / 2 + 1) + 9 * outputs)};
+}
+
+PixelNumbers pixel_numbers(const nn::GlowOptions& model, std::int64_t level, nn::MemoryPolicy memory,
+                           double hidden_size) {
+  const auto channels = static_cast<double>(nn::level_shape(model, level).channels);
+  const auto [activations, workspace] = network_numbers(model, level, hidden_size);
+  const auto used = workspace + 4 * channels;
   switch (memory) {
     case nn::MemoryPolicy::kStore:
       return {channels + activations, used};
@@ -47,9 +67,10 @@ MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainO
   for (std::int64_t level = 0; level < model.levels; ++level) {
     const auto shape = nn::level_shape(model, level);
     const auto pixels = static_cast<double>(training.batch * shape.height * shape.width);
-    const auto numbers = pixel_numbers(model, shape, training.memory, hidden_size);
+    const auto numbers = pixel_numbers(model, level, training.memory, hidden_size);
     constexpr double kEnds = 3;  // before and behind a level, and its latent
-    kept += pixels * (static_cast<double>(model.depth) * numbers.kept + kEnds * static_cast<double>(shape.channels));
+    kept += pixels * (static_cast<double>(nn::step_count(model, level)) * numbers.kept +
+                      kEnds * static_cast<double>(shape.channels));
     used = std::max(used, pixels * numbers.used);
   }
   const auto number_size = static_cast<double>(c10::elementSize(compute.dtype));

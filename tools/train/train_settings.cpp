@@ -10,13 +10,14 @@
 namespace glow::tools {
 namespace {
 
-/// The preset's flags and those given, which win.
-GivenFlags with_preset(const GivenFlags& given, const std::string& preset) {
+/// The preset's flags that the family has, and those given, which win.
+GivenFlags with_preset(const GivenFlags& given, const TrainSettings& settings, const Flags& flags) {
   GivenFlags all;
-  if (!preset.empty()) {
-    for (const auto& flag : preset_flags(preset)) {
+  if (!settings.run.preset.empty()) {
+    for (const auto& flag : preset_flags(settings.run.preset)) {
       const bool other_length = flag.name == "steps" && find(given, "epochs");
-      if (!find(given, flag.name) && !other_length) all.push_back(flag);
+      const bool other_family = !nn::has_field(settings.model.family, flags.at(flag.name).text.field);
+      if (!find(given, flag.name) && !other_length && !other_family) all.push_back(flag);
     }
   }
   all.insert(all.end(), given.begin(), given.end());
@@ -50,7 +51,8 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFl
   refuse_together(given, "steps", "epochs");
   refuse_together(given, "overwrite", "resume");
   flags.set(given);
-  const auto all = with_preset(given, settings.run.preset);
+  const auto all = with_preset(given, settings, flags);
+  settings.model = nn::GlowOptions::of_family(settings.model.family);
   flags.set(all);
   auto& run = settings.run;
   if (run.out.empty() && !run.dry_run) throw ConfigError("out: expected a directory, none is given");

@@ -26,4 +26,7 @@ ops::CouplingResult apply_steps(const std::vector<FoldedStep>& steps, const torc
 ops::CouplingResult apply_steps(const std::vector<FoldedStep>& steps, const torch::Tensor& x,
                                 const ChainOptions& options);
 
+/// x from y. The steps' inverse maps and networks must be there. Differentiable in y.
+torch::Tensor invert_steps(const std::vector<FoldedStep>& steps, const torch::Tensor& y);
+
 }  // namespace glow::nn

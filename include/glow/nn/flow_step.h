@@ -23,7 +23,7 @@ struct FoldedStep {
   FoldedCouplingNet net;
 };
 
-/// One step of flow: actnorm -> permutation -> coupling (Glow, figure 2a).
+/// One step of flow: actnorm -> permutation -> coupling (Glow, figure 2a); in NICE without the actnorm.
 class FlowStepImpl : public torch::nn::Cloneable<FlowStepImpl> {
  public:
   /// `shape` is that of the flow variable, `options` those of the model.
@@ -35,6 +35,7 @@ class FlowStepImpl : public torch::nn::Cloneable<FlowStepImpl> {
   /// Differentiable; with the network, without the inverse.
   FoldedStep fold() const;
 
+  /// Null in NICE.
   ActNorm actnorm{nullptr};
   Permutation permutation{nullptr};
   Coupling coupling{nullptr};

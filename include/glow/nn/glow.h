@@ -37,17 +37,24 @@ struct Encoding {
   /// With a graph and MemoryPolicy::kReversible, a scalar that the backward pass raises from 0 to what
   /// ChainOptions::reconstruction_error says, the largest of all levels; else undefined.
   torch::Tensor reconstruction_error;
+  /// What the batch norms of a model in training saw, with a graph; else empty or undefined. For
+  /// GlowImpl::update_batch_norms.
+  std::vector<ChannelMoments> batch_moments;
 };
 
-/// Glow: Generative Flow with Invertible 1x1 Convolutions (Kingma & Dhariwal 2018, arXiv 1807.03039).
+/// Glow: Generative Flow with Invertible 1x1 Convolutions (Kingma & Dhariwal 2018, arXiv 1807.03039), and the flows
+/// that it came from, RealNVP and NICE (nn::Family), assembled of the same parts.
 ///
 /// Images x are float [N, C, H, W] in [-1/2, 1/2) (see Quantizer); they are brought to the model's device and dtype.
 /// `labels` are int64 [N] in 0..num_classes-1 for a conditional model and undefined for an unconditional one.
 /// Wrong shapes (of labels too; N = 0 is one) throw ShapeError, labels missing or out of range ConfigError.
 ///
 /// With GradMode on, every function records a graph; that of log_prob, encode and evaluate is differentiable once, a
-/// second derivative throws Error. Without it the folded weights are prepared once and kept until a
-/// parameter changes, and several threads may call at once.
+/// second derivative throws Error (but for coupling layers under MemoryPolicy::kStore). Without it the folded weights
+/// are prepared once and kept until a parameter changes, and several threads may call at once.
+///
+/// A RealNVP in training mode with GradMode on normalises by the moments of the batch, as batch norms do: its density
+/// is then that of the whole batch, and decode, which cannot know them, throws. Elsewhere the running moments count.
 class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
  public:
   /// A model with random weights drawn by `seed`, on the CPU in float32, to be initialised from data.
@@ -94,10 +101,14 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// Standard normal latents times the temperature, for images options.first_index ... + count - 1.
   Latents sample_latents(std::int64_t count, const SampleOptions& options = {}) const;
 
-  /// Starts every actnorm from the statistics of images x [N, C, H, W], in sequence through the network (section 3.1).
+  /// Starts every actnorm and batch norm from the statistics of images x [N, C, H, W], in sequence through the network
+  /// (section 3.1).
   /// With several processes each passes its share. Throws ShapeError, ConfigError (chunk), NumericalError naming the
   /// layer whose input is not finite.
   InitializeReport initialize(const torch::Tensor& x, const InitializeOptions& options = {});
+  /// After a step of training: the batch norms' running moments go a tenth of the way to those of the batch, where
+  /// `wanted`, a bool scalar on the model's device, is true. Nothing in a model without batch norm.
+  void update_batch_norms(const Encoding& encoding, const torch::Tensor& wanted);
   /// The first layer, in the order of computation and in full precision, of which the output for x is not finite:
   /// "levels.0.steps.3.coupling.net.conv1", say; nullopt when there is none. Takes several passes' time.
   std::optional<std::string> first_not_finite(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
@@ -125,6 +136,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
     torch::Tensor z;
     torch::Tensor log_det;
     torch::Tensor reconstruction_error;
+    std::vector<ChannelMoments> moments;
   };
   Flow flow(const FoldedGlow& folded, const torch::Tensor& x, HiddenPrecision precision) const;
   Encoding evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const;

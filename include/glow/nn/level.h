@@ -1,5 +1,6 @@
 #pragma once
 
+#include <variant>
 #include <vector>
 
 #include <torch/nn/cloneable.h>
@@ -8,18 +9,29 @@
 
 #include <glow/nn/flow_step.h>
 #include <glow/nn/gaussian_prior.h>
+#include <glow/nn/layer_chain.h>
 #include <glow/nn/split.h>
 
 namespace glow::nn {
 
 /// A level's weights ready to be applied.
 struct FoldedLevel {
-  std::vector<FoldedStep> steps;
-  /// Undefined tensors at the top, which does not split.
+  /// Glow's and convolutional NICE's flow steps, which are computed by hand, or the coupling layers of the others.
+  std::variant<std::vector<FoldedStep>, std::vector<FoldedLayer>> steps;
+  /// Whether half of the channels leave as latent; not at the top.
+  bool splits;
+  /// Of what leaves, given what stays; undefined tensors: N(0, I).
   FoldedConvolution split_prior;
 };
 
-/// One scale of the model: K flow steps, and a split below the top (Glow, figure 2b). The squeeze before it has no
+/// The steps of a level on x [N, C, H, W], squeezed: with a graph as the options say, or without one.
+LayerChainResult apply(const FoldedLevel& level, const torch::Tensor& x, const ChainOptions& options);
+/// x from y. Differentiable.
+torch::Tensor apply_inverse(const FoldedLevel& level, const torch::Tensor& y);
+/// The Gaussian of what leaves at a split, given what stays; of shape [1, 1, 1, 1] for N(0, I).
+DiagonalGaussian split_gaussian(const FoldedLevel& level, const torch::Tensor& stays);
+
+/// One scale of the model: flow steps, and a split below the top (Glow, figure 2b). The squeeze before it has no
 /// weights.
 class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
  public:
@@ -28,13 +40,24 @@ class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
-  /// Differentiable; without the steps' inverses and networks.
-  FoldedLevel fold() const;
+  /// Differentiable; without the steps' inverses and networks. `by_batch`: batch norms take the moments of the batch.
+  FoldedLevel fold(bool by_batch = false) const;
 
-  FlowStepImpl& step(std::int64_t index) const { return *steps->ptr<FlowStepImpl>(static_cast<std::size_t>(index)); }
+  /// Calls visit(step, k) with a FlowStepImpl& or a CouplingLayerImpl&, from the first to the last.
+  template <class Visitor>
+  void for_each_step(Visitor&& visit) const {
+    for (std::size_t k = 0; k < steps->size(); ++k) {
+      const auto module = steps->ptr(k);
+      if (auto* step = module->as<FlowStepImpl>()) visit(*step, k);
+      if (auto* layer = module->as<CouplingLayerImpl>()) visit(*layer, k);
+    }
+  }
+  /// Whether this level splits.
+  bool splits() const { return index_ < options_.levels - 1; }
 
+  /// FlowSteps or CouplingLayers.
   torch::nn::ModuleList steps{nullptr};
-  /// Null at the top.
+  /// Null where nothing splits, or what leaves is N(0, I).
   Split split{nullptr};
 
  private:

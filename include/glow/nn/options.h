@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <glow/ops/coupling_transform.h>
 
@@ -21,7 +22,33 @@ enum class PermutationKind {
   kLU,
 };
 
-/// Everything that defines a Glow but its weights; the `glow.config` of a model file.
+/// The flows that are made of the same parts.
+enum class Family {
+  /// Kingma & Dhariwal 2018, arXiv 1807.03039.
+  kGlow,
+  /// Dinh et al. 2016, arXiv 1605.08803: the images as logits; on each scale three couplings over a checkerboard and
+  /// three over the channels (on the last four over a checkerboard), each after an invertible batch norm; affine with
+  /// log s = a tanh(.), by residual networks with weight norm; N(0, I) latents. Unlike the paper's, networks see a
+  /// checkerboard's squares squeezed, at half the height and width, and have no batch norms of their own.
+  kRealNVP,
+  /// Dinh et al. 2014, arXiv 1410.8516: additive couplings of alternating halves on one scale, then a learned scale for
+  /// every number.
+  kNICE,
+};
+
+/// What computes NICE's couplings.
+enum class NetworkKind {
+  /// Glow's: three convolutions.
+  kConvolutional,
+  /// Fully connected layers with ReLUs on the flattened half.
+  kDense,
+};
+
+/// What NICE's scaled latents are distributed as, each on its own.
+enum class PriorKind { kGaussian, kLogistic };
+
+/// Everything that defines a model but its weights; the `glow.config` of a model file. Of the fields behind
+/// `hidden_width` each family has some; the others keep the values of of_family.
 struct GlowOptions {
   /// Channels of the images: 1 grey, 3 RGB; any number >= 1.
   std::int64_t channels = 3;
@@ -31,20 +58,35 @@ struct GlowOptions {
   std::int64_t width = 32;
   /// Bits a sample the model sees, 1..8; fewer than 8 drop the lowest bits of a byte.
   std::int64_t bits = 8;
-  /// L, the scales; each squeezes 2x2, and all but the last give half of their channels away as latent.
+  /// L, the scales; each squeezes 2x2, and all but the last give half of their channels away as latent. NICE has one.
   std::int64_t levels = 3;
-  /// K, flow steps a level.
+  /// K, flow steps a level; of Glow and NICE.
   std::int64_t depth = 32;
-  /// Channels of the hidden layers of the coupling networks.
+  /// Channels of the hidden layers of the coupling networks; of RealNVP on the first scale, twice as many on each that
+  /// follows.
   std::int64_t hidden_width = 512;
+  /// Of Glow.
   PermutationKind permutation = PermutationKind::kConv1x1;
+  /// Of Glow.
   CouplingKind coupling = CouplingKind::kAffine;
-  /// 3x3 convolutions see one more input plane that is 1 on the padded ring.
+  /// Of Glow: 3x3 convolutions see one more input plane that is 1 on the padded ring.
   bool edge_bias = true;
-  /// The mean and scale of the top latent are learned; else N(0, I).
+  /// Of Glow: the mean and scale of the top latent are learned; else N(0, I).
   bool learn_top = true;
   /// Classes of a conditional model; 0: unconditional.
   std::int64_t num_classes = 0;
+  Family family = Family::kGlow;
+  /// Of RealNVP: residual blocks of a coupling network.
+  std::int64_t residual_blocks = 8;
+  /// Of NICE.
+  NetworkKind network = NetworkKind::kConvolutional;
+  /// Of NICE: hidden layers of a dense network.
+  std::int64_t hidden_layers = 5;
+  /// Of NICE.
+  PriorKind prior = PriorKind::kGaussian;
+
+  /// The defaults of a family: the published sizes, as far as there are any.
+  static GlowOptions of_family(Family family);
 
   bool operator==(const GlowOptions&) const = default;
 
@@ -68,10 +110,18 @@ LevelShape level_shape(const GlowOptions& options, std::int64_t level);
 /// The shape of the latent eps that level `level` emits: half the channels, all of them at the top.
 LevelShape latent_shape(const GlowOptions& options, std::int64_t level);
 
+/// Flow steps of level `level`.
+std::int64_t step_count(const GlowOptions& options, std::int64_t level);
+
+/// Whether a family has the field of this name; of a field that it has not, every value but the family's own is an
+/// error.
+bool has_field(Family family, std::string_view name);
+
 /// Calls `visit(name, field)` for each field, under its name in `glow.config`. What reads and writes JSON is made of
 /// this one list, so that they cannot drift apart.
 template <class Options, class Visitor>
 void visit_fields(Options& options, Visitor&& visit) {
+  visit("family", options.family);
   visit("channels", options.channels);
   visit("height", options.height);
   visit("width", options.width);
@@ -84,15 +134,28 @@ void visit_fields(Options& options, Visitor&& visit) {
   visit("edge_bias", options.edge_bias);
   visit("learn_top", options.learn_top);
   visit("num_classes", options.num_classes);
+  visit("residual_blocks", options.residual_blocks);
+  visit("network", options.network);
+  visit("hidden_layers", options.hidden_layers);
+  visit("prior", options.prior);
 }
 
+/// "glow", "realnvp", "nice"
+std::string to_string(Family family);
 /// "reverse", "shuffle", "conv1x1", "lu"
 std::string to_string(PermutationKind kind);
 /// "additive", "affine"
 std::string to_string(CouplingKind kind);
+/// "convolutional", "dense"
+std::string to_string(NetworkKind kind);
+/// "gaussian", "logistic"
+std::string to_string(PriorKind kind);
 /// Throw ConfigError that lists the names when `name` is none of them.
+void from_string(const std::string& name, Family& family);
 void from_string(const std::string& name, PermutationKind& kind);
 void from_string(const std::string& name, CouplingKind& kind);
+void from_string(const std::string& name, NetworkKind& kind);
+void from_string(const std::string& name, PriorKind& kind);
 
 /// The JSON object of a model file's `glow.config`.
 std::string to_json(const GlowOptions& options);

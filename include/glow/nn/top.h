@@ -6,6 +6,7 @@
 #include <glow/nn/convolution.h>
 #include <glow/nn/gaussian_prior.h>
 #include <glow/nn/options.h>
+#include <glow/ops/logit.h>
 
 namespace glow::nn {
 
@@ -31,6 +32,21 @@ class TopPriorImpl : public torch::nn::Cloneable<TopPriorImpl> {
 };
 TORCH_MODULE(TopPrior);
 
+/// The learned scale of every number at the end of a NICE (section 3.3): y = exp(3 * log_scale) * z.
+class DiagonalScalingImpl : public torch::nn::Cloneable<DiagonalScalingImpl> {
+ public:
+  explicit DiagonalScalingImpl(const LevelShape& shape);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// [C, H, W]
+  torch::Tensor log_scale;
+
+ private:
+  LevelShape shape_;
+};
+TORCH_MODULE(DiagonalScaling);
+
 /// The end of the flow: the prior of the top latent, moved by the class of a conditional model, and the auxiliary
 /// classifier.
 class TopImpl : public torch::nn::Cloneable<TopImpl> {
@@ -39,20 +55,28 @@ class TopImpl : public torch::nn::Cloneable<TopImpl> {
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// Mean and log_sd before any class moves them: [1, 2C, H, W] or [1, 2C, 1, 1]; zeros of these options without
-  /// learn_top.
+  /// Mean and log_sd before any class moves them: [1, 2C, H, W] or [1, 2C, 1, 1]; zeros of these options where nothing
+  /// is learned. NICE's scaling is a log_sd.
   torch::Tensor fold(const torch::TensorOptions& tensor_options) const;
-  /// The Gaussian of the top latent. `labels` int64 [N] for a conditional model, undefined otherwise.
-  DiagonalGaussian gaussian(const torch::Tensor& folded, const torch::Tensor& labels) const;
+  /// The top latent z [N, C, H, W] as eps, standard normal under the model, and log|det d eps/dz|. `folded` as fold
+  /// gives it; `labels` int64 [N] for a conditional model, undefined otherwise. Differentiable.
+  ops::Transformed whiten(const torch::Tensor& folded, const torch::Tensor& labels, const torch::Tensor& z) const;
+  /// The inverse of whiten. Differentiable.
+  torch::Tensor color(const torch::Tensor& folded, const torch::Tensor& labels, const torch::Tensor& eps) const;
   /// z [N, C, H, W] -> class logits [N, num_classes], from its mean over space. Only for a conditional model.
   torch::Tensor class_logits(const torch::Tensor& z) const;
 
   /// Null without learn_top.
   TopPrior prior{nullptr};
+  /// Null but in NICE.
+  DiagonalScaling scaling{nullptr};
   /// Null without classes.
   ZeroLinear class_embedding{nullptr}, classifier{nullptr};
 
  private:
+  /// Of the top latent; with a logistic prior its mean and scale.
+  DiagonalGaussian gaussian(const torch::Tensor& folded, const torch::Tensor& labels) const;
+
   GlowOptions options_;
 };
 TORCH_MODULE(Top);

@@ -26,4 +26,11 @@ CouplingResult couple(CouplingKind kind, const torch::Tensor& x, const torch::Te
 /// The inverse of couple: x from y [N, C, H, W] and the same h. Differentiable. Throws ShapeError.
 torch::Tensor uncouple(CouplingKind kind, const torch::Tensor& y, const torch::Tensor& h);
 
+/// RealNVP's affine coupling (section 3.2): [shift | log_scale] = h [N, C, H, W], y2 = x2 * exp(log_scale) + shift.
+/// Differentiable. Throws ShapeError.
+CouplingResult couple_exponential(const torch::Tensor& x, const torch::Tensor& h);
+
+/// The inverse of couple_exponential. Differentiable. Throws ShapeError.
+torch::Tensor uncouple_exponential(const torch::Tensor& y, const torch::Tensor& h);
+
 }  // namespace glow::ops
