@@ -24,8 +24,8 @@ default_torch() {
   if nvidia-smi -L 2>/dev/null | grep -q '^GPU' && nvcc_path >/dev/null; then echo pypi; else echo debian; fi
 }
 
-# parse_options KNOWN ARGUMENT...: sets torch, preset, seconds, steps, target, without_tests, with_fuzzers, with_valgrind
-# and build_dir. KNOWN names the script's options.
+# parse_options KNOWN ARGUMENT...: sets torch, preset, seconds, steps, target, without_tests, with_fuzzers,
+# with_photographs, with_valgrind and build_dir, and what else KNOWN, which names the script's options, has.
 parse_options() {
   local known=" $1 --help "
   shift
@@ -36,6 +36,7 @@ parse_options() {
   target=
   without_tests=
   with_fuzzers=
+  with_photographs=
   with_valgrind=
   while (($#)); do
     [[ $known == *" $1 "* ]] || usage_error "unknown option $1"
@@ -46,6 +47,7 @@ parse_options() {
         ;;
       --without-tests) without_tests=yes ;;
       --with-fuzzers) with_fuzzers=yes ;;
+      --with-photographs) with_photographs=yes ;;
       --with-valgrind) with_valgrind=yes ;;
       *)
         (($# > 1)) || usage_error "$1 needs a value"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Glow is built from, on Debian 12. Does nothing when all of it is there; only else it needs root.
 #
-#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers] [--with-valgrind]
+#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers] [--with-photographs]
+#                    [--with-valgrind]
 #
 #   --torch debian     Debian's LibTorch, for the CPU; the default
 #           pypi       PyPI's LibTorch in .deps/pypi, a CUDA build that needs the CUDA toolkit; the default where there
@@ -9,11 +10,12 @@
 #           PATH       an unpacked LibTorch
 #   --without-tests    leave out what only the tests and benchmarks need
 #   --with-fuzzers     clang and what scripts/fuzz.sh needs of it too
+#   --with-photographs mate-backgrounds, for scripts/photographs.sh
 #   --with-valgrind    valgrind, for scripts/massif.sh
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
-parse_options "--torch --without-tests --with-fuzzers --with-valgrind" "$@"
+parse_options "--torch --without-tests --with-fuzzers --with-photographs --with-valgrind" "$@"
 
 packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev dataset-fashion-mnist)
@@ -25,7 +27,7 @@ python_packages=(python3 python3-venv ca-certificates)
 # PyPI's LibTorch wants this CUDA toolkit or a newer one, and a newer CMake than Debian's.
 pypi_libtorch=("torch==2.11.0" "cmake>=3.26,<4")
 pypi_cuda=13.0
-pypi_checks=("numpy>=1.24" "safetensors>=0.4" "selenium>=4.10")
+pypi_checks=("numpy>=1.24" "safetensors>=0.4" "selenium>=4.10" "matplotlib>=3.6")
 
 as_root() {
   if ((EUID == 0)); then
@@ -77,6 +79,7 @@ check_cuda_toolkit() {
 
 [[ $without_tests ]] || packages+=("${test_packages[@]}" "${python_packages[@]}")
 [[ ! $with_fuzzers ]] || packages+=("${fuzzer_packages[@]}")
+[[ ! $with_photographs ]] || packages+=(mate-backgrounds)
 [[ ! $with_valgrind ]] || packages+=(valgrind)
 case $torch in
   debian) packages+=("${libtorch_packages[@]}") ;;
@@ -91,7 +94,7 @@ if [[ $torch == pypi ]]; then
   install_python "$root/.deps/pypi" "${pypi_libtorch[@]}" "${pypi_checks[@]}"
 elif [[ ! $without_tests ]]; then
   install_python "$root/.deps/python" "${pypi_checks[@]}" ||
-    say "without numpy, safetensors and selenium the tests that read model files and reports in Python will be left out"
+    say "without numpy, safetensors, selenium and matplotlib the tests that run Python will be left out"
 fi
 
 locate_tools
