@@ -315,8 +315,8 @@ TEST_F(BrokenModelFile, ConfigOfAnotherVersion) {
 }
 
 TEST_F(BrokenModelFile, ConfigOfAnotherFamily) {
-  change_config([](Json& config) { config["family"] = "nice"; });
-  EXPECT_TRUE(refused({"family 'nice'"}));
+  change_config([](Json& config) { config["family"] = "maf"; });
+  EXPECT_TRUE(refused({"family 'maf'"}));
 }
 
 TEST_F(BrokenModelFile, ConfigWithAnUnknownKey) {

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Draws the pictures of README.md and docs/gallery.md again, with the model in examples/models. The same build on the
+# same machine draws the same bytes.
+#
+#   scripts/gallery.sh [--torch debian|pypi|PATH] [--tools DIR]
+#
+#   --torch    as in scripts/setup.sh
+#   --tools    a folder with glow-sample, glow-eval and glow-edit; nothing is then installed or built
+
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+tools=
+parse_options "--torch --tools" "$@"
+if [[ ! $tools ]]; then
+  scripts/setup.sh --torch "$torch" --without-tests
+  scripts/build.sh --torch "$torch" --without-tests
+  tools=$build_dir/bin
+fi
+tools=$(cd "$tools" && pwd)
+
+model=examples/models/fashion-mnist.safetensors
+pictures=docs/images
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+directions=$scratch/classes.safetensors
+
+sample() {
+  "$tools/glow-sample" --model $model --threads 1 --seed 1 --overwrite "$@"
+}
+edit() {
+  local what=$1
+  shift
+  "$tools/glow-edit" "$what" --model $model --threads 1 --overwrite "$@"
+}
+garments() { edit "$1" --images fashion-mnist --scale 2 "${@:2}"; }
+
+sample --count 2000 --temperature 0.7 --out "$scratch/samples.npy"
+# From there, so that its legend says just samples.npy.
+(cd "$scratch" && "$tools/glow-eval" --model "$root/$model" --data fashion-mnist --ood npy:samples.npy --threads 1 \
+  --histogram "$root/$pictures/histogram.svg" --overwrite)
+sample --count 64 --columns 16 --temperature 0.7 --out $pictures/samples.png
+garments reconstruct --pick 0,1,2,11 --temperature 0.7 --out $pictures/levels.png
+garments interpolate --pick 0,2,11 --out $pictures/ways.png
+edit interpolate --images fashion-mnist --pick 0,2,11 --frames 12 --loop --frame-milliseconds 120 \
+  --out $pictures/morph.apng
+edit directions --data fashion-mnist --count 5000 --out "$directions"
+garments apply --directions "$directions" --direction Dress,Bag --pick 1 --out $pictures/strip.png
+garments vary --pick 1 --amounts 0.1,0.3,0.5 --out $pictures/around.png
+garments vary --pick 1 --temperatures 0,0.25,0.5,0.75,1,1.25 --per-level --out $pictures/temperatures.png
