@@ -51,7 +51,8 @@ parse_options() {
       --with-valgrind) with_valgrind=yes ;;
       *)
         (($# > 1)) || usage_error "$1 needs a value"
-        printf -v "${1#--}" %s "$2"
+        local name=${1#--}
+        printf -v "${name//-/_}" %s "$2"
         shift
         ;;
     esac

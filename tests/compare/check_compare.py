@@ -26,8 +26,8 @@ def make_images(folder):
 
 def start(script, tools, python, images, out):
     environment = {**os.environ, "GLOW_PYTHON": python, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([script, "--scale", "tiny", "--data", f"folder:{images}", "--tools", tools, "--out", str(out)],
-                            stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    flags = ["--scale", "tiny", "--data", f"folder:{images}", "--image-size", "8", "--tools", tools, "--out", str(out)]
+    return subprocess.Popen([script, *flags], stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
 
 def require(condition, message):
@@ -43,6 +43,7 @@ def rows_of(path):
 def main():
     script, tools, python, work = sys.argv[1:]
     work = pathlib.Path(work)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # more than one thread would only wait, at this size
     shutil.rmtree(work, ignore_errors=True)
     make_images(work / "images")
     out = work / "out"
@@ -51,6 +52,7 @@ def main():
     lines = [first.stdout.readline() for _ in range(3)]
     fourth = out / "runs" / "glow-shuffle-affine-1"
     while not (fourth / "config.json").is_file():
+        require(first.poll() is None, f"the first call ended after {lines}")
         time.sleep(0.02)
     os.killpg(first.pid, 9)
     first.communicate()
@@ -62,7 +64,8 @@ def main():
     text, _ = second.communicate()
     require(second.returncode == 0, f"the second call ended with {second.returncode}:\n{text}")
     require(model.stat().st_mtime_ns == before, "a run that was done was done again")
-    progress = [line for line in text.splitlines() if re.match(r"\d+/\d+ \S+, seed \d: \d+\.\d{4} bits/dim, \d+ s$", line)]
+    pattern = re.compile(r"\d+/\d+ \S+, seed \d: \d+\.\d{4} bits/dim, \d+ s")
+    progress = [line for line in text.splitlines() if pattern.fullmatch(line)]
     total = int(progress[-1].split("/")[1].split()[0])
     require(len(progress) == total, f"expected {total} lines of progress, got:\n{text}")
     require([line.rpartition(",")[0] for line in progress[:3]] == [line.rpartition(",")[0] for line in lines],
