@@ -144,7 +144,7 @@ done
 
 sample() {
   [[ ! -f $out/runs/$1/model.safetensors ]] || "$tools/glow-sample" --model "$out/runs/$1/model.safetensors" \
-    --count 64 --columns 16 --temperature 0.7 --seed 1 --out "$out/$2.png" --overwrite >/dev/null
+    --count 64 --columns 16 --temperature 0.7 --seed 1 --out "$out/$2.png" --overwrite >/dev/null || say "see above"
 }
 sample levels-L1-1 shallow
 sample glow-conv1x1-affine-1 deep
