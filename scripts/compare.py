@@ -75,6 +75,11 @@ class Run:
             return self.tests[-1]["test_bits_per_dim"] if self.tests else None
         return min((value for _, value in self.curve), default=None)
 
+    def standard_error(self):
+        """Of the test score, over its images; large when a single image decides it."""
+        error = self.tests[-1].get("test_standard_error") if self.tests else None
+        return "" if error is None else f"{error:.6f}"
+
     def seconds(self):
         """Of the whole run, evaluations and all; after a resume that of its last part."""
         return max((line["seconds"] for line in lines_of(self.folder / "timing.jsonl") if "seconds" in line), default=0)
@@ -186,11 +191,12 @@ def report(folder):
     names = re.compile(r".+-\d+")
     runs = [Run(path) for path in sorted((folder / "runs").iterdir()) if path.is_dir() and names.fullmatch(path.name)]
     groups = by_setting(run for run in runs if run.has_ended())
-    heading = ["setting", "seed", "steps", "parameters", "bits_per_dim", "non_finite", "seconds", "failure"]
+    heading = ["setting", "seed", "steps", "parameters", "bits_per_dim", "standard_error", "non_finite", "seconds",
+               "failure"]
     write_csv(folder / "results.csv", heading,
               [[run.setting, run.seed, max((step for step, _ in run.curve), default=0), run.parameters(),
-                "" if run.score() is None else f"{run.score():.6f}", run.non_finite(), f"{run.seconds():.1f}",
-                run.failure]
+                "" if run.score() is None else f"{run.score():.6f}", run.standard_error(), run.non_finite(),
+                f"{run.seconds():.1f}", run.failure]
                for runs in groups.values() for run in runs])
     write_csv(folder / "curves.csv", ["setting", "seed", "step", "valid_bits_per_dim"],
               [[run.setting, run.seed, step, f"{value:.6f}"] for runs in groups.values() for run in runs
