@@ -29,20 +29,8 @@ def first_channels(channels):
     return np.arange(channels) < channels // 2
 
 
-class Ancestor:
-    """What the two have in common: levels of coupling layers, what leaves at a split is N(0, I), a class moves the top."""
-
-    def __init__(self, config, weights):
-        self.config = config
-        self.weights = {name: value.astype(np.float64) if value.dtype.kind == "f" else value
-                        for name, value in weights.items()}
-
-    def weights_of(self, layer, *names):
-        return [self.weights[f"{layer}.{name}"] for name in names]
-
-    def zero_linear(self, x, layer):
-        weight, bias, log_scale = self.weights_of(layer, "weight", "bias", "log_scale")
-        return (x @ weight.T + bias) * np.exp(3 * log_scale)
+class Ancestor(glow.Glow):
+    """What the two have in common with Glow and each other: weights, classes; a class moves the top, else it is N(0, I)."""
 
     def class_gaussian(self, shape, labels):
         """(mean, log_sd) of the top, by class where there are any."""
@@ -50,15 +38,6 @@ class Ancestor:
             return np.zeros((1, shape[1], 1, 1)), np.zeros((1, shape[1], 1, 1))
         one_hot = np.eye(self.config["num_classes"])[labels]
         return halves(self.zero_linear(one_hot, "top.class_embedding")[:, :, None, None])
-
-    def class_logits(self, x):
-        any_labels = np.zeros(len(x), dtype=np.int64)
-        return self.zero_linear(self.encode(x, any_labels).z_top.mean(axis=(2, 3)), "top.classifier")
-
-    def log_prob_marginal(self, x):
-        classes = self.config["num_classes"]
-        per_class = [self.encode(x, np.full(len(x), label)).log_prob for label in range(classes)]
-        return np.logaddexp.reduce(per_class, axis=0) - math.log(classes)
 
 
 class RealNVP(Ancestor):
