@@ -9,6 +9,7 @@
 #include <glow/error.h>
 
 #include "nn/fold_steps.h"
+#include "nn/reconstruction_error.h"
 #include "nn/step_passes.h"
 #include "ops/patches.h"
 
@@ -60,11 +61,6 @@ std::pair<FoldedCouplingNet, NetActivations> to_stored(at::TensorList stored, Hi
            {stored[4], stored[5], stored[6]},
            precision == HiddenPrecision::kTf32},
           {stored[7], stored[8], stored[9]}};
-}
-
-/// max|rebuilt - x| / max|x|, a scalar.
-torch::Tensor relative_error(const torch::Tensor& rebuilt, const torch::Tensor& x) {
-  return (rebuilt - x).abs().max() / x.abs().max();
 }
 
 /// The chain as one node. `weights`: those of every step, one after the other.
@@ -125,7 +121,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
       if (!inverses.empty()) {
         const auto rebuilt = step_inverse(inverses[k], kind, z, activations);
         // Only the level's own input is there to compare with.
-        if (before.defined()) report(context->saved_data["error"].toTensor(), relative_error(rebuilt, before));
+        if (before.defined()) report_reconstruction(context->saved_data["error"].toTensor(), rebuilt, before);
         if (!before.defined()) before = rebuilt;
       }
       auto of_step = step_backward(step, {before, z, activations, outside_mask}, gradient, gradients[1]);
@@ -160,10 +156,6 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
       maps.push_back(to_map(weights.slice(first, kWeightsOfAStep)));
     }
     return invert_each(maps);
-  }
-
-  static void report(torch::Tensor largest, const torch::Tensor& error) {
-    if (largest.defined()) at::maximum_out(largest, largest, error.to(largest.options()));
   }
 };
 

@@ -8,6 +8,8 @@
 
 #include <glow/error.h>
 
+#include "nn/reconstruction_error.h"
+
 namespace glow::nn {
 namespace {
 
@@ -32,10 +34,6 @@ struct LayerPlan : torch::CustomClassHolder {
     return in_precision(std::move(layer), options.precision);
   }
 };
-
-torch::Tensor largest_relative_error(const torch::Tensor& rebuilt, const torch::Tensor& x) {
-  return (rebuilt - x).abs().max() / x.abs().max();
-}
 
 /// A leaf of a graph of its own.
 torch::Tensor leaf(const torch::Tensor& tensor) { return tensor.detach().requires_grad_(); }
@@ -86,7 +84,7 @@ class LayerChainFunction : public torch::autograd::Function<LayerChainFunction> 
         const auto* moments = &saved[weights_end + count + 1 + 2 * k];
         const auto rebuilt = rebuild(plan->layer(k, weights), {moments[0], moments[1]}, z);
         // Only the level's own input is there to compare with.
-        if (before.defined()) report(plan->options.reconstruction_error, largest_relative_error(rebuilt, before));
+        if (before.defined()) report_reconstruction(plan->options.reconstruction_error, rebuilt, before);
         if (!before.defined()) before = rebuilt;
       }
       gradient = layer_backward(*plan, k, weights, before, {gradient, gradients[1]}, result);
@@ -122,11 +120,6 @@ class LayerChainFunction : public torch::autograd::Function<LayerChainFunction> 
                                            /*create_graph=*/false, /*allow_unused=*/true);
     std::move(of_inputs.begin() + 1, of_inputs.end(), result.begin() + 1 + static_cast<std::ptrdiff_t>(first));
     return of_inputs.front();
-  }
-
-  static void report(torch::Tensor largest, const torch::Tensor& error) {
-    const torch::NoGradGuard no_grad;
-    if (largest.defined()) at::maximum_out(largest, largest, error.to(largest.options()));
   }
 };
 
