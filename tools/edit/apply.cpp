@@ -11,6 +11,7 @@
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
+#include "tools/edit/picture_queue.h"
 
 namespace glow::tools {
 namespace {
@@ -76,16 +77,6 @@ data::GridLabels apply_labels(const ApplySettings& settings, const std::vector<N
   return labels;
 }
 
-/// An image's rows, one for each vector, of one picture for each strength.
-nn::Latents strips(const nn::Latents& image, const std::vector<NamedVector>& vectors,
-                   const std::vector<double>& strengths) {
-  std::vector<nn::Latents> moved;
-  for (const auto& each : vectors) {
-    for (const double strength : strengths) moved.push_back(latent::move(image, each.vector, strength));
-  }
-  return latent::concatenate(moved);
-}
-
 void apply(const ApplySettings& settings) {
   Editor editor(settings.common);
   require_given("directions", settings.directions, "a file of directions");
@@ -98,13 +89,18 @@ void apply(const ApplySettings& settings) {
   const auto pictures = static_cast<std::int64_t>(vectors.size()) * columns;
   const auto output =
       editor.output(images.size() * pictures, columns, apply_labels(settings, vectors, images.size()), settings.scale);
+  PictureQueue queue(editor, *output, images.size() * pictures);
   editor.encode(images, labels, [&](std::int64_t first, const nn::Latents& latents) {
     for (std::int64_t i = 0; i < latent::count(latents); ++i) {
-      output->add(editor.decode(strips(latent::narrow(latents, i, 1), vectors, settings.strengths),
-                                repeat_labels(narrow_labels(labels, first + i, 1), pictures)));
+      // An image's rows, one for each vector, of one picture for each strength.
+      const auto image = latent::narrow(latents, i, 1);
+      const auto label = narrow_labels(labels, first + i, 1);
+      for (const auto& each : vectors) {
+        for (const double strength : settings.strengths) queue.add(latent::move(image, each.vector, strength), label);
+      }
     }
   });
-  output->finish();
+  queue.finish();
   editor.report_not_finite();
   std::cout << images_in(images.size() * pictures, settings.common.out) << "\n";
 }

@@ -5,11 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
-#include <glow/latent/arrange.h>
 #include <glow/nn/model_file.h>
 
 #include "tools/common/find_class.h"
@@ -99,14 +96,6 @@ void Editor::encode(const EditImages& images, const torch::Tensor& labels,
   in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
     work(first, encode_batch(images.bytes(first, count), narrow_labels(labels, first, count)));
   });
-}
-
-torch::Tensor Editor::decode(const nn::Latents& latents, const torch::Tensor& labels) {
-  std::vector<torch::Tensor> parts;
-  in_batches(latent::count(latents), "decoded", [&](std::int64_t first, std::int64_t count) {
-    parts.push_back(decode_batch(latent::narrow(latents, first, count), narrow_labels(labels, first, count)));
-  });
-  return at::cat(parts);
 }
 
 std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,

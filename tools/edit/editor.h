@@ -48,8 +48,6 @@ class Editor {
   /// Encodes images batch by batch, and calls work(first, latents) for each: latents of images first, first + 1 ...
   void encode(const EditImages& images, const torch::Tensor& labels,
               const std::function<void(std::int64_t, const nn::Latents&)>& work);
-  /// decode_batch for any number.
-  torch::Tensor decode(const nn::Latents& latents, const torch::Tensor& labels);
   /// Calls work(first, count) for one batch after the other of `total`, and shows "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);
