@@ -1,8 +1,11 @@
 // Directories that are taken away from a run, or closed to it.
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -24,12 +27,25 @@ class GlowTrainFault : public ::testing::Test {
            tiny_model();
   }
 
-  /// Starts a run, and stops it for a while somewhere behind its second checkpoint and its first model.
+  /// Starts a run, and stops it for a while somewhere behind its second checkpoint and its first model, between two
+  /// saves: one that has written its file goes through on a full disk.
   Process& paused_run() {
-    process_.emplace(command("glow-train", flags(run_) + Arguments{"--checkpoint-every", "1", "--steps", "1000000"}));
+    process_.emplace(command("glow-train", flags(run_) + Arguments{"--checkpoint-every", "1", "--keep",
+                                                                   std::to_string(kKeep), "--steps", "1000000"}));
     EXPECT_TRUE(process_->wait_until([&] { return newest_step(run_) >= 2; })) << process_->err();
-    process_->pause();
+    for (process_->pause(); is_saving(); process_->pause()) {
+      process_->send(SIGCONT);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     return *process_;
+  }
+
+  /// Whether the paused run has begun a file, or not yet removed a checkpoint that another has replaced.
+  bool is_saving() const {
+    for (const auto& entry : fs::directory_iterator(run_ / "checkpoints")) {
+      if (entry.path().extension() == ".tmp") return true;
+    }
+    return checkpoints_of(run_).size() > kKeep;
   }
 
   /// The same of a run that saves nothing for now.
@@ -64,6 +80,7 @@ class GlowTrainFault : public ::testing::Test {
     }
   }
 
+  static constexpr std::size_t kKeep = 2;
   TemporaryDirectory directory_;
   fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8});
   fs::path run_ = directory_ / "run", undisturbed_ = directory_ / "undisturbed";
