@@ -41,4 +41,10 @@ class NumericalError : public Error {
   using Error::Error;
 };
 
+/// Another process of a run is lost, failed, or did not come.
+class ProcessError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace glow

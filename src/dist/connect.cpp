@@ -1,0 +1,183 @@
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#ifdef USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+#include <glow/dist/communicator.h>
+#include <glow/error.h>
+
+#include "dist/watch.h"
+
+namespace glow::dist {
+namespace {
+
+using StorePointer = c10::intrusive_ptr<c10d::Store>;
+using WorkPointer = c10::intrusive_ptr<c10d::Work>;
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+std::string message_of(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  return first_line(torch_error != nullptr ? torch_error->what_without_backtrace() : error.what());
+}
+
+std::string place_of(const Launch& launch) { return launch.address + ":" + std::to_string(launch.port); }
+
+/// The address by which the others reach this host: the one that its own packets to the meeting place come from.
+std::string own_address(const Launch& launch) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (::getaddrinfo(launch.address.c_str(), std::to_string(launch.port).c_str(), &hints, &found) != 0) {
+    throw ProcessError("cannot find the host " + launch.address + ", where the processes are to meet");
+  }
+  char name[NI_MAXHOST] = "";
+  for (const auto* place = found; place != nullptr && name[0] == '\0'; place = place->ai_next) {
+    const int socket = ::socket(place->ai_family, place->ai_socktype | SOCK_CLOEXEC, place->ai_protocol);
+    if (socket < 0) continue;
+    sockaddr_storage own{};
+    socklen_t length = sizeof own;
+    auto* address = reinterpret_cast<sockaddr*>(&own);
+    // Sends nothing.
+    if (::connect(socket, place->ai_addr, place->ai_addrlen) == 0 && ::getsockname(socket, address, &length) == 0) {
+      ::getnameinfo(address, length, name, sizeof name, nullptr, 0, NI_NUMERICHOST);
+    }
+    ::close(socket);
+  }
+  ::freeaddrinfo(found);
+  if (name[0] == '\0')
+    throw ProcessError("there is no way to " + place_of(launch) + ", where the processes are to meet");
+  return name;
+}
+
+StorePointer open_store(const Launch& launch, std::chrono::seconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = launch.port;
+  options.isServer = launch.rank == 0 && !launch.has_store;
+  options.timeout = timeout;
+  const auto store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
+  // A launcher's store outlives the processes: those of an earlier start must not be taken for these.
+  return c10::make_intrusive<c10d::PrefixStore>("glow/" + std::to_string(launch.restarts), store);
+}
+
+class Processes : public Communicator {
+ public:
+  Processes(const Launch& launch, const ConnectOptions& options)
+      : Communicator(launch.rank, launch.size), options_(options), store_(open_store(launch, options.timeout)) {
+    auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
+    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    gloo->devices.push_back(interface != nullptr
+                                ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+                                : c10d::ProcessGroupGloo::createDeviceForHostname(own_address(launch)));
+    store_->setTimeout(options.timeout);
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed("gloo"), static_cast<int>(launch.rank),
+                                                        static_cast<int>(launch.size), gloo);
+    watch_.emplace(prefixed("watch"), launch.rank, launch.size, launch.rank == 0 && !launch.has_store, options.failed);
+    require_right_sums();
+  }
+
+  Wait start_sum(const torch::Tensor& tensor) override {
+    std::vector<at::Tensor> tensors{tensor};
+    return started(tensor, [&](auto& group) { return group.allreduce(tensors); });
+  }
+
+  void broadcast(const torch::Tensor& tensor) override {
+    std::vector<at::Tensor> tensors{tensor};
+    started(tensor, [&](auto& group) { return group.broadcast(tensors); })();
+  }
+
+  bool announce_failure(const std::string& what) override { return watch_->announce(what); }
+
+ private:
+  StorePointer prefixed(const std::string& name) const { return c10::make_intrusive<c10d::PrefixStore>(name, store_); }
+
+  /// What `begin` begins with the group that knows the tensor's device, to be waited for.
+  template <class Begin>
+  Wait started(const torch::Tensor& tensor, Begin&& begin) {
+    watch_->count();
+    WorkPointer work;
+    guarded([&] { work = on(tensor, begin); });
+    return [this, tensor, work] {
+      guarded([&] { work->wait(); });
+      // What was written through a pointer, nobody sees: folded weights that are kept hang on the version.
+      tensor.unsafeGetTensorImpl()->bump_version();
+    };
+  }
+
+  template <class Call>
+  void guarded(Call&& call) {
+    try {
+      call();
+    } catch (const std::exception& error) {
+      throw ProcessError(watch_->blame(message_of(error)));
+    }
+  }
+
+  /// Calls `use` with the group that knows the tensor's device.
+  template <class Use>
+  WorkPointer on(const torch::Tensor& tensor, Use&& use) {
+#ifdef USE_C10D_NCCL
+    if (tensor.is_cuda()) {
+      if (!nccl_) {
+        auto options = c10d::ProcessGroupNCCL::Options::create();
+        options->timeout = options_.timeout;
+        nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(prefixed("nccl"), static_cast<int>(rank()),
+                                                            static_cast<int>(size()), options);
+      }
+      return use(*nccl_);
+    }
+#endif
+    if (!tensor.is_cpu()) {
+      throw ConfigError("device: several processes compute on the CPU with this build, which has no NCCL");
+    }
+    return use(*gloo_);
+  }
+
+  /// Gloo's headers need not be those that LibTorch was compiled with; what does not fit them shows here.
+  void require_right_sums() {
+    const auto numbers = torch::arange(1, 1001, torch::kDouble);
+    const auto ranks = static_cast<double>(size() * (size() + 1)) / 2;
+    for (const auto dtype : {torch::kFloat, torch::kDouble, torch::kLong}) {
+      const auto tensor = (numbers * static_cast<double>(rank() + 1)).to(dtype);
+      sum(tensor);
+      if (tensor.to(torch::kDouble).equal(numbers * ranks)) continue;
+      throw Error(
+          "a known sum over the processes came out wrong: LibTorch's Gloo and the one this was built with differ");
+    }
+  }
+
+  ConnectOptions options_;
+  StorePointer store_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+#ifdef USE_C10D_NCCL
+  c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;
+#endif
+  std::optional<Watch> watch_;
+};
+
+}  // namespace
+
+bool can_connect() { return true; }
+
+std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options) {
+  if (launch.size == 1) return single_process();
+  try {
+    return std::make_shared<Processes>(launch, options);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw ProcessError("the processes did not meet at " + place_of(launch) + ": " + message_of(error));
+  }
+}
+
+}  // namespace glow::dist
