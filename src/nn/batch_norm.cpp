@@ -1,6 +1,10 @@
 #include <glow/nn/batch_norm.h>
 
+#include <array>
+#include <cstdint>
+
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 namespace glow::nn {
 namespace {
@@ -13,11 +17,49 @@ torch::Tensor over_channels(const torch::Tensor& vector) { return vector.view({1
 
 torch::Tensor sd_of(const ChannelMoments& moments) { return (moments.variance + kVarianceFloor).sqrt(); }
 
+struct SumHolder : torch::CustomClassHolder {
+  SumOverProcesses sum;
+};
+
+/// The sum over the processes as a node: what each of them makes of it depends on all summands alike.
+class SumFunction : public torch::autograd::Function<SumFunction> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               const c10::intrusive_ptr<SumHolder>& holder) {
+    context->saved_data["holder"] = c10::IValue::make_capsule(holder);
+    return summed(x, *holder);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const auto holder = c10::static_intrusive_pointer_cast<SumHolder>(context->saved_data["holder"].toCapsule());
+    return {summed(gradients[0], *holder), {}};
+  }
+
+ private:
+  static torch::Tensor summed(const torch::Tensor& x, const SumHolder& holder) {
+    const auto result = x.detach().clone(at::MemoryFormat::Contiguous);
+    holder.sum(result);
+    return result;
+  }
+};
+
 }  // namespace
 
-ChannelMoments channel_moments(const torch::Tensor& x) {
-  const auto [variance, mean] = at::var_mean(x, at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
-  return {mean, variance};
+ChannelMoments channel_moments(const torch::Tensor& x, const SumOverProcesses& sum) {
+  constexpr std::array<std::int64_t, 3> over_pixels{0, 2, 3};
+  if (!sum) {
+    const auto [variance, mean] = at::var_mean(x, over_pixels, /*unbiased=*/false);
+    return {mean, variance};
+  }
+  const auto holder = c10::make_intrusive<SumHolder>();
+  holder->sum = sum;
+  const auto count = torch::full({1}, static_cast<double>(x.numel() / x.size(1)), x.options().requires_grad(false));
+  sum(count);
+  const auto mean_of = [&](const torch::Tensor& values) {
+    return SumFunction::apply(values.sum(over_pixels), holder) / count;
+  };
+  const auto mean = mean_of(x);
+  return {mean, mean_of((x - over_channels(mean)).square())};
 }
 
 torch::Tensor normalize(const ChannelMoments& moments, const torch::Tensor& x) {

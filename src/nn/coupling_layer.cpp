@@ -61,11 +61,12 @@ void CouplingLayerImpl::pretty_print(std::ostream& stream) const {
 
 void CouplingLayerImpl::draw(WeightSource& source) { residual ? residual->draw(source) : dense->draw(source); }
 
-FoldedLayer CouplingLayerImpl::fold(bool by_batch) const {
+FoldedLayer CouplingLayerImpl::fold(bool by_batch, const SumOverProcesses& sum) const {
   return {.order = permutation->indices,
           .order_back = permutation->indices.argsort(),
           .moments = batch_norm && !by_batch ? batch_norm->running() : ChannelMoments{},
           .by_batch = batch_norm && by_batch,
+          .sum_over_processes = sum,
           .kind = residual ? LayerKind::kExponential : LayerKind::kAdditive,
           .network = residual ? residual->fold() : dense->fold()};
 }
@@ -80,7 +81,7 @@ torch::Tensor realnvp_order(const GlowOptions& options, std::int64_t level, std:
 }
 
 LayerResult apply(const FoldedLayer& layer, const torch::Tensor& x) {
-  const auto moments = layer.by_batch ? channel_moments(x) : layer.moments;
+  const auto moments = layer.by_batch ? channel_moments(x, layer.sum_over_processes) : layer.moments;
   const auto normalized = moments.mean.defined() ? normalize(moments, x) : x;
   const auto z = normalized.index_select(1, layer.order).contiguous(at::MemoryFormat::ChannelsLast);
   const auto h = network_output(layer, z);

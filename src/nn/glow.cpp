@@ -65,7 +65,9 @@ void GlowImpl::gather() {
 
 std::shared_ptr<torch::nn::Module> GlowImpl::clone(const c10::optional<torch::Device>& device) const {
   auto copy = torch::nn::Cloneable<GlowImpl>::clone(device);
-  dynamic_cast<GlowImpl&>(*copy).gather();
+  auto& model = dynamic_cast<GlowImpl&>(*copy);
+  model.gather();
+  model.sum_ = nullptr;
   return copy;
 }
 
@@ -98,7 +100,7 @@ void GlowImpl::set_class_names(std::vector<std::string> names) {
 FoldedGlow GlowImpl::fold() const {
   FoldedGlow folded;
   const bool by_batch = is_training() && torch::GradMode::is_enabled();
-  for (std::int64_t l = 0; l < options_.levels; ++l) folded.levels.push_back(level(l).fold(by_batch));
+  for (std::int64_t l = 0; l < options_.levels; ++l) folded.levels.push_back(level(l).fold(by_batch, sum_));
   folded.top = top_->fold(flat_.values().options());
   return folded;
 }

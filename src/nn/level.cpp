@@ -73,7 +73,7 @@ void LevelImpl::draw(WeightSource& source) {
   for_each_step([&](auto& step, std::size_t) { step.draw(source); });
 }
 
-FoldedLevel LevelImpl::fold(bool by_batch) const {
+FoldedLevel LevelImpl::fold(bool by_batch, const SumOverProcesses& sum) const {
   FoldedLevel folded{.steps = {}, .splits = splits(), .split_prior = {}};
   if (split) folded.split_prior = split->prior->fold();
   if (has_flow_steps(options_)) {
@@ -83,7 +83,7 @@ FoldedLevel LevelImpl::fold(bool by_batch) const {
   } else {
     std::vector<FoldedLayer> layers;
     for (std::size_t k = 0; k < steps->size(); ++k) {
-      layers.push_back(steps->ptr<CouplingLayerImpl>(k)->fold(by_batch));
+      layers.push_back(steps->ptr<CouplingLayerImpl>(k)->fold(by_batch, sum));
     }
     folded.steps = std::move(layers);
   }

@@ -104,8 +104,8 @@ TEST_P(InitializeChunkTest, TheChunkDoesNotMatter) {
 /// What one process adds up with others, for two threads.
 class TwoProcesses {
  public:
-  std::function<void(torch::Tensor&)> sum(int process) {
-    return [this, process](torch::Tensor& values) {
+  std::function<void(const torch::Tensor&)> sum(int process) {
+    return [this, process](const torch::Tensor& values) {
       shares_[process] = values;
       barrier_.arrive_and_wait();
       const auto total = shares_[0] + shares_[1];

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
@@ -11,8 +13,11 @@ struct ChannelMoments {
   torch::Tensor variance;
 };
 
-/// Over all images and pixels of x [N, C, H, W]. Differentiable.
-ChannelMoments channel_moments(const torch::Tensor& x);
+/// Adds a tensor up over all processes that share a batch out, in place; null: there is one process.
+using SumOverProcesses = std::function<void(const torch::Tensor&)>;
+
+/// Over all images and pixels of x [N, C, H, W], those of the other processes included. Differentiable.
+ChannelMoments channel_moments(const torch::Tensor& x, const SumOverProcesses& sum = nullptr);
 
 /// y = (x - mean) / sqrt(variance + 1e-5), x [N, C, H, W]. Differentiable in both.
 torch::Tensor normalize(const ChannelMoments& moments, const torch::Tensor& x);

@@ -27,6 +27,8 @@ struct FoldedLayer {
   /// The batch norm before it; undefined tensors where there is none, and where the batch's own moments count.
   ChannelMoments moments;
   bool by_batch = false;
+  /// Of the batch's moments.
+  SumOverProcesses sum_over_processes = nullptr;
   LayerKind kind = LayerKind::kAdditive;
   FoldedNetwork network = {};
   /// Whether the network's products on CUDA may round their factors to TF32.
@@ -44,8 +46,9 @@ class CouplingLayerImpl : public torch::nn::Cloneable<CouplingLayerImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
+  /// `by_batch`: its batch norm takes the moments of the batch, of which `sum` adds up the other processes' parts.
   /// Differentiable.
-  FoldedLayer fold(bool by_batch) const;
+  FoldedLayer fold(bool by_batch, const SumOverProcesses& sum = nullptr) const;
 
   /// Null in NICE.
   BatchNorm batch_norm{nullptr};

@@ -72,6 +72,9 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   void set_class_names(std::vector<std::string> names);
   /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
+  /// For several processes that each train on a share of every batch: what batch norms add their moments up with, of
+  /// tensors on the model's device. Copies of the model do not have it.
+  void set_sum_over_processes(SumOverProcesses sum) { sum_ = std::move(sum); }
   /// How log_prob (by_class and marginal too), evaluate and sample compute the coupling networks; kFull unless set.
   /// encode and decode, which are to undo each other, compute in full always. Throws ConfigError for another than kFull
   /// unless the model is float32.
@@ -152,6 +155,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   std::vector<std::string> class_names_;
   bool initialized_ = false;
   MemoryPolicy memory_ = MemoryPolicy::kStore;
+  SumOverProcesses sum_ = nullptr;
   HiddenPrecision precision_ = HiddenPrecision::kFull;
   FlatParameters flat_;
   std::shared_ptr<FoldCache> cache_;

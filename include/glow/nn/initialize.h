@@ -1,19 +1,20 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
+
+#include <glow/nn/batch_norm.h>
 
 namespace glow::nn {
 
 struct InitializeOptions {
   /// Images that go through the network at once. Neither memory nor, up to rounding, the result depends on more.
   std::int64_t chunk = 32;
-  /// Adds a float64 tensor up over all processes, in place; null: there is one process.
-  std::function<void(torch::Tensor&)> sum_over_processes = nullptr;
+  /// Of float64 tensors on the model's device.
+  SumOverProcesses sum_over_processes = nullptr;
 };
 
 struct InitializeReport {

@@ -40,8 +40,8 @@ class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
-  /// Differentiable; without the steps' inverses and networks. `by_batch`: batch norms take the moments of the batch.
-  FoldedLevel fold(bool by_batch = false) const;
+  /// Differentiable; without the steps' inverses and networks. `by_batch`, `sum`: as CouplingLayerImpl::fold.
+  FoldedLevel fold(bool by_batch = false, const SumOverProcesses& sum = nullptr) const;
 
   /// Calls visit(step, k) with a FlowStepImpl& or a CouplingLayerImpl&, from the first to the last.
   template <class Visitor>
