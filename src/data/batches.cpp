@@ -9,7 +9,15 @@ torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& i
   return wanted ? images.labels(indices) : torch::Tensor();
 }
 
-Batches all_batches(const Images& images, std::int64_t batch, bool with_labels) {
+std::int64_t batch_count(std::int64_t images, std::int64_t batch) { return (images + batch - 1) / batch; }
+
+std::pair<std::int64_t, std::int64_t> images_of_share(std::int64_t images, std::int64_t batch, const Share& share) {
+  const auto batches = batch_count(images, batch);
+  return {std::min(images, share.begin(batches) * batch), std::min(images, share.end(batches) * batch)};
+}
+
+Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, const Share& share) {
+  const auto batches = batch_count(images.size(), batch);
   return Batches(
       [&images, batch, with_labels](std::int64_t number) {
         const auto begin = number * batch;
@@ -17,7 +25,7 @@ Batches all_batches(const Images& images, std::int64_t batch, bool with_labels) 
         std::iota(indices.begin(), indices.end(), begin);
         return Batch{images.bytes(indices), labels_of(images, indices, with_labels), indices};
       },
-      0, (images.size() + batch - 1) / batch);
+      share.begin(batches), share.end(batches));
 }
 
 }  // namespace glow::data

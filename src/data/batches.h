@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <torch/types.h>
 
 #include <glow/data/images.h>
 #include <glow/data/prefetcher.h>
+#include <glow/share.h>
 
 namespace glow::data {
 
@@ -25,8 +27,13 @@ using Batches = Prefetcher<Batch>;
 /// The images' labels where they are wanted, else undefined.
 torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& indices, bool wanted);
 
-/// All images in their order, `batch` at once and the rest in the last, made on a background thread. `images` must
-/// outlive them.
-Batches all_batches(const Images& images, std::int64_t batch, bool with_labels);
+/// How many batches `images` images in their order make; the last is what remains.
+std::int64_t batch_count(std::int64_t images, std::int64_t batch);
+/// The images in share `share` of the batches: first and end.
+std::pair<std::int64_t, std::int64_t> images_of_share(std::int64_t images, std::int64_t batch, const Share& share);
+
+/// All images in their order, `batch` at once and the rest in the last, or a share of these batches, made on a
+/// background thread. `images` must outlive them.
+Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, const Share& share = {});
 
 }  // namespace glow::data

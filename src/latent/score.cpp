@@ -130,11 +130,14 @@ class Scorer {
   std::int64_t densities_in_all_;
 };
 
-Scores concatenated(const std::vector<Scores>& batches) {
-  Scores all{.draws = batches.at(0).draws};
-  for (const auto field : {&Scores::bits_per_dim, &Scores::spread, &Scores::importance_bits_per_dim,
-                           &Scores::png_bits_per_dim, &Scores::predicted, &Scores::labels}) {
-    if (!(batches[0].*field).defined()) continue;
+constexpr auto kTensors = {&Scores::bits_per_dim,     &Scores::spread,    &Scores::importance_bits_per_dim,
+                           &Scores::png_bits_per_dim, &Scores::predicted, &Scores::labels};
+
+/// Of a share there may be none.
+Scores concatenated(const std::vector<Scores>& batches, std::int64_t draws) {
+  Scores all{.draws = draws};
+  for (const auto field : kTensors) {
+    if (batches.empty() || !(batches[0].*field).defined()) continue;
     std::vector<torch::Tensor> pieces;
     for (const auto& batch : batches) pieces.push_back(batch.*field);
     all.*field = at::cat(pieces);
@@ -153,12 +156,29 @@ void from_string(const std::string& name, ClassDensity& density) {
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options) {
   check(options, images.size());
   const torch::NoGradGuard no_grad;
-  auto batches = data::all_batches(images, options.batch, /*with_labels=*/true);
-  Scorer scorer(model, options, images.size());
+  auto batches = data::all_batches(images, options.batch, /*with_labels=*/true, options.share);
+  const auto [first, end] = data::images_of_share(images.size(), options.batch, options.share);
+  Scorer scorer(model, options, end - first);
   std::vector<Scores> scores;
-  for (std::int64_t done = 0; done < images.size(); done += options.batch)
-    scores.push_back(scorer.score(batches.next()));
-  return concatenated(scores);
+  for (auto done = first; done < end; done += options.batch) scores.push_back(scorer.score(batches.next()));
+  return concatenated(scores, options.draws);
+}
+
+Scores gathered(const Scores& share, std::int64_t images, std::int64_t batch, dist::Communicator& processes) {
+  if (processes.size() == 1) return share;
+  const auto [first, end] = data::images_of_share(images, batch, processes.share());
+  Scores all{.draws = share.draws};
+  for (const auto field : kTensors) {
+    const auto& own = share.*field;
+    // A process without images has none of the tensors; which there are, the others know.
+    if (!processes.any(own.defined())) continue;
+    const bool is_class = field == &Scores::predicted || field == &Scores::labels;
+    auto numbers = torch::zeros({images}, is_class ? torch::kLong : torch::kDouble);
+    if (own.defined()) numbers.narrow(0, first, end - first).copy_(own);
+    processes.sum(numbers);
+    all.*field = numbers;
+  }
+  return all;
 }
 
 }  // namespace glow::latent

@@ -2,13 +2,14 @@
 
 #include <cmath>
 
-#include <glow/latent/score.h>
-
 namespace glow::train {
 
 Evaluation evaluate(const nn::Glow& model, const data::Images& images, const EvaluateOptions& options) {
-  const auto scores =
-      latent::score(model, images, {.batch = options.batch, .seed = options.seed, .progress = options.progress});
+  return evaluation_of(
+      latent::score(model, images, {.batch = options.batch, .seed = options.seed, .progress = options.progress}));
+}
+
+Evaluation evaluation_of(const latent::Scores& scores) {
   const auto summary = latent::summarise(scores);
   const auto [mean, standard_error] = summary.bits_per_dim;
   return {.bits_per_dim = mean,

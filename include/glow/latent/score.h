@@ -9,7 +9,9 @@
 #include <torch/types.h>
 
 #include <glow/data/images.h>
+#include <glow/dist/communicator.h>
 #include <glow/nn/glow.h>
+#include <glow/share.h>
 
 namespace glow::latent {
 
@@ -42,7 +44,10 @@ struct ScoreOptions {
   bool classify = false;
   /// Whether the images are compressed too, for their complexity (latent/ood.h).
   bool compress = false;
-  /// Called with densities computed and densities in all: images times draws.
+  /// The part of the images to score, of as many parts as there are processes: whole batches, so that each image's
+  /// numbers are what they are without sharing. `gathered` puts the parts together.
+  Share share = {};
+  /// Called with densities computed and densities in all, of the share: images times draws.
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 };
 
@@ -71,6 +76,9 @@ struct Scores {
 /// Throws ConfigError (naming batch, draws or importance; no images; a label that the model does not have), and what
 /// reading the images throws.
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options = {});
+
+/// The scores of all `images` images in every process, out of each one's share of them.
+Scores gathered(const Scores& share, std::int64_t images, std::int64_t batch, dist::Communicator& processes);
 
 /// bits_per_dim less png_bits_per_dim, [N]: the score S of Serra et al. 2020 ("Input complexity and out-of-distribution
 /// detection with likelihood-based generative models", arXiv 1909.11480), larger for images unlike those learned from.

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include <glow/data/images.h>
+#include <glow/latent/score.h>
 #include <glow/nn/glow.h>
 
 namespace glow::train {
@@ -26,6 +27,9 @@ struct Evaluation {
   /// Images whose density is not finite: not in the mean.
   std::int64_t non_finite = 0;
 };
+
+/// What scores with one draw each come to.
+Evaluation evaluation_of(const latent::Scores& scores);
 
 /// Scores every image once. A conditional model scores them under their own labels. No gradient is recorded.
 Evaluation evaluate(const nn::Glow& model, const data::Images& images, const EvaluateOptions& options = {});
