@@ -9,7 +9,9 @@ namespace glow::train {
 Batches training_batches(const data::Images& images, const TrainingOrder& wanted) {
   return Batches(
       [&images, wanted, order = data::BatchOrder(images.size(), wanted.batch, wanted.seed)](std::int64_t step) mutable {
-        const auto entries = order.batch(step);
+        const auto all = order.batch(step);
+        const std::vector entries(all.begin() + wanted.share.begin(wanted.batch),
+                                  all.begin() + wanted.share.end(wanted.batch));
         std::vector<std::int64_t> indices;
         for (const auto& entry : entries) indices.push_back(entry.index);
         const auto bytes = images.augmented_bytes(entries, wanted.seed);

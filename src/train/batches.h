@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include <glow/share.h>
+
 #include "data/batches.h"
 
 namespace glow::train {
@@ -12,7 +14,9 @@ using data::Batches;
 
 /// Which batches training wants.
 struct TrainingOrder {
+  /// Images a step, and the part of them that is wanted.
   std::int64_t batch;
+  Share share;
   std::uint64_t seed;
   bool with_labels;
   /// Whether they are on their way to a GPU, which copies page-locked memory faster, and while the host goes on.
@@ -21,8 +25,8 @@ struct TrainingOrder {
   std::int64_t end_step;
 };
 
-/// The augmented batches of steps first_step ... end_step - 1, made on a background thread. `images` must outlive them.
-/// Throws ConfigError when a batch is larger than the set.
+/// The augmented batches, or shares of them, of steps first_step ... end_step - 1, made on a background thread.
+/// `images` must outlive them. Throws ConfigError when a batch is larger than the set.
 Batches training_batches(const data::Images& images, const TrainingOrder& order);
 
 }  // namespace glow::train

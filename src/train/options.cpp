@@ -32,6 +32,7 @@ void require(const char* field, Number value, double low, double high = kInfinit
 
 void TrainOptions::validate() const {
   require("batch", batch, 1);
+  require("accumulate", accumulate, 1);
   require("steps", steps, 0);
   require("epochs", epochs, 0, 1e9);
   if (steps == 0 && epochs == 0) throw ConfigError("epochs: expected more than 0 where steps is 0, got 0");

@@ -42,22 +42,30 @@ void require_images(const data::Images* images, const std::string& split, const 
 
 }  // namespace
 
-void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options) {
-  options.validate();
+void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options, std::int64_t processes) {
+  Trainer::check(model, options, processes);
   require_images(data.train.get(), "training", model->options());
   require_images(data.valid.get(), "validation", model->options());
   if (data.test) require_images(data.test.get(), "test", model->options());
   const data::BatchOrder refuses_a_batch_larger_than_the_set(data.train->size(), options.batch, options.seed);
 }
 
-nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options) {
+nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
+                                dist::Communicator& processes) {
   const auto& shape = model->options();
   auto indices = data::epoch_order(images.size(), options.seed, 0);
   indices.resize(static_cast<std::size_t>(init_images(options.init_images, images.size(), shape.height, shape.width)));
+  nn::InitializeOptions how{.chunk = options.batch};
+  // Fewer images than processes: each takes them all.
+  if (const auto count = static_cast<std::int64_t>(indices.size()); processes.size() > 1 && count >= processes.size()) {
+    const auto share = processes.share();
+    indices = {indices.begin() + share.begin(count), indices.begin() + share.end(count)};
+    how.sum_over_processes = [&processes](const torch::Tensor& tensor) { processes.sum(tensor); };
+  }
   const auto bytes = images.bytes(indices).to(model->device());
   const auto x =
       model->quantizer().dequantize(bytes, {.seed = options.seed, .indices = indices, .dtype = model->dtype()});
-  return model->initialize(x, {.chunk = options.batch});
+  return model->initialize(x, how);
 }
 
 }  // namespace glow::train

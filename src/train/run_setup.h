@@ -7,12 +7,14 @@
 
 namespace glow::train {
 
-/// Throws ConfigError for options that are not valid, and for images that are missing, fewer than a batch, or do not
-/// fit the model (shape, labels).
-void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options);
+/// Throws ConfigError for options that are not valid, or not for so many processes, and for images that are missing,
+/// fewer than a batch, or do not fit the model (shape, labels).
+void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options, std::int64_t processes);
 
 /// Starts the actnorms from the first images of the first epoch's order, not augmented, with draw 0 of the
 /// dequantisation noise.
-nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options);
+/// The processes share them out.
+nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
+                                dist::Communicator& processes);
 
 }  // namespace glow::train

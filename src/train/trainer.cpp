@@ -12,6 +12,7 @@
 
 #include "io/errors.h"
 #include "ops/check.h"
+#include "train/gradient_sum.h"
 #include "train/step_graph.h"
 
 namespace glow::train {
@@ -19,18 +20,17 @@ namespace {
 
 /// Stands for "nothing was rebuilt".
 constexpr double kNoError = -1;
+/// Large enough that a sum's own cost does not count, small enough that there are several in a large model.
+constexpr std::int64_t kSliceBytes = 8 << 20;
 
-nn::Glow checked(nn::Glow model, const TrainOptions& options) {
-  options.validate();
+nn::Glow prepared(nn::Glow model, const TrainOptions& options, const std::shared_ptr<dist::Communicator>& processes) {
+  Trainer::check(model, options, processes->size());
   if (!model->initialized()) throw ConfigError("trainer: the model is not initialised");
-  if (options.weight_y > 0 && model->options().num_classes == 0) {
-    throw ConfigError("weight_y: the model is unconditional and has no classifier");
-  }
-  if (options.cuda_graph && (!model->device().is_cuda() || model->options().num_classes > 0)) {
-    throw ConfigError("cuda_graph: goes with a CUDA device and a model without classes");
-  }
   model->train();
   model->set_memory_policy(options.memory);
+  if (processes->size() > 1) {
+    model->set_sum_over_processes([processes](const torch::Tensor& tensor) { processes->sum(tensor); });
+  }
   return model;
 }
 
@@ -70,17 +70,54 @@ double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision prec
   return dtype == torch::kDouble ? 1e-9 : 1e-3;
 }
 
-Trainer::Trainer(nn::Glow model, const TrainOptions& options)
-    : model_(checked(std::move(model), options)),
+void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int64_t processes) {
+  options.validate();
+  if (options.weight_y > 0 && model->options().num_classes == 0) {
+    throw ConfigError("weight_y: the model is unconditional and has no classifier");
+  }
+  if (options.cuda_graph && (!model->device().is_cuda() || model->options().num_classes > 0)) {
+    throw ConfigError("cuda_graph: goes with a CUDA device and a model without classes");
+  }
+  if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph: goes with one process");
+  if (options.accumulate > 1 && model->options().family == nn::Family::kRealNVP) {
+    throw ConfigError("accumulate: expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
+                      std::to_string(options.accumulate));
+  }
+  // The smallest share.
+  const auto images = options.batch / processes;
+  if (images < 1) {
+    throw ConfigError("batch: expected at least an image for each of the " + std::to_string(processes) +
+                      " processes, got " + std::to_string(options.batch));
+  }
+  if (images < options.accumulate) {
+    throw ConfigError("accumulate: expected at most the images that a process has of a step, " +
+                      std::to_string(images) + ", got " + std::to_string(options.accumulate));
+  }
+}
+
+Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes)
+    : model_(prepared(std::move(model), options, processes)),
+      processes_(std::move(processes)),
       options_(options),
       schedule_(options, model_->options().height, model_->options().width),
       parameters_(model_->flat_parameters().values()),
       gradients_(model_->flat_parameters().gradients()),
       optimizer_(options.optimizer, parameters_, schedule_.beta2()),
-      average_(parameters_, schedule_.ema_decay()) {}
+      average_(parameters_, schedule_.ema_decay()) {
+  if (processes_->size() > 1) gradient_sum_ = std::make_unique<GradientSum>(model_, processes_, kSliceBytes);
+}
+
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer& Trainer::operator=(Trainer&&) noexcept = default;
+Trainer::~Trainer() = default;
 
 StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels,
-                         const std::vector<std::int64_t>& indices) {
+                         const std::vector<std::int64_t>& indices, std::int64_t batch) {
+  if (bytes.size(0) < options_.accumulate) {
+    throw ConfigError("accumulate: expected at most the images of a process, " + std::to_string(bytes.size(0)) +
+                      ", got " + std::to_string(options_.accumulate));
+  }
+  batch_ = batch > 0 ? batch : bytes.size(0);
   StepReport report{.step = steps_done_ + 1, .learning_rate = learning_rate(steps_done_)};
   labels_ = labels;
   set_input(bytes,
@@ -163,34 +200,66 @@ void Trainer::run(StepReport& report) {
 }
 
 void Trainer::compute() {
-  const torch::AutoGradMode with_graph(true);
   gradients_.zero_();
-  const auto x = model_->quantizer().dequantize(bytes_, noise_rows_, model_->dtype());
-  const auto encoding = model_->evaluate(x, labels_);
-  const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).mean();
-  const auto label_bits = class_bits(encoding.class_logits);
-  (bits + options_.weight_y * label_bits).backward();
-  const torch::NoGradGuard no_grad;
-  const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
-  const auto finite = norm.isfinite().logical_and(bits.isfinite());
-  auto wanted = finite;
-  auto error = torch::full_like(norm, kNoError);
-  if (encoding.reconstruction_error.defined()) {
-    error = encoding.reconstruction_error;
-    wanted = wanted.logical_and(error.le(largest_error()));
+  const auto zero = torch::zeros({}, parameters_.options());
+  Sums sums{zero, zero, torch::full_like(zero, kNoError)};
+  nn::Encoding encoding;
+  for (std::int64_t part = 0; part < options_.accumulate; ++part) {
+    if (gradient_sum_ && part == options_.accumulate - 1) gradient_sum_->expect();
+    encoding = compute_part({part, options_.accumulate}, sums);
   }
-  numbers_ = at::stack({bits.detach(), label_bits.detach(), norm, error, finite.to(norm.scalar_type())});
+  if (gradient_sum_) gradient_sum_->finish();
+  const torch::NoGradGuard no_grad;
+  if (processes_->size() > 1) sum_over_processes(sums);
+  const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
+  const auto finite = norm.isfinite().logical_and(sums.bits.isfinite());
+  // That nothing was rebuilt is fine too; a NaN is not.
+  const auto wanted = finite.logical_and(sums.error.le(largest_error()));
+  numbers_ = at::stack({sums.bits, sums.class_bits, norm, sums.error, finite.to(norm.scalar_type())});
   model_->update_batch_norms(encoding, wanted);
   optimizer_.apply(parameters_, gradients_, &average_, wanted);
+}
+
+nn::Encoding Trainer::compute_part(const Share& part, Sums& sums) {
+  const torch::AutoGradMode with_graph(true);
+  const auto of_part = [&](const torch::Tensor& tensor) {
+    const auto count = bytes_.size(0);
+    return tensor.defined() ? tensor.narrow(0, part.begin(count), part.size(count)) : tensor;
+  };
+  const auto labels = of_part(labels_);
+  const auto x = model_->quantizer().dequantize(of_part(bytes_), of_part(noise_rows_), model_->dtype());
+  auto encoding = model_->evaluate(x, labels);
+  const auto batch = static_cast<double>(batch_);
+  const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).sum() / batch;
+  const auto label_bits = class_bits(encoding.class_logits, labels) / batch;
+  (bits + options_.weight_y * label_bits).backward();
+  const torch::NoGradGuard no_grad;
+  sums.bits = sums.bits + bits.detach();
+  sums.class_bits = sums.class_bits + label_bits.detach();
+  if (encoding.reconstruction_error.defined()) sums.error = at::maximum(sums.error, encoding.reconstruction_error);
+  return encoding;
+}
+
+void Trainer::sum_over_processes(Sums& sums) {
+  // The errors each in a place of its own, of which the largest is found afterwards: a NaN too, which a maximum over
+  // processes may lose.
+  const auto rank = processes_->rank();
+  const auto all = torch::zeros({2 + processes_->size()}, parameters_.options());
+  all[0] = sums.bits;
+  all[1] = sums.class_bits;
+  all[2 + rank] = sums.error;
+  processes_->sum(all);
+  sums = {all[0], all[1], all.narrow(0, 2, processes_->size()).max()};
 }
 
 double Trainer::largest_error() const {
   return largest_reconstruction_error(model_->dtype(), model_->hidden_precision());
 }
 
-torch::Tensor Trainer::class_bits(const torch::Tensor& logits) const {
+torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const {
   if (options_.weight_y == 0) return torch::zeros({}, parameters_.options());
-  return at::cross_entropy_loss(logits, labels_.to(logits.device())) / std::numbers::ln2;
+  return at::cross_entropy_loss(logits, labels.to(logits.device()), /*weight=*/{}, at::Reduction::Sum) /
+         std::numbers::ln2;
 }
 
 nn::Glow Trainer::averaged_model() {
@@ -234,6 +303,10 @@ void Trainer::restore(const TrainingState& state) {
   // All are looked at before one is changed.
   for (const auto& replacement : replacements) require_fit(replacement);
   for (auto& replacement : replacements) replacement.target.copy_(replacement.value);
+  go_on_after(state);
+}
+
+void Trainer::go_on_after(const TrainingState& state) {
   steps_done_ = state.step;
   skipped_ = state.skipped;
   skipped_in_a_row_ = state.skipped_in_a_row;
@@ -244,5 +317,29 @@ void Trainer::restore(const TrainingState& state) {
   if (state.fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();
   averaged_ = nullptr;  // it has copies of the old buffers
 }
+
+void Trainer::follow_root() {
+  if (processes_->size() == 1) return;
+  const torch::NoGradGuard no_grad;
+  for (const auto& tensor : {parameters_, optimizer_.first_moment, optimizer_.second_moment, average_.sum}) {
+    processes_->broadcast(tensor);
+  }
+  for (const auto& item : model_->named_buffers()) {
+    const auto values = item.value().contiguous();
+    processes_->broadcast(values);
+    item.value().copy_(values);
+  }
+  const auto counts =
+      torch::tensor({steps_done_, skipped_, skipped_in_a_row_, rollbacks_, std::int64_t{fell_back_}}, torch::kLong);
+  processes_->broadcast(counts);
+  const auto count = [&](std::int64_t i) { return counts[i].item<std::int64_t>(); };
+  go_on_after({.step = count(0),
+               .skipped = count(1),
+               .skipped_in_a_row = count(2),
+               .rollbacks = count(3),
+               .fell_back = count(4) != 0});
+}
+
+double Trainer::seconds_waited() const { return gradient_sum_ ? gradient_sum_->seconds_waited() : 0; }
 
 }  // namespace glow::train

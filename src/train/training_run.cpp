@@ -1,7 +1,9 @@
 #include <glow/train/training_run.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,10 +17,7 @@
 #include "io/errors.h"
 #include "train/batches.h"
 #include "train/report_pictures.h"
-#include "train/report_writer.h"
-#include "train/run_checkpoints.h"
-#include "train/run_lock.h"
-#include "train/run_log.h"
+#include "train/run_output.h"
 #include "train/run_setup.h"
 
 namespace glow::train {
@@ -37,15 +36,17 @@ std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
 }
 
 /// `checkpoint`: the file that `state` comes from, when it is not a new one.
-Trainer continued(const nn::Glow& model, const TrainOptions& options, const TrainingState& state,
+Trainer continued(const nn::Glow& model, const TrainOptions& options,
+                  const std::shared_ptr<dist::Communicator>& processes, const TrainingState& state,
                   const std::filesystem::path& checkpoint) {
-  Trainer trainer(model, options);
+  Trainer trainer(model, options, processes);
   const bool is_new = !state.parameters.defined();
   try {
     if (!is_new) trainer.restore(state);
   } catch (const FormatError& error) {
     throw io::format_error(checkpoint, error.what());
   }
+  trainer.follow_root();
   return trainer;
 }
 
@@ -59,18 +60,22 @@ class TrainingRun::Impl {
     TrainOptions options;
     RunFiles files;
     RunCallbacks callbacks;
+    std::shared_ptr<dist::Communicator> processes;
     /// That the run goes on from.
     std::filesystem::path checkpoint = {};
   };
 
-  /// The model is initialised, and the directory is there. Continues from `state`, a new one or a checkpoint's.
-  Impl(Inputs inputs, RunLock lock, const TrainingState& state);
+  /// The model is initialised, and the directory is there. Continues from `state`, a new one or a checkpoint's; that of
+  /// rank 0 counts, which alone has a lock.
+  Impl(Inputs inputs, std::optional<RunLock> lock, const TrainingState& state);
 
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_done() const { return trainer_.steps_done(); }
   RunResult run();
   void write_checkpoint();
-  void write_report() { report_.write(); }
+  void write_report() {
+    if (output_) output_->report.write();
+  }
 
  private:
   /// Whether what is done every `every` steps, and at the end, is due.
@@ -82,13 +87,27 @@ class TrainingRun::Impl {
   void train(RunResult& result);
   /// To the last checkpoint that is good. Throws NumericalError.
   void go_back();
+  std::string first_not_finite() const;
   /// What comes after a step: evaluations, samples, a checkpoint.
   void finish_step(RunResult& result);
   /// Without the checkpoint.
   void evaluate_and_sample(RunResult& result);
+  dist::Communicator& processes() const { return *inputs_.processes; }
+  /// Of this process.
   bool stop_asked() const { return inputs_.callbacks.should_stop && inputs_.callbacks.should_stop(); }
   void leave_if_asked() const {
     if (stop_asked()) throw StopAsked();
+  }
+  /// Does what a stop that is asked of one process may leave in the middle: then all leave.
+  template <class Work>
+  void together(Work&& work) const {
+    bool left = false;
+    try {
+      work();
+    } catch (const StopAsked&) {
+      left = true;
+    }
+    if (processes().any(left)) throw StopAsked();
   }
   Evaluation validate();
   Evaluation test();
@@ -99,35 +118,42 @@ class TrainingRun::Impl {
     if (inputs_.callbacks.wrote) inputs_.callbacks.wrote(path);
   }
 
+  /// What only rank 0 is told.
+  template <class... Parameters, class... Arguments>
+  void tell(const std::function<void(Parameters...)>& callback, Arguments&&... arguments) const {
+    if (output_ && callback) callback(std::forward<Arguments>(arguments)...);
+  }
+
   Inputs inputs_;
-  RunLock lock_;
-  RunDirectory directory_;
-  RunCheckpoints checkpoints_;
   std::int64_t total_steps_;
   Trainer trainer_;
-  RunLog log_;
-  ReportWriter report_;
+  /// Null but in the process of rank 0.
+  std::unique_ptr<RunOutput> output_;
   double best_bits_per_dim_;
   std::int64_t best_step_;
   /// TrainingState::unfinished
   bool unfinished_;
 };
 
-TrainingRun::Impl::Impl(Inputs inputs, RunLock lock, const TrainingState& state)
+TrainingRun::Impl::Impl(Inputs inputs, std::optional<RunLock> lock, const TrainingState& state)
     : inputs_(std::move(inputs)),
-      lock_(std::move(lock)),
-      directory_(inputs_.files.directory),
-      checkpoints_(directory_.checkpoints(), inputs_.options, inputs_.files.config),
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
-      trainer_(continued(inputs_.model, inputs_.options, state, inputs_.checkpoint)),
-      log_(directory_, state),
-      report_(directory_),
+      trainer_(continued(inputs_.model, inputs_.options, inputs_.processes, state, inputs_.checkpoint)),
+      output_(lock ? std::make_unique<RunOutput>(RunDirectory(inputs_.files.directory), *std::move(lock),
+                                                 inputs_.options, inputs_.files.config, state)
+                   : nullptr),
       best_bits_per_dim_(state.best_bits_per_dim),
       best_step_(state.best_step),
-      unfinished_(state.unfinished) {}
+      unfinished_(processes().any(state.unfinished)) {
+  const auto best = torch::tensor({best_bits_per_dim_, static_cast<double>(best_step_)}, torch::kDouble);
+  processes().broadcast(best);
+  best_bits_per_dim_ = best[0].item<double>();
+  best_step_ = best[1].item<std::int64_t>();
+}
 
 Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
   return training_batches(*inputs_.data.train, {.batch = inputs_.options.batch,
+                                                .share = processes().share(),
                                                 .seed = inputs_.options.seed,
                                                 .with_labels = inputs_.model->options().num_classes > 0,
                                                 .pinned = inputs_.model->device().is_cuda(),
@@ -155,7 +181,7 @@ void TrainingRun::Impl::train(RunResult& result) {
   while (!is_over(result)) {
     const bool steps = !unfinished_;
     if (steps) train_step(batches);
-    lock_.require_in_place(directory_.root());
+    if (output_) output_->lock.require_in_place(output_->directory.root());
     if (steps && trainer_.skipped_in_a_row() >= inputs_.options.skip_limit) return go_back();
     finish_step(result);
   }
@@ -164,25 +190,40 @@ void TrainingRun::Impl::train(RunResult& result) {
 void TrainingRun::Impl::go_back() {
   write_report();  // with what is about to be cut, should this be the end
   const auto now = trainer_.state();
-  Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = trainer_.first_not_finite()};
+  Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = first_not_finite()};
   const auto trouble = trouble_text(now, rollback);
   if (rollback.count > kMostRollbacks) {
     throw NumericalError(trouble + "; " + std::to_string(kMostRollbacks) +
                          " returns to a checkpoint, each with half the learning rate, did not help");
   }
-  auto checkpoint = checkpoints_.before_trouble(now, trouble);
+  if (!output_) {
+    trainer_.follow_root();
+    unfinished_ = processes().any(false);
+    return;
+  }
+  auto checkpoint = output_->checkpoints.before_trouble(now, trouble);
   auto& state = checkpoint.content.state;
   state.rollbacks = rollback.count;
   rollback.to_step = state.step;
   rollback.checkpoint = checkpoint.path;
   trainer_.restore(state);
-  unfinished_ = state.unfinished;
+  trainer_.follow_root();
+  unfinished_ = processes().any(state.unfinished);
   // In this order, a run that is killed in between either knows nothing of it or all: the line counts once the
   // checkpoint is there, and what the line makes wrong is cut by whoever opens the log.
-  log_.rollback(rollback);
+  output_->log.rollback(rollback);
   write_checkpoint();
-  log_ = RunLog(directory_, state);
-  if (inputs_.callbacks.rolled_back) inputs_.callbacks.rolled_back(rollback);
+  output_->log = RunLog(output_->directory, state);
+  tell(inputs_.callbacks.rolled_back, rollback);
+}
+
+std::string TrainingRun::Impl::first_not_finite() const {
+  // The image that it comes from is one process's alone; a layer says more than a gradient, which all have.
+  const auto found = processes().gather(trainer_.first_not_finite());
+  const auto layer = std::find_if(found.begin(), found.end(), [](const std::string& name) {
+    return !name.empty() && !name.starts_with("the gradient");
+  });
+  return layer != found.end() ? *layer : found.front();
 }
 
 void TrainingRun::Impl::finish_step(RunResult& result) {
@@ -190,12 +231,12 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
   const auto best_step = best_step_;
   try {
     evaluate_and_sample(result);
-    log_.keep_evaluations();
+    if (output_) output_->log.keep_evaluations();
     unfinished_ = false;
-    result.stopped = steps_done() < total_steps_ && stop_asked();
+    result.stopped = steps_done() < total_steps_ && processes().any(stop_asked());
   } catch (const StopAsked&) {
     // As if none of it had happened: the resume does all of it.
-    log_.forget_evaluations();
+    if (output_) output_->log.forget_evaluations();
     best_bits_per_dim_ = best_bits_per_dim;
     best_step_ = best_step;
     unfinished_ = true;
@@ -204,7 +245,8 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
   // The last thing that happens to a step: what a checkpoint is resumed from has been written down. While steps are
   // skipped nothing is worth keeping.
   const bool is_end = steps_done() == total_steps_;
-  const bool is_due = is_end || (checkpoints_.is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
+  const bool is_due =
+      is_end || (output_ && output_->checkpoints.is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
   if (is_due || result.stopped) write_checkpoint();
   const bool has_news = due(inputs_.options.eval_every) || due(inputs_.options.sample_every);
   if (is_due || result.stopped || has_news) write_report();
@@ -213,7 +255,11 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
 void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
   result.non_finite = 0;
   if (due(inputs_.options.eval_every)) result.non_finite = validate().non_finite;
-  if (due(inputs_.options.sample_every)) write_samples();
+  if (due(inputs_.options.sample_every)) {
+    together([this] {
+      if (output_) write_samples();
+    });
+  }
   if (steps_done() == total_steps_ && inputs_.data.test) {
     result.test = test();
     result.non_finite += result.test->non_finite;
@@ -227,15 +273,18 @@ bool TrainingRun::Impl::due(std::int64_t every) const {
 void TrainingRun::Impl::train_step(Batches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const auto batch = batches.next();
-  const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices);
-  log_.count(batch.bytes.size(0), seconds_since(start));
-  if (due(inputs_.options.log_every) || report.fell_back || report.skipped) log_.step(report);
-  if (inputs_.callbacks.step) inputs_.callbacks.step(report);
+  const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices, inputs_.options.batch);
+  if (output_) {
+    output_->log.count(inputs_.options.batch, seconds_since(start));
+    if (due(inputs_.options.log_every) || report.fell_back || report.skipped) output_->log.step(report);
+  }
+  tell(inputs_.callbacks.step, report);
 }
 
 Evaluation TrainingRun::Impl::validate() {
   auto model = trainer_.averaged_model();
-  const auto monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);
+  Monitors monitors;
+  if (output_) monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);
   const auto evaluation = score(model, *inputs_.data.valid, "valid", "validation", monitors);
   // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
   const double bits = evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim;
@@ -243,94 +292,115 @@ Evaluation TrainingRun::Impl::validate() {
   if (best) {
     best_bits_per_dim_ = bits;
     best_step_ = steps_done();
-    nn::save_model(model, directory_.model());
-    wrote(directory_.model());
+    if (output_) {
+      nn::save_model(model, output_->directory.model());
+      wrote(output_->directory.model());
+    }
   }
-  if (inputs_.callbacks.evaluated) inputs_.callbacks.evaluated(steps_done(), evaluation, monitors, best);
+  tell(inputs_.callbacks.evaluated, steps_done(), evaluation, monitors, best);
   return evaluation;
 }
 
 Evaluation TrainingRun::Impl::test() {
-  auto model = nn::load_model(directory_.model());
+  auto model = output_ ? nn::load_model(output_->directory.model()) : trainer_.averaged_model();
   model->to(inputs_.model->device(), inputs_.model->dtype());
   model->set_hidden_precision(inputs_.model->hidden_precision());
+  processes().broadcast(model->flat_parameters().values());
   return score(model, *inputs_.data.test, "test", "test");
 }
 
 Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, const std::string& key,
                                     const std::string& what, const std::optional<Monitors>& monitors) {
   const auto start = std::chrono::steady_clock::now();
-  EvaluateOptions options{.batch = inputs_.options.batch, .seed = inputs_.options.seed};
+  latent::ScoreOptions options{
+      .batch = inputs_.options.batch, .seed = inputs_.options.seed, .share = processes().share()};
   options.progress = [&](std::int64_t done, std::int64_t total) {
-    if (inputs_.callbacks.evaluating) inputs_.callbacks.evaluating(what, done, total);
+    // As if all were as far as this process.
+    tell(inputs_.callbacks.evaluating, what, images.size() * done / total, images.size());
     leave_if_asked();
   };
-  const auto evaluation = evaluate(model, images, options);
-  log_.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
+  latent::Scores share;
+  together([&] { share = latent::score(model, images, options); });
+  const auto evaluation = evaluation_of(latent::gathered(share, images.size(), options.batch, processes()));
+  if (output_) output_->log.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
   return evaluation;
 }
 
 void TrainingRun::Impl::write_samples() {
   try {
-    wrote(write_pictures(directory_, steps_done(), trainer_.averaged_model(), *inputs_.data.valid, inputs_.options,
-                         [this] { leave_if_asked(); }));
+    wrote(write_pictures(output_->directory, steps_done(), trainer_.averaged_model(), *inputs_.data.valid,
+                         inputs_.options, [this] { leave_if_asked(); }));
   } catch (const NumericalError&) {
     // A model without an inverse has no samples, as the monitors say too; it may find back.
   }
 }
 
 void TrainingRun::Impl::write_checkpoint() {
+  if (!output_) return;
   auto state = trainer_.state();
   state.best_bits_per_dim = best_bits_per_dim_;
   state.best_step = best_step_;
   state.unfinished = unfinished_;
-  wrote(checkpoints_.write(std::move(state)));
+  wrote(output_->checkpoints.write(std::move(state)));
 }
 
 TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
-                               RunCallbacks callbacks) {
+                               RunCallbacks callbacks, std::shared_ptr<dist::Communicator> processes) {
   const RunDirectory directory(files.directory);
-  require_usable(model, data, options);
-  if (directory.holds_run() && !files.overwrite) throw ConfigError(files.directory.string() + ": holds a run already");
+  const bool is_root = processes->is_root();
+  require_usable(model, data, options, processes->size());
+  const auto refuse_other_run = [&] {
+    if (directory.holds_run() && !files.overwrite)
+      throw ConfigError(files.directory.string() + ": holds a run already");
+  };
+  if (is_root) refuse_other_run();
   // Reads images, which may be damaged: until then nothing on disk is touched.
   if (!model->initialized()) {
-    const auto report = initialize(model, *data.train, options);
-    if (callbacks.initialized) callbacks.initialized(report);
+    const auto report = initialize(model, *data.train, options, *processes);
+    if (is_root && callbacks.initialized) callbacks.initialized(report);
   }
-  directory.create();
-  RunLock lock(directory.root());
-  // Another process may have trained there meanwhile.
-  if (directory.holds_run() && !files.overwrite) throw ConfigError(files.directory.string() + ": holds a run already");
-  if (files.overwrite) {
-    directory.remove_run();
+  std::optional<RunLock> lock;
+  if (is_root) {
     directory.create();
+    lock.emplace(directory.root());
+    refuse_other_run();  // another program may have trained there meanwhile
+    if (files.overwrite) {
+      directory.remove_run();
+      directory.create();
+    }
   }
   const auto config = files.config;
   auto impl = std::make_unique<Impl>(
-      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks)}, std::move(lock),
-      TrainingState{});
+      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks), processes},
+      std::move(lock), TrainingState{});
   impl->write_checkpoint();
-  io::write_file(directory.config(), config);
+  if (is_root) io::write_file(directory.config(), config);
   impl->write_report();
   return TrainingRun(std::move(impl));
 }
 
 TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
-                                RunCallbacks callbacks) {
+                                RunCallbacks callbacks, std::shared_ptr<dist::Communicator> processes) {
   const RunDirectory directory(files.directory);
-  require_usable(model, data, options);
-  RunLock lock(directory.root());
-  const auto checkpoint = newest_intact_checkpoint(directory.checkpoints());
-  if (!checkpoint) throw io::cannot_read(directory.checkpoints(), "it holds no checkpoint to resume from");
-  if (callbacks.resumed) callbacks.resumed(*checkpoint);
+  require_usable(model, data, options, processes->size());
+  const bool is_root = processes->is_root();
+  std::optional<RunLock> lock;
+  std::optional<IntactCheckpoint> checkpoint;
+  if (is_root) {
+    lock.emplace(directory.root());
+    checkpoint = newest_intact_checkpoint(directory.checkpoints());
+    if (!checkpoint) throw io::cannot_read(directory.checkpoints(), "it holds no checkpoint to resume from");
+    if (callbacks.resumed) callbacks.resumed(*checkpoint);
+    directory.create();
+    directory.remove_temporaries();
+  }
   model->mark_initialized();
   const auto config = files.config;
-  directory.create();
-  directory.remove_temporaries();
-  auto impl = std::make_unique<Impl>(Impl::Inputs{std::move(model), std::move(data), options, std::move(files),
-                                                  std::move(callbacks), checkpoint->path},
-                                     std::move(lock), checkpoint->content.state);
-  io::write_file(directory.config(), config);
+  auto impl = std::make_unique<Impl>(
+      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks), processes,
+                   checkpoint ? checkpoint->path : std::filesystem::path()},
+      std::move(lock), checkpoint ? checkpoint->content.state : TrainingState{});
+  if (is_root) io::write_file(directory.config(), config);
   impl->write_report();
   return TrainingRun(std::move(impl));
 }

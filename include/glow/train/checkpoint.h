@@ -33,7 +33,7 @@ struct TrainingState {
   /// Whether StepReport::fell_back was true of a step: what MemoryPolicy::kReversible says no longer holds.
   bool fell_back = false;
   /// [P] each, the layout of nn::FlatParameters.
-  torch::Tensor parameters, first_moment, second_moment, average;
+  torch::Tensor parameters = {}, first_moment = {}, second_moment = {}, average = {};
   /// The model's buffers by name (fixed permutations, signs).
   std::map<std::string, torch::Tensor> buffers = {};
 };

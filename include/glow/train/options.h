@@ -16,8 +16,11 @@ enum class OptimizerKind {
 
 /// How a model is trained. What a run's config.json holds beside the model's and the data's options.
 struct TrainOptions {
-  /// Images a step.
+  /// Images a step, of all processes together.
   std::int64_t batch = 64;
+  /// Parts into which a process divides its images of a step, one after the other, so that only one part's activations
+  /// are in memory. Changes nothing else; not for a model with batch norms, which are of a whole batch.
+  std::int64_t accumulate = 1;
   /// Length of the run in steps; 0: as `epochs` says.
   std::int64_t steps = 0;
   /// Length of the run in passes over the training images, when `steps` is 0.
@@ -67,6 +70,7 @@ struct TrainOptions {
 template <class Options, class Visitor>
 void visit_fields(Options& options, Visitor&& visit) {
   visit("batch", options.batch);
+  visit("accumulate", options.accumulate);
   visit("steps", options.steps);
   visit("epochs", options.epochs);
   visit("lr", options.learning_rate);

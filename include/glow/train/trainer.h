@@ -8,6 +8,7 @@
 
 #include <torch/types.h>
 
+#include <glow/dist/communicator.h>
 #include <glow/nn/glow.h>
 #include <glow/train/checkpoint.h>
 #include <glow/train/optimizer.h>
@@ -17,6 +18,7 @@
 
 namespace glow::train {
 
+class GradientSum;
 class StepGraph;
 
 /// What one step of training gave.
@@ -45,17 +47,30 @@ double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision prec
 
 /// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. Knows nothing of files, data
 /// sets or time; TrainingRun does.
+///
+/// Several processes train one model when each has a Trainer of it and passes its share of every batch: gradients are
+/// summed while the backward pass still computes, and what each then does is the same to the last bit, as are the
+/// reports. Every process calls the same functions in the same order.
 class Trainer {
  public:
   /// The model must be initialised, and stay on its device and in its dtype while it is trained.
   /// Throws ConfigError when it is not, when `options` are not valid, or ask for a classifier that the model has not.
-  Trainer(nn::Glow model, const TrainOptions& options);
+  Trainer(nn::Glow model, const TrainOptions& options,
+          std::shared_ptr<dist::Communicator> processes = dist::single_process());
+  /// The same checks, but for whether the model is initialised.
+  static void check(const nn::Glow& model, const TrainOptions& options, std::int64_t processes = 1);
+  Trainer(Trainer&&) noexcept;
+  Trainer& operator=(Trainer&&) noexcept;
+  ~Trainer();
 
   /// One step on uint8 [N, C, H, W], labels int64 [N] for a conditional model (undefined for another); `indices` are
   /// the images' global indices, which with the step (from 1: draw 0 is the initialisation's) decide their
   /// dequantisation noise. The loss is the mean over the images of bits/dim + weight_y * class bits. When it or
   /// its gradient is not finite the step is skipped (StepReport::skipped).
-  StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels, const std::vector<std::int64_t>& indices);
+  /// `batch`: images of the step in all processes; 0: these. Throws ConfigError when there are fewer images than
+  /// options.accumulate.
+  StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels, const std::vector<std::int64_t>& indices,
+                  std::int64_t batch = 0);
 
   /// The averaged weights as a model of their own in eval mode. The next call overwrites it.
   nn::Glow averaged_model();
@@ -77,22 +92,39 @@ class Trainer {
   TrainingState state() const;
   /// Continues from a checkpoint. Throws FormatError when its tensors do not fit the model; nothing is changed then.
   void restore(const TrainingState& state);
+  /// Continues from where the trainer of rank 0 is. Every process calls it.
+  void follow_root();
+
+  /// Seconds that this process has waited for the others' gradients when its own were complete.
+  double seconds_waited() const;
 
  private:
+  /// What a step's images give, added up: bits/dim and class bits divided by those of the whole batch, and the largest
+  /// reconstruction error.
+  struct Sums {
+    torch::Tensor bits, class_bits, error;
+  };
+
   /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
   /// `numbers_`. Does not wait for a device.
   void compute();
+  /// Loss and gradient of part `part` of the step's images, added to `sums` and the gradients.
+  nn::Encoding compute_part(const Share& part, Sums& sums);
+  void sum_over_processes(Sums& sums);
   /// From here on flow variables are kept.
   void fall_back();
   /// The same or its replay, and the report of it.
   void run(StepReport& report);
+  /// Takes over what a state says beside its tensors.
+  void go_on_after(const TrainingState& state);
   /// Counts a step that is done.
   void count(bool skipped);
   void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
   double largest_error() const;
-  torch::Tensor class_bits(const torch::Tensor& logits) const;
+  torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
 
   nn::Glow model_;
+  std::shared_ptr<dist::Communicator> processes_;
   TrainOptions options_;
   Schedule schedule_;
   /// [P], the model's own buffers.
@@ -102,8 +134,11 @@ class Trainer {
   nn::Glow averaged_{nullptr};
   std::int64_t steps_done_ = 0, skipped_ = 0, skipped_in_a_row_ = 0, rollbacks_ = 0;
   bool fell_back_ = false;
-  /// The images of the step, where their noise comes from, and their labels.
+  /// The images of the step, where their noise comes from, and their labels; how many the step has in all processes.
   torch::Tensor bytes_, noise_rows_, labels_;
+  std::int64_t batch_ = 0;
+  /// Null with one process.
+  std::unique_ptr<GradientSum> gradient_sum_;
   /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt),
   /// and whether loss and gradient are finite.
   torch::Tensor numbers_;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <glow/data/images.h>
+#include <glow/dist/communicator.h>
 #include <glow/nn/glow.h>
 #include <glow/train/checkpoint.h>
 #include <glow/train/evaluate.h>
@@ -83,6 +84,10 @@ struct RunResult {
 /// A training run in a directory (docs/formats.md, "Run directory"): the trainer, its data order, evaluations, sample
 /// grids, metrics, checkpoints and the best model. What happens after a step depends on the options and the
 /// checkpoint's content alone, so that a run that was stopped and resumed writes what an uninterrupted one does.
+///
+/// Several processes train one run when each calls the same functions with the same model, images and options: batches,
+/// initialisation and evaluations are shared out. Only that of rank 0 reads and writes the directory and calls the
+/// callbacks, but for should_stop: when one process is asked to stop, all do.
 class TrainingRun {
  public:
   /// Starts a run in the directory, made when missing. Unless the model is initialised already, it is from the first
@@ -91,12 +96,14 @@ class TrainingRun {
   /// Throws IoError (another process trains there, say), ConfigError (a batch larger than the set, a directory that
   /// holds a run, images that do not fit the model, no validation images).
   static TrainingRun start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
-                           RunCallbacks callbacks = {});
+                           RunCallbacks callbacks = {},
+                           std::shared_ptr<dist::Communicator> processes = dist::single_process());
   /// Continues the run in the directory from its newest intact checkpoint. `model` has the right options; its weights
   /// are replaced, config.json too. Throws as start, IoError when there is no intact checkpoint, and FormatError when
   /// the checkpoint does not fit the model.
   static TrainingRun resume(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
-                            RunCallbacks callbacks = {});
+                            RunCallbacks callbacks = {},
+                            std::shared_ptr<dist::Communicator> processes = dist::single_process());
 
   TrainingRun(TrainingRun&&) noexcept;
   TrainingRun& operator=(TrainingRun&&) noexcept;

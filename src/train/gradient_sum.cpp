@@ -1,0 +1,61 @@
+#include "train/gradient_sum.h"
+
+#include <chrono>
+#include <utility>
+
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/utils/lambda_post_hook.h>
+#include <torch/csrc/autograd/variable.h>
+
+namespace glow::train {
+
+using torch::autograd::variable_list;
+
+GradientSum::GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes)
+    : processes_(std::move(processes)) {
+  const auto gradients = model->flat_parameters().gradients();
+  const auto parameters = model->parameters();
+  const auto slice_size = slice_bytes / static_cast<std::int64_t>(gradients.element_size());
+  auto begin = gradients.numel(), end = begin;
+  slices_.emplace_back();
+  for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
+    begin -= parameter->numel();
+    auto& slice = slices_.back();
+    if (parameter->requires_grad()) {
+      ++slice.parameters;
+      accumulators_.push_back(torch::autograd::impl::grad_accumulator(*parameter));
+      accumulators_.back()->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
+          [this, index = slices_.size() - 1](const variable_list& outputs, const variable_list&) {
+            arrived(index);
+            return outputs;
+          }));
+    }
+    if (end - begin < slice_size && begin > 0) continue;
+    slice.gradients = gradients.narrow(0, begin, end - begin);
+    end = begin;
+    if (begin > 0) slices_.emplace_back();
+  }
+}
+
+void GradientSum::expect() {
+  expects_ = true;
+  for (auto& slice : slices_) slice.missing = slice.parameters;
+}
+
+void GradientSum::arrived(std::size_t slice) {
+  if (!expects_) return;
+  --slices_[slice].missing;
+  while (started_.size() < slices_.size() && slices_[started_.size()].missing == 0) start_next();
+}
+
+void GradientSum::start_next() { started_.push_back(processes_->start_sum(slices_[started_.size()].gradients)); }
+
+void GradientSum::finish() {
+  expects_ = false;
+  const auto start = std::chrono::steady_clock::now();
+  while (started_.size() < slices_.size()) start_next();
+  for (const auto& wait : std::exchange(started_, {})) wait();
+  seconds_waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace glow::train

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <glow/dist/communicator.h>
+#include <glow/nn/glow.h>
+
+namespace torch::autograd {
+struct Node;
+}
+
+namespace glow::train {
+
+/// Adds the gradients of all processes up where they lie, in slices of the model's flat buffer: the backward pass,
+/// which completes the buffer from its end to its beginning, starts each slice's sum as soon as the slice is complete
+/// and goes on meanwhile. The slices start in the same order in every process.
+class GradientSum {
+ public:
+  /// `model` stays where it is from here on. A slice is at least `slice_bytes` long.
+  GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes);
+  GradientSum(const GradientSum&) = delete;
+  GradientSum& operator=(const GradientSum&) = delete;
+
+  /// The backward pass that comes next completes the gradients.
+  void expect();
+  /// After it: starts what no gradient has reached, and waits for all sums.
+  void finish();
+
+  /// In finish, since the beginning.
+  double seconds_waited() const { return seconds_waited_; }
+  std::size_t slices() const { return slices_.size(); }
+
+ private:
+  struct Slice {
+    /// A part of the flat gradient.
+    torch::Tensor gradients;
+    /// Parameters in it, and those of them whose gradients are still to come.
+    std::int64_t parameters = 0, missing = 0;
+  };
+
+  void arrived(std::size_t slice);
+  void start_next();
+
+  std::shared_ptr<dist::Communicator> processes_;
+  /// From the end of the buffer to its beginning.
+  std::vector<Slice> slices_;
+  /// What adds to each parameter's gradient, and tells when it has; lives as long as somebody holds it.
+  std::vector<std::shared_ptr<torch::autograd::Node>> accumulators_;
+  bool expects_ = false;
+  std::vector<dist::Communicator::Wait> started_;
+  double seconds_waited_ = 0;
+};
+
+}  // namespace glow::train
