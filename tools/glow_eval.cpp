@@ -4,15 +4,19 @@
 #include <string>
 #include <utility>
 
+#include <torch/version.h>
+
 #include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/nn/model_file.h>
+#include <glow/version.h>
 
 #include "tools/common/command_line.h"
 #include "tools/common/input_files.h"
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
 #include "tools/common/output_file.h"
+#include "tools/common/processes.h"
 #include "tools/common/run_tool.h"
 #include "tools/common/status_line.h"
 #include "tools/common/text.h"
@@ -70,11 +74,14 @@ void check_output(const std::string& field, const std::string& file, const std::
 /// One evaluation from the model file to the results.
 class Evaluation {
  public:
-  explicit Evaluation(const EvalSettings& settings) : settings_(settings) {}
+  Evaluation(const EvalSettings& settings, const Processes& processes)
+      : settings_(settings), processes_(processes), status_(/*quiet=*/!processes.is_root()) {}
 
   int run() {
-    check_output("scores", settings_.scores, ".csv", settings_);
-    check_output("histogram", settings_.histogram, ".svg", settings_);
+    if (processes_.is_root()) {
+      check_output("scores", settings_.scores, ".csv", settings_);
+      check_output("histogram", settings_.histogram, ".svg", settings_);
+    }
     prepare();
     note_interruptions();
     result_.data = score(std::move(result_.data.images), "images");
@@ -82,6 +89,7 @@ class Evaluation {
       result_.ood = score(std::move(result_.ood->images), "other images");
       result_.aurocs = compare(result_.data.scores, result_.ood->scores);
     }
+    if (!processes_.is_root()) return kSuccess;
     if (settings_.round_trip > 0) result_.round_trip = round_trip();
     status_.clear();
     write();
@@ -91,8 +99,9 @@ class Evaluation {
  private:
   /// Everything that can be refused before anything is computed.
   void prepare() {
-    const auto compute = start_computing(settings_.compute);
+    const auto compute = start_computing(processes_.own_part(settings_.compute));
     const auto info = nn::read_model_info(settings_.model);
+    processes_.require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}, {"the model file", info.checksum}});
     check_for_model(settings_, info.options);
     model_ = open_model(settings_.model, compute);
     result_.checksum = info.checksum;
@@ -110,11 +119,15 @@ class Evaluation {
                                  .seed = settings_.seed,
                                  .classes = settings_.classes,
                                  .classify = result_.conditional,
-                                 .compress = !settings_.scores.empty() || !settings_.ood.empty()};
+                                 .compress = !settings_.scores.empty() || !settings_.ood.empty(),
+                                 .share = processes_.communicator()->share()};
     options.progress = [&](std::int64_t done, std::int64_t total) {
       show(what, done * images.images->size() / total, images.images->size(), done, total);
     };
-    auto scores = latent::score(model_, *images.images, options);
+    const auto count = images.images->size();
+    processes_.require_same({{"number of images", count}});
+    auto scores = latent::gathered(latent::score(model_, *images.images, options), count, options.batch,
+                                   *processes_.communicator());
     auto summary = latent::summarise(scores);
     return {std::move(images), std::move(scores), summary};
   }
@@ -153,20 +166,22 @@ class Evaluation {
   }
 
   const EvalSettings& settings_;
+  const Processes& processes_;
   nn::Glow model_{nullptr};
   EvalResult result_;
-  StatusLine status_{/*quiet=*/false};
+  StatusLine status_;
 };
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, Processes& processes) {
   EvalSettings settings;
   Flags flags(eval_flag_table());
   flags.bind(settings);
-  const auto given = parse_command_line(tool_text(), flags, argc, argv);
+  const auto given = parse_joining(tool_text(), flags, argc, argv, settings.compute, processes);
   if (!given) return kSuccess;
   return flags.naming_flags([&] {
     resolve_settings(settings, flags, *given);
-    return Evaluation(settings).run();
+    processes.require_same(given_text(*given));
+    return Evaluation(settings, processes).run();
   });
 }
 
@@ -174,5 +189,6 @@ int run(int argc, char** argv) {
 }  // namespace glow::tools
 
 int main(int argc, char** argv) {
-  return glow::tools::run_tool(glow::tools::kName, [&] { return glow::tools::run(argc, argv); });
+  return glow::tools::run_tool(
+      glow::tools::kName, [&](glow::tools::Processes& processes) { return glow::tools::run(argc, argv, processes); });
 }

@@ -2,13 +2,18 @@
 #include <iostream>
 #include <utility>
 
+#include <torch/version.h>
+
 #include <glow/data/order.h>
 #include <glow/error.h>
+#include <glow/nn/model_file.h>
 #include <glow/train/run_directory.h>
 #include <glow/train/training_run.h>
+#include <glow/version.h>
 
 #include "tools/common/command_line.h"
 #include "tools/common/interruption.h"
+#include "tools/common/processes.h"
 #include "tools/common/run_tool.h"
 #include "tools/common/text.h"
 #include "tools/train/presets.h"
@@ -34,25 +39,31 @@ ToolText tool_text() {
 /// One run from its start or checkpoint to its end, or to a signal.
 class Run {
  public:
-  Run(TrainSettings& settings, const Flags& flags) : settings_(settings), flags_(flags), status_(settings.run.quiet) {}
+  Run(TrainSettings& settings, const Flags& flags, const Processes& processes)
+      : settings_(settings),
+        flags_(flags),
+        processes_(processes),
+        status_(settings.run.quiet || !processes.is_root()) {}
 
   int train() {
     prepare();
-    show(settings_.run.dry_run ? std::cout : std::cerr, describe_start(settings_, images_, compute_));
+    show(settings_.run.dry_run ? std::cout : std::cerr, describe_start(settings_, images_, compute_, processes_));
     if (settings_.run.dry_run) return kSuccess;
     const auto began = std::chrono::steady_clock::now();
     const auto result = run_to_end();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
     show(std::cout, describe_end(settings_, images_, result, time.count()));
-    if (result.non_finite == 0) return kSuccess;
+    if (result.non_finite == 0 || !processes_.is_root()) return result.non_finite == 0 ? kSuccess : kFailure;
     throw NumericalError(grouped(result.non_finite) + " validation or test images have a density that is not finite");
   }
 
  private:
   /// Everything that can be refused before there is a model.
   void prepare() {
-    if (!settings_.run.out.empty()) check_out_directory(settings_.run);
-    compute_ = start_computing(settings_.compute);
+    processes_.require_same(flags_.kept());
+    processes_.require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}, {"out", settings_.run.out}});
+    if (!settings_.run.out.empty() && processes_.is_root()) check_out_directory(settings_.run);
+    compute_ = start_computing(processes_.own_part(settings_.compute));
     open_data();
     fit_model_to_images(settings_, images_);
     const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
@@ -78,16 +89,23 @@ class Run {
     if (result.stopped) {
       status_.log("stopped after step " + std::to_string(result.steps_done) + " of " +
                   std::to_string(run.total_steps()) + "; --resume goes on");
-      throw_if_interrupted();
+      // It may have reached another process only.
+      if (const auto signal = processes_.largest(interruption()); signal != 0)
+        throw Interrupted(static_cast<int>(signal));
     }
     return result;
   }
 
   train::TrainingRun begin(train::RunCallbacks callbacks) {
     const train::RunDirectory directory(settings_.run.out);
-    const auto config = make_run_config(settings_, flags_, images_, compute_);
+    const auto config = make_run_config(settings_, flags_, images_, compute_, processes_.launch().size);
+    processes_.require_same(config.model);
+    processes_.require_same(config.images);
     const bool resumes = settings_.run.resume;
-    if (resumes) check_same_run(config, directory.config());
+    if (!resumes && !settings_.run.init_from.empty()) {
+      processes_.require_same({{"the model file", nn::read_model_info(settings_.run.init_from).checksum}});
+    }
+    if (resumes && processes_.is_root()) check_same_run(config, directory.config());
     callbacks.resumed = [this, config, announce = callbacks.resumed](const train::IntactCheckpoint& checkpoint) {
       check_same_run(config, checkpoint);
       announce(checkpoint);
@@ -97,29 +115,45 @@ class Run {
     const auto model = make_model(settings_, images_, compute_);
     const auto start_or_resume = resumes ? train::TrainingRun::resume : train::TrainingRun::start;
     return start_or_resume(model, {images_.train, images_.valid, images_.test}, settings_.training,
-                           {directory.root(), to_json_text(config), settings_.run.overwrite}, std::move(callbacks));
+                           {directory.root(), to_json_text(config), settings_.run.overwrite}, std::move(callbacks),
+                           processes_.communicator());
   }
 
   void show(std::ostream& stream, const std::string& text) const {
-    if (!settings_.run.quiet) stream << text << std::flush;
+    if (!settings_.run.quiet && processes_.is_root()) stream << text << std::flush;
   }
 
   TrainSettings& settings_;
   const Flags& flags_;
+  const Processes& processes_;
   StatusLine status_;
   Compute compute_;
   ImageSplits images_;
 };
 
-int run(int argc, char** argv) {
+/// After a failure that made the launcher start everything anew, the same command goes on with what is there.
+GivenFlags as_resume(GivenFlags given) {
+  std::erase_if(given, [](const GivenFlag& flag) { return flag.name == "overwrite" || flag.name == "resume"; });
+  given.push_back({"resume", "true"});
+  return given;
+}
+
+bool goes_on_by_itself(const Processes& processes, const GivenFlags& given) {
+  const auto* out = find(given, "out");
+  const bool holds_run = out != nullptr && train::RunDirectory(out->value).holds_run();
+  return processes.launch().restarts > 0 && processes.communicator()->any(processes.is_root() && holds_run);
+}
+
+int run(int argc, char** argv, Processes& processes) {
   TrainSettings settings;
   Flags flags(train_flag_table());
   flags.bind(settings);
-  const auto given = parse_command_line(tool_text(), flags, argc, argv);
+  auto given = parse_joining(tool_text(), flags, argc, argv, settings.compute, processes);
   if (!given) return kSuccess;
+  if (goes_on_by_itself(processes, *given)) given = as_resume(*given);
   return flags.naming_flags([&] {
     resolve_settings(settings, flags, *given);
-    return Run(settings, flags).train();
+    return Run(settings, flags, processes).train();
   });
 }
 
@@ -127,5 +161,6 @@ int run(int argc, char** argv) {
 }  // namespace glow::tools
 
 int main(int argc, char** argv) {
-  return glow::tools::run_tool(glow::tools::kName, [&] { return glow::tools::run(argc, argv); });
+  return glow::tools::run_tool(
+      glow::tools::kName, [&](glow::tools::Processes& processes) { return glow::tools::run(argc, argv, processes); });
 }

@@ -24,6 +24,8 @@ struct ComputeSettings {
   Precision precision = Precision::kFp32;
   /// 0: as many as the process may use.
   std::int64_t threads = 0;
+  /// How long a process waits for another that does not come.
+  std::int64_t process_timeout = 600;
 };
 
 template <class Visitor>
@@ -31,6 +33,7 @@ void visit_fields(ComputeSettings& settings, Visitor&& visit) {
   visit("device", settings.device);
   visit("precision", settings.precision);
   visit("threads", settings.threads);
+  visit("process_timeout", settings.process_timeout);
 }
 
 struct Compute {

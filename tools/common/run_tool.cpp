@@ -12,33 +12,32 @@
 #include "tools/common/interruption.h"
 
 namespace glow::tools {
-namespace {
-
-int complain(const std::string& name, const std::string& message, int code) {
-  std::cerr << name << ": " << message.substr(0, message.find('\n')) << std::endl;
-  return code;
-}
-
-}  // namespace
 
 int run_tool(const std::string& name, const std::function<int()>& tool) {
+  return run_tool(name, [&](Processes&) { return tool(); });
+}
+
+int run_tool(const std::string& name, const std::function<int(Processes&)>& tool) {
   // Beyond a limit on file sizes writing shall fail, so that it can be reported, not end the process.
   std::signal(SIGXFSZ, SIG_IGN);
+  Processes processes(name);
   try {
-    const int code = tool();
+    const int code = tool(processes);
     std::cout.flush();
-    return std::cout ? code : complain(name, "cannot write to the standard output", kFailure);
+    return std::cout ? code : processes.fail("cannot write to the standard output", kFailure);
   } catch (const Interrupted& interrupted) {
-    return complain(name, interrupted.what(), interrupted.exit_code());
+    return processes.leave(interrupted.what(), interrupted.exit_code());
   } catch (const ConfigError& error) {
-    return complain(name, error.what(), kUsageError);
+    return processes.fail(error.what(), kUsageError);
+  } catch (const ProcessError& error) {
+    return processes.fail_for_another(error.what());
   } catch (const c10::Error& error) {
     // Its what() goes on with a stack trace.
-    return complain(name, error.what_without_backtrace(), kFailure);
+    return processes.fail(error.what_without_backtrace(), kFailure);
   } catch (const std::bad_alloc&) {
-    return complain(name, "out of memory", kFailure);
+    return processes.fail("out of memory", kFailure);
   } catch (const std::exception& error) {
-    return complain(name, error.what(), kFailure);
+    return processes.fail(error.what(), kFailure);
   }
 }
 

@@ -57,7 +57,9 @@ const std::vector<FlagText>& eval_flag_table() {
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
       {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32"},
       {"float64", "Computing", "", "the same as --precision fp64"},
-      {"threads", "Computing", "N", "0: as many as the process may use"},
+      {"threads", "Computing", "N", "0: as many as the process may use, of several on a host its part"},
+      {"process_timeout", "Computing", "SECONDS",
+       "how long a process waits for others that torchrun, mpirun or SLURM started with it"},
   };
   return table;
 }

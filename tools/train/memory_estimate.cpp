@@ -61,12 +61,15 @@ PixelNumbers pixel_numbers(const nn::GlowOptions& model, std::int64_t level, nn:
 }  // namespace
 
 MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
-                               const Compute& compute) {
+                               const Compute& compute, std::int64_t processes) {
   const double hidden_size = compute.hidden == nn::HiddenPrecision::kBf16 ? 0.5 : 1;
+  // At once; where they are not equal, the most.
+  const auto parts = processes * training.accumulate;
+  const auto images = (training.batch + parts - 1) / parts;
   double kept = 0, used = 0;
   for (std::int64_t level = 0; level < model.levels; ++level) {
     const auto shape = nn::level_shape(model, level);
-    const auto pixels = static_cast<double>(training.batch * shape.height * shape.width);
+    const auto pixels = static_cast<double>(images * shape.height * shape.width);
     const auto numbers = pixel_numbers(model, level, training.memory, hidden_size);
     constexpr double kEnds = 3;  // before and behind a level, and its latent
     kept += pixels * (static_cast<double>(nn::step_count(model, level)) * numbers.kept +

@@ -7,7 +7,7 @@
 
 namespace glow::tools {
 
-/// What training takes, in bytes.
+/// What training takes, in bytes, in each process.
 struct MemoryEstimate {
   /// Parameters and all that is as large as they are.
   double parameters;
@@ -17,6 +17,6 @@ struct MemoryEstimate {
 
 /// From the shapes, the memory policy and the precision alone; the libraries' own needs come on top.
 MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
-                               const Compute& compute);
+                               const Compute& compute, std::int64_t processes);
 
 }  // namespace glow::tools

@@ -80,7 +80,7 @@ Json make_command(const TrainSettings& settings, const Flags& flags, const Compu
 }  // namespace
 
 RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, const ImageSplits& images,
-                          const Compute& compute) {
+                          const Compute& compute, std::int64_t processes) {
   const auto size = [](const auto& split) { return split ? split->size() : 0; };
   const auto& training = settings.training;
   const auto& model = settings.model;
@@ -92,6 +92,7 @@ RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, con
                    {"beta2", schedule.beta2()},
                    {"ema_decay", schedule.ema_decay()},
                    {"init_images", train::init_images(training.init_images, train_images, model.height, model.width)},
+                   {"processes", processes},
                    {"threads", at::get_num_threads()},
                    {"device", compute.device.str()}},
       .model = Json::parse(nn::to_json(settings.model)),
@@ -143,8 +144,8 @@ std::string changed_arithmetic(const RunConfig& config, const train::IntactCheck
     const auto value = to_text(now.value(key, Json())), other = to_text(then.value(key, Json()));
     if (value != other) changes += (changes.empty() ? "" : ", ") + std::string(key) + " " + other + ", now " + value;
   };
-  for (const auto* key : {"device", "threads"}) compare(config.resolved, before.resolved, key);
-  for (const auto* key : {"memory", "cuda_graph"}) compare(config.options, before.options, key);
+  for (const auto* key : {"device", "processes", "threads"}) compare(config.resolved, before.resolved, key);
+  for (const auto* key : {"memory", "accumulate", "cuda_graph"}) compare(config.options, before.options, key);
   for (const auto* key : {"glow", "libtorch"}) compare(config.versions, before.versions, key);
   return changes;
 }

@@ -28,7 +28,7 @@ struct RunConfig {
 };
 
 RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, const ImageSplits& images,
-                          const Compute& compute);
+                          const Compute& compute, std::int64_t processes);
 
 std::string to_json_text(const RunConfig& config);
 

@@ -46,6 +46,7 @@ const std::vector<FlagText>& train_flag_table() {
       {"prior", "Model", "KIND", "gaussian or logistic (nice)", kFixed},
 
       {"batch", "Training", "N", "images a step", kFixed},
+      {"accumulate", "Training", "N", "take a process's images of a step in N parts, for less memory", kChangeable},
       {"steps", "Training", "N", "length of the run in steps; 0: see --epochs", kChangeable},
       {"epochs", "Training", "E", "length of the run in passes over the training images", kChangeable},
       {"lr", "Training", "RATE", "learning rate after the warm-up", kFixed},
@@ -77,7 +78,9 @@ const std::vector<FlagText>& train_flag_table() {
 
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", kChangeable},
       {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32", kFixed},
-      {"threads", "Computing", "N", "0: as many as the process may use", kChangeable},
+      {"threads", "Computing", "N", "0: as many as the process may use, of several on a host its part", kChangeable},
+      {"process_timeout", "Computing", "SECONDS",
+       "how long a process waits for others that torchrun, mpirun or SLURM started with it"},
   };
   return table;
 }

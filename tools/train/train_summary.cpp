@@ -88,14 +88,16 @@ std::string score_text(const train::Evaluation& score) {
   return text;
 }
 
-std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute) {
+std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute,
+                           const Processes& processes) {
   Listing listing;
   listing.add("model", model_text(settings.model));
   listing.add("images", image_text(settings.model));
   listing.add("data", data_text(settings.data, images));
   listing.add("training", training_text(settings.training, images.train->size()));
+  if (processes.are_several()) listing.add("processes", processes.text());
   listing.add("device", compute.text);
-  const auto memory = estimate_memory(settings.model, settings.training, compute);
+  const auto memory = estimate_memory(settings.model, settings.training, compute, processes.launch().size);
   listing.add("memory", "about " + bytes(memory.parameters + memory.activations) +
                             " (an estimate: " + to_string(settings.training.memory) + "; parameters and optimiser " +
                             bytes(memory.parameters) + ", activations " + bytes(memory.activations) + ")");

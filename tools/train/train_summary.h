@@ -7,10 +7,13 @@
 #include "tools/common/compute.h"
 #include "tools/train/train_settings.h"
 
+#include "tools/common/processes.h"
+
 namespace glow::tools {
 
 /// One screen about a run before it starts: model, data, length, device, memory.
-std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute);
+std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute,
+                           const Processes& processes);
 
 /// "3.3512 +- 0.0021 bits/dim of 10,000 images"
 std::string score_text(const train::Evaluation& score);

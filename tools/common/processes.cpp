@@ -1,0 +1,164 @@
+#include "tools/common/processes.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <set>
+#include <thread>
+
+#include <torch/cuda.h>
+
+#include <glow/error.h>
+#include <glow/ops/threads.h>
+
+#include "tools/common/checks.h"
+#include "tools/common/run_tool.h"
+
+namespace glow::tools {
+namespace {
+
+std::string host_name() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+/// The cores that this process may use, as text that is equal where they are.
+std::string core_set() {
+  cpu_set_t cores;
+  std::string text;
+  if (::sched_getaffinity(0, sizeof cores, &cores) != 0) return text;
+  for (int core = 0; core < CPU_SETSIZE; ++core) text += CPU_ISSET(core, &cores) ? '1' : '0';
+  return text;
+}
+
+}  // namespace
+
+void Processes::join(std::int64_t timeout_seconds) {
+  constexpr std::int64_t kLongest = 7 * 24 * 60 * 60;
+  require_range("process_timeout", timeout_seconds, 1, kLongest);
+  launch_ = dist::read_launch();
+  if (!are_several()) return;
+  communicator_ = dist::connect(
+      launch_, {.timeout = std::chrono::seconds(timeout_seconds), .failed = [this](const std::string& what) {
+                  print(what);
+                  std::_Exit(kFailure);
+                }});
+  const auto host = host_name(), cores = core_set();
+  const auto hosts = communicator_->gather(host), places = communicator_->gather(host + "/" + cores);
+  hosts_ = std::ssize(std::set(hosts.begin(), hosts.end()));
+  // Launchers that bind processes give each cores of its own; the others let all use all.
+  cores_ = std::max<std::int64_t>(
+      1, ops::available_threads() / std::count(places.begin(), places.end(), host + "/" + cores));
+}
+
+std::string Processes::text() const {
+  return std::to_string(launch_.size) + " on " + std::to_string(hosts_) + (hosts_ == 1 ? " host" : " hosts") +
+         ", started by " + launch_.launcher;
+}
+
+ComputeSettings Processes::own_part(ComputeSettings settings) const {
+  if (!are_several()) return settings;
+  if (settings.threads == 0) settings.threads = cores_;
+  const bool wants_cuda = settings.device == "cuda" || (settings.device == "auto" && torch::cuda::is_available());
+  if (!wants_cuda || !torch::cuda::is_available()) return settings;
+  const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());
+  if (launch_.local_rank >= devices) {
+    throw ConfigError("device: " + std::to_string(launch_.local_size) + " processes on this host, and " +
+                      std::to_string(devices) + " GPUs (--device cpu does without)");
+  }
+  settings.device = "cuda:" + std::to_string(launch_.local_rank);
+  return settings;
+}
+
+void Processes::require_same(const Json& object) const {
+  if (!are_several()) return;
+  const auto texts = communicator_->gather(object.dump(-1, ' ', false, Json::error_handler_t::replace));
+  const auto root = Json::parse(texts.front());
+  for (std::size_t rank = 1; rank < texts.size(); ++rank) {
+    const auto other = Json::parse(texts[rank]);
+    auto all = root;
+    all.update(other);
+    for (const auto& item : all.items()) {
+      const auto value = other.value(item.key(), Json());
+      const auto expected = root.value(item.key(), Json());
+      if (value == expected) continue;
+      throw ConfigError("rank " + std::to_string(rank) + " has " + item.key() + " " + value.dump() + ", rank 0 has " +
+                        expected.dump() + "; all processes must be started alike");
+    }
+  }
+}
+
+std::int64_t Processes::largest(std::int64_t value) const {
+  if (!are_several()) return value;
+  const auto values = torch::zeros({launch_.size}, torch::kLong);
+  values[launch_.rank] = value;
+  communicator_->sum(values);
+  return values.max().item<std::int64_t>();
+}
+
+void Processes::print(const std::string& message) const {
+  const auto rank = are_several() ? "rank " + std::to_string(launch_.rank) + ": " : "";
+  std::string line = tool_;
+  // In one piece, for others may write there too.
+  line.append(": ").append(rank).append(message.substr(0, message.find('\n'))).append("\n");
+  std::cerr << line << std::flush;
+}
+
+int Processes::fail(const std::string& message, int code) const {
+  if (communicator_->size() > 1) end("rank " + std::to_string(launch_.rank) + " failed", message, code);
+  print(message);
+  return code;
+}
+
+int Processes::fail_for_another(const std::string& message) const {
+  if (communicator_->size() > 1) end(message, message, kFailure);
+  print(message);
+  return kFailure;
+}
+
+void Processes::end(const std::string& what, const std::string& message, int code) const {
+  if (communicator_->announce_failure(what)) {
+    print(message);
+  } else {
+    // Another spoke before; that is on its way here, and ends this process.
+    constexpr std::chrono::seconds kUntilTold{5};
+    std::this_thread::sleep_for(kUntilTold);
+  }
+  // What waits for other processes must not be waited for.
+  std::_Exit(code);
+}
+
+int Processes::leave(const std::string& message, int code) const {
+  if (is_root()) std::cerr << tool_ << ": " << message << std::endl;
+  return code;
+}
+
+std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, int argc, char** argv,
+                                        const ComputeSettings& settings, Processes& processes) {
+  std::optional<GivenFlags> given;
+  std::exception_ptr problem;
+  try {
+    given = parse_command_line(tool, flags, argc, argv);
+    if (!given) return given;
+    flags.set(*given);
+  } catch (const ConfigError&) {
+    problem = std::current_exception();
+  }
+  processes.join(settings.process_timeout);
+  if (problem) std::rethrow_exception(problem);
+  return given;
+}
+
+Json given_text(const GivenFlags& given) {
+  Json text = Json::object();
+  for (const auto& flag : given) text[flag.name] = flag.value;
+  return text;
+}
+
+}  // namespace glow::tools
