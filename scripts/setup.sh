@@ -18,9 +18,11 @@ source "$(dirname "$0")/lib.sh"
 parse_options "--torch --without-tests --with-fuzzers --with-photographs --with-valgrind" "$@"
 
 packages=(g++ cmake ninja-build
-  libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev dataset-fashion-mnist)
+  libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev libgloo-dev
+  dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
-test_packages=(libgtest-dev libbenchmark-dev chromium chromium-driver)
+test_packages=(libgtest-dev libbenchmark-dev chromium chromium-driver openmpi-bin iproute2 procps)
+libtorch_test_packages=(python3-torch) # has torchrun
 fuzzer_packages=(clang libclang-rt-dev llvm) # libFuzzer is in libclang-rt-dev, llvm names the lines in its reports
 python_packages=(python3 python3-venv ca-certificates)
 
@@ -82,7 +84,10 @@ check_cuda_toolkit() {
 [[ ! $with_photographs ]] || packages+=(mate-backgrounds)
 [[ ! $with_valgrind ]] || packages+=(valgrind)
 case $torch in
-  debian) packages+=("${libtorch_packages[@]}") ;;
+  debian)
+    packages+=("${libtorch_packages[@]}")
+    [[ $without_tests ]] || packages+=("${libtorch_test_packages[@]}")
+    ;;
   pypi)
     check_cuda_toolkit
     packages+=("${python_packages[@]}")

@@ -1,0 +1,250 @@
+// glow-train in several processes does what it does in one.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <glow/io/safetensors.h>
+
+#include "support/processes.h"
+#include "support/runs.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kSteps = 20;
+
+std::vector<double> numbers_of(const io::TensorEntry& tensor) {
+  std::vector<double> numbers(tensor.data.size() / sizeof(double));
+  std::memcpy(numbers.data(), tensor.data.data(), tensor.data.size());
+  return numbers;
+}
+
+double largest(const std::vector<double>& numbers) {
+  double result = 0;
+  for (const auto number : numbers) result = std::max(result, std::abs(number));
+  return result;
+}
+
+class GlowTrainProcesses : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    mpirun_ = find_program("mpirun");
+    if (!mpirun_) GTEST_SKIP() << "there is no mpirun (Debian's openmpi-bin)";
+  }
+
+  /// A batch that neither 2 nor 4 processes divide.
+  Arguments flags(const std::string& name, const Arguments& more = {}) const {
+    const bool is_glow = std::find(more.begin(), more.end(), "--family") == more.end();
+    return (is_glow ? Arguments{"--depth", "2"} : Arguments{}) +
+           Arguments{"--data",
+                     "fashion-mnist:" + data_.string(),
+                     "--out",
+                     (directory_ / name).string(),
+                     "--levels",
+                     "2",
+                     "--width",
+                     "4",
+                     "--batch",
+                     "9",
+                     "--precision",
+                     "fp64",
+                     "--threads",
+                     "1",
+                     "--steps",
+                     std::to_string(kSteps),
+                     "--valid-images",
+                     "13",
+                     "--lr",
+                     "0.01",
+                     "--warmup-epochs",
+                     "0.0001",
+                     "--log-every",
+                     "1",
+                     "--eval-every",
+                     "5",
+                     "--sample-every",
+                     "0",
+                     "--checkpoint-every",
+                     "10",
+                     "--quiet"} +
+           more;
+  }
+
+  Outcome train_in(std::int64_t processes, const std::string& name, const Arguments& more = {}) const {
+    const auto arguments = command("glow-train", flags(name, more));
+    return processes == 1 ? run(arguments) : run(by_mpirun(*mpirun_, processes, arguments));
+  }
+
+  std::string metrics(const std::string& name) const { return get(directory_ / name / "metrics.jsonl"); }
+  fs::path last_checkpoint(const std::string& name) const {
+    return directory_ / name / "checkpoints" / checkpoint_name(kSteps);
+  }
+
+  /// Weights, moments and average of two runs, relative to the largest of each tensor.
+  void expect_equal(const std::string& one, const std::string& other) const {
+    const io::SafetensorsReader expected(last_checkpoint(one)), actual(last_checkpoint(other));
+    ASSERT_EQ(actual.entries().size(), expected.entries().size());
+    std::size_t compared = 0;
+    for (std::size_t i = 0; i < expected.entries().size(); ++i) {
+      if (expected.entries()[i].dtype != "F64") continue;
+      const auto a = numbers_of(expected.entries()[i]), b = numbers_of(actual.entries()[i]);
+      ASSERT_EQ(a.size(), b.size());
+      double difference = 0;
+      for (std::size_t k = 0; k < a.size(); ++k) difference = std::max(difference, std::abs(a[k] - b[k]));
+      EXPECT_LE(difference, 1e-10 * largest(a)) << other << ": " << expected.entries()[i].name;
+      ++compared;
+    }
+    EXPECT_GE(compared, 4u);
+  }
+
+  /// Trains in one process and in each number of several.
+  void expect_same_of(const std::vector<std::int64_t>& counts, const Arguments& how) const {
+    ASSERT_TRUE(succeeded(train_in(1, "one", how)));
+    for (const auto count : counts) {
+      const auto name = std::to_string(count) + "-processes";
+      ASSERT_TRUE(succeeded(train_in(count, name, how)));
+      expect_equal("one", name);
+      expect_same_scores("one", name);
+    }
+  }
+
+  /// The numbers of their logs, to nine digits.
+  void expect_same_scores(const std::string& one, const std::string& other) const {
+    const auto a = scores(metrics(one)), b = scores(metrics(other));
+    ASSERT_EQ(a.size(), b.size());
+    ASSERT_GT(a.size(), static_cast<std::size_t>(kSteps));
+    for (std::size_t i = 0; i < a.size(); ++i)
+      EXPECT_NEAR(b[i], a[i], 1e-9 * std::abs(a[i])) << other << ", line " << i;
+  }
+
+  /// What follows every "bits_per_dim": in a log.
+  static std::vector<double> scores(const std::string& log) {
+    const std::string key = "bits_per_dim\":";
+    std::vector<double> all;
+    for (auto at = log.find(key); at != std::string::npos; at = log.find(key, at + 1)) {
+      all.push_back(std::stod(log.substr(at + key.size())));
+    }
+    return all;
+  }
+
+  std::optional<std::string> mpirun_;
+  TemporaryDirectory directory_;
+  fs::path data_ = put_fashion_mnist(directory_ / "data");
+};
+
+class GlowTrainProcessesWith : public GlowTrainProcesses, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(GlowTrainProcessesWith, SeveralEqualOne) { expect_same_of({2, 3, 4}, {"--memory", GetParam()}); }
+
+INSTANTIATE_TEST_SUITE_P(, GlowTrainProcessesWith, ::testing::Values("store", "recompute", "reversible"),
+                         [](const auto& test) { return test.param; });
+
+TEST_F(GlowTrainProcesses, BatchNormsSeeTheWholeBatch) {
+  expect_same_of({2, 3}, {"--family", "realnvp", "--residual-blocks", "1"});
+}
+
+TEST_F(GlowTrainProcesses, BatchNormsOfRebuiltLayersSeeTheWholeBatch) {
+  expect_same_of({2}, {"--family", "realnvp", "--residual-blocks", "1", "--memory", "reversible"});
+}
+
+TEST_F(GlowTrainProcesses, ClassesGradientsAndAugmentationsAreShared) {
+  expect_same_of({3}, {"--conditional", "--weight-y", "0.5", "--clip-norm", "0.5", "--shift", "--permutation", "lu"});
+}
+
+TEST_F(GlowTrainProcesses, PartsOfABatchEqualTheWhole) {
+  ASSERT_TRUE(succeeded(train_in(1, "whole")));
+  ASSERT_TRUE(succeeded(train_in(1, "parts", {"--accumulate", "4"})));
+  expect_equal("whole", "parts");
+  ASSERT_TRUE(succeeded(train_in(2, "parts-of-shares", {"--accumulate", "3"})));
+  expect_equal("whole", "parts-of-shares");
+}
+
+TEST_F(GlowTrainProcesses, TheSameNumberRepeatsBitForBit) {
+  ASSERT_TRUE(succeeded(train_in(3, "first")));
+  ASSERT_TRUE(succeeded(train_in(3, "second")));
+  for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
+    EXPECT_EQ(get(directory_ / "first" / file), get(directory_ / "second" / file)) << file;
+  }
+}
+
+TEST_F(GlowTrainProcesses, ARunGoesOnWithAnotherNumber) {
+  ASSERT_TRUE(succeeded(train_in(1, "one")));
+  ASSERT_TRUE(succeeded(train_in(2, "changing", {"--steps", "10"})));
+  const auto resumed = train_in(3, "changing", {"--steps", std::to_string(kSteps), "--resume"});
+  ASSERT_TRUE(succeeded(resumed));
+  expect_equal("one", "changing");
+}
+
+TEST_F(GlowTrainProcesses, ASkippedStepIsSkippedByAll) {
+  // A learning rate that breaks the model: every process then skips, goes back and gives up together.
+  const Arguments how{"--lr", "1e30", "--skip-limit", "2", "--checkpoint-every", "1"};
+  const auto one = train_in(1, "one", how), two = train_in(2, "two", how);
+  EXPECT_EQ(one.exit_code, 1);
+  EXPECT_NE(one.err.find("did not help"), std::string::npos) << one.err;
+  EXPECT_NE(two.exit_code, 0);
+  EXPECT_NE(two.err.find("did not help"), std::string::npos) << two.err;
+  EXPECT_EQ(metrics("one").find("\"step\":1,") == std::string::npos,
+            metrics("two").find("\"step\":1,") == std::string::npos);
+}
+
+TEST_F(GlowTrainProcesses, WhatCannotBeSharedIsRefusedOnce) {
+  const auto refused = [&](std::int64_t count, const Arguments& how, const std::string& reason) {
+    const auto outcome = train_in(count, "refused", how);
+    EXPECT_NE(outcome.exit_code, 0);
+    const auto at = outcome.err.find(reason);
+    EXPECT_NE(at, std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find(reason, at + 1), std::string::npos) << outcome.err;
+    EXPECT_FALSE(fs::exists(directory_ / "refused" / "metrics.jsonl"));
+  };
+  refused(3, {"--batch", "2"}, "--batch: expected at least an image for each of the 3 processes, got 2");
+  refused(1, {"--accumulate", "10"},
+          "--accumulate: expected at most the images that a process has of a step, 9, got 10");
+  refused(2, {"--accumulate", "5"}, "--accumulate: expected at most the images that a process has of a step, 4, got 5");
+  refused(1, {"--family", "realnvp", "--accumulate", "2"}, "--accumulate: expected 1 for a realnvp");
+  refused(2, {"--lrr", "1"}, "lrr");
+  refused(2, {"--data", "npy:/nowhere.npy"}, "/nowhere.npy");
+}
+
+TEST_F(GlowTrainProcesses, ScoringIsSharedOutAndTheSame) {
+  ASSERT_TRUE(succeeded(train_in(1, "one")));
+  const auto scored = [&](std::int64_t processes) {
+    const auto scores = directory_ / (std::to_string(processes) + ".csv");
+    // Batches of 6, 6, 6 and 2 images: for 5 processes too few.
+    const auto arguments =
+        command("glow-eval", {"--model", (directory_ / "one" / "model.safetensors").string(), "--data",
+                              "fashion-mnist:" + data_.string(), "--draws", "2", "--importance", "3", "--batch", "6",
+                              "--threads", "1", "--scores", scores.string(), "--json"});
+    const auto outcome = processes == 1 ? run(arguments) : run(by_mpirun(*mpirun_, processes, arguments));
+    EXPECT_TRUE(succeeded(outcome));
+    return get(scores) + outcome.out;
+  };
+  const auto alone = scored(1);
+  for (const auto processes : {2, 5}) EXPECT_EQ(scored(processes), alone) << processes << " processes";
+}
+
+TEST_F(GlowTrainProcesses, OnlyOneSpeaks) {
+  const auto outcome = run(
+      by_mpirun(*mpirun_, 2,
+                command("glow-train", {"--data", "fashion-mnist:" + data_.string(), "--out",
+                                       (directory_ / "run").string(), "--batch", "8", "--levels", "1", "--depth", "1",
+                                       "--width", "4", "--valid-images", "8", "--steps", "2", "--log-every", "1"})));
+  ASSERT_TRUE(succeeded(outcome));
+  const auto count = [](const std::string& text, const std::string& part) {
+    int found = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count(outcome.err, "2 on 1 host, started by mpirun"), 1) << outcome.err;
+  EXPECT_EQ(count(outcome.err, "step 2/2"), 1) << outcome.err;
+  EXPECT_EQ(count(outcome.out, "metrics.jsonl"), 1) << outcome.out;
+}
+
+}  // namespace
+}  // namespace glow::testing
