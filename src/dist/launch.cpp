@@ -1,5 +1,6 @@
 #include <glow/dist/launch.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
