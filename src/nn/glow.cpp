@@ -97,11 +97,16 @@ void GlowImpl::set_class_names(std::vector<std::string> names) {
   class_names_ = std::move(names);
 }
 
+FoldedLevel GlowImpl::fold_level(std::int64_t index) const {
+  return level(index).fold(/*by_batch=*/is_training() && torch::GradMode::is_enabled(), sum_);
+}
+
+torch::Tensor GlowImpl::fold_top() const { return top_->fold(flat_.values().options()); }
+
 FoldedGlow GlowImpl::fold() const {
   FoldedGlow folded;
-  const bool by_batch = is_training() && torch::GradMode::is_enabled();
-  for (std::int64_t l = 0; l < options_.levels; ++l) folded.levels.push_back(level(l).fold(by_batch, sum_));
-  folded.top = top_->fold(flat_.values().options());
+  for (std::int64_t l = 0; l < options_.levels; ++l) folded.levels.push_back(fold_level(l));
+  folded.top = fold_top();
   return folded;
 }
 
@@ -125,16 +130,16 @@ void GlowImpl::update_batch_norms(const Encoding& encoding, const torch::Tensor&
   }
 }
 
-std::shared_ptr<const FoldedGlow> GlowImpl::folded(HiddenPrecision precision, bool with_inverses) const {
-  if (!torch::GradMode::is_enabled()) {
-    return cache_->get(flat_.fingerprint(), {precision, with_inverses}, [this] { return fold(); });
-  }
+std::shared_ptr<const FoldedGlow> GlowImpl::kept_weights(HiddenPrecision precision, bool with_inverses) const {
+  if (torch::GradMode::is_enabled()) return nullptr;
+  return cache_->get(flat_.fingerprint(), {precision, with_inverses}, [this] { return fold(); });
+}
+
+std::shared_ptr<const FoldedGlow> GlowImpl::weights_of_inverse(HiddenPrecision precision) const {
+  if (auto kept = kept_weights(precision, /*with_inverses=*/true)) return kept;
   auto folded = std::make_shared<FoldedGlow>(fold());
-  // The way forward folds the networks itself.
-  if (with_inverses) {
-    add_nets(*folded, precision);
-    add_inverses(*folded);
-  }
+  add_nets(*folded, precision);
+  add_inverses(*folded);
   return folded;
 }
 
@@ -168,7 +173,7 @@ torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t
   return labels.to(device());
 }
 
-GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x, HiddenPrecision precision) const {
+GlowImpl::Flow GlowImpl::flow(const FoldedGlow* kept, const torch::Tensor& x, HiddenPrecision precision) const {
   auto [z, log_det] = preprocess(options_.family, to_model(x));
   ChainOptions options{.memory = memory_, .precision = precision};
   const bool has_graph = torch::GradMode::is_enabled();
@@ -177,7 +182,10 @@ GlowImpl::Flow GlowImpl::flow(const FoldedGlow& folded, const torch::Tensor& x, 
   }
   std::vector<torch::Tensor> latents;
   std::vector<ChannelMoments> moments;
-  for (const auto& level : folded.levels) {
+  for (std::int64_t l = 0; l < options_.levels; ++l) {
+    // Folded when it is its turn, so that on the way back a level's gradients are complete before the turn of the next.
+    const auto own = kept != nullptr ? FoldedLevel() : fold_level(l);
+    const auto& level = kept != nullptr ? kept->levels[static_cast<std::size_t>(l)] : own;
     auto result = nn::apply(level, ops::squeeze(z), options);
     z = result.y;
     log_det = log_det + result.log_det;
@@ -197,9 +205,9 @@ Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels)
 }
 
 Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const {
-  const auto weights = folded(precision, /*with_inverses=*/false);
-  auto [eps, z, log_det, reconstruction_error, moments] = flow(*weights, x, precision);
-  const auto top = top_->whiten(weights->top, checked_labels(labels, z.size(0)), z);
+  const auto kept = kept_weights(precision, /*with_inverses=*/false);
+  auto [eps, z, log_det, reconstruction_error, moments] = flow(kept.get(), x, precision);
+  const auto top = top_->whiten(kept ? kept->top : fold_top(), checked_labels(labels, z.size(0)), z);
   eps.push_back(top.y);
   log_det = log_det + top.log_det;
   auto log_prob = log_det;
@@ -218,13 +226,14 @@ Latents GlowImpl::encode(const torch::Tensor& x, const torch::Tensor& labels) co
 
 torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   if (options_.num_classes == 0) throw ConfigError("log_prob_by_class: the model is unconditional");
-  const auto weights = folded(precision_, /*with_inverses=*/false);
-  const auto [eps, z, log_det, reconstruction_error, moments] = flow(*weights, x, precision_);
+  const auto kept = kept_weights(precision_, /*with_inverses=*/false);
+  const auto [eps, z, log_det, reconstruction_error, moments] = flow(kept.get(), x, precision_);
+  const auto folded_top = kept ? kept->top : fold_top();
   std::vector<torch::Tensor> below, by_class;
   for (const auto& level_eps : eps) below.push_back(ops::standard_normal_log_prob(level_eps));
   for (std::int64_t y = 0; y < options_.num_classes; ++y) {
     const auto labels = torch::full({z.size(0)}, y, torch::TensorOptions().dtype(torch::kLong).device(z.device()));
-    const auto top = top_->whiten(weights->top, labels, z);
+    const auto top = top_->whiten(folded_top, labels, z);
     // Added in the order of `evaluate`, so that the sum is the same to the last bit.
     auto log_prob = log_det + top.log_det;
     for (const auto& level : below) log_prob = log_prob + level;
@@ -247,7 +256,7 @@ torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labe
     throw ShapeError("latents: expected " + std::to_string(levels) + " levels, got " +
                      std::to_string(latents.eps.size()));
   }
-  const auto weights = folded(precision, /*with_inverses=*/true);
+  const auto weights = weights_of_inverse(precision);
   const auto eps = [&](std::size_t l) {
     const auto shape = latent_shape(options_, static_cast<std::int64_t>(l));
     const auto& given = latents.eps[l];

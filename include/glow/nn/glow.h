@@ -141,11 +141,16 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
     torch::Tensor reconstruction_error;
     std::vector<ChannelMoments> moments;
   };
-  Flow flow(const FoldedGlow& folded, const torch::Tensor& x, HiddenPrecision precision) const;
+  /// `kept`: null with a graph.
+  Flow flow(const FoldedGlow* kept, const torch::Tensor& x, HiddenPrecision precision) const;
   Encoding evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const;
   torch::Tensor decode(const Latents& latents, const torch::Tensor& labels, HiddenPrecision precision) const;
+  FoldedLevel fold_level(std::int64_t index) const;
+  torch::Tensor fold_top() const;
   FoldedGlow fold() const;
-  std::shared_ptr<const FoldedGlow> folded(HiddenPrecision precision, bool with_inverses) const;
+  /// Folded once for as long as the parameters stay; with a graph there is none.
+  std::shared_ptr<const FoldedGlow> kept_weights(HiddenPrecision precision, bool with_inverses) const;
+  std::shared_ptr<const FoldedGlow> weights_of_inverse(HiddenPrecision precision) const;
   void gather();
   torch::Tensor to_model(const torch::Tensor& x) const;
   torch::Tensor checked_labels(const torch::Tensor& labels, std::int64_t count) const;

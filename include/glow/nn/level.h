@@ -17,11 +17,11 @@ namespace glow::nn {
 /// A level's weights ready to be applied.
 struct FoldedLevel {
   /// Glow's and convolutional NICE's flow steps, which are computed by hand, or the coupling layers of the others.
-  std::variant<std::vector<FoldedStep>, std::vector<FoldedLayer>> steps;
+  std::variant<std::vector<FoldedStep>, std::vector<FoldedLayer>> steps = {};
   /// Whether half of the channels leave as latent; not at the top.
-  bool splits;
+  bool splits = false;
   /// Of what leaves, given what stays; undefined tensors: N(0, I).
-  FoldedConvolution split_prior;
+  FoldedConvolution split_prior = {};
 };
 
 /// The steps of a level on x [N, C, H, W], squeezed: with a graph as the options say, or without one.
