@@ -20,6 +20,7 @@
 #include <glow/dist/communicator.h>
 #include <glow/glow.h>
 #include <glow/share.h>
+#include <glow/train/optimizer.h>
 #include <glow/train/trainer.h>
 
 #include "bench/report.h"
@@ -85,12 +86,36 @@ class Worker {
             {"seconds_a_step", seconds[static_cast<std::size_t>(settings_.rounds / 2)]},
             {"host_bytes_a_step", bytes},
             {"waiting", waiting},
-            {"parameters", model_->flat_parameters().values().numel()}};
+            {"parameters", model_->flat_parameters().values().numel()},
+            {"parameters_of_first_level", first_level_parameters()},
+            {"seconds_forward", seconds_forward()},
+            {"seconds_optimizer", seconds_optimizer()}};
   }
 
   bool is_root() const { return processes_->is_root(); }
 
  private:
+  /// Those whose gradients come last.
+  std::int64_t first_level_parameters() const {
+    std::int64_t count = 0;
+    for (const auto& parameter : model_->named_parameters()) {
+      if (parameter.key().starts_with("levels.0.")) count += parameter.value().numel();
+    }
+    return count;
+  }
+
+  double seconds_forward() {
+    const auto x = model_->quantizer().dequantize(bytes_.to(settings_.device));
+    return median_seconds({[&] { model_->evaluate(x); }}, settings_.rounds, settings_.device)[0];
+  }
+
+  double seconds_optimizer() {
+    auto& flat = model_->flat_parameters();
+    train::Optimizer optimizer(train::OptimizerKind::kAdamax, flat.values(), 0.999);
+    const auto step = [&] { optimizer.step(flat.values(), flat.gradients(), 0); };
+    return median_seconds({step}, settings_.rounds, settings_.device)[0];
+  }
+
   Settings settings_;
   std::shared_ptr<dist::Communicator> processes_;
   Glow model_;
