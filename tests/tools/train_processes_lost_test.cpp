@@ -22,13 +22,13 @@ class GlowTrainLost : public ::testing::Test {
   Arguments flags(const Arguments& more = {}) const {
     return command("glow-train", Arguments{"--data", "npy:" + images_.string(), "--out", run_.string(), "--log-every",
                                            "1", "--eval-every", "0", "--sample-every", "0", "--checkpoint-every", "2",
-                                           "--quiet", "--process-timeout", "5"} +
+                                           "--quiet", "--process-timeout", "30"} +
                                      tiny_model() + more);
   }
 
   /// Starts so many processes on a run without end, and waits until they train.
-  void start(Ranks& ranks, std::int64_t count) const {
-    for (std::int64_t rank = 0; rank < count; ++rank) ranks.start(flags({"--steps", "1000000"}));
+  void start(Ranks& ranks, std::int64_t count, const Arguments& more = {}) const {
+    for (std::int64_t rank = 0; rank < count; ++rank) ranks.start(flags(Arguments{"--steps", "1000000"} + more));
     EXPECT_TRUE(ranks[0].wait_until([&] { return newest_step(run_) >= 4; })) << ranks[0].err();
   }
 
@@ -73,7 +73,7 @@ TEST_F(GlowTrainLost, TheOthersNameTheKilledProcessThatKeepsTheStore) {
 
 TEST_F(GlowTrainLost, TheOthersNameAProcessThatStandsStill) {
   Ranks ranks(2);
-  start(ranks, 2);
+  start(ranks, 2, {"--process-timeout", "6"});
   ranks[1].pause();
   EXPECT_TRUE(ended(ranks[0].wait(), 1, "rank 1 was lost"));
   ranks[1].send(SIGKILL);
@@ -200,7 +200,7 @@ TEST_F(GlowTrainLost, ACutLinkIsNoticedOnBothSides) {
   const TwoHosts hosts;
   if (!hosts.are_there()) GTEST_SKIP() << "cannot make two hosts here: " << hosts.why_not();
   Ranks ranks(2, hosts.address(0));
-  for (const auto host : {0, 1}) ranks.start(flags({"--steps", "1000000", "--process-timeout", "5"}), hosts.on(host));
+  for (const auto host : {0, 1}) ranks.start(flags({"--steps", "1000000", "--process-timeout", "6"}), hosts.on(host));
   ASSERT_TRUE(ranks[0].wait_until([&] { return newest_step(run_) >= 4; })) << ranks[0].err();
   hosts.cut();
   const auto start = std::chrono::steady_clock::now();
