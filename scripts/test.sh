@@ -5,8 +5,9 @@
 #
 #   --torch     as in scripts/setup.sh
 #   --preset    one of CMakePresets.json (default release). With asan, the address and undefined-behaviour sanitizers,
-#               the tests' own projects (consumer) are left out, which compile the library again; tsan, the thread
-#               sanitizer, has what does without LibTorch
+#               tests are left out that compile the library again (consumer), open a browser (report) or start many
+#               programs of which each has a test of its own (compare, processes); tsan, the thread sanitizer, has what
+#               does without LibTorch
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -16,6 +17,6 @@ scripts/setup.sh --torch "$torch"
 scripts/build.sh --torch "$torch" --preset "$preset"
 locate_tools
 selection=()
-[[ $preset != asan ]] || selection=(-LE consumer)
+[[ $preset != asan ]] || selection=(-LE 'consumer|report|compare|processes')
 say "testing ${build_dir#"$root"/}"
 "$ctest" --test-dir "$build_dir" --output-on-failure --parallel "$(nproc)" "${selection[@]}"
