@@ -7,6 +7,8 @@
 #include <torch/csrc/autograd/utils/lambda_post_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <glow/error.h>
+
 namespace glow::train {
 
 using torch::autograd::variable_list;
@@ -44,6 +46,7 @@ void GradientSum::expect() {
 
 void GradientSum::arrived(std::size_t slice) {
   if (!expects_) return;
+  if (slice < started_.size()) throw Error("gradients: one came after its sum had begun");
   --slices_[slice].missing;
   while (started_.size() < slices_.size() && slices_[started_.size()].missing == 0) start_next();
 }
@@ -52,6 +55,7 @@ void GradientSum::start_next() { started_.push_back(processes_->start_sum(slices
 
 void GradientSum::finish() {
   expects_ = false;
+  for (auto& slice : slices_) slice.parameters -= slice.missing;
   const auto start = std::chrono::steady_clock::now();
   while (started_.size() < slices_.size()) start_next();
   for (const auto& wait : std::exchange(started_, {})) wait();

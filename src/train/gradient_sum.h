@@ -26,7 +26,7 @@ class GradientSum {
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
 
-  /// The backward pass that comes next completes the gradients.
+  /// The backward pass that comes next completes the gradients, of the same parameters each time.
   void expect();
   /// After it: starts what no gradient has reached, and waits for all sums.
   void finish();
@@ -39,7 +39,8 @@ class GradientSum {
   struct Slice {
     /// A part of the flat gradient.
     torch::Tensor gradients;
-    /// Parameters in it, and those of them whose gradients are still to come.
+    /// Parameters in it that have gradients, and those of them whose gradients are still to come. Which have none, of a
+    /// classifier that the loss does not ask say, is known after the first backward pass: they are all alike.
     std::int64_t parameters = 0, missing = 0;
   };
 

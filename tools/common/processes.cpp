@@ -44,6 +44,8 @@ void Processes::join(std::int64_t timeout_seconds) {
   require_range("process_timeout", timeout_seconds, 1, kLongest);
   launch_ = dist::read_launch();
   if (!are_several()) return;
+  // All would say the same.
+  if (!dist::can_connect() && !is_root()) std::_Exit(kUsageError);
   communicator_ = dist::connect(
       launch_, {.timeout = std::chrono::seconds(timeout_seconds), .failed = [this](const std::string& what) {
                   print(what);

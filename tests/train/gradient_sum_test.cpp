@@ -1,0 +1,101 @@
+#include "train/gradient_sum.h"
+
+#include <gtest/gtest.h>
+
+#include "support/random_weights.h"
+#include "support/tensors.h"
+
+namespace glow::train {
+namespace {
+
+using namespace glow::testing;
+
+/// Two processes with the same gradients: what is summed is doubled, as soon as it is started.
+class Doubling : public dist::Communicator {
+ public:
+  Doubling() : Communicator(0, 2) {}
+  Wait start_sum(const torch::Tensor& tensor) override {
+    tensor.mul_(2);
+    offsets.push_back(tensor.storage_offset());
+    ends.push_back(tensor.storage_offset() + tensor.numel());
+    return [this] { ++waits; };
+  }
+  void broadcast(const torch::Tensor&) override {}
+  bool announce_failure(const std::string&) override { return true; }
+
+  std::vector<std::int64_t> offsets, ends;
+  std::size_t waits = 0;
+};
+
+class GradientSumTest : public ::testing::TestWithParam<nn::MemoryPolicy> {};
+
+TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
+  const nn::GlowOptions options{
+      .channels = 3, .height = 8, .width = 8, .levels = 3, .depth = 2, .hidden_width = 4, .num_classes = 2};
+  auto model = random_model(options);
+  model->set_memory_policy(GetParam());
+  auto& gradients = model->flat_parameters();
+  const auto x = random_images(options, 3, 1);
+  const auto labels = torch::tensor({0, 1, 1});
+  const auto backward = [&] {
+    gradients.gradients().zero_();
+    // Nobody asks for the classes: their weights have no gradient.
+    model->log_prob(x, labels).sum().backward();
+  };
+  backward();
+  const auto alone = gradients.gradients().clone();
+
+  const auto processes = std::make_shared<Doubling>();
+  GradientSum sum(model, processes, /*slice_bytes=*/512);
+  ASSERT_GT(sum.slices(), 6u);
+  for (int step = 0; step < 2; ++step) {
+    *processes = Doubling();
+    // What is not expected, the first of two parts of a batch say, is left alone.
+    backward();
+    EXPECT_TRUE(processes->offsets.empty());
+    sum.expect();
+    backward();
+    const auto started = processes->offsets.size();
+    sum.finish();
+    EXPECT_TRUE(gradients.gradients().equal(alone * 2)) << "step " << step;
+    // From the end to the beginning, without a gap.
+    EXPECT_EQ(processes->ends.front(), alone.numel());
+    EXPECT_EQ(processes->offsets.back(), 0);
+    for (std::size_t i = 1; i < processes->ends.size(); ++i) EXPECT_EQ(processes->ends[i], processes->offsets[i - 1]);
+    EXPECT_EQ(processes->waits, sum.slices());
+    // The first time nobody knows that the classes' gradients will not come.
+    EXPECT_EQ(started == 0, step == 0);
+  }
+}
+
+TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstIsDone) {
+  const nn::GlowOptions options{.channels = 3, .height = 8, .width = 8, .levels = 3, .depth = 2, .hidden_width = 4};
+  auto model = random_model(options);
+  model->set_memory_policy(GetParam());
+  std::int64_t first_level = 0;
+  for (const auto& parameter : model->named_parameters()) {
+    if (parameter.key().starts_with("levels.0.")) first_level += parameter.value().numel();
+  }
+  const auto processes = std::make_shared<Doubling>();
+  GradientSum sum(model, processes, /*slice_bytes=*/512);
+  // The gradient of the images comes when all steps are done, and before what the first level's folding still has to
+  // do.
+  auto x = (random_images(options, 3, 1).requires_grad_()) * 1;
+  std::int64_t done = model->flat_parameters().values().numel();
+  x.register_hook([&](const torch::Tensor&) {
+    if (!processes->offsets.empty()) done = processes->offsets.back();
+  });
+  sum.expect();
+  model->log_prob(x).sum().backward();
+  sum.finish();
+  // All above the first level, but for less than a slice.
+  EXPECT_LE(done, first_level + 2 * 512 / 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(, GradientSumTest,
+                         ::testing::Values(nn::MemoryPolicy::kStore, nn::MemoryPolicy::kRecompute,
+                                           nn::MemoryPolicy::kReversible),
+                         [](const auto& test) { return nn::to_string(test.param); });
+
+}  // namespace
+}  // namespace glow::train
