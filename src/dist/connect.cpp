@@ -2,11 +2,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <map>
+#include <optional>
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -24,6 +26,13 @@ namespace {
 
 using StorePointer = c10::intrusive_ptr<c10d::Store>;
 using WorkPointer = c10::intrusive_ptr<c10d::Work>;
+
+/// LibTorch's own warnings, of a name that it cannot look up or a connection that broke, tell in many lines and on
+/// every process what this reports in one. TORCH_CPP_LOG_LEVEL brings them back.
+void keep_libtorch_quiet() {
+  constexpr int kErrors = 2;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = std::max(FLAGS_caffe2_log_level, kErrors);
+}
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -171,6 +180,7 @@ bool can_connect() { return true; }
 
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options) {
   if (launch.size == 1) return single_process();
+  keep_libtorch_quiet();
   try {
     return std::make_shared<Processes>(launch, options);
   } catch (const Error&) {

@@ -92,6 +92,7 @@ void Watch::tell(const std::string& failure) {
 
 template <class Result>
 std::optional<Result> Watch::ask(std::function<Result()> task) {
+  if (is_silent_) return std::nullopt;
   const auto promise = std::make_shared<std::promise<std::optional<Result>>>();
   auto answer = promise->get_future();
   {
@@ -105,8 +106,9 @@ std::optional<Result> Watch::ask(std::function<Result()> task) {
     });
     changed_.notify_all();
   }
-  if (answer.wait_for(kPatience) != std::future_status::ready) return std::nullopt;
-  return answer.get();
+  if (answer.wait_for(kPatience) == std::future_status::ready) return answer.get();
+  is_silent_ = true;
+  return std::nullopt;
 }
 
 bool Watch::announce(const std::string& what) {
@@ -137,7 +139,7 @@ std::vector<Watch::Sign> Watch::signs() {
 
 std::string Watch::blame(const std::string& error) {
   const auto before = ask<std::vector<Sign>>([this] { return signs(); });
-  std::this_thread::sleep_for(kSilence);
+  if (before) std::this_thread::sleep_for(kSilence);
   const auto after = ask<std::vector<Sign>>([this] { return signs(); });
   if (!before || !after) return "rank 0 was lost: the store that it or its launcher keeps does not answer";
   std::vector<std::int64_t> lost, late;
