@@ -53,7 +53,8 @@ class Run {
     const auto result = run_to_end();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
     show(std::cout, describe_end(settings_, images_, result, time.count()));
-    if (result.non_finite == 0 || !processes_.is_root()) return result.non_finite == 0 ? kSuccess : kFailure;
+    // Rank 0 speaks for all, and may still be writing.
+    if (result.non_finite == 0 || !processes_.is_root()) return kSuccess;
     throw NumericalError(grouped(result.non_finite) + " validation or test images have a density that is not finite");
   }
 
@@ -61,7 +62,12 @@ class Run {
   /// Everything that can be refused before there is a model.
   void prepare() {
     processes_.require_same(flags_.kept());
-    processes_.require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}, {"out", settings_.run.out}});
+    processes_.require_same({{"glow", kVersion},
+                             {"libtorch", TORCH_VERSION},
+                             {"out", settings_.run.out},
+                             {"resume", settings_.run.resume},
+                             {"dry-run", settings_.run.dry_run},
+                             {"process-timeout", settings_.compute.process_timeout}});
     if (!settings_.run.out.empty() && processes_.is_root()) check_out_directory(settings_.run);
     compute_ = start_computing(processes_.own_part(settings_.compute));
     open_data();
@@ -141,7 +147,8 @@ GivenFlags as_resume(GivenFlags given) {
 bool goes_on_by_itself(const Processes& processes, const GivenFlags& given) {
   const auto* out = find(given, "out");
   const bool holds_run = out != nullptr && train::RunDirectory(out->value).holds_run();
-  return processes.launch().restarts > 0 && processes.communicator()->any(processes.is_root() && holds_run);
+  // Launchers of several hosts may count differently.
+  return processes.communicator()->any(processes.is_root() && processes.launch().restarts > 0 && holds_run);
 }
 
 int run(int argc, char** argv, Processes& processes) {

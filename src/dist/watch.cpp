@@ -44,6 +44,7 @@ Watch::Watch(c10::intrusive_ptr<c10d::Store> store, std::int64_t rank, std::int6
 
 Watch::~Watch() {
   ask<bool>([this] {
+    is_over_ = true;  // from now on the store may go
     store_->set(end_key(rank_), to_bytes("1"));
     if (is_host_) let_others_read(knows_failure_ ? kShortFarewell : kFarewell);
     return true;
@@ -63,7 +64,7 @@ void Watch::run() {
     const auto tasks = std::exchange(tasks_, {});
     lock.unlock();
     for (const auto& task : tasks) task();
-    if (!knows_failure_) {
+    if (!knows_failure_ && !is_over_) {
       try {
         beat();
       } catch (const std::exception&) {

@@ -57,6 +57,8 @@ class Watch {
   std::function<void(const std::string&)> failed_;
   std::atomic<std::int64_t> counted_ = 0;
   std::atomic<bool> knows_failure_ = false;
+  /// That this process has said that it ends.
+  std::atomic<bool> is_over_ = false;
   /// That the store did not answer once: it is not asked again.
   std::atomic<bool> is_silent_ = false;
   std::int64_t beats_ = 0;

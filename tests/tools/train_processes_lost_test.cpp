@@ -112,11 +112,19 @@ TEST_F(GlowTrainLost, OtherFlagsAreRefusedByName) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
+TEST_F(GlowTrainLost, AnotherKindOfStartIsRefusedByName) {
+  Ranks ranks(2);
+  ranks.start(flags({"--steps", "4"}));
+  ranks.start(flags({"--steps", "4", "--dry-run"}));
+  const auto outcomes = ranks.wait();
+  EXPECT_NE((outcomes[0].err + outcomes[1].err).find("rank 1 has dry-run true, rank 0 has false"), std::string::npos)
+      << outcomes[0].err << outcomes[1].err;
+}
+
 TEST_F(GlowTrainLost, AnotherModelFileIsRefusedByName) {
   for (const auto* seed : {"1", "2"}) {
     const auto out = directory_ / seed;
     fs::create_directories(out);
-    ASSERT_TRUE(succeeded(run(flags({"--steps", "1", "--seed", seed, "--overwrite"}))) || true);
     auto arguments = flags({"--steps", "1", "--seed", seed});
     arguments[4] = (out / "run").string();
     ASSERT_TRUE(succeeded(run(arguments)));
