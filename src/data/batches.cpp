@@ -4,12 +4,16 @@
 #include <numeric>
 
 namespace glow::data {
+namespace {
+
+/// The last is what remains.
+std::int64_t batch_count(std::int64_t images, std::int64_t batch) { return (images + batch - 1) / batch; }
+
+}  // namespace
 
 torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& indices, bool wanted) {
   return wanted ? images.labels(indices) : torch::Tensor();
 }
-
-std::int64_t batch_count(std::int64_t images, std::int64_t batch) { return (images + batch - 1) / batch; }
 
 std::pair<std::int64_t, std::int64_t> images_of_share(std::int64_t images, std::int64_t batch, const Share& share) {
   const auto batches = batch_count(images, batch);

@@ -27,9 +27,7 @@ using Batches = Prefetcher<Batch>;
 /// The images' labels where they are wanted, else undefined.
 torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& indices, bool wanted);
 
-/// How many batches `images` images in their order make; the last is what remains.
-std::int64_t batch_count(std::int64_t images, std::int64_t batch);
-/// The images in share `share` of the batches: first and end.
+/// The images in share `share` of the batches of all_batches: first and end.
 std::pair<std::int64_t, std::int64_t> images_of_share(std::int64_t images, std::int64_t batch, const Share& share);
 
 /// All images in their order, `batch` at once and the rest in the last, or a share of these batches, made on a
