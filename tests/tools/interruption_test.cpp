@@ -2,6 +2,7 @@
 // it shows how far it is and looks whether a signal came. Each case ends its process, so each has one of its own.
 #include "tools/common/interruption.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <latch>
@@ -51,23 +52,35 @@ TEST(Interruption, IsSeenWhicheverThreadItMeets) {
   EXPECT_EXIT(train_until(SIGTERM), ExitedWithCode(143), "batch 9");
 }
 
-/// Two threads raise it at the same moment, and neither ends before both are through.
+/// Two threads raise a signal at the same moment. Exits with the number of the one that was noted.
 void interrupt_twice() {
   note_interruptions();
-  std::latch ready(2), through(2);
-  const auto interrupt = [&] {
+  std::latch ready(2);
+  const auto interrupt = [&](int signal) {
     ready.arrive_and_wait();
-    std::raise(SIGTERM);
-    through.arrive_and_wait();
+    std::raise(signal);
   };
-  std::jthread one(interrupt), other(interrupt);
-  one.join();
-  other.join();
-  std::exit(0);
+  { const std::jthread one(interrupt, SIGINT), other(interrupt, SIGINT); }
+  std::exit(interruption());
 }
 
-TEST(Interruption, TheSecondOfTwoEndsTheProcessEvenAtTheSameMoment) {
-  for (int attempt = 0; attempt < 5; ++attempt) EXPECT_EXIT(interrupt_twice(), ExitedWithCode(143), "^$");
+TEST(Interruption, AtTheSameMomentTwoAreOne) {
+  for (int attempt = 0; attempt < 5; ++attempt) EXPECT_EXIT(interrupt_twice(), ExitedWithCode(SIGINT), "^$");
+}
+
+/// Another signal two seconds after the first.
+void interrupt_again(int first, int second) {
+  note_interruptions();
+  std::raise(first);
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  std::raise(second);
+  std::exit(interruption());
+}
+
+TEST(Interruption, OnlyAnInterruptionLaterEndsTheProcessAtOnce) {
+  EXPECT_EXIT(interrupt_again(SIGINT, SIGINT), ExitedWithCode(130), "^$");
+  EXPECT_EXIT(interrupt_again(SIGTERM, SIGINT), ExitedWithCode(130), "^$");
+  EXPECT_EXIT(interrupt_again(SIGINT, SIGTERM), ExitedWithCode(SIGINT), "^$");
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
 #include <string>
 
 #include <unistd.h>
@@ -11,12 +13,26 @@ namespace {
 
 constexpr int kSignalExit = 128;
 
+/// Launchers pass on what the processes got as well: so long after a signal another is no second thought.
+constexpr std::int64_t kSameSignal = 1'000'000'000;
+
 /// A signal meets any thread, the one that makes batches too.
 std::atomic<int> noted = 0;
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not wait");
+/// When, in nanoseconds; 0 before.
+std::atomic<std::int64_t> noted_at = 0;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free,
+              "a signal handler may not wait");
 
 void note(int signal) {
-  if (noted.exchange(signal) != 0) ::_exit(kSignalExit + signal);
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  const std::int64_t now = std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  std::int64_t first = 0;
+  if (noted_at.compare_exchange_strong(first, now)) {
+    noted = signal;
+  } else if (signal == SIGINT && now - first > kSameSignal) {
+    ::_exit(kSignalExit + signal);
+  }
 }
 
 std::string text(int signal) { return signal == SIGINT ? "interrupted" : "terminated"; }

@@ -15,8 +15,9 @@ class Interrupted : public std::runtime_error {
   int exit_code_;
 };
 
-/// From now on the first SIGINT or SIGTERM is only noted, so that work can be brought to an end; a second one ends the
-/// process at once.
+/// From now on the first SIGINT or SIGTERM is only noted, so that work can be brought to an end. A SIGINT more than a
+/// second later, of somebody who does not want to wait, ends the process at once; every other is ignored, for launchers
+/// send theirs beside that of the terminal, and whoever sends SIGTERM has SIGKILL.
 void note_interruptions();
 
 /// The signal that was noted, 0 when there was none.
