@@ -31,15 +31,6 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
   return directory_of(path) / (name + ending);
 }
 
-/// Whether temporary_name made it.
-bool is_temporary(const std::string& name) {
-  constexpr std::string_view kEnding = ".tmp", kDigits = "0123456789abcdef";
-  constexpr std::size_t kDigitCount = 8, kAdded = 1 + kDigitCount + kEnding.size();
-  if (name.size() < 1 + kAdded || name.front() != '.' || !name.ends_with(kEnding)) return false;
-  const auto added = std::string_view(name).substr(name.size() - kAdded);
-  return added.front() == '.' && added.substr(1, kDigitCount).find_first_not_of(kDigits) == std::string_view::npos;
-}
-
 /// Renaming over it would replace a device by a file.
 void refuse_special_file(const std::filesystem::path& path) {
   std::error_code ignored;  // what cannot be looked at cannot be created either, and that says why
@@ -128,12 +119,21 @@ void AtomicFile::commit() {
   flush_directory(directory_of(path_));
 }
 
+bool is_temporary(const std::filesystem::path& path) {
+  constexpr std::string_view kEnding = ".tmp", kDigits = "0123456789abcdef";
+  constexpr std::size_t kDigitCount = 8, kAdded = 1 + kDigitCount + kEnding.size();
+  const auto name = path.filename().string();
+  if (name.size() < 1 + kAdded || name.front() != '.' || !name.ends_with(kEnding)) return false;
+  const auto added = std::string_view(name).substr(name.size() - kAdded);
+  return added.front() == '.' && added.substr(1, kDigitCount).find_first_not_of(kDigits) == std::string_view::npos;
+}
+
 void remove_temporaries(const std::filesystem::path& directory) {
   std::error_code error;
   std::vector<std::filesystem::path> temporaries;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (is_temporary(entry->path().filename().string())) temporaries.push_back(entry->path());
+    if (is_temporary(entry->path())) temporaries.push_back(entry->path());
   }
   for (const auto& path : temporaries) {
     std::filesystem::remove(path, error);

@@ -23,9 +23,24 @@ void remove_path(const fs::path& path) {
 
 fs::path RunDirectory::sample_grid(std::int64_t step) const { return samples() / (step_name(step) + ".png"); }
 
+bool RunDirectory::is_unused() const {
+  const auto of_a_beginning = [this](const fs::directory_entry& entry) {
+    const auto& path = entry.path();
+    std::error_code ignored;
+    if (path == checkpoints() || path == samples()) return entry.is_directory(ignored);
+    if (path == metrics() || path == timing()) return entry.file_size(ignored) == 0;
+    return path == checkpoints() / (step_name(0) + ".safetensors") || io::is_temporary(path);
+  };
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(root_, error), end; !error && entry != end; entry.increment(error)) {
+    if (!of_a_beginning(*entry)) return false;
+  }
+  return !error || error == std::errc::no_such_file_or_directory;
+}
+
 bool RunDirectory::holds_run() const {
   std::error_code ignored;  // what cannot be looked at cannot be written to either, and that says why
-  return fs::exists(config(), ignored) || fs::exists(metrics(), ignored);
+  return (fs::exists(config(), ignored) || fs::exists(metrics(), ignored)) && !is_unused();
 }
 
 void RunDirectory::create() const {

@@ -156,12 +156,12 @@ void check_out_directory(const RunSettings& settings) {
   if (!is_folder(existing)) {
     throw IoError("cannot write " + out.string() + ": " + existing.string() + " is no directory");
   }
-  if (settings.resume || !is_there(out) || fs::is_empty(out)) return;
+  const train::RunDirectory directory(out);
+  if (settings.resume || directory.is_unused()) return;
   if (!settings.overwrite) {
     throw ConfigError("out: " + out.string() +
                       " is not empty (--overwrite replaces an earlier run in it, --resume goes on with that)");
   }
-  const train::RunDirectory directory(out);
   if (!directory.holds_run()) throw ConfigError("overwrite: " + out.string() + " holds no run of " + kTool);
   // Without one it was killed as it began.
   if (is_there(directory.config())) read_run_config(directory.config());

@@ -50,6 +50,9 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Whether the name is that of an AtomicFile's temporary file.
+bool is_temporary(const std::filesystem::path& path);
+
 /// Removes the temporary files that writers which were killed left in the directory, where none writes now. Throws
 /// IoError when one cannot be removed.
 void remove_temporaries(const std::filesystem::path& directory);

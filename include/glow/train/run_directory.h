@@ -26,7 +26,10 @@ class RunDirectory {
   std::filesystem::path interpolations() const { return samples() / "interpolations.png"; }
   std::filesystem::path levels() const { return samples() / "levels.png"; }
 
-  /// Whether a run was started here: config.json is there, or metrics.jsonl, which comes first.
+  /// Whether nobody would miss what is here: nothing, or what a run that was killed as it began has left, without
+  /// config.json, namely its folders, empty logs, the checkpoint of step 0 and temporary files.
+  bool is_unused() const;
+  /// Whether a run was started here: it is used, and config.json is there, or metrics.jsonl, which comes first.
   bool holds_run() const;
   /// Makes the directory and its folders. Throws IoError.
   void create() const;
