@@ -15,6 +15,8 @@ class SingleProcess : public Communicator {
   }
   void broadcast(const torch::Tensor&) override {}
   bool announce_failure(const std::string&) override { return true; }
+  void ask_to_stop() override {}
+  bool stop_asked() const override { return false; }
 };
 
 }  // namespace

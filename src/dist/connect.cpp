@@ -2,13 +2,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <optional>
+#include <mutex>
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -26,13 +24,6 @@ namespace {
 
 using StorePointer = c10::intrusive_ptr<c10d::Store>;
 using WorkPointer = c10::intrusive_ptr<c10d::Work>;
-
-/// LibTorch's own warnings, of a name that it cannot look up or a connection that broke, tell in many lines and on
-/// every process what this reports in one. TORCH_CPP_LOG_LEVEL brings them back.
-void keep_libtorch_quiet() {
-  constexpr int kErrors = 2;
-  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = std::max(FLAGS_caffe2_log_level, kErrors);
-}
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -69,31 +60,73 @@ std::string own_address(const Launch& launch) {
   return name;
 }
 
-StorePointer open_store(const Launch& launch, std::chrono::seconds timeout) {
+/// Keeps the store, or is one of those that ask it.
+enum class StoreRole { kHost, kClient };
+
+StorePointer open_store(const Launch& launch, std::chrono::seconds timeout, StoreRole role) {
   c10d::TCPStoreOptions options;
   options.port = launch.port;
-  options.isServer = launch.rank == 0 && !launch.has_store;
+  options.isServer = role == StoreRole::kHost;
   options.timeout = timeout;
-  const auto store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
-  // A launcher's store outlives the processes: those of an earlier start must not be taken for these.
-  return c10::make_intrusive<c10d::PrefixStore>("glow/" + std::to_string(launch.restarts), store);
+  StorePointer store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
+  // A launcher's store outlives the processes: those of an earlier start must not be taken for these. How many there
+  // were is the same for all of them only when the launcher keeps the store.
+  if (launch.has_store) {
+    store = c10::make_intrusive<c10d::PrefixStore>("glow/" + std::to_string(launch.restarts), store);
+  }
+  store->setTimeout(timeout);
+  return store;
 }
+
+/// The latest that the device does for all.
+class LatestWork {
+ public:
+  void set(WorkPointer work) {
+    const std::lock_guard lock(mutex_);
+    work_ = std::move(work);
+  }
+  /// Whoever waits for the device goes on then.
+  void abort() {
+    const std::lock_guard lock(mutex_);
+    if (work_ && !work_->isCompleted()) work_->abort();
+  }
+
+ private:
+  std::mutex mutex_;
+  WorkPointer work_;
+};
 
 class Processes : public Communicator {
  public:
   Processes(const Launch& launch, const ConnectOptions& options)
-      : Communicator(launch.rank, launch.size), options_(options), store_(open_store(launch, options.timeout)) {
+      : Communicator(launch.rank, launch.size),
+        options_(options),
+        store_(open_store(launch, options.timeout, role_of(launch))) {
     auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     gloo->devices.push_back(interface != nullptr
                                 ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
                                 : c10d::ProcessGroupGloo::createDeviceForHostname(own_address(launch)));
-    store_->setTimeout(options.timeout);
-    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed("gloo"), static_cast<int>(launch.rank),
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed("gloo", store_), static_cast<int>(launch.rank),
                                                         static_cast<int>(launch.size), gloo);
-    watch_.emplace(prefixed("watch"), launch.rank, launch.size, launch.rank == 0 && !launch.has_store, options.failed);
-    require_right_sums();
+    watch_ = Watch::start(prefixed("watch", open_store(launch, options.timeout, StoreRole::kClient)),
+                          {.rank = launch.rank,
+                           .size = launch.size,
+                           .is_host = role_of(launch) == StoreRole::kHost,
+                           .timeout = options.timeout,
+                           .failed = [failed = options.failed, latest = latest_on_device_](const std::string& what) {
+                             if (failed) failed(what);
+                             latest->abort();
+                           }});
+    try {
+      require_right_sums();
+    } catch (...) {
+      watch_->end();
+      throw;
+    }
   }
+
+  ~Processes() override { watch_->end(); }
 
   Wait start_sum(const torch::Tensor& tensor) override {
     std::vector<at::Tensor> tensors{tensor};
@@ -106,18 +139,31 @@ class Processes : public Communicator {
   }
 
   bool announce_failure(const std::string& what) override { return watch_->announce(what); }
+  void ask_to_stop() override { watch_->ask_to_stop(); }
+  bool stop_asked() const override { return watch_->stop_asked(); }
 
  private:
-  StorePointer prefixed(const std::string& name) const { return c10::make_intrusive<c10d::PrefixStore>(name, store_); }
+  static StoreRole role_of(const Launch& launch) {
+    return launch.rank == 0 && !launch.has_store ? StoreRole::kHost : StoreRole::kClient;
+  }
+  static StorePointer prefixed(const std::string& name, const StorePointer& store) {
+    return c10::make_intrusive<c10d::PrefixStore>(name, store);
+  }
 
   /// What `begin` begins with the group that knows the tensor's device, to be waited for.
   template <class Begin>
   Wait started(const torch::Tensor& tensor, Begin&& begin) {
+    if (!tensor.is_contiguous()) throw ShapeError("processes: expected a contiguous tensor");
     watch_->count();
     WorkPointer work;
     guarded([&] { work = on(tensor, begin); });
     return [this, tensor, work] {
       guarded([&] { work->wait(); });
+      // On CUDA only the stream has waited.
+      if (tensor.is_cuda()) {
+        latest_on_device_->set(work);
+        watch_->expect([work] { return work->isCompleted(); });
+      }
       // What was written through a pointer, nobody sees: folded weights that are kept hang on the version.
       tensor.unsafeGetTensorImpl()->bump_version();
     };
@@ -127,6 +173,8 @@ class Processes : public Communicator {
   void guarded(Call&& call) {
     try {
       call();
+    } catch (const Error&) {
+      throw;
     } catch (const std::exception& error) {
       throw ProcessError(watch_->blame(message_of(error)));
     }
@@ -138,9 +186,11 @@ class Processes : public Communicator {
 #ifdef USE_C10D_NCCL
     if (tensor.is_cuda()) {
       if (!nccl_) {
+        // Its own watch ends the process without a word of who was lost; this one's comes first.
+        constexpr std::chrono::seconds kMargin{60};
         auto options = c10d::ProcessGroupNCCL::Options::create();
-        options->timeout = options_.timeout;
-        nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(prefixed("nccl"), static_cast<int>(rank()),
+        options->timeout = options_.timeout + kMargin;
+        nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(prefixed("nccl", store_), static_cast<int>(rank()),
                                                             static_cast<int>(size()), options);
       }
       return use(*nccl_);
@@ -171,7 +221,8 @@ class Processes : public Communicator {
 #ifdef USE_C10D_NCCL
   c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;
 #endif
-  std::optional<Watch> watch_;
+  std::shared_ptr<LatestWork> latest_on_device_ = std::make_shared<LatestWork>();
+  std::shared_ptr<Watch> watch_;
 };
 
 }  // namespace
@@ -179,8 +230,7 @@ class Processes : public Communicator {
 bool can_connect() { return true; }
 
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options) {
-  if (launch.size == 1) return single_process();
-  keep_libtorch_quiet();
+  if (launch.size == 1 && launch.address.empty()) return single_process();
   try {
     return std::make_shared<Processes>(launch, options);
   } catch (const Error&) {

@@ -1,8 +1,8 @@
 #include "dist/watch.h"
 
 #include <cstdio>
-#include <future>
-#include <memory>
+#include <exception>
+#include <thread>
 #include <utility>
 
 namespace glow::dist {
@@ -11,14 +11,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kBetweenBeats = 250ms;
-/// Who has been silent for so long is lost; many times what a busy machine delays a beat.
-constexpr auto kSilence = 4s;
 /// For the store's answer.
 constexpr auto kPatience = 10s;
 /// How long who keeps the store waits for others to end: when all is well, and when one of them failed.
 constexpr auto kFarewell = 8s, kShortFarewell = 3s;
 
 constexpr const char* kFailure = "failure";
+constexpr const char* kStop = "stop";
+constexpr const char* kNoAnswer = "rank 0 was lost: the store that it or its launcher keeps does not answer";
 
 std::string beat_key(std::int64_t rank) { return "beat/" + std::to_string(rank); }
 std::string end_key(std::int64_t rank) { return "end/" + std::to_string(rank); }
@@ -33,68 +33,144 @@ std::string lost_text(const std::vector<std::int64_t>& ranks) {
   return text.append(ranks.size() == 1 ? " was lost" : " were lost");
 }
 
-}  // namespace
-
-Watch::Watch(c10::intrusive_ptr<c10d::Store> store, std::int64_t rank, std::int64_t size, bool is_host,
-             std::function<void(const std::string&)> failed)
-    : store_(std::move(store)), rank_(rank), size_(size), is_host_(is_host), failed_(std::move(failed)) {
-  beat();
-  thread_ = std::thread([this] { run(); });
+bool is_done(const std::function<bool()>& expected) {
+  try {
+    return expected();
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
-Watch::~Watch() {
-  ask<bool>([this] {
-    is_over_ = true;  // from now on the store may go
-    store_->set(end_key(rank_), to_bytes("1"));
-    if (is_host_) let_others_read(knows_failure_ ? kShortFarewell : kFarewell);
-    return true;
-  });
+}  // namespace
+
+std::shared_ptr<Watch> Watch::start(c10::intrusive_ptr<c10d::Store> store, Options options) {
+  const std::shared_ptr<Watch> watch(new Watch(std::move(store), std::move(options)));
+  // What the thread needs lives as long as the thread.
+  std::thread([watch] { watch->run(); }).detach();
+  return watch;
+}
+
+Watch::Watch(c10::intrusive_ptr<c10d::Store> store, Options options)
+    : store_(std::move(store)), options_(std::move(options)) {}
+
+void Watch::end() {
   {
     const std::lock_guard lock(mutex_);
-    stops_ = true;
-    changed_.notify_all();
+    if (stops_) return;
   }
-  thread_.join();
+  ask([this] {
+    is_over_ = true;  // from now on the store may go
+    store_->set(end_key(options_.rank), to_bytes("1"));
+    if (options_.is_host) let_others_read(knows_failure_ ? kShortFarewell : kFarewell);
+    return true;
+  });
+  std::unique_lock lock(mutex_);
+  stops_ = true;
+  changed_.notify_all();
+  if (!is_silent_) changed_.wait_for(lock, kPatience, [this] { return is_through_; });
 }
 
 void Watch::run() {
   std::unique_lock lock(mutex_);
   while (!stops_) {
-    changed_.wait_for(lock, kBetweenBeats, [this] { return stops_ || !tasks_.empty(); });
     const auto tasks = std::exchange(tasks_, {});
     lock.unlock();
     for (const auto& task : tasks) task();
-    if (!knows_failure_ && !is_over_) {
-      try {
-        beat();
-      } catch (const std::exception&) {
-        tell("rank 0 was lost: the store that it or its launcher keeps is gone");
-      }
-    }
+    if (!knows_failure_ && !is_over_) look();
     lock.lock();
+    changed_.wait_for(lock, kBetweenBeats, [this] { return stops_ || !tasks_.empty(); });
+  }
+  is_through_ = true;
+  changed_.notify_all();
+}
+
+void Watch::look() {
+  try {
+    beat();
+    if (knows_failure_) return;
+    look_at_neighbour();
+    if (!suspicion_) {
+      if (const auto error = overdue()) suspicion_ = Suspicion{*error, signs(), Clock::now(), nullptr};
+    } else if (Clock::now() - suspicion_->since >= options_.silence) {
+      follow();
+    }
+  } catch (const std::exception&) {
+    tell("rank 0 was lost: the store that it or its launcher keeps is gone");
   }
 }
 
 void Watch::beat() {
-  store_->set(beat_key(rank_), to_bytes(std::to_string(++beats_) + " " + std::to_string(counted_)));
+  store_->set(beat_key(options_.rank), to_bytes(std::to_string(++beats_) + " " + std::to_string(counted_)));
+  if (!stop_asked_ && store_->check({kStop})) stop_asked_ = true;
   if (store_->check({kFailure})) tell(to_text(store_->get(kFailure)));
+}
+
+void Watch::look_at_neighbour() {
+  const auto rank = (options_.rank + 1) % options_.size;
+  const auto now = Clock::now();
+  const auto sign = sign_of(rank);
+  // Who has said that it ends may be silent.
+  if (rank == options_.rank || sign.beats != neighbour_.beats || store_->check({end_key(rank)})) {
+    neighbour_ = sign;
+    neighbour_since_ = now;
+  }
+}
+
+std::optional<std::string> Watch::overdue() {
+  const auto now = Clock::now();
+  if (now - neighbour_since_ >= options_.timeout) return "a process is silent";
+  const std::lock_guard lock(mutex_);
+  if (!expected_ || now - expected_since_ < options_.timeout || is_done(expected_)) return std::nullopt;
+  return "what a device does for all was not done in time";
+}
+
+void Watch::follow() {
+  const auto verdict = verdict_on(*suspicion_);
+  if (const auto whoever_waits = std::exchange(suspicion_, std::nullopt)->verdict) {
+    whoever_waits->set_value(verdict);
+  } else if (overdue()) {
+    make_known(verdict);
+    tell(verdict);
+  }
+}
+
+std::string Watch::verdict_on(const Suspicion& suspicion) {
+  if (store_->check({kFailure})) return to_text(store_->get(kFailure));
+  const auto after = signs();
+  std::vector<std::int64_t> lost, late;
+  for (std::int64_t rank = 0; rank < options_.size; ++rank) {
+    const auto i = static_cast<std::size_t>(rank);
+    if (rank == options_.rank) continue;
+    if (after[i].beats == suspicion.before[i].beats) lost.push_back(rank);
+    if (after[i].counted < counted_) late.push_back(rank);
+  }
+  if (!lost.empty()) return lost_text(lost);
+  if (late.size() == 1) return "rank " + std::to_string(late[0]) + " did not come in time";
+  return "the processes lost each other: " + suspicion.error;
 }
 
 void Watch::tell(const std::string& failure) {
   if (knows_failure_.exchange(true)) return;
+  failure_ = failure;
+  if (suspicion_ && suspicion_->verdict) suspicion_->verdict->set_value(failure);
+  suspicion_.reset();
   try {
-    store_->set(end_key(rank_), to_bytes("1"));
+    store_->set(end_key(options_.rank), to_bytes("1"));
+    if (options_.is_host) let_others_read(kShortFarewell);
   } catch (const std::exception&) {
     // Nobody is there to read it.
   }
-  if (is_host_) let_others_read(kShortFarewell);
-  if (failed_) failed_(failure);
+  {
+    // Whoever has ended may be gone.
+    const std::lock_guard lock(mutex_);
+    if (stops_) return;
+  }
+  if (options_.failed) options_.failed(failure);
 }
 
-template <class Result>
-std::optional<Result> Watch::ask(std::function<Result()> task) {
+std::optional<bool> Watch::ask(std::function<bool()> task) {
   if (is_silent_) return std::nullopt;
-  const auto promise = std::make_shared<std::promise<std::optional<Result>>>();
+  const auto promise = std::make_shared<std::promise<std::optional<bool>>>();
   auto answer = promise->get_future();
   {
     const std::lock_guard lock(mutex_);
@@ -112,56 +188,75 @@ std::optional<Result> Watch::ask(std::function<Result()> task) {
   return std::nullopt;
 }
 
+void Watch::expect(std::function<bool()> is_done) {
+  const std::lock_guard lock(mutex_);
+  expected_ = std::move(is_done);
+  expected_since_ = Clock::now();
+}
+
 bool Watch::announce(const std::string& what) {
-  const auto is_first = ask<bool>([this, what] {
-    if (store_->add("failures", 1) > 1) return false;
+  const auto is_first = ask([this, what] {
+    if (!make_known(what)) return false;
     knows_failure_ = true;
-    store_->set(kFailure, to_bytes(what));
-    store_->set(end_key(rank_), to_bytes("1"));
-    if (is_host_) let_others_read(kShortFarewell);
+    failure_ = what;
+    store_->set(end_key(options_.rank), to_bytes("1"));
+    if (options_.is_host) let_others_read(kShortFarewell);
     return true;
   });
   // Who cannot ask must speak.
   return is_first ? *is_first : !knows_failure_.exchange(true);
 }
 
-std::vector<Watch::Sign> Watch::signs() {
-  std::vector<Sign> all(static_cast<std::size_t>(size_));
-  for (std::int64_t rank = 0; rank < size_; ++rank) {
-    auto& sign = all[static_cast<std::size_t>(rank)];
-    if (!store_->check({beat_key(rank)})) continue;
-    long long beats = 0, counted = 0;
-    if (std::sscanf(to_text(store_->get(beat_key(rank))).c_str(), "%lld %lld", &beats, &counted) == 2) {
-      sign = {beats, counted};
-    }
-  }
-  return all;
+bool Watch::make_known(const std::string& failure) {
+  if (store_->add("failures", 1) > 1) return false;
+  store_->set(kFailure, to_bytes(failure));
+  return true;
 }
 
 std::string Watch::blame(const std::string& error) {
-  const auto before = ask<std::vector<Sign>>([this] { return signs(); });
-  if (before) std::this_thread::sleep_for(kSilence);
-  const auto after = ask<std::vector<Sign>>([this] { return signs(); });
-  if (!before || !after) return "rank 0 was lost: the store that it or its launcher keeps does not answer";
-  std::vector<std::int64_t> lost, late;
-  for (std::int64_t rank = 0; rank < size_; ++rank) {
-    const auto i = static_cast<std::size_t>(rank);
-    if (rank == rank_) continue;
-    if ((*after)[i].beats == (*before)[i].beats) lost.push_back(rank);
-    if ((*after)[i].counted < counted_) late.push_back(rank);
-  }
-  if (!lost.empty()) return lost_text(lost);
-  if (late.size() == 1) return "rank " + std::to_string(late[0]) + " did not come in time";
-  return "the processes lost each other: " + error;
+  const auto verdict = std::make_shared<std::promise<std::string>>();
+  auto heard = verdict->get_future();
+  const auto is_asked = ask([this, error, verdict] {
+    if (knows_failure_) {
+      verdict->set_value(failure_);
+    } else {
+      suspicion_ = Suspicion{error, signs(), Clock::now(), verdict};
+    }
+    return true;
+  });
+  if (is_asked && heard.wait_for(options_.silence + kPatience) == std::future_status::ready) return heard.get();
+  is_silent_ = true;
+  return kNoAnswer;
+}
+
+void Watch::ask_to_stop() {
+  if (stop_asked_.exchange(true)) return;
+  ask([this] {
+    store_->set(kStop, to_bytes("1"));
+    return true;
+  });
+}
+
+Watch::Sign Watch::sign_of(std::int64_t rank) {
+  if (!store_->check({beat_key(rank)})) return {};
+  long long beats = 0, counted = 0;
+  const auto text = to_text(store_->get(beat_key(rank)));
+  return std::sscanf(text.c_str(), "%lld %lld", &beats, &counted) == 2 ? Sign{beats, counted} : Sign{};
+}
+
+std::vector<Watch::Sign> Watch::signs() {
+  std::vector<Sign> all;
+  for (std::int64_t rank = 0; rank < options_.size; ++rank) all.push_back(sign_of(rank));
+  return all;
 }
 
 void Watch::let_others_read(std::chrono::seconds patience) {
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = Clock::now() + patience;
   std::vector<std::string> keys;
-  for (std::int64_t rank = 0; rank < size_; ++rank) {
-    if (rank != rank_) keys.push_back(end_key(rank));
+  for (std::int64_t rank = 0; rank < options_.size; ++rank) {
+    if (rank != options_.rank) keys.push_back(end_key(rank));
   }
-  while (std::chrono::steady_clock::now() < end && !store_->check(keys)) std::this_thread::sleep_for(kBetweenBeats);
+  while (!keys.empty() && Clock::now() < end && !store_->check(keys)) std::this_thread::sleep_for(kBetweenBeats);
 }
 
 }  // namespace glow::dist

@@ -22,6 +22,8 @@ class Doubling : public dist::Communicator {
   }
   void broadcast(const torch::Tensor&) override {}
   bool announce_failure(const std::string&) override { return true; }
+  void ask_to_stop() override {}
+  bool stop_asked() const override { return false; }
 
   std::vector<std::int64_t> offsets, ends;
   std::size_t waits = 0;

@@ -77,7 +77,8 @@ struct Scores {
 /// reading the images throws.
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options = {});
 
-/// The scores of all `images` images in every process, out of each one's share of them.
+/// The scores of all `images` images, the same in every process, out of each one's share of them by batches of `batch`.
+/// Every process calls it. Throws ProcessError.
 Scores gathered(const Scores& share, std::int64_t images, std::int64_t batch, dist::Communicator& processes);
 
 /// bits_per_dim less png_bits_per_dim, [N]: the score S of Serra et al. 2020 ("Input complexity and out-of-distribution
