@@ -14,9 +14,10 @@ namespace glow::train {
 using torch::autograd::variable_list;
 
 GradientSum::GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes)
-    : processes_(std::move(processes)) {
-  const auto gradients = model->flat_parameters().gradients();
-  const auto parameters = model->parameters();
+    : model_(std::move(model)), processes_(std::move(processes)) {
+  model_->set_sum_over_processes([to_all = processes_](const torch::Tensor& tensor) { to_all->sum(tensor); });
+  const auto gradients = model_->flat_parameters().gradients();
+  const auto parameters = model_->parameters();
   const auto slice_size = slice_bytes / static_cast<std::int64_t>(gradients.element_size());
   auto begin = gradients.numel(), end = begin;
   slices_.emplace_back();
@@ -25,18 +26,24 @@ GradientSum::GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> pro
     auto& slice = slices_.back();
     if (parameter->requires_grad()) {
       ++slice.parameters;
-      accumulators_.push_back(torch::autograd::impl::grad_accumulator(*parameter));
-      accumulators_.back()->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
+      auto node = torch::autograd::impl::grad_accumulator(*parameter);
+      const auto hook = node->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
           [this, index = slices_.size() - 1](const variable_list& outputs, const variable_list&) {
             arrived(index);
             return outputs;
           }));
+      accumulators_.push_back({std::move(node), hook});
     }
     if (end - begin < slice_size && begin > 0) continue;
     slice.gradients = gradients.narrow(0, begin, end - begin);
     end = begin;
     if (begin > 0) slices_.emplace_back();
   }
+}
+
+GradientSum::~GradientSum() {
+  for (const auto& accumulator : accumulators_) accumulator.node->del_post_hook(accumulator.hook);
+  model_->set_sum_over_processes(nullptr);
 }
 
 void GradientSum::expect() {

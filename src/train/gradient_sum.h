@@ -18,13 +18,15 @@ namespace glow::train {
 
 /// Adds the gradients of all processes up where they lie, in slices of the model's flat buffer: the backward pass,
 /// which completes the buffer from its end to its beginning, starts each slice's sum as soon as the slice is complete
-/// and goes on meanwhile. The slices start in the same order in every process.
+/// and goes on meanwhile. The slices start in the same order in every process. While it lives the model's batch norms
+/// add up theirs too.
 class GradientSum {
  public:
   /// `model` stays where it is from here on. A slice is at least `slice_bytes` long.
   GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes);
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
+  ~GradientSum();
 
   /// The backward pass that comes next completes the gradients, of the same parameters each time.
   void expect();
@@ -47,11 +49,17 @@ class GradientSum {
   void arrived(std::size_t slice);
   void start_next();
 
+  /// What adds to a parameter's gradient, which lives as long as somebody holds it, and what tells here when it has.
+  struct Accumulator {
+    std::shared_ptr<torch::autograd::Node> node;
+    std::uintptr_t hook;
+  };
+
+  nn::Glow model_;
   std::shared_ptr<dist::Communicator> processes_;
   /// From the end of the buffer to its beginning.
   std::vector<Slice> slices_;
-  /// What adds to each parameter's gradient, and tells when it has; lives as long as somebody holds it.
-  std::vector<std::shared_ptr<torch::autograd::Node>> accumulators_;
+  std::vector<Accumulator> accumulators_;
   bool expects_ = false;
   std::vector<dist::Communicator::Wait> started_;
   double seconds_waited_ = 0;

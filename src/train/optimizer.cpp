@@ -76,13 +76,11 @@ torch::Tensor flat_norm(const torch::Tensor& values) {
   return at::cat({row_norms, rest}).norm();
 }
 
-torch::Tensor clip_norm(torch::Tensor gradients, double largest) {
+void clip_norm(torch::Tensor gradients, const torch::Tensor& norm, double largest) {
   const torch::NoGradGuard no_grad;
-  const auto norm = flat_norm(gradients);
   // A norm that is not finite would spoil what is finite, and so which gradient it comes from.
   const auto factor = norm.reciprocal().mul_(largest).clamp_max_(1.0);
   gradients.mul_(at::where(norm.isfinite(), factor, at::ones_like(factor)));
-  return norm;
 }
 
 }  // namespace glow::train

@@ -28,9 +28,6 @@ nn::Glow prepared(nn::Glow model, const TrainOptions& options, const std::shared
   if (!model->initialized()) throw ConfigError("trainer: the model is not initialised");
   model->train();
   model->set_memory_policy(options.memory);
-  if (processes->size() > 1) {
-    model->set_sum_over_processes([processes](const torch::Tensor& tensor) { processes->sum(tensor); });
-  }
   return model;
 }
 
@@ -117,6 +114,7 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
     throw ConfigError("accumulate: expected at most the images of a process, " + std::to_string(bytes.size(0)) +
                       ", got " + std::to_string(options_.accumulate));
   }
+  if (batch == 0 && processes_->size() > 1) throw ConfigError("batch: expected that of all processes, got 0");
   batch_ = batch > 0 ? batch : bytes.size(0);
   StepReport report{.step = steps_done_ + 1, .learning_rate = learning_rate(steps_done_)};
   labels_ = labels;
@@ -196,13 +194,14 @@ void Trainer::run(StepReport& report) {
   report.gradient_norm = numbers[2].item<double>();
   // A class loss that is not finite shows in the gradient.
   report.skipped = numbers[4].item<double>() == 0;
+  report.stop_asked = numbers[5].item<double>() > 0;
   if (const auto error = numbers[3].item<double>(); error != kNoError) report.reconstruction_error = error;
 }
 
 void Trainer::compute() {
   gradients_.zero_();
   const auto zero = torch::zeros({}, parameters_.options());
-  Sums sums{zero, zero, torch::full_like(zero, kNoError)};
+  Sums sums{.bits = zero, .class_bits = zero, .error = torch::full_like(zero, kNoError), .norm = zero, .stops = zero};
   nn::Encoding encoding;
   for (std::int64_t part = 0; part < options_.accumulate; ++part) {
     if (gradient_sum_ && part == options_.accumulate - 1) gradient_sum_->expect();
@@ -210,12 +209,15 @@ void Trainer::compute() {
   }
   if (gradient_sum_) gradient_sum_->finish();
   const torch::NoGradGuard no_grad;
+  const auto part = processes_->share();
+  sums.norm = flat_norm(gradients_.narrow(0, part.begin(gradients_.numel()), part.size(gradients_.numel())));
   if (processes_->size() > 1) sum_over_processes(sums);
-  const auto norm = options_.clip_norm > 0 ? clip_norm(gradients_, options_.clip_norm) : flat_norm(gradients_);
-  const auto finite = norm.isfinite().logical_and(sums.bits.isfinite());
+  if (options_.clip_norm > 0) clip_norm(gradients_, sums.norm, options_.clip_norm);
+  const auto finite = sums.norm.isfinite().logical_and(sums.bits.isfinite());
   // That nothing was rebuilt is fine too; a NaN is not.
   const auto wanted = finite.logical_and(sums.error.le(largest_error()));
-  numbers_ = at::stack({sums.bits, sums.class_bits, norm, sums.error, finite.to(norm.scalar_type())});
+  numbers_ =
+      at::stack({sums.bits, sums.class_bits, sums.norm, sums.error, finite.to(parameters_.scalar_type()), sums.stops});
   model_->update_batch_norms(encoding, wanted);
   optimizer_.apply(parameters_, gradients_, &average_, wanted);
 }
@@ -241,15 +243,19 @@ nn::Encoding Trainer::compute_part(const Share& part, Sums& sums) {
 }
 
 void Trainer::sum_over_processes(Sums& sums) {
-  // The errors each in a place of its own, of which the largest is found afterwards: a NaN too, which a maximum over
-  // processes may lose.
-  const auto rank = processes_->rank();
-  const auto all = torch::zeros({2 + processes_->size()}, parameters_.options());
+  // What is no sum each in a place of its own, to be put together afterwards, in the same way everywhere: whether a
+  // step counts must not depend on how many threads a process has. (And a maximum over processes may lose a NaN.)
+  constexpr std::int64_t kSums = 3;
+  const auto rank = processes_->rank(), size = processes_->size();
+  const auto all = torch::zeros({kSums + 2 * size}, parameters_.options());
+  const auto errors = all.narrow(0, kSums, size), norms = all.narrow(0, kSums + size, size);
   all[0] = sums.bits;
   all[1] = sums.class_bits;
-  all[2 + rank] = sums.error;
+  all[2].fill_(processes_->stop_asked() ? 1 : 0);
+  errors[rank] = sums.error;
+  norms[rank] = sums.norm;
   processes_->sum(all);
-  sums = {all[0], all[1], all.narrow(0, 2, processes_->size()).max()};
+  sums = {.bits = all[0], .class_bits = all[1], .error = errors.max(), .norm = norms.norm(), .stops = all[2]};
 }
 
 double Trainer::largest_error() const {
@@ -338,6 +344,19 @@ void Trainer::follow_root() {
                .skipped_in_a_row = count(2),
                .rollbacks = count(3),
                .fell_back = count(4) != 0});
+}
+
+void Trainer::require_same_weights() const {
+  if (processes_->size() == 1) return;
+  const torch::NoGradGuard no_grad;
+  const auto bits = parameters_.view(parameters_.scalar_type() == torch::kDouble ? torch::kLong : torch::kInt);
+  const auto sums = torch::zeros({processes_->size()}, torch::kLong);
+  sums[processes_->rank()] = bits.sum(torch::kLong).cpu();
+  processes_->sum(sums);
+  const auto others = sums.ne(sums[0]).nonzero();
+  if (others.numel() == 0) return;
+  throw Error("after step " + std::to_string(steps_done_) + " rank " + std::to_string(others[0].item<std::int64_t>()) +
+              " has other weights than rank 0: the two have not computed the same");
 }
 
 double Trainer::seconds_waited() const { return gradient_sum_ ? gradient_sum_->seconds_waited() : 0; }

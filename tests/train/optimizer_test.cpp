@@ -94,14 +94,14 @@ TEST(ClipNorm, ShortensWhatIsTooLong) {
   const auto gradients = random_normal({5000}, 2);
   const double before = gradients.norm().item<double>();
   auto clipped = gradients.clone();
-  EXPECT_NEAR(clip_norm(clipped, 1.5).item<double>(), before, 1e-10);
+  clip_norm(clipped, gradients.norm(), 1.5);
   EXPECT_TRUE(close(clipped, gradients * (1.5 / before), 1e-14));
 }
 
 TEST(ClipNorm, LeavesWhatIsShortEnough) {
   for (const auto& gradients : {random_normal({100}, 3), at::zeros({100})}) {
     auto clipped = gradients.clone();
-    clip_norm(clipped, gradients.norm().item<double>() + 1e-6);
+    clip_norm(clipped, gradients.norm(), gradients.norm().item<double>() + 1e-6);
     EXPECT_TRUE(clipped.equal(gradients));
   }
 }
@@ -109,7 +109,7 @@ TEST(ClipNorm, LeavesWhatIsShortEnough) {
 TEST(ClipNorm, LeavesWhatIsFiniteWhereTheNormIsNot) {
   for (const double broken : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     auto gradients = torch::tensor({1.0, broken, 3.0});
-    EXPECT_FALSE(clip_norm(gradients, 1).isfinite().item<bool>());
+    clip_norm(gradients, gradients.norm(), 1);
     EXPECT_EQ(gradients[0].item<double>(), 1);
     EXPECT_FALSE(gradients[1].isfinite().item<bool>());
     EXPECT_EQ(gradients[2].item<double>(), 3);

@@ -45,8 +45,7 @@ class Optimizer {
 /// Euclidean norm of a flat tensor [P], a scalar tensor on its device.
 torch::Tensor flat_norm(const torch::Tensor& values);
 
-/// Scales `gradients` [P] in place so that their norm is at most `largest`; returns the norm before, as a scalar
-/// tensor.
-torch::Tensor clip_norm(torch::Tensor gradients, double largest);
+/// Scales `gradients` [P], whose norm is the scalar tensor `norm`, in place so that it is at most `largest`.
+void clip_norm(torch::Tensor gradients, const torch::Tensor& norm, double largest);
 
 }  // namespace glow::train

@@ -33,6 +33,8 @@ struct StepReport {
   double class_bits = 0;
   double gradient_norm = 0;
   double learning_rate = 0;
+  /// Whether, as all processes know, one of them had been asked to stop (dist::Communicator::ask_to_stop).
+  bool stop_asked = false;
   /// With MemoryPolicy::kReversible: nn::Encoding::reconstruction_error.
   std::optional<double> reconstruction_error = std::nullopt;
   /// Whether that was above largest_reconstruction_error: the step was taken again with kRecompute, as all that follow
@@ -67,8 +69,8 @@ class Trainer {
   /// the images' global indices, which with the step (from 1: draw 0 is the initialisation's) decide their
   /// dequantisation noise. The loss is the mean over the images of bits/dim + weight_y * class bits. When it or
   /// its gradient is not finite the step is skipped (StepReport::skipped).
-  /// `batch`: images of the step in all processes; 0: these. Throws ConfigError when there are fewer images than
-  /// options.accumulate.
+  /// `batch`: images of the step in all processes; 0, with one process: these. Throws ConfigError without it, and when
+  /// there are fewer images than options.accumulate.
   StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels, const std::vector<std::int64_t>& indices,
                   std::int64_t batch = 0);
 
@@ -94,15 +96,19 @@ class Trainer {
   void restore(const TrainingState& state);
   /// Continues from where the trainer of rank 0 is. Every process calls it.
   void follow_root();
+  /// Makes sure that the weights of all processes are the same to the last bit. Every process calls it. Throws Error
+  /// that names one whose are not.
+  void require_same_weights() const;
 
-  /// Seconds that this process has waited for the others' gradients when its own were complete.
+  /// Seconds from when this process's own gradients were complete to when all sums were, since the beginning. On CUDA
+  /// the host does not wait, and they say nothing.
   double seconds_waited() const;
 
  private:
-  /// What a step's images give, added up: bits/dim and class bits divided by those of the whole batch, and the largest
-  /// reconstruction error.
+  /// What a step's images give, added up: bits/dim and class bits divided by those of the whole batch, the largest
+  /// reconstruction error, the gradient's norm, and how many processes have been asked to stop.
   struct Sums {
-    torch::Tensor bits, class_bits, error;
+    torch::Tensor bits, class_bits, error, norm, stops;
   };
 
   /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
@@ -140,7 +146,7 @@ class Trainer {
   /// Null with one process.
   std::unique_ptr<GradientSum> gradient_sum_;
   /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt),
-  /// and whether loss and gradient are finite.
+  /// whether loss and gradient are finite, and how many processes have been asked to stop.
   torch::Tensor numbers_;
   /// Null until it is used.
   std::shared_ptr<StepGraph> graph_;

@@ -1,0 +1,259 @@
+#include "train/run_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/nn/model_file.h>
+
+#include "io/errors.h"
+#include "train/report_pictures.h"
+
+namespace glow::train {
+namespace {
+
+/// How often a run goes back to a checkpoint before it gives up.
+constexpr std::int64_t kMostRollbacks = 2;
+/// Images that a process scores at once: for all numbers of processes the same, so that their figures are too.
+constexpr std::int64_t kMostAtOnce = 64;
+
+std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
+  return "step " + std::to_string(now.step) + ": neither it nor the " + std::to_string(now.skipped_in_a_row - 1) +
+         " before it had a finite loss and gradient; the first that is not finite: " + rollback.not_finite;
+}
+
+/// `checkpoint`: the file that `state` comes from, when it is not a new one.
+Trainer continued(const nn::Glow& model, const TrainOptions& options,
+                  const std::shared_ptr<dist::Communicator>& processes, const TrainingState& state,
+                  const std::filesystem::path& checkpoint) {
+  Trainer trainer(model, options, processes);
+  const bool is_new = !state.parameters.defined();
+  try {
+    if (!is_new) trainer.restore(state);
+  } catch (const FormatError& error) {
+    throw io::format_error(checkpoint, error.what());
+  }
+  trainer.follow_root();
+  return trainer;
+}
+
+}  // namespace
+
+TrainingRun::Impl::Impl(Inputs inputs, std::optional<RunLock> lock, const TrainingState& state)
+    : inputs_(std::move(inputs)),
+      total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
+      trainer_(continued(inputs_.model, inputs_.options, inputs_.processes, state, inputs_.checkpoint)),
+      output_(lock ? std::make_unique<RunOutput>(RunDirectory(inputs_.files.directory), *std::move(lock),
+                                                 inputs_.options, inputs_.files.config, state)
+                   : nullptr),
+      best_bits_per_dim_(state.best_bits_per_dim),
+      best_step_(state.best_step),
+      unfinished_(processes().any(state.unfinished)) {
+  const auto best = torch::tensor({best_bits_per_dim_, static_cast<double>(best_step_)}, torch::kDouble);
+  processes().broadcast(best);
+  best_bits_per_dim_ = best[0].item<double>();
+  best_step_ = best[1].item<std::int64_t>();
+}
+
+Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
+  return training_batches(*inputs_.data.train, {.batch = inputs_.options.batch,
+                                                .share = processes().share(),
+                                                .seed = inputs_.options.seed,
+                                                .with_labels = inputs_.model->options().num_classes > 0,
+                                                .pinned = inputs_.model->device().is_cuda(),
+                                                .first_step = step,
+                                                .end_step = total_steps_});
+}
+
+RunResult TrainingRun::Impl::run() {
+  RunResult result;
+  while (!is_over(result)) train(result);
+  result.best_bits_per_dim = best_bits_per_dim_;
+  result.best_step = best_step_;
+  result.steps_done = steps_done();
+  result.skipped = trainer_.skipped();
+  result.rollbacks = trainer_.rollbacks();
+  return result;
+}
+
+bool TrainingRun::Impl::is_over(const RunResult& result) const {
+  return result.stopped || (steps_done() >= total_steps_ && !unfinished_);
+}
+
+void TrainingRun::Impl::train(RunResult& result) {
+  auto batches = batches_from(steps_done());
+  while (!is_over(result)) {
+    const bool steps = !unfinished_;
+    if (steps) train_step(batches);
+    if (output_) output_->lock.require_in_place(output_->directory.root());
+    if (steps && trainer_.skipped_in_a_row() >= inputs_.options.skip_limit) return go_back();
+    finish_step(result);
+  }
+}
+
+void TrainingRun::Impl::go_back() {
+  write_report();  // with what is about to be cut, should this be the end
+  const auto now = trainer_.state();
+  Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = first_not_finite()};
+  const auto trouble = trouble_text(now, rollback);
+  if (rollback.count > kMostRollbacks) {
+    throw NumericalError(trouble + "; " + std::to_string(kMostRollbacks) +
+                         " returns to a checkpoint, each with half the learning rate, did not help");
+  }
+  if (!output_) {
+    trainer_.follow_root();
+    unfinished_ = processes().any(false);
+    return;
+  }
+  auto checkpoint = output_->checkpoints.before_trouble(now, trouble);
+  auto& state = checkpoint.content.state;
+  state.rollbacks = rollback.count;
+  rollback.to_step = state.step;
+  rollback.checkpoint = checkpoint.path;
+  trainer_.restore(state);
+  trainer_.follow_root();
+  unfinished_ = processes().any(state.unfinished);
+  // In this order, a run that is killed in between either knows nothing of it or all: the line counts once the
+  // checkpoint is there, and what the line makes wrong is cut by whoever opens the log.
+  output_->log.rollback(rollback);
+  write_checkpoint();
+  output_->log = RunLog(output_->directory, state);
+  tell(inputs_.callbacks.rolled_back, rollback);
+}
+
+std::string TrainingRun::Impl::first_not_finite() const {
+  // The image that it comes from is one process's alone; a layer says more than a gradient, which all have.
+  const auto found = processes().gather(trainer_.first_not_finite());
+  const auto layer = std::find_if(found.begin(), found.end(), [](const std::string& name) {
+    return !name.empty() && !name.starts_with("the gradient");
+  });
+  return layer != found.end() ? *layer : found.front();
+}
+
+void TrainingRun::Impl::finish_step(RunResult& result) {
+  const auto best_bits_per_dim = best_bits_per_dim_;
+  const auto best_step = best_step_;
+  try {
+    evaluate_and_sample(result);
+    if (output_) output_->log.keep_evaluations();
+    unfinished_ = false;
+    result.stopped = steps_done() < total_steps_ && stops();
+  } catch (const StopAsked&) {
+    // As if none of it had happened: the resume does all of it.
+    if (output_) output_->log.forget_evaluations();
+    best_bits_per_dim_ = best_bits_per_dim;
+    best_step_ = best_step;
+    unfinished_ = true;
+    result.stopped = true;
+  }
+  // The last thing that happens to a step: what a checkpoint is resumed from has been written down. While steps are
+  // skipped nothing is worth keeping.
+  const bool is_end = steps_done() == total_steps_;
+  const bool is_due =
+      is_end || (output_ && output_->checkpoints.is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
+  if (is_due || result.stopped) write_checkpoint();
+  const bool has_news = due(inputs_.options.eval_every) || due(inputs_.options.sample_every);
+  if (is_due || result.stopped || has_news) write_report();
+}
+
+void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
+  result.non_finite = 0;
+  if (due(inputs_.options.eval_every)) result.non_finite = validate().non_finite;
+  if (due(inputs_.options.sample_every)) {
+    together([this] {
+      if (output_) write_samples();
+    });
+  }
+  if (steps_done() == total_steps_ && inputs_.data.test) {
+    result.test = test();
+    result.non_finite += result.test->non_finite;
+  }
+}
+
+bool TrainingRun::Impl::due(std::int64_t every) const {
+  return steps_done() == total_steps_ || (every > 0 && steps_done() % every == 0);
+}
+
+void TrainingRun::Impl::train_step(Batches& batches) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto batch = batches.next();
+  stop_asked();  // so that the others hear of it with this step
+  const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices, inputs_.options.batch);
+  stop_agreed_ = report.stop_asked;
+  if (output_) {
+    output_->log.count(inputs_.options.batch, seconds_since(start));
+    if (due(inputs_.options.log_every) || report.fell_back || report.skipped) output_->log.step(report);
+  }
+  tell(inputs_.callbacks.step, report);
+}
+
+Evaluation TrainingRun::Impl::validate() {
+  trainer_.require_same_weights();
+  auto model = trainer_.averaged_model();
+  Monitors monitors;
+  if (output_) monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);
+  const auto evaluation = score(model, *inputs_.data.valid, "valid", "validation", monitors);
+  // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
+  const double bits = evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim;
+  const bool best = best_step_ < 0 || bits < best_bits_per_dim_;
+  if (best) {
+    best_bits_per_dim_ = bits;
+    best_step_ = steps_done();
+    if (output_) {
+      nn::save_model(model, output_->directory.model());
+      wrote(output_->directory.model());
+    }
+  }
+  tell(inputs_.callbacks.evaluated, steps_done(), evaluation, monitors, best);
+  return evaluation;
+}
+
+Evaluation TrainingRun::Impl::test() {
+  auto model = output_ ? nn::load_model(output_->directory.model()) : trainer_.averaged_model();
+  model->to(inputs_.model->device(), inputs_.model->dtype());
+  model->set_hidden_precision(inputs_.model->hidden_precision());
+  processes().broadcast(model->flat_parameters().values());
+  return score(model, *inputs_.data.test, "test", "test");
+}
+
+Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, const std::string& key,
+                                    const std::string& what, const std::optional<Monitors>& monitors) {
+  const auto start = std::chrono::steady_clock::now();
+  latent::ScoreOptions options{.batch = std::min(inputs_.options.batch, kMostAtOnce),
+                               .seed = inputs_.options.seed,
+                               .share = processes().share()};
+  options.progress = [&](std::int64_t done, std::int64_t total) {
+    // As if all were as far as this process.
+    tell(inputs_.callbacks.evaluating, what, images.size() * done / total, images.size());
+    leave_if_asked();
+  };
+  latent::Scores share;
+  together([&] { share = latent::score(model, images, options); });
+  const auto evaluation = evaluation_of(latent::gathered(share, images.size(), options.batch, processes()));
+  if (output_) output_->log.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
+  return evaluation;
+}
+
+void TrainingRun::Impl::write_samples() {
+  try {
+    wrote(write_pictures(output_->directory, steps_done(), trainer_.averaged_model(), *inputs_.data.valid,
+                         inputs_.options, [this] { leave_if_asked(); }));
+  } catch (const NumericalError&) {
+    // A model without an inverse has no samples, as the monitors say too; it may find back.
+  }
+}
+
+void TrainingRun::Impl::write_checkpoint() {
+  if (!output_) return;
+  auto state = trainer_.state();
+  state.best_bits_per_dim = best_bits_per_dim_;
+  state.best_step = best_step_;
+  state.unfinished = unfinished_;
+  wrote(output_->checkpoints.write(std::move(state)));
+}
+
+}  // namespace glow::train

@@ -1,0 +1,138 @@
+// Several processes, which are threads of this one, train one model.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+#include <glow/train/trainer.h>
+
+#include "support/process_threads.h"
+#include "support/random_weights.h"
+#include "support/tensors.h"
+#include "support/throws.h"
+#include "support/tiny_training.h"
+#include "train/gradient_sum.h"
+
+namespace glow::train {
+namespace {
+
+using namespace glow::testing;
+using CommunicatorPointer = std::shared_ptr<dist::Communicator>;
+
+class ProcessesWith : public ::testing::TestWithParam<nn::MemoryPolicy> {};
+
+TEST_P(ProcessesWith, GradientsOfManySlicesAreThoseOfOneProcess) {
+  const nn::GlowOptions options{.channels = 3, .height = 8, .width = 8, .levels = 3, .depth = 2, .hidden_width = 4};
+  const auto x = random_images(options, 7, 1);
+  const auto gradients = [&](nn::Glow& model, const torch::Tensor& images) {
+    model->flat_parameters().gradients().zero_();
+    model->log_prob(images).sum().backward();
+    return model->flat_parameters().gradients();
+  };
+  auto alone = random_model(options);
+  const auto expected = gradients(alone, x);
+  as_processes(3, [&](const CommunicatorPointer& processes) {
+    auto model = random_model(options);
+    model->set_memory_policy(GetParam());
+    GradientSum sum(model, processes, /*slice_bytes=*/512);
+    EXPECT_GT(sum.slices(), 6u);
+    const auto share = processes->share();
+    for (int step = 0; step < 2; ++step) {
+      sum.expect();
+      const auto summed = gradients(model, x.narrow(0, share.begin(7), share.size(7)));
+      sum.finish();
+      EXPECT_LT((summed - expected).abs().max().item<double>(), 1e-12 * expected.abs().max().item<double>());
+    }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(, ProcessesWith,
+                         ::testing::Values(nn::MemoryPolicy::kStore, nn::MemoryPolicy::kRecompute,
+                                           nn::MemoryPolicy::kReversible),
+                         [](const auto& test) { return nn::to_string(test.param); });
+
+/// One step of a trainer on this process's share of eight images.
+StepReport take_step(Trainer& trainer, const dist::Communicator& processes, const TrainOptions& options) {
+  const auto share = processes.share();
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(share.size(options.batch)));
+  std::iota(indices.begin(), indices.end(), share.begin(options.batch));
+  return trainer.step(tiny_images(options.batch)->bytes(indices), {}, indices, options.batch);
+}
+
+TEST(Processes, AStopIsKnownToAllAfterTheSameStep) {
+  auto options = tiny_options();
+  options.batch = 8;
+  std::vector<std::int64_t> stopped_after(3);
+  as_processes(3, [&](const CommunicatorPointer& processes) {
+    Trainer trainer(started_tiny_model(), options, processes);
+    EXPECT_FALSE(take_step(trainer, *processes, options).stop_asked);
+    if (processes->rank() == 2) processes->ask_to_stop();
+    while (!take_step(trainer, *processes, options).stop_asked) EXPECT_LT(trainer.steps_done(), 10);
+    stopped_after[static_cast<std::size_t>(processes->rank())] = trainer.steps_done();
+  });
+  // Who asks knows at once.
+  EXPECT_EQ(stopped_after, (std::vector<std::int64_t>(3, 2)));
+}
+
+TEST(Processes, WeightsThatAreNotAlikeAreNoticed) {
+  auto options = tiny_options();
+  options.batch = 8;
+  as_processes(3, [&](const CommunicatorPointer& processes) {
+    auto model = started_tiny_model();
+    Trainer trainer(model, options, processes);
+    take_step(trainer, *processes, options);
+    trainer.require_same_weights();
+    if (processes->rank() == 1) {
+      const torch::NoGradGuard no_grad;
+      model->flat_parameters().values()[3] *= 1 + 1e-6;
+    }
+    EXPECT_TRUE(throws<Error>([&] { trainer.require_same_weights(); }, {"after step 1 rank 1 has other weights"}));
+  });
+}
+
+TEST(Processes, AStepNeedsToKnowHowManyImagesAllHave) {
+  const auto options = tiny_options();
+  as_processes(2, [&](const CommunicatorPointer& processes) {
+    Trainer trainer(started_tiny_model(), options, processes);
+    EXPECT_TRUE(throws<ConfigError>(
+        [&] {
+          trainer.step(tiny_images(2)->bytes({0, 1}), {}, {0, 1});
+        },
+        {"batch", "got 0"}));
+  });
+}
+
+TEST(Processes, AModelIsItselfAgainAfterItsTrainer) {
+  auto options = tiny_options();
+  options.batch = 8;
+  auto realnvp = nn::GlowOptions::of_family(nn::Family::kRealNVP);
+  realnvp.channels = 1;
+  realnvp.height = realnvp.width = kTinySize;
+  realnvp.levels = 1;
+  realnvp.hidden_width = 4;
+  realnvp.residual_blocks = 1;
+  as_processes(2, [&](const CommunicatorPointer& processes) {
+    nn::Glow batch_norms(realnvp, 1);
+    auto model = started_tiny_model();
+    const auto x = model->quantizer().center(tiny_images(4)->bytes({0, 1, 2, 3}));
+    batch_norms->initialize(x);
+    torch::Tensor late;
+    {
+      Trainer trainer(batch_norms, options, processes), other(model, options, processes);
+      take_step(trainer, *processes, options);
+      take_step(other, *processes, options);
+      late = model->log_prob(x).sum();
+    }
+    // Neither asks the other process, which does not come.
+    if (processes->rank() == 1) return;
+    late.backward();
+    batch_norms->log_prob(x).sum().backward();
+  });
+}
+
+}  // namespace
+}  // namespace glow::train
