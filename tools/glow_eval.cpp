@@ -4,12 +4,9 @@
 #include <string>
 #include <utility>
 
-#include <torch/version.h>
-
 #include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/nn/model_file.h>
-#include <glow/version.h>
 
 #include "tools/common/command_line.h"
 #include "tools/common/input_files.h"
@@ -101,7 +98,7 @@ class Evaluation {
   void prepare() {
     const auto compute = start_computing(processes_.own_part(settings_.compute));
     const auto info = nn::read_model_info(settings_.model);
-    processes_.require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}, {"the model file", info.checksum}});
+    processes_.require_same({{"device", compute.device.is_cuda() ? "cuda" : "cpu"}, {"the model file", info.checksum}});
     check_for_model(settings_, info.options);
     model_ = open_model(settings_.model, compute);
     result_.checksum = info.checksum;
@@ -126,8 +123,14 @@ class Evaluation {
     };
     const auto count = images.images->size();
     processes_.require_same({{"number of images", count}});
-    auto scores = latent::gathered(latent::score(model_, *images.images, options), count, options.batch,
-                                   *processes_.communicator());
+    latent::Scores share;
+    try {
+      share = latent::score(model_, *images.images, options);
+    } catch (const Interrupted&) {
+      // All hear of it now, those too that were through.
+    }
+    processes_.throw_if_one_was_interrupted();
+    auto scores = latent::gathered(share, count, options.batch, *processes_.communicator());
     auto summary = latent::summarise(scores);
     return {std::move(images), std::move(scores), summary};
   }
@@ -144,7 +147,7 @@ class Evaluation {
 
   void show(const std::string& what, std::int64_t images, std::int64_t total_images, std::int64_t done,
             std::int64_t total) {
-    throw_if_interrupted();
+    processes_.throw_if_interrupted();
     status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) + " " + grouped(images) + "/" +
                  grouped(total_images) + " " + what);
   }

@@ -1,15 +1,14 @@
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <utility>
-
-#include <torch/version.h>
 
 #include <glow/data/order.h>
 #include <glow/error.h>
 #include <glow/nn/model_file.h>
+#include <glow/train/checkpoint.h>
 #include <glow/train/run_directory.h>
 #include <glow/train/training_run.h>
-#include <glow/version.h>
 
 #include "tools/common/command_line.h"
 #include "tools/common/interruption.h"
@@ -24,6 +23,8 @@
 
 namespace glow::tools {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* kName = "glow-train";
 
@@ -62,14 +63,15 @@ class Run {
   /// Everything that can be refused before there is a model.
   void prepare() {
     processes_.require_same(flags_.kept());
-    processes_.require_same({{"glow", kVersion},
-                             {"libtorch", TORCH_VERSION},
-                             {"out", settings_.run.out},
+    processes_.require_same({{"out", settings_.run.out},
                              {"resume", settings_.run.resume},
                              {"dry-run", settings_.run.dry_run},
                              {"process-timeout", settings_.compute.process_timeout}});
-    if (!settings_.run.out.empty() && processes_.is_root()) check_out_directory(settings_.run);
+    // Another start is told apart from another run later.
+    const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.launch().restarts == 0;
+    if (is_checked) check_out_directory(settings_.run);
     compute_ = start_computing(processes_.own_part(settings_.compute));
+    processes_.require_same({{"device", compute_.device.is_cuda() ? "cuda" : "cpu"}});
     open_data();
     fit_model_to_images(settings_, images_);
     const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
@@ -95,9 +97,7 @@ class Run {
     if (result.stopped) {
       status_.log("stopped after step " + std::to_string(result.steps_done) + " of " +
                   std::to_string(run.total_steps()) + "; --resume goes on");
-      // It may have reached another process only.
-      if (const auto signal = processes_.largest(interruption()); signal != 0)
-        throw Interrupted(static_cast<int>(signal));
+      processes_.throw_if_one_was_interrupted();
     }
     return result;
   }
@@ -107,7 +107,7 @@ class Run {
     const auto config = make_run_config(settings_, flags_, images_, compute_, processes_.launch().size);
     processes_.require_same(config.model);
     processes_.require_same(config.images);
-    const bool resumes = settings_.run.resume;
+    const bool resumes = settings_.run.resume || goes_on_by_itself(config);
     if (!resumes && !settings_.run.init_from.empty()) {
       processes_.require_same({{"the model file", nn::read_model_info(settings_.run.init_from).checksum}});
     }
@@ -125,6 +125,20 @@ class Run {
                            processes_.communicator());
   }
 
+  /// Whether a launcher that started everything anew after a failure finds the run that it is to begin, by its options
+  /// and its checkpoint: the same command then goes on with that. Which start it is, rank 0 knows, for launchers of
+  /// several hosts may count differently.
+  bool goes_on_by_itself(const RunConfig& config) const {
+    bool goes_on = false;
+    if (processes_.is_root() && processes_.launch().restarts > 0) {
+      const train::RunDirectory directory(settings_.run.out);
+      goes_on = fs::exists(directory.config()) && read_run_config(directory.config()).options == config.options &&
+                train::newest_intact_checkpoint(directory.checkpoints());
+      if (!goes_on) check_out_directory(settings_.run);
+    }
+    return processes_.communicator()->any(goes_on);
+  }
+
   void show(std::ostream& stream, const std::string& text) const {
     if (!settings_.run.quiet && processes_.is_root()) stream << text << std::flush;
   }
@@ -137,27 +151,12 @@ class Run {
   ImageSplits images_;
 };
 
-/// After a failure that made the launcher start everything anew, the same command goes on with what is there.
-GivenFlags as_resume(GivenFlags given) {
-  std::erase_if(given, [](const GivenFlag& flag) { return flag.name == "overwrite" || flag.name == "resume"; });
-  given.push_back({"resume", "true"});
-  return given;
-}
-
-bool goes_on_by_itself(const Processes& processes, const GivenFlags& given) {
-  const auto* out = find(given, "out");
-  const bool holds_run = out != nullptr && train::RunDirectory(out->value).holds_run();
-  // Launchers of several hosts may count differently.
-  return processes.communicator()->any(processes.is_root() && processes.launch().restarts > 0 && holds_run);
-}
-
 int run(int argc, char** argv, Processes& processes) {
   TrainSettings settings;
   Flags flags(train_flag_table());
   flags.bind(settings);
-  auto given = parse_joining(tool_text(), flags, argc, argv, settings.compute, processes);
+  const auto given = parse_joining(tool_text(), flags, argc, argv, settings.compute, processes);
   if (!given) return kSuccess;
-  if (goes_on_by_itself(processes, *given)) given = as_resume(*given);
   return flags.naming_flags([&] {
     resolve_settings(settings, flags, *given);
     return Run(settings, flags, processes).train();

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,19 +29,12 @@ inline std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-/// The program of this name on PATH; nullopt when there is none.
-inline std::optional<std::string> find_program(const std::string& name) {
-  const auto found = run({"/bin/sh", "-c", "command -v " + name});
-  if (found.exit_code != 0) return std::nullopt;
-  return found.out.substr(0, found.out.find('\n'));
-}
-
 /// `command` in `count` processes, by Open MPI's mpirun: on fewer cores than processes, as root too.
-inline Arguments by_mpirun(const std::string& mpirun, std::int64_t count, const Arguments& command) {
+inline Arguments by_mpirun(std::int64_t count, const Arguments& command) {
   return Arguments{"/usr/bin/env",
                    "OMPI_ALLOW_RUN_AS_ROOT=1",
                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
-                   mpirun,
+                   GLOW_MPIRUN,
                    "--oversubscribe",
                    "--bind-to",
                    "none",
@@ -73,6 +65,7 @@ class Ranks {
     while (static_cast<std::int64_t>(processes_.size()) < size_) start(command);
   }
 
+  std::uint16_t port() const { return port_; }
   Process& operator[](std::size_t rank) { return processes_[rank]; }
 
   /// Of each, by rank.

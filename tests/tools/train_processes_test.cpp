@@ -35,8 +35,7 @@ double largest(const std::vector<double>& numbers) {
 class GlowTrainProcesses : public ::testing::Test {
  protected:
   void SetUp() override {
-    mpirun_ = find_program("mpirun");
-    if (!mpirun_) GTEST_SKIP() << "there is no mpirun (Debian's openmpi-bin)";
+    if (std::string(GLOW_MPIRUN).empty()) GTEST_SKIP() << "there is no mpirun (Debian's openmpi-bin)";
   }
 
   /// A batch that neither 2 nor 4 processes divide.
@@ -79,7 +78,7 @@ class GlowTrainProcesses : public ::testing::Test {
 
   Outcome train_in(std::int64_t processes, const std::string& name, const Arguments& more = {}) const {
     const auto arguments = command("glow-train", flags(name, more));
-    return processes == 1 ? run(arguments) : run(by_mpirun(*mpirun_, processes, arguments));
+    return processes == 1 ? run(arguments) : run(by_mpirun(processes, arguments));
   }
 
   std::string metrics(const std::string& name) const { return get(directory_ / name / "metrics.jsonl"); }
@@ -134,7 +133,6 @@ class GlowTrainProcesses : public ::testing::Test {
     return all;
   }
 
-  std::optional<std::string> mpirun_;
   TemporaryDirectory directory_;
   fs::path data_ = put_fashion_mnist(directory_ / "data");
 };
@@ -151,18 +149,21 @@ TEST_F(GlowTrainProcesses, BatchNormsSeeTheWholeBatch) {
 }
 
 TEST_F(GlowTrainProcesses, BatchNormsOfRebuiltLayersSeeTheWholeBatch) {
-  expect_same_of({2}, {"--family", "realnvp", "--residual-blocks", "1", "--memory", "reversible"});
+  for (const auto* memory : {"reversible", "recompute"}) {
+    expect_same_of({2}, {"--family", "realnvp", "--residual-blocks", "1", "--memory", memory, "--overwrite"});
+  }
 }
 
 TEST_F(GlowTrainProcesses, ClassesGradientsAndAugmentationsAreShared) {
   expect_same_of({3}, {"--conditional", "--weight-y", "0.5", "--clip-norm", "0.5", "--shift", "--permutation", "lu"});
 }
 
-TEST_F(GlowTrainProcesses, PartsOfABatchEqualTheWhole) {
-  ASSERT_TRUE(succeeded(train_in(1, "whole")));
-  ASSERT_TRUE(succeeded(train_in(1, "parts", {"--accumulate", "4"})));
+TEST_P(GlowTrainProcessesWith, PartsOfABatchEqualTheWhole) {
+  const Arguments how{"--memory", GetParam(), "--conditional", "--weight-y", "0.5", "--clip-norm", "0.5"};
+  ASSERT_TRUE(succeeded(train_in(1, "whole", how)));
+  ASSERT_TRUE(succeeded(train_in(1, "parts", how + Arguments{"--accumulate", "4"})));
   expect_equal("whole", "parts");
-  ASSERT_TRUE(succeeded(train_in(2, "parts-of-shares", {"--accumulate", "3"})));
+  ASSERT_TRUE(succeeded(train_in(2, "parts-of-shares", how + Arguments{"--accumulate", "3"})));
   expect_equal("whole", "parts-of-shares");
 }
 
@@ -221,7 +222,7 @@ TEST_F(GlowTrainProcesses, ScoringIsSharedOutAndTheSame) {
         command("glow-eval", {"--model", (directory_ / "one" / "model.safetensors").string(), "--data",
                               "fashion-mnist:" + data_.string(), "--draws", "2", "--importance", "3", "--batch", "6",
                               "--threads", "1", "--scores", scores.string(), "--json"});
-    const auto outcome = processes == 1 ? run(arguments) : run(by_mpirun(*mpirun_, processes, arguments));
+    const auto outcome = processes == 1 ? run(arguments) : run(by_mpirun(processes, arguments));
     EXPECT_TRUE(succeeded(outcome));
     return get(scores) + outcome.out;
   };
@@ -230,11 +231,10 @@ TEST_F(GlowTrainProcesses, ScoringIsSharedOutAndTheSame) {
 }
 
 TEST_F(GlowTrainProcesses, OnlyOneSpeaks) {
-  const auto outcome = run(
-      by_mpirun(*mpirun_, 2,
-                command("glow-train", {"--data", "fashion-mnist:" + data_.string(), "--out",
-                                       (directory_ / "run").string(), "--batch", "8", "--levels", "1", "--depth", "1",
-                                       "--width", "4", "--valid-images", "8", "--steps", "2", "--log-every", "1"})));
+  const auto outcome = run(by_mpirun(
+      2, command("glow-train", {"--data", "fashion-mnist:" + data_.string(), "--out", (directory_ / "run").string(),
+                                "--batch", "8", "--levels", "1", "--depth", "1", "--width", "4", "--valid-images", "8",
+                                "--steps", "2", "--log-every", "1"})));
   ASSERT_TRUE(succeeded(outcome));
   const auto count = [](const std::string& text, const std::string& part) {
     int found = 0;

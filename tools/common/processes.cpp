@@ -5,18 +5,23 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <set>
 #include <thread>
 
+#include <c10/util/Logging.h>
 #include <torch/cuda.h>
+#include <torch/version.h>
 
 #include <glow/error.h>
 #include <glow/ops/threads.h>
+#include <glow/version.h>
 
 #include "tools/common/checks.h"
+#include "tools/common/interruption.h"
 #include "tools/common/run_tool.h"
 
 namespace glow::tools {
@@ -37,6 +42,13 @@ std::string core_set() {
   return text;
 }
 
+/// LibTorch's own warnings, of a name that it cannot look up or a connection that broke, tell in many lines and on
+/// every process what this reports in one. TORCH_CPP_LOG_LEVEL brings them back.
+void keep_libtorch_quiet() {
+  constexpr int kErrors = 2;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = std::max(FLAGS_caffe2_log_level, kErrors);
+}
+
 }  // namespace
 
 void Processes::join(std::int64_t timeout_seconds) {
@@ -46,11 +58,14 @@ void Processes::join(std::int64_t timeout_seconds) {
   if (!are_several()) return;
   // All would say the same.
   if (!dist::can_connect() && !is_root()) std::_Exit(kUsageError);
+  keep_libtorch_quiet();
   communicator_ = dist::connect(
       launch_, {.timeout = std::chrono::seconds(timeout_seconds), .failed = [this](const std::string& what) {
                   print(what);
                   std::_Exit(kFailure);
                 }});
+  // Before all else, which another version may do otherwise.
+  require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
   const auto host = host_name(), cores = core_set();
   const auto hosts = communicator_->gather(host), places = communicator_->gather(host + "/" + cores);
   hosts_ = std::ssize(std::set(hosts.begin(), hosts.end()));
@@ -70,11 +85,12 @@ ComputeSettings Processes::own_part(ComputeSettings settings) const {
   const bool wants_cuda = settings.device == "cuda" || (settings.device == "auto" && torch::cuda::is_available());
   if (!wants_cuda || !torch::cuda::is_available()) return settings;
   const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());
-  if (launch_.local_rank >= devices) {
+  if (devices > 1 && launch_.local_rank >= devices) {
     throw ConfigError("device: " + std::to_string(launch_.local_size) + " processes on this host, and " +
                       std::to_string(devices) + " GPUs (--device cpu does without)");
   }
-  settings.device = "cuda:" + std::to_string(launch_.local_rank);
+  // A launcher may show each process its own GPU alone; NCCL refuses one that two of them have.
+  settings.device = "cuda:" + std::to_string(devices == 1 ? 0 : launch_.local_rank);
   return settings;
 }
 
@@ -102,6 +118,18 @@ std::int64_t Processes::largest(std::int64_t value) const {
   values[launch_.rank] = value;
   communicator_->sum(values);
   return values.max().item<std::int64_t>();
+}
+
+void Processes::throw_if_interrupted() const {
+  if (const int signal = interruption(); signal != 0) {
+    communicator_->ask_to_stop();
+    throw Interrupted(signal);
+  }
+  if (communicator_->stop_asked()) throw Interrupted(SIGTERM);
+}
+
+void Processes::throw_if_one_was_interrupted() const {
+  if (const auto signal = largest(interruption()); signal != 0) throw Interrupted(static_cast<int>(signal));
 }
 
 void Processes::print(const std::string& message) const {

@@ -21,7 +21,7 @@ class Processes {
   explicit Processes(std::string tool) : tool_(std::move(tool)) {}
 
   /// Reads what the launcher says, and meets the others. From then on a failure of another ends this process too, with
-  /// a line that says which. Throws ConfigError, ProcessError.
+  /// a line that says which. Throws ConfigError, also when one is of another version, and ProcessError.
   void join(std::int64_t timeout_seconds);
 
   const std::shared_ptr<dist::Communicator>& communicator() const { return communicator_; }
@@ -32,7 +32,7 @@ class Processes {
   std::string text() const;
 
   /// The settings with this process's part of the host where they say "automatic": its own GPU, and as many of the
-  /// cores as there are for each. Throws ConfigError when there are fewer GPUs than processes that want one.
+  /// cores as there are for each. Throws ConfigError when there are several GPUs, and fewer than processes.
   ComputeSettings own_part(ComputeSettings settings) const;
 
   /// Throws ConfigError unless all processes have the same of every key: "rank 2 has lr 0.1, rank 0 0.001".
@@ -40,6 +40,11 @@ class Processes {
 
   /// The largest of all processes' values.
   std::int64_t largest(std::int64_t value) const;
+
+  /// Throws Interrupted when a signal was noted, here or, as far as is known by now, in another process.
+  void throw_if_interrupted() const;
+  /// After what that may have cut short; all processes call it. Throws Interrupted in all when one has noted a signal.
+  void throw_if_one_was_interrupted() const;
 
   /// Reports an error, which the others hear of; of several this process then ends at once, else the code is returned.
   int fail(const std::string& message, int code) const;

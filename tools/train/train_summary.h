@@ -5,9 +5,8 @@
 #include <glow/train/training_run.h>
 
 #include "tools/common/compute.h"
-#include "tools/train/train_settings.h"
-
 #include "tools/common/processes.h"
+#include "tools/train/train_settings.h"
 
 namespace glow::tools {
 

@@ -1,0 +1,175 @@
+// Processes of one run, or of one evaluation, of which a signal stops one; and what starts again by itself.
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/train_ranks.h"
+
+namespace glow::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class GlowTrainStop : public TrainRanks {
+ protected:
+  /// What a process is started with that a launcher has started so many times before.
+  static Arguments restarted(int times) {
+    return {"/usr/bin/env", "TORCHELASTIC_RESTART_COUNT=" + std::to_string(times)};
+  }
+
+  /// That rank 0 said why, and the others nothing.
+  static void expect_all_terminated(const std::vector<Outcome>& outcomes) {
+    for (std::size_t rank = 0; rank < outcomes.size(); ++rank) {
+      EXPECT_EQ(outcomes[rank].exit_code, 143) << "rank " << rank << ": " << outcomes[rank].err;
+    }
+    for (std::size_t rank = 1; rank < outcomes.size(); ++rank) EXPECT_EQ(outcomes[rank].err, "");
+    EXPECT_NE(outcomes[0].err.find("glow-train: terminated\n"), std::string::npos) << outcomes[0].err;
+  }
+};
+
+/// Which rank the signals are for, and how many.
+struct Signals {
+  std::string name;
+  std::vector<std::size_t> ranks;
+};
+
+class GlowTrainSignals : public GlowTrainStop, public ::testing::WithParamInterface<Signals> {};
+
+TEST_P(GlowTrainSignals, StopAllBehindOneCheckpoint) {
+  Ranks ranks(2);
+  start(ranks, 2);
+  for (const auto rank : GetParam().ranks) ranks[rank].send(SIGTERM);
+  expect_all_terminated(ranks.wait());
+  expect_that_it_goes_on();
+}
+
+INSTANTIATE_TEST_SUITE_P(, GlowTrainSignals,
+                         ::testing::Values(Signals{"ToRank0", {0}}, Signals{"ToRank1", {1}},
+                                           Signals{"TwiceToEach", {0, 1, 0, 1}}),
+                         name_of);
+
+TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
+  put_images(images_, {2008, 8, 8});
+  // Hardly anything but evaluations, of which a terminal shows the progress.
+  const auto flags = [&](const char* name, const Arguments& more) {
+    return command("glow-train", Arguments{"--data", "npy:" + images_.string(), "--out", (directory_ / name).string(),
+                                           "--eval-every", "1", "--log-every", "1"} +
+                                     tiny_model() + Arguments{"--valid-images", "2000"} + more);
+  };
+  const auto in_two = [&](const Arguments& command) {
+    Ranks ranks(2);
+    ranks.start_rest(command);
+    for (const auto& outcome : ranks.wait()) ASSERT_TRUE(succeeded(outcome));
+  };
+  Ranks ranks(2);
+  for (int rank = 0; rank < 2; ++rank) {
+    ranks.start(flags("run", {"--steps", "1000000"}), {}, {.on_terminal = rank == 0});
+  }
+  ASSERT_TRUE(ranks[0].wait_for("validation, ")) << ranks[0].err();
+  ranks[1].send(SIGTERM);
+  for (const auto& outcome : ranks.wait()) EXPECT_EQ(outcome.exit_code, 143) << outcome.err;
+  const auto end = std::to_string(newest_step(directory_ / "run") + 1);
+  in_two(command("glow-train", {"--resume", "--out", (directory_ / "run").string(), "--steps", end, "--quiet"}));
+  in_two(flags("whole", {"--steps", end, "--quiet"}));
+  for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
+    EXPECT_EQ(get(directory_ / "whole" / file), get(directory_ / "run" / file)) << file;
+  }
+}
+
+TEST_F(GlowTrainStop, AnotherStartGoesOnWithTheRunOfTheSameCommand) {
+  // To the end of a first start that a failure cut short there, as it were.
+  const Arguments lasting{"--steps", "6"};
+  Ranks first(2);
+  first.start_rest(flags(lasting));
+  for (const auto& outcome : first.wait()) ASSERT_TRUE(succeeded(outcome));
+  fs::remove(run_ / "checkpoints" / checkpoint_name(6));
+  // Launchers of several hosts need not count alike; rank 0's counts.
+  Ranks again(2);
+  again.start(flags(lasting), restarted(1));
+  again.start(flags(lasting));
+  for (const auto& outcome : again.wait()) EXPECT_TRUE(succeeded(outcome));
+  EXPECT_EQ(newest_step(run_), 6);
+}
+
+TEST_F(GlowTrainStop, AnotherStartOfOtherOptionsTouchesNothing) {
+  ASSERT_TRUE(succeeded(run(flags({"--steps", "2"}))));
+  const auto before = checkpoints_of(run_);
+  Ranks again(1);
+  again.start(flags({"--steps", "2", "--lr", "0.5"}), restarted(1));
+  EXPECT_TRUE(ended(again.wait()[0], 2, "is not empty"));
+  EXPECT_EQ(checkpoints_of(run_), before);
+}
+
+TEST_F(GlowTrainStop, AnotherStartBeginsWhatHadHardlyBegun) {
+  fs::create_directories(run_ / "checkpoints");
+  put(run_ / "metrics.jsonl", "");
+  put(run_ / "checkpoints" / checkpoint_name(0), "what was written when the power went");
+  Ranks again(2);
+  for (int rank = 0; rank < 2; ++rank) again.start(flags({"--steps", "2"}), restarted(1));
+  for (const auto& outcome : again.wait()) EXPECT_TRUE(succeeded(outcome));
+  EXPECT_EQ(newest_step(run_), 2);
+}
+
+/// With torchrun's own store, or with one that rank 0 keeps.
+class GlowTrainTorchrun : public GlowTrainStop, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(GlowTrainTorchrun, StartsItAgainAndItGoesOnByItself) {
+  const std::string torchrun = GLOW_TORCHRUN;
+  if (torchrun.empty()) GTEST_SKIP() << "there is no torchrun of this LibTorch";
+  // Redirected, and shown all the same: with neither, Debian's torchrun and its Python do not get along.
+  Arguments start{torchrun,
+                  "--no_python",
+                  "--nproc_per_node",
+                  "2",
+                  "--max_restarts",
+                  "2",
+                  "--monitor_interval",
+                  "0.2",
+                  "-r",
+                  "1",
+                  "-t",
+                  "1",
+                  "--rdzv_backend",
+                  GetParam()};
+  const auto port = std::to_string(free_port());
+  start = start + (std::string(GetParam()) == "static" ? Arguments{"--master_port", port}
+                                                       : Arguments{"--rdzv_endpoint", "127.0.0.1:" + port});
+  Process launcher(start + flags({"--steps", "400", "--checkpoint-every", "20"}));
+  ASSERT_TRUE(launcher.wait_until([&] { return newest_step(run_) >= 20; })) << launcher.err();
+  // The oldest of its processes, which is that of rank 0 or 1.
+  const auto killed =
+      run({"/bin/sh", "-c", "pkill -KILL -o -f '^" + command("glow-train", {})[0] + " .*" + run_.string() + "'"});
+  ASSERT_EQ(killed.exit_code, 0) << "it was over before";
+  const auto outcome = launcher.wait();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(newest_step(run_), 400);
+  EXPECT_NE(outcome.err.find(" was lost"), std::string::npos) << outcome.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(, GlowTrainTorchrun, ::testing::Values("static", "c10d"),
+                         [](const auto& test) { return test.param; });
+
+TEST_F(GlowTrainStop, AnEvaluationOfGlowEvalIsLeftByAll) {
+  ASSERT_TRUE(succeeded(run(flags({"--steps", "1"}))));
+  put_images(images_, {20000, 8, 8});
+  Ranks ranks(2);
+  for (int rank = 0; rank < 2; ++rank) {
+    ranks.start(command("glow-eval", {"--model", (run_ / "model.safetensors").string(), "--data",
+                                      "npy:" + images_.string(), "--split", "all", "--batch", "1", "--draws", "100",
+                                      "--scores", (directory_ / "scores.csv").string(), "--threads", "1"}),
+                {}, {.on_terminal = rank == 0});
+  }
+  ASSERT_TRUE(ranks[0].wait_for("images")) << ranks[0].err();
+  ranks[1].send(SIGTERM);
+  const auto outcomes = ranks.wait();
+  for (const auto& outcome : outcomes) EXPECT_EQ(outcome.exit_code, 143) << outcome.err;
+  EXPECT_NE(outcomes[0].err.find("glow-eval: terminated"), std::string::npos) << outcomes[0].err;
+  EXPECT_EQ(outcomes[1].err, "");
+  EXPECT_FALSE(fs::exists(directory_ / "scores.csv"));
+}
+
+}  // namespace
+}  // namespace glow::testing
