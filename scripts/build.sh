@@ -7,8 +7,8 @@
 #   --preset           one of CMakePresets.json (default release)
 #   --without-tests    only the library and the tools
 #
-# GLOW_REQUIRE_BROWSER=1, GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1 in the environment turn the CMake options of these
-# names on.
+# GLOW_REQUIRE_BROWSER=1, GLOW_REQUIRE_LAUNCHERS=1, GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1 in the environment turn the
+# CMake options of these names on.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -20,7 +20,7 @@ if [[ $without_tests ]]; then
   settings+=(-DGLOW_BUILD_TESTS=OFF -DGLOW_BUILD_BENCH=OFF)
 else
   settings+=(-DGLOW_BUILD_TESTS=ON "-DGLOW_PYTHON=$python" "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}"
-    "-DGLOW_REQUIRE_BROWSER=${GLOW_REQUIRE_BROWSER:-0}")
+    "-DGLOW_REQUIRE_BROWSER=${GLOW_REQUIRE_BROWSER:-0}" "-DGLOW_REQUIRE_LAUNCHERS=${GLOW_REQUIRE_LAUNCHERS:-0}")
   # Nobody measures with a sanitizer.
   [[ $preset == *san ]] || settings+=(-DGLOW_BUILD_BENCH=ON)
 fi

@@ -1,0 +1,1 @@
+// For a precompiled header there must be something to compile.
