@@ -88,6 +88,7 @@ class Worker {
             {"waiting", waiting},
             {"parameters", model_->flat_parameters().values().numel()},
             {"parameters_of_first_level", first_level_parameters()},
+            {"seconds_small_sum", seconds_small_sum()},
             {"seconds_forward", seconds_forward()},
             {"seconds_optimizer", seconds_optimizer()}};
   }
@@ -102,6 +103,13 @@ class Worker {
       if (parameter.key().starts_with("levels.0.")) count += parameter.value().numel();
     }
     return count;
+  }
+
+  /// Of a message so short that only its ways count, as one of each step is.
+  double seconds_small_sum() {
+    const auto numbers = torch::zeros({8}, torch::TensorOptions(settings_.device));
+    constexpr int kCount = 200;
+    return median_seconds({[&] { processes_->sum(numbers); }}, kCount, settings_.device)[0];
   }
 
   double seconds_forward() {

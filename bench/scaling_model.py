@@ -1,11 +1,13 @@
 """The time of a training step in N processes, out of what one process takes for its share and what a link carries.
 
-    t(N) = o + m + max(c + s C, f + C)        C = 2 (N - 1)/N * 4 P / w
+    t(N) = o + m + k h a + max(c + s C, f + C)        C = 2 (N - 1)/N * 4 P / w
 
     c  forward and backward pass of a process's share       f  its forward pass
     o  the optimiser                                         P  parameters, 4 bytes each
     w  bytes a second of a process's slowest link            s  part of P whose gradients come last, with the first level
     m  what the cores that compute have to do for the messages; 0 where a GPU or another core does it
+    a  seconds from one process to the next, h how often a message goes on: 2 (N - 1) in Gloo's ring, 2 log2 N in NCCL's trees
+    k  messages of a step behind which nothing is computed: the last slice, and loss and norm
 
 Sums start when a level's gradients are complete: those of the levels above the first travel while the first, which has
 most of the arithmetic, is still computed; s C is left when it is done. A ring sends each byte 2 (N - 1)/N times.
@@ -15,8 +17,10 @@ python bench/scaling_model.py            the prediction for GPUs of docs/distrib
 """
 
 import json
+import math
 import sys
 
+MESSAGES = 2
 UNITS = {"gbit": 1e9 / 8, "mbit": 1e6 / 8}
 
 
@@ -24,8 +28,13 @@ def ring(processes, parameters, bandwidth):
     return 2 * (processes - 1) / processes * 4 * parameters / bandwidth
 
 
-def step_seconds(compute, forward, optimizer, last, communication, messages=0.0):
-    return optimizer + messages + max(compute + last * communication, forward + communication)
+def latency(hops, hop_seconds):
+    return MESSAGES * hops * hop_seconds
+
+
+def step_seconds(compute, forward, optimizer, last, communication, waiting):
+    """waiting: for messages, whatever their length."""
+    return optimizer + waiting + max(compute + last * communication, forward + communication)
 
 
 def bytes_per_second(rate):
@@ -41,12 +50,14 @@ def compare(path):
     print(f"a process's share alone: step {alone['seconds_a_step']:.3f} s, of it forward {forward:.3f}, "
           f"optimiser {optimizer:.3f}; {4e-6 * alone['parameters']:.1f} MB of gradients, {last:.2f} of them last")
     unlimited, *limited = runs
-    messages = unlimited["seconds_a_step"] - alone["seconds_a_step"]
-    print(f"on a link without a limit {unlimited['seconds_a_step']:.3f} s: messages {messages:.3f}")
+    waiting = unlimited["seconds_a_step"] - alone["seconds_a_step"]
+    hop = unlimited["seconds_small_sum"] / 2
+    print(f"on a link without a limit {unlimited['seconds_a_step']:.3f} s: messages {waiting:.3f}, of it "
+          f"{latency(2, hop):.4f} for their ways, {1e6 * hop:.0f} us each")
     print("link      step, s  predicted  measured/predicted  waiting")
     for run in limited:
         communication = ring(2, alone["parameters"], bytes_per_second(run["rate"]))
-        expected = step_seconds(compute, forward, optimizer, last, communication, messages)
+        expected = step_seconds(compute, forward, optimizer, last, communication, waiting)
         print(f"{run['rate']:8}  {run['seconds_a_step']:7.3f}  {expected:9.3f}  {run['seconds_a_step'] / expected:18.2f}"
               f"  {run['waiting']:7.1%}")
 
@@ -54,7 +65,8 @@ def compare(path):
 def predict():
     """CelebA-HQ 256 (169 M parameters) on H100s. Nothing here was measured: a step's arithmetic is the bandwidth floor of
     an image for hidden layers in bf16 with a pointwise pass each, a third of it forward; links are what vendors give, less
-    a fifth: NVLink within a host of 8, and beyond it eight links of 400 Gbit/s a host, or one of 100."""
+    a fifth: NVLink within a host of 8, and beyond it eight links of 400 Gbit/s a host, or one of 100. From one GPU to
+    the next 3 us within a host, 10 us beyond."""
     parameters, images_per_second, last = 169e6, 161, 0.06
     nvlink, eight_links, one_link = 0.8 * 450e9, 0.8 * 8 * 50e9, 0.8 * 12.5e9
     optimizer = 9 * 4 * parameters / 3.35e12  # reads and writes of weights, gradients, two moments and average
@@ -66,7 +78,8 @@ def predict():
                                            (256, "8 x 400 Gbit/s", eight_links), (40, "100 Gbit/s", one_link),
                                            (256, "100 Gbit/s", one_link)):
             communication = ring(processes, parameters, bandwidth)
-            seconds = step_seconds(compute, compute / 3, optimizer, last, communication)
+            waiting = latency(2 * math.ceil(math.log2(processes)), 3e-6 if bandwidth == nvlink else 10e-6)
+            seconds = step_seconds(compute, compute / 3, optimizer, last, communication, waiting)
             rate = processes * images / seconds
             print(f"{processes:4}  {link:14}  {images:12}  {1e3 * seconds:8.2f}  "
                   f"{1e3 * (seconds - compute - optimizer):14.2f}  {rate:8.0f}  {rate / processes / alone:14.2f}")
