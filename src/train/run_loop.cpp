@@ -181,7 +181,7 @@ bool TrainingRun::Impl::due(std::int64_t every) const {
 void TrainingRun::Impl::train_step(Batches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const auto batch = batches.next();
-  stop_asked();  // so that the others hear of it with this step
+  if (processes().size() > 1) stop_asked();  // so that the others hear of it with this step
   const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices, inputs_.options.batch);
   stop_agreed_ = report.stop_asked;
   if (output_) {

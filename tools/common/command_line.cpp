@@ -1,7 +1,7 @@
 #include "tools/common/command_line.h"
 
 #include <algorithm>
-#include <iostream>
+#include <ostream>
 #include <vector>
 
 #include <torch/version.h>
@@ -88,17 +88,18 @@ cxxopts::ParseResult parse(cxxopts::Options& parser, int argc, char** argv) {
 
 }  // namespace
 
-std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, int argc, char** argv) {
+std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, int argc, char** argv,
+                                             std::ostream& out) {
   check_values(flags, argc, argv);
   auto parser = make_parser(tool, flags);
   const auto result = parse(parser, argc, argv);
   refuse_leftovers(result.unmatched());
   if (result.count("help")) {
-    std::cout << parser.help(groups_of(flags)) << "\n" << tool.closing;
+    out << parser.help(groups_of(flags)) << "\n" << tool.closing;
     return std::nullopt;
   }
   if (result.count("version")) {
-    std::cout << tool.name << " " << kVersion << " (LibTorch " << TORCH_VERSION << ")\n";
+    out << tool.name << " " << kVersion << " (LibTorch " << TORCH_VERSION << ")\n";
     return std::nullopt;
   }
   return given_flags(result.arguments());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iostream>
 #include <optional>
 #include <string>
 
@@ -17,7 +18,8 @@ struct ToolText {
 };
 
 /// The flags of a command line in the order given, or nullopt when it asked for --help or --version, which this prints
-/// to stdout. Throws ConfigError naming an unknown flag, an argument that belongs to no flag or a missing value.
-std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, int argc, char** argv);
+/// to `out`. Throws ConfigError naming an unknown flag, an argument that belongs to no flag or a missing value.
+std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, int argc, char** argv,
+                                             std::ostream& out = std::cout);
 
 }  // namespace glow::tools

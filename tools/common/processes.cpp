@@ -10,6 +10,7 @@
 #include <exception>
 #include <iostream>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include <c10/util/Logging.h>
@@ -174,8 +175,12 @@ std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags
   std::optional<GivenFlags> given;
   std::exception_ptr problem;
   try {
-    given = parse_command_line(tool, flags, argc, argv);
-    if (!given) return given;
+    std::ostringstream help;
+    given = parse_command_line(tool, flags, argc, argv, help);
+    if (!given) {
+      if (dist::read_launch().rank == 0) std::cout << help.str();
+      return given;
+    }
     flags.set(*given);
   } catch (const ConfigError&) {
     problem = std::current_exception();
