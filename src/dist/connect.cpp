@@ -1,15 +1,9 @@
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <mutex>
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #ifdef USE_C10D_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
@@ -17,12 +11,13 @@
 #include <glow/dist/communicator.h>
 #include <glow/error.h>
 
+#include "dist/meeting.h"
+#include "dist/own_address.h"
 #include "dist/watch.h"
 
 namespace glow::dist {
 namespace {
 
-using StorePointer = c10::intrusive_ptr<c10d::Store>;
 using WorkPointer = c10::intrusive_ptr<c10d::Work>;
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -33,50 +28,6 @@ std::string message_of(const std::exception& error) {
 }
 
 std::string place_of(const Launch& launch) { return launch.address + ":" + std::to_string(launch.port); }
-
-/// The address by which the others reach this host: the one that its own packets to the meeting place come from.
-std::string own_address(const Launch& launch) {
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_socktype = SOCK_DGRAM;
-  if (::getaddrinfo(launch.address.c_str(), std::to_string(launch.port).c_str(), &hints, &found) != 0) {
-    throw ProcessError("cannot find the host " + launch.address + ", where the processes are to meet");
-  }
-  char name[NI_MAXHOST] = "";
-  for (const auto* place = found; place != nullptr && name[0] == '\0'; place = place->ai_next) {
-    const int socket = ::socket(place->ai_family, place->ai_socktype | SOCK_CLOEXEC, place->ai_protocol);
-    if (socket < 0) continue;
-    sockaddr_storage own{};
-    socklen_t length = sizeof own;
-    auto* address = reinterpret_cast<sockaddr*>(&own);
-    // Sends nothing.
-    if (::connect(socket, place->ai_addr, place->ai_addrlen) == 0 && ::getsockname(socket, address, &length) == 0) {
-      ::getnameinfo(address, length, name, sizeof name, nullptr, 0, NI_NUMERICHOST);
-    }
-    ::close(socket);
-  }
-  ::freeaddrinfo(found);
-  if (name[0] == '\0')
-    throw ProcessError("there is no way to " + place_of(launch) + ", where the processes are to meet");
-  return name;
-}
-
-/// Keeps the store, or is one of those that ask it.
-enum class StoreRole { kHost, kClient };
-
-StorePointer open_store(const Launch& launch, std::chrono::seconds timeout, StoreRole role) {
-  c10d::TCPStoreOptions options;
-  options.port = launch.port;
-  options.isServer = role == StoreRole::kHost;
-  options.timeout = timeout;
-  StorePointer store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
-  // A launcher's store outlives the processes: those of an earlier start must not be taken for these. How many there
-  // were is the same for all of them only when the launcher keeps the store.
-  if (launch.has_store) {
-    store = c10::make_intrusive<c10d::PrefixStore>("glow/" + std::to_string(launch.restarts), store);
-  }
-  store->setTimeout(timeout);
-  return store;
-}
 
 /// The latest that the device does for all.
 class LatestWork {
@@ -99,20 +50,18 @@ class LatestWork {
 class Processes : public Communicator {
  public:
   Processes(const Launch& launch, const ConnectOptions& options)
-      : Communicator(launch.rank, launch.size),
-        options_(options),
-        store_(open_store(launch, options.timeout, role_of(launch))) {
+      : Communicator(launch.rank, launch.size), options_(options), meeting_(launch, options.timeout) {
     auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     gloo->devices.push_back(interface != nullptr
                                 ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
                                 : c10d::ProcessGroupGloo::createDeviceForHostname(own_address(launch)));
-    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed("gloo", store_), static_cast<int>(launch.rank),
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(meeting_.part("gloo"), static_cast<int>(launch.rank),
                                                         static_cast<int>(launch.size), gloo);
-    watch_ = Watch::start(prefixed("watch", open_store(launch, options.timeout, StoreRole::kClient)),
+    watch_ = Watch::start(meeting_.own_connection("watch"),
                           {.rank = launch.rank,
                            .size = launch.size,
-                           .is_host = role_of(launch) == StoreRole::kHost,
+                           .is_host = meeting_.is_host(),
                            .timeout = options.timeout,
                            .failed = [failed = options.failed, latest = latest_on_device_](const std::string& what) {
                              if (failed) failed(what);
@@ -143,13 +92,6 @@ class Processes : public Communicator {
   bool stop_asked() const override { return watch_->stop_asked(); }
 
  private:
-  static StoreRole role_of(const Launch& launch) {
-    return launch.rank == 0 && !launch.has_store ? StoreRole::kHost : StoreRole::kClient;
-  }
-  static StorePointer prefixed(const std::string& name, const StorePointer& store) {
-    return c10::make_intrusive<c10d::PrefixStore>(name, store);
-  }
-
   /// What `begin` begins with the group that knows the tensor's device, to be waited for.
   template <class Begin>
   Wait started(const torch::Tensor& tensor, Begin&& begin) {
@@ -190,7 +132,7 @@ class Processes : public Communicator {
         constexpr std::chrono::seconds kMargin{60};
         auto options = c10d::ProcessGroupNCCL::Options::create();
         options->timeout = options_.timeout + kMargin;
-        nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(prefixed("nccl", store_), static_cast<int>(rank()),
+        nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(meeting_.part("nccl"), static_cast<int>(rank()),
                                                             static_cast<int>(size()), options);
       }
       return use(*nccl_);
@@ -216,7 +158,7 @@ class Processes : public Communicator {
   }
 
   ConnectOptions options_;
-  StorePointer store_;
+  Meeting meeting_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
 #ifdef USE_C10D_NCCL
   c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;

@@ -118,7 +118,6 @@ Launch of_slurm(const Variables& variables) {
     if (host < 0) break;
     begin = end + 1;
   }
-  launch.restarts = variables.number("SLURM_RESTART_COUNT", 0, kMostProcesses, 0);
   if (launch.size == 1) return launch;
   const bool is_one_host = launch.local_size == launch.size;
   launch.address =
@@ -130,15 +129,22 @@ Launch of_slurm(const Variables& variables) {
   return launch;
 }
 
-}  // namespace
-
-Launch read_launch(const Environment& environment) {
-  const Variables variables(environment);
+Launch launch_of(const Variables& variables) {
   if (variables.has("RANK") && variables.has("WORLD_SIZE")) return of_torchrun(variables);
   if (variables.has("OMPI_COMM_WORLD_SIZE")) return of_mpirun(variables);
   // The batch script itself has most of SLURM's variables too, but is no step.
   if (variables.has("SLURM_STEP_NUM_TASKS") && variables.has("SLURM_PROCID")) return of_slurm(variables);
   return {};
+}
+
+}  // namespace
+
+Launch read_launch(const Environment& environment) {
+  const Variables variables(environment);
+  auto launch = launch_of(variables);
+  // Whatever a job of SLURM starts its processes with, it may have been queued again.
+  launch.restarts += variables.number("SLURM_RESTART_COUNT", 0, kMostProcesses, 0);
+  return launch;
 }
 
 Launch read_launch() {

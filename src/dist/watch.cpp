@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "dist/store_text.h"
+
 namespace glow::dist {
 namespace {
 
@@ -22,9 +24,6 @@ constexpr const char* kNoAnswer = "rank 0 was lost: the store that it or its lau
 
 std::string beat_key(std::int64_t rank) { return "beat/" + std::to_string(rank); }
 std::string end_key(std::int64_t rank) { return "end/" + std::to_string(rank); }
-
-std::vector<std::uint8_t> to_bytes(const std::string& text) { return {text.begin(), text.end()}; }
-std::string to_text(const std::vector<std::uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
 /// "rank 2 was lost", "ranks 2, 3 were lost"
 std::string lost_text(const std::vector<std::int64_t>& ranks) {
@@ -47,6 +46,7 @@ std::shared_ptr<Watch> Watch::start(c10::intrusive_ptr<c10d::Store> store, Optio
   const std::shared_ptr<Watch> watch(new Watch(std::move(store), std::move(options)));
   // What the thread needs lives as long as the thread.
   std::thread([watch] { watch->run(); }).detach();
+  std::thread([watch] { watch->guard(); }).detach();
   return watch;
 }
 
@@ -67,7 +67,7 @@ void Watch::end() {
   std::unique_lock lock(mutex_);
   stops_ = true;
   changed_.notify_all();
-  if (!is_silent_) changed_.wait_for(lock, kPatience, [this] { return is_through_; });
+  if (!is_silent_) changed_.wait_for(lock, patience(), [this] { return running_ == 0; });
 }
 
 void Watch::run() {
@@ -80,13 +80,32 @@ void Watch::run() {
     lock.lock();
     changed_.wait_for(lock, kBetweenBeats, [this] { return stops_ || !tasks_.empty(); });
   }
-  is_through_ = true;
+  --running_;
+  changed_.notify_all();
+}
+
+void Watch::guard() {
+  // In its own looks, not in time: who was stopped for a while has missed nothing.
+  const auto patience = (options_.timeout + kPatience) / kBetweenBeats;
+  std::int64_t last = -1, since = 0;
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, kBetweenBeats, [this] { return stops_; })) {
+    since = looks_ == last ? since + 1 : 0;
+    last = looks_;
+    if (since <= patience || knows_failure_.exchange(true)) continue;
+    is_silent_ = true;
+    lock.unlock();
+    if (options_.failed) options_.failed(kNoAnswer);
+    lock.lock();
+  }
+  --running_;
   changed_.notify_all();
 }
 
 void Watch::look() {
   try {
     beat();
+    ++looks_;
     if (knows_failure_) return;
     look_at_neighbour();
     if (!suspicion_) {
@@ -110,7 +129,7 @@ void Watch::look_at_neighbour() {
   const auto now = Clock::now();
   const auto sign = sign_of(rank);
   // Who has said that it ends may be silent.
-  if (rank == options_.rank || sign.beats != neighbour_.beats || store_->check({end_key(rank)})) {
+  if (rank == options_.rank || sign.beats != neighbour_.beats || has_ended(rank)) {
     neighbour_ = sign;
     neighbour_since_ = now;
   }
@@ -119,6 +138,7 @@ void Watch::look_at_neighbour() {
 std::optional<std::string> Watch::overdue() {
   const auto now = Clock::now();
   if (now - neighbour_since_ >= options_.timeout) return "a process is silent";
+  // Or what a device does.
   const std::lock_guard lock(mutex_);
   if (!expected_ || now - expected_since_ < options_.timeout || is_done(expected_)) return std::nullopt;
   return "what a device does for all was not done in time";
@@ -136,14 +156,15 @@ void Watch::follow() {
 
 std::string Watch::verdict_on(const Suspicion& suspicion) {
   if (store_->check({kFailure})) return to_text(store_->get(kFailure));
-  const auto after = signs();
   std::vector<std::int64_t> lost, late;
   for (std::int64_t rank = 0; rank < options_.size; ++rank) {
-    const auto i = static_cast<std::size_t>(rank);
-    if (rank == options_.rank) continue;
-    if (after[i].beats == suspicion.before[i].beats) lost.push_back(rank);
-    if (after[i].counted < counted_) late.push_back(rank);
+    const auto before = suspicion.before[static_cast<std::size_t>(rank)], after = sign_of(rank);
+    if (rank == options_.rank || has_ended(rank)) continue;
+    if (after.beats == before.beats) lost.push_back(rank);
+    if (after.counted < counted_) late.push_back(rank);
   }
+  // Another may have found out meanwhile.
+  if (store_->check({kFailure})) return to_text(store_->get(kFailure));
   if (!lost.empty()) return lost_text(lost);
   if (late.size() == 1) return "rank " + std::to_string(late[0]) + " did not come in time";
   return "the processes lost each other: " + suspicion.error;
@@ -183,7 +204,7 @@ std::optional<bool> Watch::ask(std::function<bool()> task) {
     });
     changed_.notify_all();
   }
-  if (answer.wait_for(kPatience) == std::future_status::ready) return answer.get();
+  if (answer.wait_for(patience()) == std::future_status::ready) return answer.get();
   is_silent_ = true;
   return std::nullopt;
 }
@@ -208,9 +229,7 @@ bool Watch::announce(const std::string& what) {
 }
 
 bool Watch::make_known(const std::string& failure) {
-  if (store_->add("failures", 1) > 1) return false;
-  store_->set(kFailure, to_bytes(failure));
-  return true;
+  return !knows_failure_ && to_text(store_->compareSet(kFailure, {}, to_bytes(failure))) == failure;
 }
 
 std::string Watch::blame(const std::string& error) {
@@ -224,7 +243,7 @@ std::string Watch::blame(const std::string& error) {
     }
     return true;
   });
-  if (is_asked && heard.wait_for(options_.silence + kPatience) == std::future_status::ready) return heard.get();
+  if (is_asked && heard.wait_for(options_.silence + patience()) == std::future_status::ready) return heard.get();
   is_silent_ = true;
   return kNoAnswer;
 }
@@ -236,6 +255,14 @@ void Watch::ask_to_stop() {
     return true;
   });
 }
+
+std::chrono::milliseconds Watch::patience() const {
+  // Many may ask the store about all at once.
+  constexpr auto kForEach = 50ms;
+  return kPatience + options_.size * kForEach;
+}
+
+bool Watch::has_ended(std::int64_t rank) { return store_->check({end_key(rank)}); }
 
 Watch::Sign Watch::sign_of(std::int64_t rank) {
   if (!store_->check({beat_key(rank)})) return {};

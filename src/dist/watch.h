@@ -71,11 +71,15 @@ class Watch {
   Watch(c10::intrusive_ptr<c10d::Store> store, Options options);
 
   void run();
+  /// Of a second thread, which never asks the store: it notices when that does not answer, though nobody waits.
+  void guard();
   void look();
   void beat();
   void look_at_neighbour();
-  /// What has taken longer than the time-out; nullopt when nothing has.
+  /// Why somebody may be lost: the neighbour, or what a device does, has taken longer than the time-out. nullopt when
+  /// neither has.
   std::optional<std::string> overdue();
+  /// Tells what has become of the suspicion.
   void follow();
   std::string verdict_on(const Suspicion& suspicion);
   void tell(const std::string& failure);
@@ -83,6 +87,9 @@ class Watch {
   bool make_known(const std::string& failure);
   /// Of who keeps the store.
   void let_others_read(std::chrono::seconds patience);
+  /// How long to wait for the store.
+  std::chrono::milliseconds patience() const;
+  bool has_ended(std::int64_t rank);
   Sign sign_of(std::int64_t rank);
   std::vector<Sign> signs();
   /// Lets the thread do it; nullopt when the store fails or does not answer.
@@ -97,6 +104,9 @@ class Watch {
   std::atomic<bool> is_over_ = false;
   /// That the store did not answer once: it is not asked again.
   std::atomic<bool> is_silent_ = false;
+
+  /// How often the thread has heard from the store.
+  std::atomic<std::int64_t> looks_ = 0;
 
   // Of the thread.
   std::int64_t beats_ = 0;
@@ -113,7 +123,9 @@ class Watch {
   std::deque<std::function<void()>> tasks_;
   std::function<bool()> expected_;
   Clock::time_point expected_since_;
-  bool stops_ = false, is_through_ = false;
+  bool stops_ = false;
+  /// Threads that have not ended.
+  int running_ = 2;
 };
 
 }  // namespace glow::dist

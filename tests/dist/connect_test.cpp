@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/cuda.h>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <glow/dist/communicator.h>
 #include <glow/error.h>
@@ -128,6 +129,33 @@ TEST(Connect, AFailureIsHeardOnceAndOnlyTheFirstCounts) {
       },
       options);
   EXPECT_EQ(heard, (std::vector<std::string>(2, "rank 0 failed")));
+}
+
+TEST(Connect, StartsOnALaunchersStoreKeepApartWhateverTheLaunchersCount) {
+  c10d::TCPStoreOptions options;
+  options.port = 0;
+  options.isServer = true;
+  const auto store = c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
+  // What the launchers of three hosts say at each start.
+  for (const auto& restarts : {std::vector<std::int64_t>{0, 0, 0}, {1, 0, 0}, {1, 2, 0}}) {
+    std::vector<std::jthread> threads;
+    for (std::int64_t rank = 0; rank < 3; ++rank) {
+      threads.emplace_back([&, rank] {
+        const auto processes = connect({.rank = rank,
+                                        .size = 3,
+                                        .address = "127.0.0.1",
+                                        .port = store->getPort(),
+                                        .has_store = true,
+                                        .restarts = restarts[static_cast<std::size_t>(rank)]},
+                                       {.timeout = 30s});
+        EXPECT_EQ(processes->gather(std::to_string(rank)), (std::vector<std::string>{"0", "1", "2"}));
+        // Nobody hears what was said at an earlier start.
+        EXPECT_FALSE(processes->stop_asked());
+        processes->barrier();
+        processes->ask_to_stop();
+      });
+    }
+  }
 }
 
 TEST(Connect, NobodyComes) {

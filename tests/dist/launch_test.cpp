@@ -100,6 +100,19 @@ TEST(Launch, ReadsAStepOfSlurm) {
   EXPECT_EQ(launch(values).address, "127.0.0.1");
 }
 
+TEST(Launch, AJobThatIsQueuedAgainStartsAgainWhateverStartsItsProcesses) {
+  EXPECT_EQ(launch({{"SLURM_RESTART_COUNT", "2"}}).restarts, 2);
+  EXPECT_EQ(
+      launch({{"SLURM_RESTART_COUNT", "2"}, {"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "1"}}).restarts, 2);
+  EXPECT_EQ(launch({{"SLURM_RESTART_COUNT", "2"},
+                    {"TORCHELASTIC_RESTART_COUNT", "1"},
+                    {"RANK", "0"},
+                    {"WORLD_SIZE", "2"},
+                    {"MASTER_ADDR", "a"}})
+                .restarts,
+            3);
+}
+
 TEST(Launch, TheBatchScriptOfSlurmIsNoStep) {
   EXPECT_EQ(launch({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "4711"}}).size, 1);
 }

@@ -17,10 +17,11 @@ class GlowTrainVersion : public TrainRanks {};
 TEST_F(GlowTrainVersion, OfAnotherProcessMustBeItsOwn) {
   Ranks ranks(2);
   ranks.start(flags({"--steps", "2"}));
-  const auto processes = dist::connect({.rank = 1, .size = 2, .address = "127.0.0.1", .port = ranks.port()});
+  auto processes = dist::connect({.rank = 1, .size = 2, .address = "127.0.0.1", .port = ranks.port()});
   processes->gather(R"({"glow": "0.0.0", "libtorch": "0.0.0"})");
+  processes = nullptr;
   const auto outcome = ranks[0].wait();
-  const std::string reason = "rank 0: rank 1 has glow \"0.0.0\", rank 0 has \"" + std::string(kVersion) + "\"";
+  const std::string reason = "glow-train: rank 1 has glow \"0.0.0\", rank 0 has \"" + std::string(kVersion) + "\"";
   EXPECT_TRUE(ended(outcome, 2, reason));
   EXPECT_FALSE(std::filesystem::exists(run_));
 }

@@ -101,6 +101,15 @@ class SilentStore : public c10d::HashStore {
   std::atomic<bool> is_silent = false;
 };
 
+TEST_F(WatchTest, AStoreThatDoesNotAnswerIsNoticedThoughNobodyAsks) {
+  const auto store = c10::make_intrusive<SilentStore>();
+  store_ = store;
+  start(1, 2, 1s).expect([] { return false; });
+  store->is_silent = true;
+  EXPECT_EQ(told_within(30s), "rank 0 was lost: the store that it or its launcher keeps does not answer");
+  store->is_silent = false;
+}
+
 TEST_F(WatchTest, AStoreThatDoesNotAnswerHoldsNobody) {
   const auto store = c10::make_intrusive<SilentStore>();
   store_ = store;

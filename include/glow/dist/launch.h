@@ -20,7 +20,8 @@ struct Launch {
   std::string address = {};
   std::uint16_t port = 0;
   bool has_store = false;
-  /// How often the launcher has started all of it anew after a failure.
+  /// How often the launcher has started all of it anew after a failure, and SLURM the job. Launchers of several hosts may
+  /// count differently.
   std::int64_t restarts = 0;
 };
 
