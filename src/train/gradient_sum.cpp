@@ -13,9 +13,20 @@ namespace glow::train {
 
 using torch::autograd::variable_list;
 
+namespace {
+
+/// What a model's batch norms sum with, and who lets them.
+struct SumOfBatchNorms {
+  std::shared_ptr<dist::Communicator> processes;
+  const GradientSum* owner;
+  void operator()(const torch::Tensor& tensor) const { processes->sum(tensor); }
+};
+
+}  // namespace
+
 GradientSum::GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes)
     : model_(std::move(model)), processes_(std::move(processes)) {
-  model_->set_sum_over_processes([to_all = processes_](const torch::Tensor& tensor) { to_all->sum(tensor); });
+  model_->set_sum_over_processes(SumOfBatchNorms{processes_, this});
   const auto gradients = model_->flat_parameters().gradients();
   const auto parameters = model_->parameters();
   const auto slice_size = slice_bytes / static_cast<std::int64_t>(gradients.element_size());
@@ -43,7 +54,9 @@ GradientSum::GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> pro
 
 GradientSum::~GradientSum() {
   for (const auto& accumulator : accumulators_) accumulator.node->del_post_hook(accumulator.hook);
-  model_->set_sum_over_processes(nullptr);
+  // A model may have got a new trainer before it lost this one.
+  const auto* sum = model_->sum_over_processes().target<SumOfBatchNorms>();
+  if (sum != nullptr && sum->owner == this) model_->set_sum_over_processes(nullptr);
 }
 
 void GradientSum::expect() {

@@ -22,7 +22,7 @@ namespace glow::train {
 /// add up theirs too.
 class GradientSum {
  public:
-  /// `model` stays where it is from here on. A slice is at least `slice_bytes` long.
+  /// `model` stays where it is from here on. Each slice but the last is at least `slice_bytes` long.
   GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes);
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;

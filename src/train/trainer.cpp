@@ -1,8 +1,8 @@
 #include <glow/train/trainer.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <string>
 
@@ -10,10 +10,9 @@
 
 #include <glow/error.h>
 
-#include "io/errors.h"
-#include "ops/check.h"
 #include "train/gradient_sum.h"
 #include "train/step_graph.h"
+#include "train/step_sums.h"
 
 namespace glow::train {
 namespace {
@@ -29,34 +28,6 @@ nn::Glow prepared(nn::Glow model, const TrainOptions& options, const std::shared
   model->train();
   model->set_memory_policy(options.memory);
   return model;
-}
-
-void require_possible(const TrainingState& state) {
-  constexpr std::int64_t kMostRollbacks = 1000;  // far below what a number's exponent holds
-  const auto require = [](const char* name, std::int64_t value, std::int64_t highest) {
-    if (value >= 0 && value <= highest) return;
-    throw FormatError(std::string(name) + ": expected 0 to " + std::to_string(highest) + ", got " +
-                      std::to_string(value));
-  };
-  require("step", state.step, std::numeric_limits<std::int64_t>::max());
-  require("skipped", state.skipped, state.step);
-  require("skipped_in_a_row", state.skipped_in_a_row, state.skipped);
-  require("rollbacks", state.rollbacks, kMostRollbacks);
-}
-
-/// A tensor of the trainer and the one of a checkpoint that is to replace it.
-struct Replacement {
-  std::string name;
-  torch::Tensor target;
-  torch::Tensor value;
-};
-
-void require_fit(const Replacement& item) {
-  const auto& [name, target, value] = item;
-  if (value.sizes() == target.sizes() && value.scalar_type() == target.scalar_type()) return;
-  throw FormatError("tensor '" + name + "' does not fit the model: expected " + c10::toString(target.scalar_type()) +
-                    " " + ops::shape_text(target.sizes()) + ", got " + c10::toString(value.scalar_type()) + " " +
-                    ops::shape_text(value.sizes()));
 }
 
 }  // namespace
@@ -201,7 +172,8 @@ void Trainer::run(StepReport& report) {
 void Trainer::compute() {
   gradients_.zero_();
   const auto zero = torch::zeros({}, parameters_.options());
-  Sums sums{.bits = zero, .class_bits = zero, .error = torch::full_like(zero, kNoError), .norm = zero, .stops = zero};
+  StepSums sums{
+      .bits = zero, .class_bits = zero, .error = torch::full_like(zero, kNoError), .norm = zero, .stops = zero};
   nn::Encoding encoding;
   for (std::int64_t part = 0; part < options_.accumulate; ++part) {
     if (gradient_sum_ && part == options_.accumulate - 1) gradient_sum_->expect();
@@ -211,7 +183,11 @@ void Trainer::compute() {
   const torch::NoGradGuard no_grad;
   const auto part = processes_->share();
   sums.norm = flat_norm(gradients_.narrow(0, part.begin(gradients_.numel()), part.size(gradients_.numel())));
-  if (processes_->size() > 1) sum_over_processes(sums);
+  if (processes_->size() > 1) {
+    const auto start = std::chrono::steady_clock::now();
+    sums = sums.over(*processes_);
+    seconds_waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
   if (options_.clip_norm > 0) clip_norm(gradients_, sums.norm, options_.clip_norm);
   const auto finite = sums.norm.isfinite().logical_and(sums.bits.isfinite());
   // That nothing was rebuilt is fine too; a NaN is not.
@@ -222,7 +198,7 @@ void Trainer::compute() {
   optimizer_.apply(parameters_, gradients_, &average_, wanted);
 }
 
-nn::Encoding Trainer::compute_part(const Share& part, Sums& sums) {
+nn::Encoding Trainer::compute_part(const Share& part, StepSums& sums) {
   const torch::AutoGradMode with_graph(true);
   const auto of_part = [&](const torch::Tensor& tensor) {
     const auto count = bytes_.size(0);
@@ -240,22 +216,6 @@ nn::Encoding Trainer::compute_part(const Share& part, Sums& sums) {
   sums.class_bits = sums.class_bits + label_bits.detach();
   if (encoding.reconstruction_error.defined()) sums.error = at::maximum(sums.error, encoding.reconstruction_error);
   return encoding;
-}
-
-void Trainer::sum_over_processes(Sums& sums) {
-  // What is no sum each in a place of its own, to be put together afterwards, in the same way everywhere: whether a
-  // step counts must not depend on how many threads a process has. (And a maximum over processes may lose a NaN.)
-  constexpr std::int64_t kSums = 3;
-  const auto rank = processes_->rank(), size = processes_->size();
-  const auto all = torch::zeros({kSums + 2 * size}, parameters_.options());
-  const auto errors = all.narrow(0, kSums, size), norms = all.narrow(0, kSums + size, size);
-  all[0] = sums.bits;
-  all[1] = sums.class_bits;
-  all[2].fill_(processes_->stop_asked() ? 1 : 0);
-  errors[rank] = sums.error;
-  norms[rank] = sums.norm;
-  processes_->sum(all);
-  sums = {.bits = all[0], .class_bits = all[1], .error = errors.max(), .norm = norms.norm(), .stops = all[2]};
 }
 
 double Trainer::largest_error() const {
@@ -278,87 +238,8 @@ nn::Glow Trainer::averaged_model() {
   return averaged_;
 }
 
-TrainingState Trainer::state() const {
-  TrainingState state{.step = steps_done_,
-                      .skipped = skipped_,
-                      .skipped_in_a_row = skipped_in_a_row_,
-                      .rollbacks = rollbacks_,
-                      .fell_back = fell_back_,
-                      .parameters = parameters_,
-                      .first_moment = optimizer_.first_moment,
-                      .second_moment = optimizer_.second_moment,
-                      .average = average_.sum};
-  for (const auto& item : model_->named_buffers()) state.buffers.emplace(item.key(), item.value());
-  return state;
+double Trainer::seconds_waited() const {
+  return seconds_waited_ + (gradient_sum_ ? gradient_sum_->seconds_waited() : 0);
 }
-
-void Trainer::restore(const TrainingState& state) {
-  const torch::NoGradGuard no_grad;
-  require_possible(state);
-  std::vector<Replacement> replacements{{"parameters", parameters_, state.parameters},
-                                        {"first_moment", optimizer_.first_moment, state.first_moment},
-                                        {"second_moment", optimizer_.second_moment, state.second_moment},
-                                        {"average", average_.sum, state.average}};
-  auto buffers = state.buffers;
-  for (const auto& item : model_->named_buffers()) {
-    const auto node = buffers.extract(item.key());
-    if (node.empty()) throw FormatError("missing tensor 'buffers." + item.key() + "'");
-    replacements.push_back({"buffers." + item.key(), item.value(), node.mapped()});
-  }
-  if (!buffers.empty()) throw FormatError("unknown tensor " + io::in_quotes("buffers." + buffers.begin()->first));
-  // All are looked at before one is changed.
-  for (const auto& replacement : replacements) require_fit(replacement);
-  for (auto& replacement : replacements) replacement.target.copy_(replacement.value);
-  go_on_after(state);
-}
-
-void Trainer::go_on_after(const TrainingState& state) {
-  steps_done_ = state.step;
-  skipped_ = state.skipped;
-  skipped_in_a_row_ = state.skipped_in_a_row;
-  rollbacks_ = state.rollbacks;
-  optimizer_.steps = average_.updates = state.step - state.skipped;
-  model_->set_memory_policy(options_.memory);
-  fell_back_ = false;
-  if (state.fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();
-  averaged_ = nullptr;  // it has copies of the old buffers
-}
-
-void Trainer::follow_root() {
-  if (processes_->size() == 1) return;
-  const torch::NoGradGuard no_grad;
-  for (const auto& tensor : {parameters_, optimizer_.first_moment, optimizer_.second_moment, average_.sum}) {
-    processes_->broadcast(tensor);
-  }
-  for (const auto& item : model_->named_buffers()) {
-    const auto values = item.value().contiguous();
-    processes_->broadcast(values);
-    item.value().copy_(values);
-  }
-  const auto counts =
-      torch::tensor({steps_done_, skipped_, skipped_in_a_row_, rollbacks_, std::int64_t{fell_back_}}, torch::kLong);
-  processes_->broadcast(counts);
-  const auto count = [&](std::int64_t i) { return counts[i].item<std::int64_t>(); };
-  go_on_after({.step = count(0),
-               .skipped = count(1),
-               .skipped_in_a_row = count(2),
-               .rollbacks = count(3),
-               .fell_back = count(4) != 0});
-}
-
-void Trainer::require_same_weights() const {
-  if (processes_->size() == 1) return;
-  const torch::NoGradGuard no_grad;
-  const auto bits = parameters_.view(parameters_.scalar_type() == torch::kDouble ? torch::kLong : torch::kInt);
-  const auto sums = torch::zeros({processes_->size()}, torch::kLong);
-  sums[processes_->rank()] = bits.sum(torch::kLong).cpu();
-  processes_->sum(sums);
-  const auto others = sums.ne(sums[0]).nonzero();
-  if (others.numel() == 0) return;
-  throw Error("after step " + std::to_string(steps_done_) + " rank " + std::to_string(others[0].item<std::int64_t>()) +
-              " has other weights than rank 0: the two have not computed the same");
-}
-
-double Trainer::seconds_waited() const { return gradient_sum_ ? gradient_sum_->seconds_waited() : 0; }
 
 }  // namespace glow::train

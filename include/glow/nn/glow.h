@@ -75,6 +75,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// For several processes that each train on a share of every batch: what batch norms add their moments up with, of
   /// tensors on the model's device. Copies of the model do not have it.
   void set_sum_over_processes(SumOverProcesses sum) { sum_ = std::move(sum); }
+  const SumOverProcesses& sum_over_processes() const { return sum_; }
   /// How log_prob (by_class and marginal too), evaluate and sample compute the coupling networks; kFull unless set.
   /// encode and decode, which are to undo each other, compute in full always. Throws ConfigError for another than kFull
   /// unless the model is float32.

@@ -20,6 +20,7 @@ namespace glow::train {
 
 class GradientSum;
 class StepGraph;
+struct StepSums;
 
 /// What one step of training gave.
 struct StepReport {
@@ -96,27 +97,21 @@ class Trainer {
   void restore(const TrainingState& state);
   /// Continues from where the trainer of rank 0 is. Every process calls it.
   void follow_root();
-  /// Makes sure that the weights of all processes are the same to the last bit. Every process calls it. Throws Error
-  /// that names one whose are not.
-  void require_same_weights() const;
+  /// Makes sure that all processes have the same weights, to the last bit: where processors compute differently, those
+  /// of rank 0 are taken over, with all else as by follow_root; whether that was so. Every process calls it. Throws
+  /// Error that names a process whose weights differ by more than rounding.
+  bool realign();
 
-  /// Seconds from when this process's own gradients were complete to when all sums were, since the beginning. On CUDA
-  /// the host does not wait, and they say nothing.
+  /// Seconds that this process has waited for sums, when its own gradients were complete, since the beginning. Those of
+  /// batch norms are not in it; on CUDA the host does not wait, and it says nothing.
   double seconds_waited() const;
 
  private:
-  /// What a step's images give, added up: bits/dim and class bits divided by those of the whole batch, the largest
-  /// reconstruction error, the gradient's norm, and how many processes have been asked to stop.
-  struct Sums {
-    torch::Tensor bits, class_bits, error, norm, stops;
-  };
-
   /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
   /// `numbers_`. Does not wait for a device.
   void compute();
   /// Loss and gradient of part `part` of the step's images, added to `sums` and the gradients.
-  nn::Encoding compute_part(const Share& part, Sums& sums);
-  void sum_over_processes(Sums& sums);
+  nn::Encoding compute_part(const Share& part, StepSums& sums);
   /// From here on flow variables are kept.
   void fall_back();
   /// The same or its replay, and the report of it.
@@ -145,6 +140,8 @@ class Trainer {
   std::int64_t batch_ = 0;
   /// Null with one process.
   std::unique_ptr<GradientSum> gradient_sum_;
+  /// For the other sums of a step.
+  double seconds_waited_ = 0;
   /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt),
   /// whether loss and gradient are finite, and how many processes have been asked to stop.
   torch::Tensor numbers_;

@@ -1,0 +1,137 @@
+// What a trainer hands on: to a checkpoint and back, and from rank 0 to the other processes.
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/error.h>
+#include <glow/train/trainer.h>
+
+#include "io/errors.h"
+#include "ops/check.h"
+
+namespace glow::train {
+namespace {
+
+void require_possible(const TrainingState& state) {
+  constexpr std::int64_t kMostRollbacks = 1000;  // far below what a number's exponent holds
+  const auto require = [](const char* name, std::int64_t value, std::int64_t highest) {
+    if (value >= 0 && value <= highest) return;
+    throw FormatError(std::string(name) + ": expected 0 to " + std::to_string(highest) + ", got " +
+                      std::to_string(value));
+  };
+  require("step", state.step, std::numeric_limits<std::int64_t>::max());
+  require("skipped", state.skipped, state.step);
+  require("skipped_in_a_row", state.skipped_in_a_row, state.skipped);
+  require("rollbacks", state.rollbacks, kMostRollbacks);
+}
+
+/// A tensor of the trainer and the one of a checkpoint that is to replace it.
+struct Replacement {
+  std::string name;
+  torch::Tensor target;
+  torch::Tensor value;
+};
+
+void require_fit(const Replacement& item) {
+  const auto& [name, target, value] = item;
+  if (value.sizes() == target.sizes() && value.scalar_type() == target.scalar_type()) return;
+  throw FormatError("tensor '" + name + "' does not fit the model: expected " + c10::toString(target.scalar_type()) +
+                    " " + ops::shape_text(target.sizes()) + ", got " + c10::toString(value.scalar_type()) + " " +
+                    ops::shape_text(value.sizes()));
+}
+
+}  // namespace
+
+TrainingState Trainer::state() const {
+  TrainingState state{.step = steps_done_,
+                      .skipped = skipped_,
+                      .skipped_in_a_row = skipped_in_a_row_,
+                      .rollbacks = rollbacks_,
+                      .fell_back = fell_back_,
+                      .parameters = parameters_,
+                      .first_moment = optimizer_.first_moment,
+                      .second_moment = optimizer_.second_moment,
+                      .average = average_.sum};
+  for (const auto& item : model_->named_buffers()) state.buffers.emplace(item.key(), item.value());
+  return state;
+}
+
+void Trainer::restore(const TrainingState& state) {
+  const torch::NoGradGuard no_grad;
+  require_possible(state);
+  std::vector<Replacement> replacements{{"parameters", parameters_, state.parameters},
+                                        {"first_moment", optimizer_.first_moment, state.first_moment},
+                                        {"second_moment", optimizer_.second_moment, state.second_moment},
+                                        {"average", average_.sum, state.average}};
+  auto buffers = state.buffers;
+  for (const auto& item : model_->named_buffers()) {
+    const auto node = buffers.extract(item.key());
+    if (node.empty()) throw FormatError("missing tensor 'buffers." + item.key() + "'");
+    replacements.push_back({"buffers." + item.key(), item.value(), node.mapped()});
+  }
+  if (!buffers.empty()) throw FormatError("unknown tensor " + io::in_quotes("buffers." + buffers.begin()->first));
+  // All are looked at before one is changed.
+  for (const auto& replacement : replacements) require_fit(replacement);
+  for (auto& replacement : replacements) replacement.target.copy_(replacement.value);
+  go_on_after(state);
+}
+
+void Trainer::go_on_after(const TrainingState& state) {
+  steps_done_ = state.step;
+  skipped_ = state.skipped;
+  skipped_in_a_row_ = state.skipped_in_a_row;
+  rollbacks_ = state.rollbacks;
+  optimizer_.steps = average_.updates = state.step - state.skipped;
+  model_->set_memory_policy(options_.memory);
+  fell_back_ = false;
+  if (state.fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();
+  averaged_ = nullptr;  // it has copies of the old buffers
+}
+
+void Trainer::follow_root() {
+  if (processes_->size() == 1) return;
+  const torch::NoGradGuard no_grad;
+  for (const auto& tensor : {parameters_, optimizer_.first_moment, optimizer_.second_moment, average_.sum}) {
+    processes_->broadcast(tensor);
+  }
+  for (const auto& item : model_->named_buffers()) {
+    const auto values = item.value().contiguous();
+    processes_->broadcast(values);
+    item.value().copy_(values);
+  }
+  const auto counts =
+      torch::tensor({steps_done_, skipped_, skipped_in_a_row_, rollbacks_, std::int64_t{fell_back_}}, torch::kLong);
+  processes_->broadcast(counts);
+  const auto count = [&](std::int64_t i) { return counts[i].item<std::int64_t>(); };
+  go_on_after({.step = count(0),
+               .skipped = count(1),
+               .skipped_in_a_row = count(2),
+               .rollbacks = count(3),
+               .fell_back = count(4) != 0});
+}
+
+bool Trainer::realign() {
+  if (processes_->size() == 1) return false;
+  const torch::NoGradGuard no_grad;
+  const auto bits = parameters_.view(parameters_.scalar_type() == torch::kDouble ? torch::kLong : torch::kInt);
+  const auto sums = torch::zeros({processes_->size()}, torch::kLong);
+  sums[processes_->rank()] = bits.sum(torch::kLong).cpu();
+  processes_->sum(sums);
+  const auto others = sums.ne(sums[0]).nonzero();
+  if (others.numel() == 0) return false;
+  const auto before = parameters_.clone();
+  follow_root();
+  // Each has the same gradients: what comes of rounding stays far below this.
+  constexpr double kRounding = 1e-3;
+  const auto difference = (parameters_ - before).abs().max(), largest = parameters_.abs().max();
+  if (processes_->any((difference > kRounding * largest).item<bool>())) {
+    throw Error("after step " + std::to_string(steps_done_) + " rank " +
+                std::to_string(others[0].item<std::int64_t>()) + " has other weights than rank 0");
+  }
+  return true;
+}
+
+}  // namespace glow::train
