@@ -1,7 +1,7 @@
-// What most tests include and what costs most to read; see cmake/precompiled.h.
+// What most tests include and what costs most to read, none of it ours; see cmake/precompiled.h.
 #pragma once
 
 #include <ATen/ATen.h>
-#include <glow/nn/glow.h>
 
+#include "cmake/precompiled.h"
 #include "precompiled_plain.h"

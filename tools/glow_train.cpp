@@ -49,7 +49,10 @@ class Run {
   int train() {
     prepare();
     show(settings_.run.dry_run ? std::cout : std::cerr, describe_start(settings_, images_, compute_, processes_));
-    if (settings_.run.dry_run) return kSuccess;
+    if (settings_.run.dry_run) {
+      processes_.communicator()->barrier();  // who is through takes the store along
+      return kSuccess;
+    }
     const auto began = std::chrono::steady_clock::now();
     const auto result = run_to_end();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
@@ -68,7 +71,7 @@ class Run {
                              {"dry-run", settings_.run.dry_run},
                              {"process-timeout", settings_.compute.process_timeout}});
     // Another start is told apart from another run later.
-    const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.launch().restarts == 0;
+    const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.restarts() == 0;
     if (is_checked) check_out_directory(settings_.run);
     compute_ = start_computing(processes_.own_part(settings_.compute));
     processes_.require_same({{"device", compute_.device.is_cuda() ? "cuda" : "cpu"}});
@@ -126,13 +129,12 @@ class Run {
   }
 
   /// Whether a launcher that started everything anew after a failure finds the run that it is to begin, by its options
-  /// and its checkpoint: the same command then goes on with that. Which start it is, rank 0 knows, for launchers of
-  /// several hosts may count differently.
+  /// and its checkpoint: the same command then goes on with that.
   bool goes_on_by_itself(const RunConfig& config) const {
     bool goes_on = false;
-    if (processes_.is_root() && processes_.launch().restarts > 0) {
+    if (processes_.is_root() && processes_.restarts() > 0) {
       const train::RunDirectory directory(settings_.run.out);
-      goes_on = fs::exists(directory.config()) && read_run_config(directory.config()).options == config.options &&
+      goes_on = fs::exists(directory.config()) && is_alike(read_run_config(directory.config()), config) &&
                 train::newest_intact_checkpoint(directory.checkpoints());
       if (!goes_on) check_out_directory(settings_.run);
     }

@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <glow/io/file.h>
+#include <glow/io/safetensors.h>
+
 #include "support/processes.h"
 #include "support/runs.h"
 #include "support/tools.h"
@@ -33,11 +36,20 @@ class TrainRanks : public ::testing::Test {
     return failed(outcome, "glow-train", code, {part});
   }
 
-  /// Every checkpoint is whole, and a process alone goes on with the newest.
+  /// A process alone goes on with the newest checkpoint, which is whole then, and leaves no file that is not.
   void expect_that_it_goes_on() const {
-    const auto end = newest_step(run_) + 2;
-    EXPECT_TRUE(succeeded(run(flags({"--resume", "--steps", std::to_string(end)}))));
-    EXPECT_EQ(newest_step(run_), end);
+    const auto newest = newest_step(run_);
+    auto arguments = flags({"--resume", "--steps", std::to_string(newest + 2)});
+    std::erase(arguments, "--quiet");
+    const auto outcome = run(arguments);
+    EXPECT_TRUE(succeeded(outcome));
+    const auto begin = "going on from " + (run_ / "checkpoints" / checkpoint_name(newest)).string();
+    EXPECT_NE(outcome.err.find(begin), std::string::npos) << outcome.err;
+    EXPECT_EQ(newest_step(run_), newest + 2);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(run_)) {
+      EXPECT_FALSE(io::is_temporary(entry.path())) << entry.path();
+      if (entry.path().extension() == ".safetensors") io::SafetensorsReader reads_its_header(entry.path());
+    }
   }
 
   TemporaryDirectory directory_;

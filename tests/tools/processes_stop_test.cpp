@@ -40,9 +40,17 @@ class GlowTrainSignals : public GlowTrainStop, public ::testing::WithParamInterf
 
 TEST_P(GlowTrainSignals, StopAllBehindOneCheckpoint) {
   Ranks ranks(2);
-  start(ranks, 2);
+  // No other checkpoint would come.
+  ranks.start_rest(flags({"--steps", "1000000", "--checkpoint-every", "1000000"}));
+  const auto has_trained = [&] {
+    const auto metrics = run_ / "metrics.jsonl";
+    return fs::exists(metrics) && get(metrics).find("\"step\":4,") != std::string::npos;
+  };
+  ASSERT_TRUE(ranks[0].wait_until(has_trained)) << ranks[0].err();
   for (const auto rank : GetParam().ranks) ranks[rank].send(SIGTERM);
   expect_all_terminated(ranks.wait());
+  EXPECT_EQ(checkpoints_of(run_).size(), 2u);
+  EXPECT_GE(newest_step(run_), 4);
   expect_that_it_goes_on();
 }
 
@@ -71,7 +79,11 @@ TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
   ASSERT_TRUE(ranks[0].wait_for("validation, ")) << ranks[0].err();
   ranks[1].send(SIGTERM);
   for (const auto& outcome : ranks.wait()) EXPECT_EQ(outcome.exit_code, 143) << outcome.err;
-  const auto end = std::to_string(newest_step(directory_ / "run") + 1);
+  // It met an evaluation, which then counts as not begun.
+  const auto newest = newest_step(directory_ / "run");
+  EXPECT_EQ(get(directory_ / "run" / "metrics.jsonl").find("\"step\":" + std::to_string(newest) + ",\"valid"),
+            std::string::npos);
+  const auto end = std::to_string(newest + 1);
   in_two(command("glow-train", {"--resume", "--out", (directory_ / "run").string(), "--steps", end, "--quiet"}));
   in_two(flags("whole", {"--steps", end, "--quiet"}));
   for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {

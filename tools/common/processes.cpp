@@ -54,19 +54,22 @@ void keep_libtorch_quiet() {
 
 void Processes::join(std::int64_t timeout_seconds) {
   constexpr std::int64_t kLongest = 7 * 24 * 60 * 60;
-  require_range("process_timeout", timeout_seconds, 1, kLongest);
+  const auto check = [&] { require_range("process_timeout", timeout_seconds, 1, kLongest); };
   launch_ = dist::read_launch();
-  if (!are_several()) return;
+  if (!are_several()) return check();
   // All would say the same.
   if (!dist::can_connect() && !is_root()) std::_Exit(kUsageError);
   keep_libtorch_quiet();
-  communicator_ = dist::connect(
-      launch_, {.timeout = std::chrono::seconds(timeout_seconds), .failed = [this](const std::string& what) {
-                  print(what);
-                  std::_Exit(kFailure);
-                }});
+  communicator_ =
+      dist::connect(launch_, {.timeout = std::chrono::seconds(std::clamp<std::int64_t>(timeout_seconds, 1, kLongest)),
+                              .failed = [this](const std::string& what) {
+                                print(what);
+                                std::_Exit(kFailure);
+                              }});
   // Before all else, which another version may do otherwise.
   require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
+  check();
+  restarts_ = largest(launch_.restarts);
   const auto host = host_name(), cores = core_set();
   const auto hosts = communicator_->gather(host), places = communicator_->gather(host + "/" + cores);
   hosts_ = std::ssize(std::set(hosts.begin(), hosts.end()));
@@ -107,8 +110,8 @@ void Processes::require_same(const Json& object) const {
       const auto value = other.value(item.key(), Json());
       const auto expected = root.value(item.key(), Json());
       if (value == expected) continue;
-      throw ConfigError("rank " + std::to_string(rank) + " has " + item.key() + " " + value.dump() + ", rank 0 has " +
-                        expected.dump() + "; all processes must be started alike");
+      throw NotAlike("rank " + std::to_string(rank) + " has " + item.key() + " " + value.dump() + ", rank 0 has " +
+                     expected.dump() + "; all processes must be started alike");
     }
   }
 }
@@ -160,6 +163,7 @@ void Processes::end(const std::string& what, const std::string& message, int cod
     // Another spoke before; that is on its way here, and ends this process.
     constexpr std::chrono::seconds kUntilTold{5};
     std::this_thread::sleep_for(kUntilTold);
+    print(message);
   }
   // What waits for other processes must not be waited for.
   std::_Exit(code);

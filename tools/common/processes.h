@@ -7,12 +7,19 @@
 
 #include <glow/dist/communicator.h>
 #include <glow/dist/launch.h>
+#include <glow/error.h>
 
 #include "tools/common/command_line.h"
 #include "tools/common/compute.h"
 #include "tools/common/flags.h"
 
 namespace glow::tools {
+
+/// That not all processes were started alike, which all of them find out, and one says.
+class NotAlike : public Error {
+ public:
+  using Error::Error;
+};
 
 /// The processes of a tool that a launcher has started, as one of them sees them; usually there is this one alone.
 class Processes {
@@ -21,13 +28,15 @@ class Processes {
   explicit Processes(std::string tool) : tool_(std::move(tool)) {}
 
   /// Reads what the launcher says, and meets the others. From then on a failure of another ends this process too, with
-  /// a line that says which. Throws ConfigError, also when one is of another version, and ProcessError.
+  /// a line that says which. Throws ConfigError, NotAlike when one is of another version, and ProcessError.
   void join(std::int64_t timeout_seconds);
 
   const std::shared_ptr<dist::Communicator>& communicator() const { return communicator_; }
   const dist::Launch& launch() const { return launch_; }
   bool is_root() const { return launch_.rank == 0; }
   bool are_several() const { return launch_.size > 1; }
+  /// How often all of it has been started anew after a failure, as far as one of the processes was told.
+  std::int64_t restarts() const { return are_several() ? restarts_ : launch_.restarts; }
   /// "4 on 2 hosts, started by torchrun"
   std::string text() const;
 
@@ -35,7 +44,7 @@ class Processes {
   /// cores as there are for each. Throws ConfigError when there are several GPUs, and fewer than processes.
   ComputeSettings own_part(ComputeSettings settings) const;
 
-  /// Throws ConfigError unless all processes have the same of every key: "rank 2 has lr 0.1, rank 0 0.001".
+  /// Throws NotAlike unless all processes have the same of every key: "rank 2 has lr 0.1, rank 0 0.001".
   void require_same(const Json& object) const;
 
   /// The largest of all processes' values.
@@ -61,7 +70,7 @@ class Processes {
   std::string tool_;
   dist::Launch launch_;
   std::shared_ptr<dist::Communicator> communicator_ = dist::single_process();
-  std::int64_t hosts_ = 1, cores_ = 0;
+  std::int64_t hosts_ = 1, cores_ = 0, restarts_ = 0;
 };
 
 /// parse_command_line of a tool in several processes: meets the others whatever the command line is like, so that one

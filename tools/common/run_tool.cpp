@@ -29,6 +29,8 @@ int run_tool(const std::string& name, const std::function<int(Processes&)>& tool
     return processes.leave(interrupted.what(), interrupted.exit_code());
   } catch (const ConfigError& error) {
     return processes.fail(error.what(), kUsageError);
+  } catch (const NotAlike& error) {
+    return processes.leave(error.what(), kUsageError);
   } catch (const ProcessError& error) {
     return processes.fail_for_another(error.what());
   } catch (const c10::Error& error) {

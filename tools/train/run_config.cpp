@@ -114,6 +114,11 @@ RunConfig read_run_config(const fs::path& path) {
   return parse_run_config(io::read_file(path, kMostBytes), path);
 }
 
+bool is_alike(const RunConfig& one, const RunConfig& other) {
+  return one.options == other.options && one.model == other.model && one.images == other.images &&
+         one.versions == other.versions;
+}
+
 void check_same_run(const RunConfig& config, const fs::path& path) {
   const auto before = read_run_config(path);
   for (const auto& [now, then] : {std::pair{config.model, before.model}, std::pair{config.images, before.images}}) {

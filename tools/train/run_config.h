@@ -35,6 +35,9 @@ std::string to_json_text(const RunConfig& config);
 /// Throws IoError, and FormatError when the file was not written by glow-train.
 RunConfig read_run_config(const std::filesystem::path& path);
 
+/// Whether it is the same command by the same program on as many images, but for where and with how many it computes.
+bool is_alike(const RunConfig& one, const RunConfig& other);
+
 /// Throws FormatError unless the run that `path` describes had the same model and as many images as `config`.
 void check_same_run(const RunConfig& config, const std::filesystem::path& path);
 
