@@ -60,6 +60,7 @@ void Watch::end() {
   }
   ask([this] {
     is_over_ = true;  // from now on the store may go
+    say_how_far();
     store_->set(end_key(options_.rank), to_bytes("1"));
     if (options_.is_host) let_others_read(knows_failure_ ? kShortFarewell : kFarewell);
     return true;
@@ -67,7 +68,7 @@ void Watch::end() {
   std::unique_lock lock(mutex_);
   stops_ = true;
   changed_.notify_all();
-  if (!is_silent_) changed_.wait_for(lock, patience(), [this] { return running_ == 0; });
+  changed_.wait_for(lock, patience(), [this] { return !guard_tells_ && (is_silent_ || running_ == 0); });
 }
 
 void Watch::run() {
@@ -93,10 +94,12 @@ void Watch::guard() {
     since = looks_ == last ? since + 1 : 0;
     last = looks_;
     if (since <= patience || knows_failure_.exchange(true)) continue;
-    is_silent_ = true;
+    is_silent_ = guard_tells_ = true;
     lock.unlock();
     if (options_.failed) options_.failed(kNoAnswer);
     lock.lock();
+    guard_tells_ = false;
+    changed_.notify_all();
   }
   --running_;
   changed_.notify_all();
@@ -118,10 +121,14 @@ void Watch::look() {
   }
 }
 
-void Watch::beat() {
+void Watch::say_how_far() {
   store_->set(beat_key(options_.rank), to_bytes(std::to_string(++beats_) + " " + std::to_string(counted_)));
+}
+
+void Watch::beat() {
+  say_how_far();
   if (!stop_asked_ && store_->check({kStop})) stop_asked_ = true;
-  if (store_->check({kFailure})) tell(to_text(store_->get(kFailure)));
+  if (const auto failure = known_failure()) tell(*failure);
 }
 
 void Watch::look_at_neighbour() {
@@ -155,16 +162,16 @@ void Watch::follow() {
 }
 
 std::string Watch::verdict_on(const Suspicion& suspicion) {
-  if (store_->check({kFailure})) return to_text(store_->get(kFailure));
+  if (const auto failure = known_failure()) return *failure;
   std::vector<std::int64_t> lost, late;
   for (std::int64_t rank = 0; rank < options_.size; ++rank) {
     const auto before = suspicion.before[static_cast<std::size_t>(rank)], after = sign_of(rank);
-    if (rank == options_.rank || has_ended(rank)) continue;
-    if (after.beats == before.beats) lost.push_back(rank);
+    if (rank == options_.rank) continue;
+    if (after.beats == before.beats && !has_ended(rank)) lost.push_back(rank);
     if (after.counted < counted_) late.push_back(rank);
   }
   // Another may have found out meanwhile.
-  if (store_->check({kFailure})) return to_text(store_->get(kFailure));
+  if (const auto failure = known_failure()) return *failure;
   if (!lost.empty()) return lost_text(lost);
   if (late.size() == 1) return "rank " + std::to_string(late[0]) + " did not come in time";
   return "the processes lost each other: " + suspicion.error;
@@ -229,7 +236,15 @@ bool Watch::announce(const std::string& what) {
 }
 
 bool Watch::make_known(const std::string& failure) {
-  return !knows_failure_ && to_text(store_->compareSet(kFailure, {}, to_bytes(failure))) == failure;
+  // With whose it is, for several may say the same.
+  const auto own = std::to_string(options_.rank) + " " + failure;
+  return !knows_failure_ && to_text(store_->compareSet(kFailure, {}, to_bytes(own))) == own;
+}
+
+std::optional<std::string> Watch::known_failure() {
+  if (!store_->check({kFailure})) return std::nullopt;
+  const auto text = to_text(store_->get(kFailure));
+  return text.substr(text.find(' ') + 1);
 }
 
 std::string Watch::blame(const std::string& error) {

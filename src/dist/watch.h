@@ -74,6 +74,7 @@ class Watch {
   /// Of a second thread, which never asks the store: it notices when that does not answer, though nobody waits.
   void guard();
   void look();
+  void say_how_far();
   void beat();
   void look_at_neighbour();
   /// Why somebody may be lost: the neighbour, or what a device does, has taken longer than the time-out. nullopt when
@@ -85,6 +86,7 @@ class Watch {
   void tell(const std::string& failure);
   /// Whether nobody had made one known before.
   bool make_known(const std::string& failure);
+  std::optional<std::string> known_failure();
   /// Of who keeps the store.
   void let_others_read(std::chrono::seconds patience);
   /// How long to wait for the store.
@@ -126,6 +128,8 @@ class Watch {
   bool stops_ = false;
   /// Threads that have not ended.
   int running_ = 2;
+  /// That the guard is just telling of a failure.
+  bool guard_tells_ = false;
 };
 
 }  // namespace glow::dist

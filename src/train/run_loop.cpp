@@ -192,7 +192,7 @@ void TrainingRun::Impl::train_step(Batches& batches) {
 }
 
 Evaluation TrainingRun::Impl::validate() {
-  trainer_.realign();
+  if (trainer_.realign()) tell(inputs_.callbacks.realigned, steps_done());
   auto model = trainer_.averaged_model();
   Monitors monitors;
   if (output_) monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);

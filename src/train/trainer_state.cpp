@@ -1,7 +1,9 @@
 // What a trainer hands on: to a checkpoint and back, and from rank 0 to the other processes.
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -80,7 +82,7 @@ void Trainer::restore(const TrainingState& state) {
 }
 
 void Trainer::go_on_after(const TrainingState& state) {
-  steps_done_ = state.step;
+  steps_done_ = aligned_at_ = state.step;
   skipped_ = state.skipped;
   skipped_in_a_row_ = state.skipped_in_a_row;
   rollbacks_ = state.rollbacks;
@@ -120,18 +122,23 @@ bool Trainer::realign() {
   const auto sums = torch::zeros({processes_->size()}, torch::kLong);
   sums[processes_->rank()] = bits.sum(torch::kLong).cpu();
   processes_->sum(sums);
-  const auto others = sums.ne(sums[0]).nonzero();
-  if (others.numel() == 0) return false;
+  const auto steps = steps_done_ - std::exchange(aligned_at_, steps_done_);
+  if (sums.eq(sums[0]).all().item<bool>()) return false;
   const auto before = parameters_.clone();
   follow_root();
-  // Each has the same gradients: what comes of rounding stays far below this.
-  constexpr double kRounding = 1e-3;
-  const auto difference = (parameters_ - before).abs().max(), largest = parameters_.abs().max();
-  if (processes_->any((difference > kRounding * largest).item<bool>())) {
-    throw Error("after step " + std::to_string(steps_done_) + " rank " +
-                std::to_string(others[0].item<std::int64_t>()) + " has other weights than rank 0");
-  }
-  return true;
+  // All have the same gradients, so that roundings add up as if by chance.
+  constexpr double kRoundings = 64;
+  const auto epsilon = parameters_.scalar_type() == torch::kDouble ? std::numeric_limits<double>::epsilon()
+                                                                   : std::numeric_limits<float>::epsilon();
+  const auto bound = kRoundings * epsilon * std::sqrt(1.0 + static_cast<double>(steps)) * parameters_.abs().max();
+  const auto is_far = torch::zeros({processes_->size()}, torch::kLong);
+  // A NaN is.
+  is_far[processes_->rank()] = (parameters_ - before).abs().max().le(bound).logical_not().to(torch::kLong).cpu();
+  processes_->sum(is_far);
+  const auto far = is_far.nonzero();
+  if (far.numel() == 0) return true;
+  throw Error("after step " + std::to_string(steps_done_) + " rank " + std::to_string(far[0].item<std::int64_t>()) +
+              " has other weights than rank 0");
 }
 
 }  // namespace glow::train

@@ -85,6 +85,16 @@ TEST_F(WatchTest, WhatADeviceDoesNotFinishIsNoticed) {
   EXPECT_EQ(told_within(20s), "rank 1 did not come in time");
 }
 
+TEST_F(WatchTest, WhoLeftTooEarlyIsNamed) {
+  auto& watch = start(0, 3);
+  auto& other = start(1, 3);
+  auto& leaver = start(2, 3);
+  watch.count();
+  other.count();
+  leaver.end();
+  EXPECT_EQ(watch.blame("a connection broke"), "rank 2 did not come in time");
+}
+
 TEST_F(WatchTest, AFailureThatIsKnownIsToBlame) {
   auto& watch = start(0, 3);
   start(1, 3).announce("rank 1 failed");

@@ -55,17 +55,18 @@ void keep_libtorch_quiet() {
 void Processes::join(std::int64_t timeout_seconds) {
   constexpr std::int64_t kLongest = 7 * 24 * 60 * 60;
   const auto check = [&] { require_range("process_timeout", timeout_seconds, 1, kLongest); };
+  // One that makes no sense is refused when all are there, by one of them.
+  const auto timeout = timeout_seconds >= 1 && timeout_seconds <= kLongest ? std::chrono::seconds(timeout_seconds)
+                                                                           : dist::ConnectOptions().timeout;
   launch_ = dist::read_launch();
   if (!are_several()) return check();
   // All would say the same.
   if (!dist::can_connect() && !is_root()) std::_Exit(kUsageError);
   keep_libtorch_quiet();
-  communicator_ =
-      dist::connect(launch_, {.timeout = std::chrono::seconds(std::clamp<std::int64_t>(timeout_seconds, 1, kLongest)),
-                              .failed = [this](const std::string& what) {
-                                print(what);
-                                std::_Exit(kFailure);
-                              }});
+  communicator_ = dist::connect(launch_, {.timeout = timeout, .failed = [this](const std::string& what) {
+                                            print(what);
+                                            std::_Exit(kFailure);
+                                          }});
   // Before all else, which another version may do otherwise.
   require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
   check();
@@ -174,6 +175,16 @@ int Processes::leave(const std::string& message, int code) const {
   return code;
 }
 
+int Processes::leave_together(const std::string& message, int code) const {
+  leave(message, code);
+  try {
+    communicator_->barrier();
+  } catch (const std::exception&) {
+    // Another has gone already.
+  }
+  return code;
+}
+
 std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, int argc, char** argv,
                                         const ComputeSettings& settings, Processes& processes) {
   std::optional<GivenFlags> given;
@@ -189,7 +200,7 @@ std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags
   } catch (const ConfigError&) {
     problem = std::current_exception();
   }
-  processes.join(settings.process_timeout);
+  flags.naming_flags([&] { processes.join(settings.process_timeout); });
   if (problem) std::rethrow_exception(problem);
   return given;
 }

@@ -61,6 +61,8 @@ class Processes {
   int fail_for_another(const std::string& message) const;
   /// What is no failure, a signal say: only rank 0 speaks.
   int leave(const std::string& message, int code) const;
+  /// The same when all do it, none before rank 0 has spoken: a launcher may end the others with the first.
+  int leave_together(const std::string& message, int code) const;
 
  private:
   void print(const std::string& message) const;

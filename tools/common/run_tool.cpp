@@ -30,7 +30,7 @@ int run_tool(const std::string& name, const std::function<int(Processes&)>& tool
   } catch (const ConfigError& error) {
     return processes.fail(error.what(), kUsageError);
   } catch (const NotAlike& error) {
-    return processes.leave(error.what(), kUsageError);
+    return processes.leave_together(error.what(), kUsageError);
   } catch (const ProcessError& error) {
     return processes.fail_for_another(error.what());
   } catch (const c10::Error& error) {

@@ -30,6 +30,9 @@ train::RunCallbacks TrainProgress::callbacks() {
   };
   callbacks.evaluated = [this](std::int64_t step, const train::Evaluation& evaluation, const train::Monitors& monitors,
                                bool best) { evaluated(step, evaluation, monitors, best); };
+  callbacks.realigned = [this](std::int64_t step) {
+    status_.log("up to step " + grouped(step) + " processes had rounded differently; rank 0's weights count");
+  };
   callbacks.rolled_back = [this](const train::Rollback& rollback) { rolled_back(rollback); };
   callbacks.wrote = [this](const std::filesystem::path&) { knows_begin_ = false; };
   callbacks.should_stop = [] { return interruption() != 0; };

@@ -134,6 +134,8 @@ class Trainer {
   WeightAverage average_;
   nn::Glow averaged_{nullptr};
   std::int64_t steps_done_ = 0, skipped_ = 0, skipped_in_a_row_ = 0, rollbacks_ = 0;
+  /// The step after which the last `realign` was.
+  std::int64_t aligned_at_ = 0;
   bool fell_back_ = false;
   /// The images of the step, where their noise comes from, and their labels; how many the step has in all processes.
   torch::Tensor bytes_, noise_rows_, labels_;

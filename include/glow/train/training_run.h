@@ -56,6 +56,8 @@ struct RunCallbacks {
   /// After an evaluation on the validation images: whether it is the best so far.
   std::function<void(std::int64_t step, const Evaluation&, const Monitors&, bool best)> evaluated = nullptr;
   std::function<void(const Rollback&)> rolled_back = nullptr;
+  /// Before an evaluation, when the processes had rounded differently since the one before (Trainer::realign).
+  std::function<void(std::int64_t step)> realigned = nullptr;
   /// A file appeared: a model, a checkpoint, a sample grid.
   std::function<void(const std::filesystem::path&)> wrote = nullptr;
   /// Asked after every step, and between the batches of evaluations and samples, which a resume then does again; true:
