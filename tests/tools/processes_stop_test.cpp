@@ -76,7 +76,7 @@ TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
   for (int rank = 0; rank < 2; ++rank) {
     ranks.start(flags("run", {"--steps", "1000000"}), {}, {.on_terminal = rank == 0});
   }
-  ASSERT_TRUE(ranks[0].wait_for("validation, ")) << ranks[0].err();
+  ASSERT_TRUE(ranks[0].wait_for("/2,000 images")) << ranks[0].err();
   ranks[1].send(SIGTERM);
   for (const auto& outcome : ranks.wait()) EXPECT_EQ(outcome.exit_code, 143) << outcome.err;
   // It met an evaluation, which then counts as not begun.

@@ -262,7 +262,7 @@ TEST(GlowTrainSignalInAnEvaluation, IsMadeUpForByTheResume) {
   };
   // Hardly anything but evaluations, of which a terminal shows the progress.
   Process process(command("glow-train", flags("run") + Arguments{"--steps", "1000000"}), {.on_terminal = true});
-  ASSERT_TRUE(process.wait_for("validation, "));
+  ASSERT_TRUE(process.wait_for("/2,000 images"));
   process.send(SIGTERM);
   EXPECT_EQ(process.wait().exit_code, 143);
   const auto end = std::to_string(newest_step(directory / "run") + 1);
