@@ -60,8 +60,8 @@ struct RunCallbacks {
   std::function<void(std::int64_t step)> realigned = nullptr;
   /// A file appeared: a model, a checkpoint, a sample grid.
   std::function<void(const std::filesystem::path&)> wrote = nullptr;
-  /// Asked after every step, and between the batches of evaluations and samples, which a resume then does again; true:
-  /// write a checkpoint and return.
+  /// Asked after every step (before it too when there are several processes), and between the batches of evaluations
+  /// and samples, which a resume then does again; true: write a checkpoint and return.
   std::function<bool()> should_stop = nullptr;
 };
 
