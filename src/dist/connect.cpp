@@ -106,7 +106,7 @@ class Processes : public Communicator {
         latest_on_device_->set(work);
         watch_->expect([work] { return work->isCompleted(); });
       }
-      // What was written through a pointer, nobody sees: folded weights that are kept hang on the version.
+      // Written through a pointer: autograd has to know that what it saved of the tensor is no longer there.
       tensor.unsafeGetTensorImpl()->bump_version();
     };
   }

@@ -85,8 +85,7 @@ std::optional<std::string> GlowImpl::first_not_finite(const torch::Tensor& x, co
                    {gaussian.whiten(halves[1]), gaussian.log_det_of_whitening(halves[1].sizes())}, first);
     z = halves[0];
   }
-  look_at_latent("top", top_->whiten(top_->fold(flat_.values().options()), checked_labels(labels, z.size(0)), z),
-                 first);
+  look_at_latent("top", top_->whiten(top_->fold(tensor_options()), checked_labels(labels, z.size(0)), z), first);
   if (options_.num_classes > 0) first.look("top.classifier", top_->class_logits(z));
   return first.found();
 }

@@ -1,5 +1,14 @@
 #include <glow/nn/flat_parameters.h>
 
+#include <utility>
+
+#include <c10/core/InferenceMode.h>
+
+#include <glow/error.h>
+
+#include "ops/check.h"
+#include "ops/checksum.h"
+
 namespace glow::nn {
 namespace {
 
@@ -11,54 +20,121 @@ torch::Tensor view_like(const torch::Tensor& buffer, const torch::Tensor& parame
   return piece.view({shape[0], shape[2], shape[3], shape[1]}).permute({0, 3, 1, 2});
 }
 
-std::uint64_t version_of(const torch::Tensor& tensor) {
-  // Inference tensors are immutable outside inference mode and have no version.
-  return tensor.is_inference() ? 0 : static_cast<std::uint64_t>(tensor._version());
+std::vector<torch::Tensor> views_like(const torch::Tensor& buffer, const std::vector<torch::Tensor>& parameters) {
+  std::vector<torch::Tensor> views;
+  std::int64_t offset = 0;
+  for (const auto& parameter : parameters) {
+    views.push_back(view_like(buffer, parameter, offset));
+    offset += parameter.numel();
+  }
+  return views;
+}
+
+bool is_alike(const torch::Tensor& one, const torch::Tensor& other) {
+  return one.scalar_type() == other.scalar_type() && one.device() == other.device();
+}
+
+/// Whether it is the same memory, seen in the same way.
+bool is_same_view(const torch::Tensor& tensor, const torch::Tensor& view) {
+  return tensor.defined() && tensor.data_ptr() == view.data_ptr() && tensor.strides() == view.strides() &&
+         is_alike(tensor, view);
 }
 
 }  // namespace
 
 void FlatParameters::gather(const torch::nn::Module& module) {
-  const torch::NoGradGuard no_grad;
-  parameters_ = module.parameters();
+  *this = FlatParameters();
+  for (const auto& item : module.named_parameters()) {
+    names_.push_back(item.key());
+    parameters_.push_back(item.value());
+  }
   buffers_ = module.buffers();
-  gradients_ = torch::Tensor();
+  move_into_buffer();
+}
+
+void FlatParameters::reattach() {
+  if (!are_views()) move_into_buffer();
+}
+
+bool FlatParameters::are_views() const {
+  bool are = true;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const auto& parameter = parameters_[i];
+    if (parameter.sizes() != views_[i].sizes()) {
+      throw ShapeError(names_[i] + ": expected " + ops::shape_text(views_[i].sizes()) + ", was replaced by " +
+                       ops::shape_text(parameter.sizes()));
+    }
+    are = are && is_same_view(parameter, views_[i]);
+  }
+  return are;
+}
+
+void FlatParameters::move_into_buffer() {
+  const c10::InferenceMode ordinary_tensors(false);
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> contents;
   std::int64_t count = 0;
-  for (const auto& parameter : parameters_) count += parameter.numel();
-  values_ = torch::empty({count}, parameters_.front().options().requires_grad(false));
-  std::int64_t offset = 0;
-  for (auto& parameter : parameters_) {
-    auto view = view_like(values_, parameter, offset);
-    view.copy_(parameter);
-    parameter.mutable_grad() = torch::Tensor();
-    parameter.set_data(view);
-    offset += parameter.numel();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const auto& parameter = parameters_[i];
+    require_alike(i);
+    // A parameter may have been given another one's piece of the buffer, which is about to be written.
+    const bool lies_in_buffer = values_.defined() && parameter.is_alias_of(values_);
+    contents.push_back(lies_in_buffer ? parameter.detach().clone() : parameter.detach());
+    count += parameter.numel();
+  }
+  if (!values_.defined() || !is_alike(values_, contents.front())) {
+    values_ = torch::empty({count}, contents.front().options());
+    views_ = views_like(values_, parameters_);
+    gradients_ = torch::Tensor();
+    gradient_views_.clear();
+    for (auto& parameter : parameters_) parameter.mutable_grad() = torch::Tensor();
+  }
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    views_[i].copy_(contents[i]);
+    parameters_[i].set_data(views_[i]);
   }
 }
 
+void FlatParameters::require_alike(std::size_t index) const {
+  const auto text = [this](std::size_t i) {
+    return c10::toString(parameters_[i].scalar_type()) + std::string(" on ") + parameters_[i].device().str();
+  };
+  if (is_alike(parameters_[index], parameters_.front())) return;
+  throw ConfigError(names_[index] + ": is " + text(index) + ", " + names_.front() + " is " + text(0) +
+                    "; all parameters of a model are of one dtype and on one device");
+}
+
 torch::Tensor FlatParameters::gradients() {
+  const c10::InferenceMode ordinary_tensors(false);
+  const torch::NoGradGuard no_grad;
   if (!gradients_.defined()) {
     gradients_ = torch::zeros_like(values_);
-    std::int64_t offset = 0;
-    for (auto& parameter : parameters_) {
-      parameter.mutable_grad() = view_like(gradients_, parameter, offset);
-      offset += parameter.numel();
+    gradient_views_ = views_like(gradients_, parameters_);
+    // For autograd no views: torch::optim detaches gradients in place, which views refuse.
+    for (auto& view : gradient_views_) view = view.variable_data();
+  }
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    auto& gradient = parameters_[i].mutable_grad();
+    if (is_same_view(gradient, gradient_views_[i])) continue;
+    if (gradient.defined()) {
+      gradient_views_[i].copy_(gradient);
+    } else {
+      gradient_views_[i].zero_();
     }
+    gradient = gradient_views_[i];
   }
   return gradients_;
 }
 
-std::uint64_t FlatParameters::fingerprint() const {
-  // FNV-1a over where every tensor lies and how often it was written.
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  const auto mix = [&hash](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3U; };
-  mix(version_of(values_));
-  for (const auto* tensors : {&parameters_, &buffers_}) {
-    for (const auto& tensor : *tensors) {
-      mix(version_of(tensor));
-      mix(reinterpret_cast<std::uintptr_t>(tensor.data_ptr()));
-    }
+std::uint64_t FlatParameters::checksum() const {
+  std::uint64_t hash = static_cast<std::uint64_t>(dtype()) << 16 | static_cast<std::uint64_t>(device().type());
+  const auto mix = [&hash](const torch::Tensor& tensor) { hash = hash * 0x100000001b3U ^ ops::checksum(tensor); };
+  if (are_views()) {
+    mix(values_);
+  } else {
+    for (const auto& parameter : parameters_) mix(parameter);
   }
+  for (const auto& buffer : buffers_) mix(buffer);
   return hash;
 }
 

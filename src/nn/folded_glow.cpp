@@ -39,11 +39,11 @@ void add_inverses(FoldedGlow& folded) {
   for (auto& level : folded.levels) std::visit(AddInverses{}, level.steps);
 }
 
-std::shared_ptr<const FoldedGlow> FoldCache::get(std::uint64_t fingerprint, FoldedUse use,
+std::shared_ptr<const FoldedGlow> FoldCache::get(std::uint64_t checksum, FoldedUse use,
                                                  const std::function<FoldedGlow()>& fold) {
   const std::lock_guard lock(mutex_);
-  if (fingerprint != fingerprint_) kept_.clear();
-  fingerprint_ = fingerprint;
+  if (checksum != checksum_) kept_.clear();
+  checksum_ = checksum;
   return get(use, fold);
 }
 

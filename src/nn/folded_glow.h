@@ -33,16 +33,15 @@ struct FoldedUse {
 /// Keeps folded weights until the parameters change. Safe to use from several threads at once.
 class FoldCache {
  public:
-  /// The folded weights of the parameters that `fingerprint` stands for, with networks, made by `fold` where they are
-  /// not at hand.
-  std::shared_ptr<const FoldedGlow> get(std::uint64_t fingerprint, FoldedUse use,
-                                        const std::function<FoldedGlow()>& fold);
+  /// The folded weights, with networks, of the parameters with this FlatParameters::checksum; made by `fold` where
+  /// they are not at hand.
+  std::shared_ptr<const FoldedGlow> get(std::uint64_t checksum, FoldedUse use, const std::function<FoldedGlow()>& fold);
 
  private:
   std::shared_ptr<const FoldedGlow> get(FoldedUse use, const std::function<FoldedGlow()>& fold);
 
   std::mutex mutex_;
-  std::uint64_t fingerprint_ = 0;
+  std::uint64_t checksum_ = 0;
   std::map<FoldedUse, std::shared_ptr<const FoldedGlow>> kept_;
 };
 

@@ -4,6 +4,8 @@
 #include <numeric>
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/serialize/archive.h>
 
 #include <glow/error.h>
 #include <glow/ops/gaussian.h>
@@ -18,6 +20,9 @@
 
 namespace glow::nn {
 namespace {
+
+/// In an archive of torch::save.
+constexpr const char* kInitializedKey = "glow.initialized";
 
 const GlowOptions& validated(const GlowOptions& options) {
   options.validate();
@@ -35,11 +40,13 @@ std::vector<std::int64_t> index_range(std::int64_t first, std::int64_t count) {
 
 GlowImpl::GlowImpl(const GlowOptions& options, WithoutWeights)
     : options_(validated(options)), quantizer_(options.bits, options.dimensions()) {
+  const c10::InferenceMode ordinary_tensors(false);
   reset();
   gather();
 }
 
 GlowImpl::GlowImpl(const GlowOptions& options, std::uint64_t seed) : GlowImpl(options, WithoutWeights{}) {
+  const c10::InferenceMode ordinary_tensors(false);
   WeightSource source(seed);
   for (std::int64_t l = 0; l < options_.levels; ++l) level(l).draw(source);
 }
@@ -57,13 +64,31 @@ void GlowImpl::pretty_print(std::ostream& stream) const {
 }
 
 void GlowImpl::gather() {
-  flat_ = FlatParameters();
   flat_.gather(*this);
-  if (dtype() != torch::kFloat) precision_ = HiddenPrecision::kFull;
   cache_ = std::make_shared<FoldCache>();
 }
 
+FlatParameters& GlowImpl::flat_parameters() {
+  flat_.reattach();
+  if (dtype() != torch::kFloat) precision_ = HiddenPrecision::kFull;
+  return flat_;
+}
+
+void GlowImpl::save(torch::serialize::OutputArchive& archive) const {
+  Module::save(archive);
+  archive.write(kInitializedKey, torch::tensor(initialized_), /*is_buffer=*/true);
+}
+
+void GlowImpl::load(torch::serialize::InputArchive& archive) {
+  const c10::InferenceMode ordinary_tensors(false);
+  Module::load(archive);
+  torch::Tensor initialized;
+  initialized_ = !archive.try_read(kInitializedKey, initialized, /*is_buffer=*/true) || initialized.item<bool>();
+  flat_parameters();
+}
+
 std::shared_ptr<torch::nn::Module> GlowImpl::clone(const c10::optional<torch::Device>& device) const {
+  const c10::InferenceMode ordinary_tensors(false);
   auto copy = torch::nn::Cloneable<GlowImpl>::clone(device);
   auto& model = dynamic_cast<GlowImpl&>(*copy);
   model.gather();
@@ -72,18 +97,21 @@ std::shared_ptr<torch::nn::Module> GlowImpl::clone(const c10::optional<torch::De
 }
 
 void GlowImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
+  const c10::InferenceMode ordinary_tensors(false);
   Module::to(device, dtype, non_blocking);
-  gather();
+  flat_parameters();
 }
 
 void GlowImpl::to(torch::Dtype dtype, bool non_blocking) {
+  const c10::InferenceMode ordinary_tensors(false);
   Module::to(dtype, non_blocking);
-  gather();
+  flat_parameters();
 }
 
 void GlowImpl::to(torch::Device device, bool non_blocking) {
+  const c10::InferenceMode ordinary_tensors(false);
   Module::to(device, non_blocking);
-  gather();
+  flat_parameters();
 }
 
 void GlowImpl::set_class_names(std::vector<std::string> names) {
@@ -101,7 +129,7 @@ FoldedLevel GlowImpl::fold_level(std::int64_t index) const {
   return level(index).fold(/*by_batch=*/is_training() && torch::GradMode::is_enabled(), sum_);
 }
 
-torch::Tensor GlowImpl::fold_top() const { return top_->fold(flat_.values().options()); }
+torch::Tensor GlowImpl::fold_top() const { return top_->fold(tensor_options()); }
 
 FoldedGlow GlowImpl::fold() const {
   FoldedGlow folded;
@@ -132,7 +160,7 @@ void GlowImpl::update_batch_norms(const Encoding& encoding, const torch::Tensor&
 
 std::shared_ptr<const FoldedGlow> GlowImpl::kept_weights(HiddenPrecision precision, bool with_inverses) const {
   if (torch::GradMode::is_enabled()) return nullptr;
-  return cache_->get(flat_.fingerprint(), {precision, with_inverses}, [this] { return fold(); });
+  return cache_->get(flat_.checksum(), {precision, with_inverses}, [this] { return fold(); });
 }
 
 std::shared_ptr<const FoldedGlow> GlowImpl::weights_of_inverse(HiddenPrecision precision) const {
@@ -288,8 +316,7 @@ torch::Tensor GlowImpl::sample_labels(std::int64_t count, const SampleOptions& o
 
 Latents GlowImpl::sample_latents(std::int64_t count, const SampleOptions& options) const {
   const ops::RandomKey key{options.seed, ops::Stream::kSample, 0};
-  const auto rows =
-      ops::normal(key, index_range(options.first_index, count), options_.dimensions(), flat_.values().options());
+  const auto rows = ops::normal(key, index_range(options.first_index, count), options_.dimensions(), tensor_options());
   auto latents = unflatten(rows, options_);
   for (std::int64_t l = 0; l < options_.levels; ++l) {
     latents.eps[static_cast<std::size_t>(l)].mul_(options.temperature.at(l, options_.levels));

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <nlohmann/json.hpp>
 
 #include <glow/error.h>
@@ -12,13 +13,15 @@
 
 #include "io/errors.h"
 #include "nn/tensor_bytes.h"
+#include "nn/training_data_json.h"
 #include "ops/check.h"
 
 namespace glow::nn {
 namespace {
 
 constexpr const char* kFormat = "glow";
-const std::set<std::string> kKnownKeys{"glow.version", "glow.config", "glow.classes", io::kChecksumKey};
+constexpr const char* kDataKey = "glow.data";
+const std::set<std::string> kKnownKeys{"glow.version", "glow.config", "glow.classes", kDataKey, io::kChecksumKey};
 
 /// Runs `read` and puts the file's name before what it complains of.
 template <class Read>
@@ -56,10 +59,13 @@ ModelInfo parse_info(const io::SafetensorsReader& file) {
   }
   ModelInfo info{.options = glow_options_from_json(file.metadata_value("glow.config")),
                  .class_names = {},
+                 .training_data = std::nullopt,
                  .version = file.metadata_value("glow.version"),
                  .checksum = file.metadata_value(io::kChecksumKey)};
   const auto classes = file.metadata().find("glow.classes");
   if (classes != file.metadata().end()) info.class_names = parse_class_names(classes->second);
+  const auto data = file.metadata().find(kDataKey);
+  if (data != file.metadata().end()) info.training_data = training_data_from_json(data->second);
   return info;
 }
 
@@ -125,6 +131,7 @@ void check_amount(const io::SafetensorsReader& file, const GlowOptions& options)
 }  // namespace
 
 Glow load_model(const std::filesystem::path& path, torch::Device device) {
+  const c10::InferenceMode ordinary_tensors(false);
   return naming(path, [&] {
     const io::SafetensorsReader file(path);
     const auto info = parse_info(file);
@@ -133,6 +140,7 @@ Glow load_model(const std::filesystem::path& path, torch::Device device) {
     Glow model(info.options, GlowImpl::WithoutWeights{});
     load_weights(*model, file);
     model->set_class_names(info.class_names);
+    model->set_training_data(info.training_data);
     model->mark_initialized();
     model->eval();
     if (device != torch::kCPU) model->to(device);
@@ -153,6 +161,7 @@ std::string save_model(const Glow& model, const std::filesystem::path& path) {
   }
   io::Metadata metadata{{"format", kFormat}, {"glow.version", kVersion}, {"glow.config", to_json(model->options())}};
   if (!model->class_names().empty()) metadata["glow.classes"] = nlohmann::json(model->class_names()).dump();
+  if (model->training_data()) metadata[kDataKey] = to_json(*model->training_data());
   return io::write_safetensors(path, std::move(metadata), tensors.entries());
 }
 

@@ -8,6 +8,8 @@
 #include <glow/enum_names.h>
 #include <glow/error.h>
 
+#include "nn/json_object.h"
+
 namespace glow::nn {
 namespace {
 
@@ -66,52 +68,6 @@ Json json_of(bool value) { return value; }
 template <class Kind>
 requires std::is_enum_v<Kind> Json json_of(Kind value) { return to_string(value); }
 
-/// Takes each field out of the object, so that what is left over is unknown.
-struct JsonReader {
-  Json& json;
-
-  void operator()(const char* name, std::int64_t& value) { value = take(name, &Json::is_number_integer); }
-  void operator()(const char* name, bool& value) { value = take(name, &Json::is_boolean); }
-  template <class Kind>
-  requires std::is_enum_v<Kind>
-  void operator()(const char* name, Kind& value) {
-    from_string(take(name, &Json::is_string).template get<std::string>(), value);
-  }
-
-  Json take(const char* name, bool (Json::*has_type)() const noexcept) {
-    const auto found = json.find(name);
-    if (found == json.end()) throw FormatError(std::string("glow.config: missing key '") + name + "'");
-    Json value = *found;
-    if (!(value.*has_type)()) {
-      throw FormatError(std::string("glow.config: '") + name + "' has the wrong type: " + value.dump());
-    }
-    json.erase(found);
-    return value;
-  }
-};
-
-bool holds_control_character(const std::string& text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-/// Called by the JSON parser as it goes. A deep value would overflow the stack when it is copied or printed, and a line
-/// break would tear a message in two.
-bool check_plain(int depth, Json::parse_event_t event, const Json& parsed) {
-  const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
-  if (opens && depth > 0) throw FormatError("glow.config: an array or an object stands where a plain value should");
-  if (parsed.is_string() && holds_control_character(parsed.get_ref<const std::string&>())) {
-    throw FormatError("glow.config: a control character in " + parsed.dump());
-  }
-  return true;
-}
-
-Json parse_object(const std::string& text) {
-  Json json = Json::parse(text, check_plain, /*allow_exceptions=*/false);
-  // The parser takes a NUL byte for the end and does not look at what follows.
-  if (!json.is_object() || text.find('\0') != std::string::npos) throw FormatError("glow.config: not a JSON object");
-  return json;
-}
-
 void require(bool holds, const std::string& message) {
   if (!holds) throw ConfigError(message);
 }
@@ -121,8 +77,9 @@ void require_range(const char* name, std::int64_t value, std::int64_t low, std::
                                              std::to_string(high) + ", got " + std::to_string(value));
 }
 
-Family read_family(JsonReader& reader) {
-  const auto name = reader.take("family", &Json::is_string).get<std::string>();
+Family read_family(JsonObject& reader) {
+  std::string name;
+  reader("family", name);
   for (const auto& [known, family] : kFamilyNames) {
     if (name == known) return family;
   }
@@ -255,19 +212,13 @@ std::string to_json(const GlowOptions& options) {
 }
 
 GlowOptions glow_options_from_json(const std::string& text) {
-  Json json = parse_object(text);
-  JsonReader reader{json};
-  std::int64_t format_version = 0;
-  reader("format_version", format_version);
-  if (format_version != kFormatVersion) {
-    throw FormatError("glow.config: format_version " + std::to_string(format_version) + ", this library reads " +
-                      std::to_string(kFormatVersion));
-  }
+  JsonObject reader("glow.config", text);
+  reader.format_version(kFormatVersion);
   auto options = GlowOptions::of_family(read_family(reader));
   visit_fields(options, [&](const char* name, auto& value) {
     if (std::string_view(name) != "family" && has_field(options.family, name)) reader(name, value);
   });
-  if (!json.empty()) throw FormatError("glow.config: unknown key '" + json.begin().key() + "'");
+  reader.require_empty();
   options.validate();
   return options;
 }

@@ -9,7 +9,6 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
-#include <glow/ops/random.h>
 
 #include "ops/check.h"
 
@@ -38,7 +37,7 @@ torch::Tensor Quantizer::noise_rows(std::int64_t images, const DequantizeOptions
     throw ShapeError("dequantize: " + std::to_string(indices.size()) + " indices for " + std::to_string(images) +
                      " images");
   }
-  return ops::random_rows({options.seed, ops::Stream::kDequantisation, options.draw}, indices);
+  return ops::random_rows({options.seed, options.stream, options.draw}, indices);
 }
 
 torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const DequantizeOptions& options) const {

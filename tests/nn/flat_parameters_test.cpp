@@ -22,7 +22,7 @@ using glow::testing::small_options;
 Glow clone_of(const Glow& model) { return Glow(std::dynamic_pointer_cast<GlowImpl>(model->clone())); }
 
 /// Are all parameters views of the buffer, one after the other in the order of named_parameters, without a gap?
-void expect_views(const Glow& model) {
+void expect_views(Glow model) {
   auto flat = model->flat_parameters().values();
   EXPECT_FALSE(flat.requires_grad());
   std::int64_t offset = 0;

@@ -130,7 +130,7 @@ TEST_P(InitializeChunkTest, TwoProcessesWithAShareEachGetWhatOneGets) {
       [&] { other_report = models[1]->initialize(x.narrow(0, 6, 3), {.sum_over_processes = processes.sum(1)}); });
   const auto one_report = models[0]->initialize(x.narrow(0, 0, 6), {.sum_over_processes = processes.sum(0)});
   other.join();
-  for (const auto& model : models) {
+  for (auto& model : models) {
     EXPECT_TRUE(close(model->flat_parameters().values(), whole->flat_parameters().values(), 1e-10));
   }
   EXPECT_EQ(by_layer(one_report), by_layer(report));

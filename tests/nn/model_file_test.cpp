@@ -44,9 +44,9 @@ class ModelFileTest : public ::testing::TestWithParam<GlowOptions> {
 };
 
 TEST_P(ModelFileTest, LoadsWhatWasSaved) {
-  const auto saved = random_model(GetParam(), 1, torch::kFloat);
+  auto saved = random_model(GetParam(), 1, torch::kFloat);
   const auto checksum = save_model(saved, path);
-  const auto loaded = load_model(path);
+  auto loaded = load_model(path);
   EXPECT_EQ(loaded->options(), GetParam());
   EXPECT_TRUE(loaded->initialized());
   EXPECT_FALSE(loaded->is_training());
@@ -79,6 +79,34 @@ TEST_P(ModelFileTest, SaysWhatItHolds) {
   EXPECT_EQ(load_model(path)->class_names(), names);
 }
 
+TEST_P(ModelFileTest, KeepsWhatTheModelWasTrainedOn) {
+  auto model = random_model(GetParam(), 1, torch::kFloat);
+  save_model(model, path);
+  EXPECT_EQ(read_model_info(path).training_data, std::nullopt);
+  const TrainingData data{.source = "folder:/somewhere \"else\"",
+                          .images = 1000,
+                          .fingerprint = std::string(60, '0') + "cafe",
+                          .skip_corrupt = true,
+                          .held_out = 100,
+                          .split_seed = ~std::uint64_t{0},
+                          .resize = 96,
+                          .random_crop = true,
+                          .seed = 7,
+                          .batch = 32};
+  model->set_training_data(data);
+  save_model(model, path);
+  EXPECT_EQ(read_model_info(path).training_data, data);
+  EXPECT_EQ(load_model(path)->training_data(), data);
+  const Glow copy(std::dynamic_pointer_cast<GlowImpl>(load_model(path)->clone()));
+  EXPECT_EQ(copy->training_data(), data);
+  // A path need not be text.
+  auto strange = data;
+  strange.source = "npy:\xff\n";
+  model->set_training_data(strange);
+  save_model(model, path);
+  EXPECT_EQ(read_model_info(path).training_data->source, "npy:\xEF\xBF\xBD?");
+}
+
 INSTANTIATE_TEST_SUITE_P(Combinations, ModelFileTest, ::testing::ValuesIn(every_combination(small_options())),
                          kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherShapes, ModelFileTest, ::testing::ValuesIn(other_shapes()), kCaseName);
@@ -94,6 +122,34 @@ TEST(ModelFileFixtureTest, ReadsFilesOfTheReference) {
   const auto copy = glow::testing::read_tensors(directory / "copy");
   ASSERT_EQ(copy.size(), original.size());
   for (const auto& [name, tensor] : original) EXPECT_TRUE(copy.at(name).equal(tensor)) << name;
+}
+
+TEST(LoadModelTest, RefusesARecordOfTrainingDataThatNobodyWrote) {
+  const TemporaryDirectory directory;
+  auto model = random_model(small_options(), 1, torch::kFloat);
+  model->set_training_data(TrainingData{.source = "s", .images = 10, .fingerprint = std::string(64, 'a')});
+  save_model(model, directory / "model");
+  const io::SafetensorsReader file(directory / "model");
+  const auto refused = [&](const std::string& before, const std::string& after, const std::string& reason) {
+    auto metadata = file.metadata();
+    auto& text = metadata.at("glow.data");
+    const auto place = text.find(before);
+    EXPECT_NE(place, std::string::npos) << text;
+    text.replace(place, before.size(), after);
+    io::write_safetensors(directory / "changed", metadata, file.entries());
+    return throws<FormatError>([&] { load_model(directory / "changed"); }, {"changed: glow.data: ", reason});
+  };
+  EXPECT_TRUE(refused("\"format_version\":1", "\"format_version\":2", "format_version 2"));
+  EXPECT_TRUE(refused("\"images\":10", "\"images\":0", "'images' is 0, expected 1 to "));
+  EXPECT_TRUE(refused("\"images\":10", "\"images\":\"10\"", "'images' has the wrong type"));
+  EXPECT_TRUE(refused("\"images\":10,", "", "missing key 'images'"));
+  EXPECT_TRUE(refused("\"held_out\":0", "\"held_out\":10", "'held_out' is 10, expected 0 to 9"));
+  EXPECT_TRUE(refused("\"resize\":0", "\"resize\":-1", "'resize' is -1"));
+  EXPECT_TRUE(refused("\"seed\":0", "\"seed\":-1", "'seed' has the wrong type"));
+  EXPECT_TRUE(refused("\"batch\":64", "\"batch\":0", "'batch' is 0"));
+  EXPECT_TRUE(refused("\"fingerprint\":\"a", "\"fingerprint\":\"A", "'fingerprint' is no SHA-256"));
+  EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":[]", "stands where a plain value should"));
+  EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":\"s\",\"more\":1", "unknown key 'more'"));
 }
 
 TEST(LoadModelTest, RefusesWhatNoBatchNormAndNoWeightNormCanHave) {

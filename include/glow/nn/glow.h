@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <torch/nn/cloneable.h>
@@ -19,6 +20,7 @@
 #include <glow/nn/quantizer.h>
 #include <glow/nn/sample_options.h>
 #include <glow/nn/top.h>
+#include <glow/nn/training_data.h>
 
 namespace glow::nn {
 
@@ -50,8 +52,13 @@ struct Encoding {
 /// Wrong shapes (of labels too; N = 0 is one) throw ShapeError, labels missing or out of range ConfigError.
 ///
 /// With GradMode on, every function records a graph; that of log_prob, encode and evaluate is differentiable once, a
-/// second derivative throws Error (but for coupling layers under MemoryPolicy::kStore). Without it the folded weights
-/// are prepared once and kept until a parameter changes, and several threads may call at once.
+/// second derivative throws Error (but for coupling layers under MemoryPolicy::kStore). Without it, under
+/// torch::NoGradGuard or c10::InferenceMode, the folded weights are prepared once and kept for as long as a checksum of
+/// all weights, computed with every call, stays the same: no write goes unnoticed, by whatever means. Several threads
+/// may call at once then, as long as none writes.
+///
+/// Parameters are ordinary tensors also when the model is made, copied or loaded under c10::InferenceMode: it can be
+/// trained elsewhere.
 ///
 /// A RealNVP in training mode with GradMode on normalises by the moments of the batch, as batch norms do: its density
 /// is then that of the whole batch, and decode, which cannot know them, throws. Elsewhere the running moments count.
@@ -70,6 +77,9 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   const std::vector<std::string>& class_names() const { return class_names_; }
   /// Throws ConfigError unless there are num_classes names, in UTF-8, or none.
   void set_class_names(std::vector<std::string> names);
+  /// What the weights were learned from; nullopt when that is not known.
+  const std::optional<TrainingData>& training_data() const { return training_data_; }
+  void set_training_data(std::optional<TrainingData> data) { training_data_ = std::move(data); }
   /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
   /// For several processes that each train on a share of every batch: what batch norms add their moments up with, of
@@ -81,8 +91,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// unless the model is float32.
   void set_hidden_precision(HiddenPrecision precision);
   HiddenPrecision hidden_precision() const { return precision_; }
-  torch::Dtype dtype() const { return flat_.values().scalar_type(); }
-  torch::Device device() const { return flat_.values().device(); }
+  torch::Dtype dtype() const { return flat_.dtype(); }
+  torch::Device device() const { return flat_.device(); }
 
   /// Density of the continuous images, nats [N].
   torch::Tensor log_prob(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
@@ -121,10 +131,15 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// For whoever sets all weights by hand.
   void mark_initialized() { initialized_ = true; }
 
-  /// The one buffer that all parameters are views of; `to` and `clone` keep it so.
-  FlatParameters& flat_parameters() { return flat_; }
-  const FlatParameters& flat_parameters() const { return flat_; }
+  /// The one buffer that all parameters are views of: where torch::load, Tensor::set_data, Tensor::set_ or `to` have
+  /// given one other memory, they are made views again with the values that they have now. Throws as
+  /// FlatParameters::reattach. Not while other threads use the model.
+  FlatParameters& flat_parameters();
 
+  /// torch::save and torch::load keep, beside the weights, whether the model is initialised; an archive that does not
+  /// say so is of one that is.
+  void save(torch::serialize::OutputArchive& archive) const override;
+  void load(torch::serialize::InputArchive& archive) override;
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   std::shared_ptr<torch::nn::Module> clone(const c10::optional<torch::Device>& device = c10::nullopt) const override;
@@ -153,12 +168,14 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   std::shared_ptr<const FoldedGlow> kept_weights(HiddenPrecision precision, bool with_inverses) const;
   std::shared_ptr<const FoldedGlow> weights_of_inverse(HiddenPrecision precision) const;
   void gather();
+  torch::TensorOptions tensor_options() const { return torch::TensorOptions(dtype()).device(device()); }
   torch::Tensor to_model(const torch::Tensor& x) const;
   torch::Tensor checked_labels(const torch::Tensor& labels, std::int64_t count) const;
 
   GlowOptions options_;
   Quantizer quantizer_;
   std::vector<std::string> class_names_;
+  std::optional<TrainingData> training_data_ = std::nullopt;
   bool initialized_ = false;
   MemoryPolicy memory_ = MemoryPolicy::kStore;
   SumOverProcesses sum_ = nullptr;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,15 +14,17 @@ namespace glow::nn {
 /// loaded.
 Glow load_model(const std::filesystem::path& path, torch::Device device = torch::kCPU);
 
-/// Writes a model file, atomically, replacing an older one; float64 weights are rounded to float32. Returns its
-/// checksum. Throws ConfigError for a model that was never initialised, NumericalError naming a tensor that is not
-/// finite, IoError when the file cannot be written.
+/// Writes a model file with the model's class names and training_data, atomically, replacing an older one; float64
+/// weights are rounded to float32. Returns its checksum. Throws ConfigError for a model that was never initialised,
+/// NumericalError naming a tensor that is not finite, IoError when the file cannot be written.
 std::string save_model(const Glow& model, const std::filesystem::path& path);
 
 /// What a model file says of itself.
 struct ModelInfo {
   GlowOptions options;
   std::vector<std::string> class_names;
+  /// Nullopt when the file does not say.
+  std::optional<TrainingData> training_data;
   /// Of the library that wrote it.
   std::string version;
   /// SHA-256, 64 hexadecimal digits.

@@ -5,14 +5,19 @@
 
 #include <torch/types.h>
 
+#include <glow/ops/random.h>
+
 namespace glow::nn {
 
 struct DequantizeOptions {
   /// Seed of the noise.
   std::uint64_t seed = 0;
+  /// Which noise: sets of images that are compared as independent ones need streams of their own.
+  ops::Stream stream = ops::Stream::kDequantisation;
   /// Which draw of the noise: training step or evaluation draw.
   std::int64_t draw = 0;
-  /// Global index of each image; empty: 0..N-1. Image i's noise is a pure function of (seed, draw, indices[i]).
+  /// Global index of each image; empty: 0..N-1. Image i's noise is a pure function of
+  /// (seed, stream, draw, indices[i]).
   std::vector<std::int64_t> indices = {};
   /// kFloat or kDouble.
   torch::Dtype dtype = torch::kFloat;

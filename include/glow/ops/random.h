@@ -12,12 +12,22 @@ enum class Stream : std::uint8_t {
   kShuffle = 1,
   kAugmentation = 2,
   kValidationSplit = 3,
+  /// Of images that are none of the below.
   kDequantisation = 4,
   kSample = 5,
   kSampleLabel = 6,
   kInitialWeights = 7,
   kMonitorImages = 8,
   kVariation = 9,
+  // The dequantisation noise of sets of images that are taken to be independent of each other.
+  kTrainingNoise = 10,
+  kInitialisationNoise = 11,
+  kValidationNoise = 12,
+  kTestNoise = 13,
+  /// Of training images that are scored.
+  kTrainScoreNoise = 14,
+  /// Of images that are set against the above.
+  kOtherNoise = 15,
 };
 
 /// The address of rows of random numbers. A number is a pure function of (key, index of its row, place in the

@@ -1,0 +1,58 @@
+#include "nn/json_object.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <glow/error.h>
+
+namespace glow::nn {
+namespace {
+
+using Json = JsonObject::Json;
+
+bool holds_control_character(const std::string& text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+}  // namespace
+
+JsonObject::JsonObject(std::string name, const std::string& text) : name_(std::move(name)) {
+  // Called by the parser as it goes. A deep value would overflow the stack when it is copied or printed, and a line
+  // break would tear a message in two.
+  const auto check_plain = [this](int depth, Json::parse_event_t event, const Json& parsed) {
+    const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    if (opens && depth > 0) throw FormatError(name_ + ": an array or an object stands where a plain value should");
+    if (parsed.is_string() && holds_control_character(parsed.get_ref<const std::string&>())) {
+      throw FormatError(name_ + ": a control character in " + parsed.dump());
+    }
+    return true;
+  };
+  json_ = Json::parse(text, check_plain, /*allow_exceptions=*/false);
+  // The parser takes a NUL byte for the end and does not look at what follows.
+  if (!json_.is_object() || text.find('\0') != std::string::npos) throw FormatError(name_ + ": not a JSON object");
+}
+
+void JsonObject::format_version(std::int64_t expected) {
+  std::int64_t version = 0;
+  (*this)("format_version", version);
+  if (version == expected) return;
+  throw FormatError(name_ + ": format_version " + std::to_string(version) + ", this library reads " +
+                    std::to_string(expected));
+}
+
+void JsonObject::require_empty() const {
+  if (!json_.empty()) throw FormatError(name_ + ": unknown key '" + json_.begin().key() + "'");
+}
+
+Json JsonObject::take(const char* key, bool (Json::*has_type)() const noexcept) {
+  const auto found = json_.find(key);
+  if (found == json_.end()) throw FormatError(name_ + ": missing key '" + key + "'");
+  Json value = *found;
+  if (!(value.*has_type)()) {
+    throw FormatError(name_ + ": '" + key + "' has the wrong type: " + value.dump());
+  }
+  json_.erase(found);
+  return value;
+}
+
+}  // namespace glow::nn

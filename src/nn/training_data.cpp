@@ -1,0 +1,58 @@
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include <glow/error.h>
+
+#include "io/utf8.h"
+#include "nn/json_object.h"
+#include "nn/training_data_json.h"
+
+namespace glow::nn {
+namespace {
+
+constexpr const char* kName = "glow.data";
+constexpr std::int64_t kFormatVersion = 1;
+
+void require_range(const char* key, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
+  if (value >= lowest && value <= highest) return;
+  throw FormatError(std::string(kName) + ": '" + key + "' is " + std::to_string(value) + ", expected " +
+                    std::to_string(lowest) + " to " + std::to_string(highest));
+}
+
+bool is_digest(const std::string& text) {
+  constexpr std::size_t kDigits = 64;
+  return text.size() == kDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+std::string to_json(const TrainingData& data) {
+  nlohmann::ordered_json json{{"format_version", kFormatVersion}};
+  visit_training_data(data, [&](const char* key, const auto& value) { json[key] = value; });
+  // A path need not be UTF-8, nor without line breaks.
+  auto source = io::to_utf8(data.source);
+  std::replace_if(
+      source.begin(), source.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  json["source"] = source;
+  return json.dump();
+}
+
+TrainingData training_data_from_json(const std::string& text) {
+  JsonObject reader(kName, text);
+  reader.format_version(kFormatVersion);
+  TrainingData data;
+  visit_training_data(data, reader);
+  reader.require_empty();
+  constexpr std::int64_t kMostImages = std::int64_t{1} << 40, kMostPixels = 1 << 20;
+  require_range("images", data.images, 1, kMostImages);
+  require_range("held_out", data.held_out, 0, data.images - 1);
+  require_range("resize", data.resize, 0, kMostPixels);
+  require_range("batch", data.batch, 1, kMostPixels);
+  if (!is_digest(data.fingerprint)) {
+    throw FormatError(std::string(kName) + ": 'fingerprint' is no SHA-256 in 64 hexadecimal digits");
+  }
+  return data;
+}
+
+}  // namespace glow::nn
