@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <numeric>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -63,13 +62,11 @@ class Worker {
     const auto share = processes_->share();
     const auto images = share.size(settings.batch);
     bytes_ = torch::randint(0, 256, {images, options.channels, options.height, options.width}, torch::kByte);
-    indices_.resize(static_cast<std::size_t>(images));
-    std::iota(indices_.begin(), indices_.end(), share.begin(settings.batch));
   }
 
   Json measure() {
     train::Trainer trainer(model_, {.batch = settings_.batch, .memory = settings_.memory}, processes_);
-    const auto step = [&] { trainer.step(bytes_, {}, indices_, settings_.batch); };
+    const auto step = [&] { trainer.step(bytes_, {}, settings_.batch); };
     constexpr int kWarm = 2;
     for (int i = 0; i < kWarm; ++i) step();
     processes_->barrier();
@@ -128,7 +125,6 @@ class Worker {
   std::shared_ptr<dist::Communicator> processes_;
   Glow model_;
   torch::Tensor bytes_;
-  std::vector<std::int64_t> indices_;
 };
 
 /// This program again, in so many processes of so many threads, and what the first of them prints.

@@ -1,5 +1,4 @@
 // Training, log_prob and sampling of a model's shape, beside its convolutions alone: bench_step --help
-#include <numeric>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -21,8 +20,6 @@ class Step {
   explicit Step(const Settings& settings) : settings_(settings), model_(settings.model, 1) {
     const auto& options = settings.model;
     bytes_ = torch::randint(0, 256, {settings.batch, options.channels, options.height, options.width}, torch::kByte);
-    indices_.resize(static_cast<std::size_t>(settings.batch));
-    std::iota(indices_.begin(), indices_.end(), 0);
     model_->to(settings.device);
     model_->set_hidden_precision(settings.precision);
     model_->mark_initialized();
@@ -55,7 +52,7 @@ class Step {
 
  private:
   void step(train::Trainer& trainer) const {
-    const auto report = trainer.step(bytes_, {}, indices_);
+    const auto report = trainer.step(bytes_);
     if (report.fell_back) throw NumericalError("a step fell back to recompute");
     if (report.skipped) throw NumericalError("a step has no finite loss or gradient");
   }
@@ -66,7 +63,6 @@ class Step {
   Settings settings_;
   Glow model_;
   torch::Tensor bytes_;
-  std::vector<std::int64_t> indices_;
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ void train(const std::string& model_file) {
   for (std::int64_t step = 0; step < 200; ++step) {
     std::vector<std::int64_t> indices;
     for (const auto& entry : order.batch(step)) indices.push_back(entry.index);
-    const auto report = trainer.step(images.index_select(0, torch::tensor(indices)), /*labels=*/{}, indices);
+    const auto report = trainer.step(images.index_select(0, torch::tensor(indices)));
     if (report.skipped) throw glow::NumericalError("no finite loss; not finite: " + trainer.first_not_finite());
     if (report.step % 50 == 0) std::cout << "step " << report.step << ": " << report.bits_per_dim << " bits/dim\n";
   }

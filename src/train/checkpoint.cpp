@@ -20,8 +20,8 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "glow-checkpoint";
 constexpr const char* kExtension = ".safetensors";
 constexpr const char* kBufferPrefix = "buffers.";
-/// Also stands for the layout of the flat tensors.
-constexpr std::int64_t kFormatVersion = 2;
+/// Also stands for the layout of the flat tensors. Version 2 did not have the options.
+constexpr std::int64_t kFormatVersion = 3, kOldestVersion = 2;
 
 /// Calls `visit(name, tensor)` for the tensors of a state that are [P].
 template <class State, class Visitor>
@@ -45,10 +45,26 @@ void visit_values(State& state, Visitor&& visit) {
   visit("fell_back", state.fell_back);
 }
 
+template <class Number>
+Json to_json(Number number) {
+  return number;
+}
+Json to_json(OptimizerKind kind) { return to_string(kind); }
+
+template <class Number>
+void get_to(const Json& json, Number& number) {
+  json.get_to(number);
+}
+void get_to(const Json& json, OptimizerKind& kind) { from_string(json.get<std::string>(), kind); }
+
 std::string training_json(const TrainingState& state) {
   // JSON has no infinity: a best value that is not there yet becomes null.
   Json json{{"format_version", kFormatVersion}, {"best_bits_per_dim", state.best_bits_per_dim}};
   visit_values(state, [&](const char* key, const auto& value) { json[key] = value; });
+  auto& options = json["options"];  // null where they are not known
+  if (state.options) {
+    visit_fields(*state.options, [&](const char* key, const auto& value) { options[key] = to_json(value); });
+  }
   return json.dump();
 }
 
@@ -56,13 +72,18 @@ void parse_training(const std::string& text, TrainingState& state) {
   try {
     const auto json = Json::parse(text);
     const auto version = json.at("format_version").get<std::int64_t>();
-    if (version != kFormatVersion) {
+    if (version < kOldestVersion || version > kFormatVersion) {
       throw FormatError("glow.training: format_version " + std::to_string(version) + ", this library reads " +
-                        std::to_string(kFormatVersion));
+                        std::to_string(kOldestVersion) + " to " + std::to_string(kFormatVersion));
     }
     visit_values(state, [&](const char* key, auto& value) { json.at(key).get_to(value); });
     const auto& best = json.at("best_bits_per_dim");
     if (!best.is_null()) state.best_bits_per_dim = best.get<double>();
+    const auto options = version > kOldestVersion ? json.at("options") : Json();
+    if (options.is_null()) return;
+    visit_fields(state.options.emplace(), [&](const char* key, auto& value) { get_to(options.at(key), value); });
+  } catch (const ConfigError& error) {
+    throw FormatError(std::string("glow.training: ") + error.what());
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(std::string("glow.training: ") + error.what());
   }

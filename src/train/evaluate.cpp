@@ -1,8 +1,14 @@
 #include <glow/train/evaluate.h>
 
-#include <cmath>
+#include <algorithm>
 
 namespace glow::train {
+
+std::int64_t evaluation_batch(std::int64_t training_batch) {
+  // The same for all numbers of processes, so that their figures are too.
+  constexpr std::int64_t kMost = 64;
+  return std::min(training_batch, kMost);
+}
 
 Evaluation evaluate(const nn::Glow& model, const data::Images& images, const EvaluateOptions& options) {
   return evaluation_of(
@@ -13,7 +19,7 @@ Evaluation evaluation_of(const latent::Scores& scores) {
   const auto summary = latent::summarise(scores);
   const auto [mean, standard_error] = summary.bits_per_dim;
   return {.bits_per_dim = mean,
-          .standard_error = std::isnan(standard_error) ? 0 : standard_error,
+          .standard_error = standard_error,
           .images = summary.images,
           .non_finite = summary.non_finite};
 }

@@ -55,7 +55,7 @@ void Optimizer::apply(torch::Tensor parameters, const torch::Tensor& gradients, 
                                .average = average != nullptr ? average->sum : torch::Tensor(),
                                .step_factors = step_factors_};
   parameters.is_cuda() ? cuda::update(update) : cpu::update(update);
-  // What loops over raw pointers write, nobody sees: folded weights that are kept hang on the version.
+  // Written through pointers: autograd has to know that what it saved of these tensors is no longer there.
   for (const auto& tensor : {update.parameters, first_moment, second_moment, update.average}) {
     if (tensor.defined()) tensor.unsafeGetTensorImpl()->bump_version();
   }

@@ -18,8 +18,6 @@ namespace {
 
 /// How often a run goes back to a checkpoint before it gives up.
 constexpr std::int64_t kMostRollbacks = 2;
-/// Images that a process scores at once: for all numbers of processes the same, so that their figures are too.
-constexpr std::int64_t kMostAtOnce = 64;
 
 std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
   return "step " + std::to_string(now.step) + ": neither it nor the " + std::to_string(now.skipped_in_a_row - 1) +
@@ -36,9 +34,22 @@ Trainer continued(const nn::Glow& model, const TrainOptions& options,
     if (!is_new) trainer.restore(state);
   } catch (const FormatError& error) {
     throw io::format_error(checkpoint, error.what());
+  } catch (const ConfigError& error) {
+    throw ConfigError(std::string(error.what()) + " (" + checkpoint.string() + ")");
   }
   trainer.follow_root();
   return trainer;
+}
+
+/// The record of the data that a model file holds.
+std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record, const data::Images& valid,
+                                          const TrainOptions& options) {
+  if (!record) return record;
+  record->resize = valid.geometry().resize;
+  record->random_crop = valid.geometry().random_crop;
+  record->seed = options.seed;
+  record->batch = evaluation_batch(options.batch);
+  return record;
 }
 
 }  // namespace
@@ -53,6 +64,7 @@ TrainingRun::Impl::Impl(Inputs inputs, std::optional<RunLock> lock, const Traini
       best_bits_per_dim_(state.best_bits_per_dim),
       best_step_(state.best_step),
       unfinished_(processes().any(state.unfinished)) {
+  inputs_.model->set_training_data(completed(inputs_.data.training_data, *inputs_.data.valid, inputs_.options));
   const auto best = torch::tensor({best_bits_per_dim_, static_cast<double>(best_step_)}, torch::kDouble);
   processes().broadcast(best);
   best_bits_per_dim_ = best[0].item<double>();
@@ -182,7 +194,7 @@ void TrainingRun::Impl::train_step(Batches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const auto batch = batches.next();
   if (processes().size() > 1) stop_asked();  // so that the others hear of it with this step
-  const auto report = trainer_.step(batch.bytes, batch.labels, batch.indices, inputs_.options.batch);
+  const auto report = trainer_.step(batch.bytes, batch.labels, inputs_.options.batch);
   stop_agreed_ = report.stop_asked;
   if (output_) {
     output_->log.count(inputs_.options.batch, seconds_since(start));
@@ -223,9 +235,9 @@ Evaluation TrainingRun::Impl::test() {
 Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, const std::string& key,
                                     const std::string& what, const std::optional<Monitors>& monitors) {
   const auto start = std::chrono::steady_clock::now();
-  latent::ScoreOptions options{.batch = std::min(inputs_.options.batch, kMostAtOnce),
-                               .seed = inputs_.options.seed,
-                               .share = processes().share()};
+  latent::ScoreOptions options{
+      .batch = evaluation_batch(inputs_.options.batch), .seed = inputs_.options.seed, .share = processes().share()};
+  options.stream = &images == inputs_.data.test.get() ? ops::Stream::kTestNoise : ops::Stream::kValidationNoise;
   options.progress = [&](std::int64_t done, std::int64_t total) {
     // As if all were as far as this process.
     tell(inputs_.callbacks.evaluating, what, images.size() * done / total, images.size());

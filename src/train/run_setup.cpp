@@ -63,8 +63,9 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
     how.sum_over_processes = [&processes](const torch::Tensor& tensor) { processes.sum(tensor); };
   }
   const auto bytes = images.bytes(indices).to(model->device());
-  const auto x =
-      model->quantizer().dequantize(bytes, {.seed = options.seed, .indices = indices, .dtype = model->dtype()});
+  const auto x = model->quantizer().dequantize(
+      bytes,
+      {.seed = options.seed, .stream = ops::Stream::kInitialisationNoise, .indices = indices, .dtype = model->dtype()});
   return model->initialize(x, how);
 }
 

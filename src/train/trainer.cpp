@@ -4,11 +4,15 @@
 #include <chrono>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <string>
+#include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include <glow/error.h>
+#include <glow/ops/random.h>
 
 #include "train/gradient_sum.h"
 #include "train/step_graph.h"
@@ -27,8 +31,26 @@ nn::Glow prepared(nn::Glow model, const TrainOptions& options, const std::shared
   if (!model->initialized()) throw ConfigError("trainer: the model is not initialised");
   model->train();
   model->set_memory_policy(options.memory);
+  model->set_training_data(std::nullopt);
   return model;
 }
+
+/// Puts a model into training mode and, at the end of a scope, back into the mode that it was in.
+class TrainingMode {
+ public:
+  explicit TrainingMode(nn::GlowImpl& model) : model_(model), was_training_(model.is_training()) {
+    if (!was_training_) model_.train();
+  }
+  TrainingMode(const TrainingMode&) = delete;
+  TrainingMode& operator=(const TrainingMode&) = delete;
+  ~TrainingMode() {
+    if (!was_training_) model_.eval();
+  }
+
+ private:
+  nn::GlowImpl& model_;
+  bool was_training_;
+};
 
 }  // namespace
 
@@ -64,6 +86,10 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
 }
 
 Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes)
+    : Trainer(std::move(model), options, std::move(processes), c10::InferenceMode(false)) {}
+
+Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes,
+                 const c10::InferenceMode& /*ordinary_tensors*/)
     : model_(prepared(std::move(model), options, processes)),
       processes_(std::move(processes)),
       options_(options),
@@ -72,15 +98,42 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<di
       gradients_(model_->flat_parameters().gradients()),
       optimizer_(options.optimizer, parameters_, schedule_.beta2()),
       average_(parameters_, schedule_.ema_decay()) {
-  if (processes_->size() > 1) gradient_sum_ = std::make_unique<GradientSum>(model_, processes_, kSliceBytes);
+  sum_gradients();
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
-StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels,
-                         const std::vector<std::int64_t>& indices, std::int64_t batch) {
+void Trainer::attach() {
+  auto& flat = model_->flat_parameters();
+  const auto& values = flat.values();
+  if (values.scalar_type() != optimizer_.first_moment.scalar_type() ||
+      values.device() != optimizer_.first_moment.device()) {
+    throw ConfigError(std::string("trainer: the model was in ") + c10::toString(optimizer_.first_moment.scalar_type()) +
+                      " on " + optimizer_.first_moment.device().str() + " and is now in " +
+                      c10::toString(values.scalar_type()) + " on " + values.device().str() +
+                      "; move it back, or make another trainer");
+  }
+  gradients_ = flat.gradients();
+  if (parameters_.is_same(values)) return;
+  // The model was moved away and back: what knows the old buffers has to be made again.
+  parameters_ = values;
+  graph_ = nullptr;
+  sum_gradients();
+}
+
+void Trainer::sum_gradients() {
+  if (processes_->size() == 1) return;
+  seconds_waited_ = seconds_waited();
+  gradient_sum_ = nullptr;
+  gradient_sum_ = std::make_unique<GradientSum>(model_, processes_, kSliceBytes);
+}
+
+StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels, std::int64_t batch) {
+  const c10::InferenceMode with_autograd(false);
+  const TrainingMode training_mode(*model_);
+  attach();
   if (bytes.size(0) < options_.accumulate) {
     throw ConfigError("accumulate: expected at most the images of a process, " + std::to_string(bytes.size(0)) +
                       ", got " + std::to_string(options_.accumulate));
@@ -88,9 +141,14 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   if (batch == 0 && processes_->size() > 1) throw ConfigError("batch: expected that of all processes, got 0");
   batch_ = batch > 0 ? batch : bytes.size(0);
   StepReport report{.step = steps_done_ + 1, .learning_rate = learning_rate(steps_done_)};
-  labels_ = labels;
-  set_input(bytes,
-            nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed, .draw = report.step, .indices = indices}));
+  // Made under InferenceMode, they could not be kept for the backward pass.
+  labels_ = labels.defined() && labels.is_inference() ? labels.clone() : labels;
+  std::vector<std::int64_t> places(static_cast<std::size_t>(bytes.size(0)));
+  std::iota(places.begin(), places.end(), processes_->share().begin(batch_));
+  set_input(bytes, nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed,
+                                                             .stream = ops::Stream::kTrainingNoise,
+                                                             .draw = report.step,
+                                                             .indices = std::move(places)}));
   optimizer_.prepare(report.learning_rate);
   run(report);
   // A NaN is no error that one could live with; but where the loss is none, rebuilding is not to blame.
@@ -153,7 +211,7 @@ void Trainer::run(StepReport& report) {
   if (options_.cuda_graph) {
     if (!graph_) graph_ = std::make_shared<StepGraph>(model_->device());
     graph_->run([this] { compute(); });
-    // A replay changes them where nobody sees it: folded weights that are kept hang on the version.
+    // A replay writes to them; autograd has to know that what it saved of them is no longer there.
     for (const auto& tensor : {parameters_, average_.sum}) tensor.unsafeGetTensorImpl()->bump_version();
   } else {
     compute();
@@ -229,13 +287,13 @@ torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tens
 }
 
 nn::Glow Trainer::averaged_model() {
+  const c10::InferenceMode ordinary_tensors(false);
   const torch::NoGradGuard no_grad;
-  if (averaged_.is_empty()) {
-    averaged_ = nn::Glow(std::dynamic_pointer_cast<nn::GlowImpl>(model_->clone()));
-    averaged_->eval();
-  }
-  averaged_->flat_parameters().values().copy_(average_.value_or(parameters_));
-  return averaged_;
+  attach();
+  nn::Glow averaged(std::dynamic_pointer_cast<nn::GlowImpl>(model_->clone()));
+  averaged->eval();
+  averaged->flat_parameters().values().copy_(average_.value_or(parameters_));
+  return averaged;
 }
 
 double Trainer::seconds_waited() const {

@@ -1,7 +1,10 @@
 // What a trainer hands on: to a checkpoint and back, and from rank 0 to the other processes.
 #include <cmath>
 #include <cstdint>
+#include <iomanip>
 #include <limits>
+#include <map>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +33,15 @@ void require_possible(const TrainingState& state) {
   require("rollbacks", state.rollbacks, kMostRollbacks);
 }
 
+std::string text_of(OptimizerKind kind) { return to_string(kind); }
+
+template <class Number>
+std::string text_of(Number number) {
+  std::ostringstream text;
+  text << std::setprecision(std::numeric_limits<double>::max_digits10) << number;
+  return text.str();
+}
+
 /// A tensor of the trainer and the one of a checkpoint that is to replace it.
 struct Replacement {
   std::string name;
@@ -45,14 +57,28 @@ void require_fit(const Replacement& item) {
                     ops::shape_text(value.sizes()));
 }
 
+/// Throws ConfigError that names the first option that differs.
+void require_same(StateOptions expected, StateOptions given) {
+  std::map<std::string, std::string> texts;
+  visit_fields(expected, [&](const char* name, const auto& value) { texts[name] = text_of(value); });
+  visit_fields(given, [&](const char* name, const auto& value) {
+    if (const auto text = text_of(value); text != texts[name]) {
+      throw ConfigError(std::string(name) + ": the state to go on from is of a training with " + texts[name] +
+                        ", got " + text);
+    }
+  });
+}
+
 }  // namespace
 
-TrainingState Trainer::state() const {
+TrainingState Trainer::state() {
+  attach();
   TrainingState state{.step = steps_done_,
                       .skipped = skipped_,
                       .skipped_in_a_row = skipped_in_a_row_,
                       .rollbacks = rollbacks_,
                       .fell_back = fell_back_,
+                      .options = state_options(),
                       .parameters = parameters_,
                       .first_moment = optimizer_.first_moment,
                       .second_moment = optimizer_.second_moment,
@@ -61,9 +87,19 @@ TrainingState Trainer::state() const {
   return state;
 }
 
+StateOptions Trainer::state_options() const {
+  return {.batch = options_.batch,
+          .seed = options_.seed,
+          .optimizer = options_.optimizer,
+          .beta2 = schedule_.beta2(),
+          .ema_decay = schedule_.ema_decay()};
+}
+
 void Trainer::restore(const TrainingState& state) {
   const torch::NoGradGuard no_grad;
   require_possible(state);
+  if (state.options) require_same(*state.options, state_options());
+  attach();
   std::vector<Replacement> replacements{{"parameters", parameters_, state.parameters},
                                         {"first_moment", optimizer_.first_moment, state.first_moment},
                                         {"second_moment", optimizer_.second_moment, state.second_moment},
@@ -90,12 +126,12 @@ void Trainer::go_on_after(const TrainingState& state) {
   model_->set_memory_policy(options_.memory);
   fell_back_ = false;
   if (state.fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();
-  averaged_ = nullptr;  // it has copies of the old buffers
 }
 
 void Trainer::follow_root() {
   if (processes_->size() == 1) return;
   const torch::NoGradGuard no_grad;
+  attach();
   for (const auto& tensor : {parameters_, optimizer_.first_moment, optimizer_.second_moment, average_.sum}) {
     processes_->broadcast(tensor);
   }
@@ -118,6 +154,7 @@ void Trainer::follow_root() {
 bool Trainer::realign() {
   if (processes_->size() == 1) return false;
   const torch::NoGradGuard no_grad;
+  attach();
   const auto bits = parameters_.view(parameters_.scalar_type() == torch::kDouble ? torch::kLong : torch::kInt);
   const auto sums = torch::zeros({processes_->size()}, torch::kLong);
   sums[processes_->rank()] = bits.sum(torch::kLong).cpu();

@@ -6,12 +6,24 @@
 #include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/train/run_directory.h>
+#include <glow/train/schedule.h>
 
 #include "io/errors.h"
 #include "train/run_loop.h"
 #include "train/run_setup.h"
 
 namespace glow::train {
+namespace {
+
+/// Throws ConfigError for a run that is to be shorter than what has been done of it.
+void require_not_shorter(const TrainOptions& options, std::int64_t train_images, std::int64_t steps_done) {
+  const auto steps = total_steps(options, train_images);
+  if (steps >= steps_done) return;
+  throw ConfigError(std::string(options.steps > 0 ? "steps" : "epochs") + ": the run has done " +
+                    std::to_string(steps_done) + " steps already, got " + std::to_string(steps));
+}
+
+}  // namespace
 
 TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
                                RunCallbacks callbacks, std::shared_ptr<dist::Communicator> processes) {
@@ -60,6 +72,7 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
     lock.emplace(directory.root());
     checkpoint = newest_intact_checkpoint(directory.checkpoints());
     if (!checkpoint) throw io::cannot_read(directory.checkpoints(), "it holds no checkpoint to resume from");
+    require_not_shorter(options, data.train->size(), checkpoint->content.state.step);
     if (callbacks.resumed) callbacks.resumed(*checkpoint);
     directory.create();
     directory.remove_temporaries();

@@ -33,6 +33,7 @@ TrainingState some_state(std::int64_t step, torch::Dtype dtype = torch::kFloat) 
   return {.step = step,
           .best_bits_per_dim = 0.1 + 0.2,
           .best_step = step - 1,
+          .options = StateOptions{.batch = 3, .seed = ~std::uint64_t{0}, .beta2 = 1 - 1 / 782.0, .ema_decay = 0.1},
           .parameters = numbers(1),
           .first_moment = numbers(2),
           .second_moment = numbers(3),
@@ -57,6 +58,12 @@ TEST_P(CheckpointDtype, ComesBackBitForBit) {
   EXPECT_EQ(read.step, 12);
   EXPECT_EQ(read.best_step, 11);
   EXPECT_EQ(read.best_bits_per_dim, 0.1 + 0.2);
+  ASSERT_TRUE(read.options.has_value());
+  EXPECT_EQ(read.options->batch, 3);
+  EXPECT_EQ(read.options->seed, ~std::uint64_t{0});
+  EXPECT_EQ(read.options->optimizer, OptimizerKind::kAdamax);
+  EXPECT_EQ(read.options->beta2, 1 - 1 / 782.0);
+  EXPECT_EQ(read.options->ema_decay, 0.1);
   EXPECT_TRUE(read.parameters.equal(state.parameters));
   EXPECT_TRUE(read.first_moment.equal(state.first_moment));
   EXPECT_TRUE(read.second_moment.equal(state.second_moment));
@@ -74,6 +81,25 @@ TEST(Checkpoint, KnowsThatThereIsNoBestModelYet) {
   state.best_bits_per_dim = std::numeric_limits<double>::infinity();
   EXPECT_EQ(read_checkpoint(write_checkpoint(directory.path(), state, "{}", 1)).state.best_bits_per_dim,
             std::numeric_limits<double>::infinity());
+}
+
+TEST(Checkpoint, OfTheVersionBeforeIsReadWithoutOptions) {
+  const TemporaryDirectory directory;
+  const auto path = write_checkpoint(directory.path(), some_state(12), "{}", 1);
+  const auto older = directory / "older.safetensors";
+  {
+    const io::SafetensorsReader file(path);
+    auto metadata = file.metadata();
+    metadata["glow.training"] =
+        R"({"format_version":2,"best_bits_per_dim":null,"step":12,"skipped":1,"skipped_in_a_row":0,"rollbacks":0,)"
+        R"("best_step":-1,"scheduled":true,"unfinished":false,"fell_back":false})";
+    io::write_safetensors(older, metadata, file.entries());
+  }
+  const auto state = read_checkpoint(older).state;
+  EXPECT_EQ(state.step, 12);
+  EXPECT_EQ(state.skipped, 1);
+  EXPECT_FALSE(state.options.has_value());
+  EXPECT_TRUE(state.average.equal(some_state(12).average));
 }
 
 TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {

@@ -60,7 +60,7 @@ StepReport take_step(Trainer& trainer, const dist::Communicator& processes, cons
   const auto share = processes.share();
   std::vector<std::int64_t> indices(static_cast<std::size_t>(share.size(options.batch)));
   std::iota(indices.begin(), indices.end(), share.begin(options.batch));
-  return trainer.step(tiny_images(options.batch)->bytes(indices), {}, indices, options.batch);
+  return trainer.step(tiny_images(options.batch)->bytes(indices), {}, options.batch);
 }
 
 TEST(Processes, AStopIsKnownToAllAfterTheSameStep) {
@@ -105,11 +105,7 @@ TEST(Processes, AStepNeedsToKnowHowManyImagesAllHave) {
   const auto options = tiny_options();
   as_processes(2, [&](const CommunicatorPointer& processes) {
     Trainer trainer(started_tiny_model(), options, processes);
-    EXPECT_TRUE(throws<ConfigError>(
-        [&] {
-          trainer.step(tiny_images(2)->bytes({0, 1}), {}, {0, 1});
-        },
-        {"batch", "got 0"}));
+    EXPECT_TRUE(throws<ConfigError>([&] { trainer.step(tiny_images(2)->bytes({0, 1})); }, {"batch", "got 0"}));
   });
 }
 

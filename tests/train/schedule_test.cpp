@@ -45,12 +45,44 @@ TEST_P(ScheduleDecay, IsOneEpochLong) {
   const Schedule schedule({.batch = batch}, height, width);
   EXPECT_DOUBLE_EQ(schedule.beta2(), 1 - 1 / steps);
   EXPECT_EQ(schedule.ema_decay(), schedule.beta2());
+  EXPECT_FALSE(schedule.is_floored());
 }
 
 INSTANTIATE_TEST_SUITE_P(Batches, ScheduleDecay,
                          ::testing::Values(Decay{64, 32, 32, 782}, Decay{50, 32, 32, 1000}, Decay{64, 64, 64, 196},
-                                           Decay{4, 256, 256, 196}, Decay{64, 28, 28, 1021},
-                                           Decay{100'000, 32, 32, 1}));
+                                           Decay{4, 256, 256, 196}, Decay{64, 28, 28, 1021}, Decay{5'000, 32, 32, 10}));
+
+TEST(Schedule, AveragesOverTenStepsAtLeast) {
+  // From 49 images of 1024x1024 on, an epoch is one step, and its decay would be 0.
+  for (const std::int64_t batch : {6, 49, 1'000'000}) {
+    const Schedule schedule({.batch = batch}, 1024, 1024);
+    EXPECT_DOUBLE_EQ(schedule.beta2(), 0.9) << batch;
+    EXPECT_EQ(schedule.ema_decay(), schedule.beta2()) << batch;
+    EXPECT_TRUE(schedule.is_floored()) << batch;
+  }
+  EXPECT_EQ(Schedule({.batch = 49, .beta2 = 0.5, .ema_decay = 0}, 1024, 1024).beta2(), 0.5);
+}
+
+TEST(TotalSteps, AreWhatADecimalNumberOfEpochsComesTo) {
+  const auto steps = [](double epochs, std::int64_t images, std::int64_t batch) {
+    return total_steps({.batch = batch, .epochs = epochs}, images);
+  };
+  EXPECT_EQ(steps(1.1, 100, 1), 110);
+  EXPECT_EQ(steps(0.1, 30, 1), 3);
+  EXPECT_EQ(steps(1.15, 100, 5), 23);
+  EXPECT_EQ(steps(2.3, 100, 10), 23);
+  EXPECT_EQ(steps(0.07, 100, 1), 7);
+  // What is no whole number is rounded up.
+  EXPECT_EQ(steps(1, 100, 64), 2);
+  EXPECT_EQ(steps(1.001, 100, 1), 101);
+  EXPECT_EQ(steps(1e-9, 100, 1), 1);
+  // A whole number of thousandths of an epoch of a million images is a whole number of images.
+  for (int thousandths = 1; thousandths <= 20'000; ++thousandths) {
+    const auto text = std::to_string(thousandths / 1000) + "." + std::to_string(1000 + thousandths % 1000).substr(1);
+    ASSERT_EQ(steps(std::stod(text), 1'000'000, 1), thousandths * 1000) << text;
+    ASSERT_EQ(steps(std::stod(text), 1'000'000, 1000), thousandths) << text;
+  }
+}
 
 TEST(Schedule, TakesDecaysThatAreGiven) {
   const Schedule both({.batch = 64, .beta2 = 0.99, .ema_decay = 0.5}, 32, 32);

@@ -1,6 +1,7 @@
 #include <glow/train/trainer.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numbers>
 #include <string>
@@ -39,7 +40,7 @@ TEST(Trainer, LearnsSoThatTheLossFalls) {
   Trainer trainer(started_tiny_model(), options);
   double first = 0, last = 0;
   for (int step = 1; step <= 60; ++step) {
-    const auto report = trainer.step(bytes(), {}, kIndices);
+    const auto report = trainer.step(bytes());
     EXPECT_EQ(report.step, step);
     EXPECT_EQ(report.class_bits, 0);
     EXPECT_GT(report.gradient_norm, 0);
@@ -62,7 +63,7 @@ TEST(Trainer, TheRunningMomentsOfBatchNormsFollowEveryStepThatIsTaken) {
   Trainer trainer(model, tiny_options());
   const auto mean = model->named_parameters()["levels.0.steps.0.batch_norm.running_mean"];
   const auto before = mean.clone();
-  EXPECT_FALSE(trainer.step(bytes(), {}, kIndices).skipped);
+  EXPECT_FALSE(trainer.step(bytes()).skipped);
   EXPECT_FALSE(mean.equal(before));
   EXPECT_TRUE(mean.grad().eq(0).all().item<bool>());
 
@@ -70,7 +71,7 @@ TEST(Trainer, TheRunningMomentsOfBatchNormsFollowEveryStepThatIsTaken) {
   const torch::NoGradGuard no_grad;
   model->named_parameters()["levels.1.steps.3.network.bound"].fill_(std::numeric_limits<float>::quiet_NaN());
   const auto weights_before = weights(model).clone();
-  EXPECT_TRUE(trainer.step(bytes(), {}, kIndices).skipped);
+  EXPECT_TRUE(trainer.step(bytes()).skipped);
   EXPECT_TRUE(weights(model).nan_to_num(7).equal(weights_before.nan_to_num(7)));
 }
 
@@ -85,7 +86,7 @@ TEST(Trainer, DensitiesAreThoseOfTheNewWeights) {
   };
   auto before = density();
   for (int step = 0; step < 3; ++step) {
-    trainer.step(bytes(), {}, kIndices);
+    trainer.step(bytes());
     const auto after = density();
     EXPECT_EQ(after.equal(before), trainer.schedule().learning_rate(step) == 0);
     before = after;
@@ -100,8 +101,9 @@ TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
   auto model = started_tiny_model(3);
   model->to(at::kDouble);
   nn::Glow twin(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone()));
-  const auto x =
-      twin->quantizer().dequantize(bytes(), {.seed = 9, .draw = 1, .indices = kIndices, .dtype = at::kDouble});
+  const auto x = twin->quantizer().dequantize(
+      bytes(),
+      {.seed = 9, .stream = ops::Stream::kTrainingNoise, .draw = 1, .indices = kIndices, .dtype = at::kDouble});
   const auto encoding = twin->evaluate(x, labels());
   const auto bits = twin->quantizer().bits_per_dim(encoding.log_prob).mean();
   const auto chosen = encoding.class_logits.log_softmax(1).gather(1, labels().view({-1, 1}));
@@ -110,11 +112,31 @@ TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
   (bits + 0.25 * class_bits).backward();
 
   Trainer trainer(model, options);
-  const auto report = trainer.step(bytes(), labels(), kIndices);
+  const auto report = trainer.step(bytes(), labels());
   EXPECT_NEAR(report.bits_per_dim, bits.item<double>(), 1e-10);
   EXPECT_NEAR(report.class_bits, class_bits.item<double>(), 1e-10);
   EXPECT_NEAR(report.gradient_norm, twin->flat_parameters().gradients().norm().item<double>(), 1e-10);
   EXPECT_EQ(report.learning_rate, options.learning_rate);
+}
+
+TEST(Trainer, GivesAnImageThatComesTwiceInABatchTwoNoises) {
+  // As where a batch runs across the end of an epoch.
+  auto model = started_tiny_model();
+  model->to(at::kDouble);
+  nn::Glow twin(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone()));
+  const auto twice = tiny_images(8)->bytes({3, 3});
+  auto options = tiny_options();
+  options.batch = 2;
+  const auto bits = Trainer(model, options).step(twice).bits_per_dim;
+  const auto bits_with = [&](const std::vector<std::int64_t>& places) {
+    const torch::NoGradGuard no_grad;
+    const auto x = twin->quantizer().dequantize(
+        twice, {.stream = ops::Stream::kTrainingNoise, .draw = 1, .indices = places, .dtype = at::kDouble});
+    return twin->quantizer().bits_per_dim(twin->log_prob(x)).mean().item<double>();
+  };
+  EXPECT_NEAR(bits, bits_with({0, 1}), 1e-10);
+  EXPECT_GT(std::abs(bits - bits_with({0, 0})), 1e-6);
+  EXPECT_GT(std::abs(bits - bits_with({1, 1})), 1e-6);
 }
 
 TEST(Trainer, LearnsToClassify) {
@@ -122,10 +144,10 @@ TEST(Trainer, LearnsToClassify) {
   options.weight_y = 100;  // next to nothing else matters
   options.learning_rate = 1e-2;
   Trainer trainer(started_tiny_model(3), options);
-  const double before = trainer.step(bytes(), labels(), kIndices).class_bits;
+  const double before = trainer.step(bytes(), labels()).class_bits;
   EXPECT_NEAR(before, std::log2(3), 1e-5);
   double after = 0;
-  for (int step = 0; step < 60; ++step) after = trainer.step(bytes(), labels(), kIndices).class_bits;
+  for (int step = 0; step < 60; ++step) after = trainer.step(bytes(), labels()).class_bits;
   EXPECT_LT(after, before - 0.1);
 }
 
@@ -135,9 +157,9 @@ TEST(Trainer, DoesNotMoveAtLearningRateZero) {
   auto model = started_tiny_model();
   const auto before = weights(model).clone();
   Trainer trainer(model, options);
-  EXPECT_EQ(trainer.step(bytes(), {}, kIndices).learning_rate, 0);
+  EXPECT_EQ(trainer.step(bytes()).learning_rate, 0);
   EXPECT_TRUE(weights(model).equal(before));
-  EXPECT_GT(trainer.step(bytes(), {}, kIndices).learning_rate, 0);
+  EXPECT_GT(trainer.step(bytes()).learning_rate, 0);
   EXPECT_FALSE(weights(model).equal(before));
 }
 
@@ -145,9 +167,9 @@ TEST(Trainer, ClipsTheGradientAndReportsItsNormBefore) {
   auto options = tiny_options();
   options.clip_norm = 1e-3;
   auto model = started_tiny_model();
-  const double norm = Trainer(model, tiny_options()).step(bytes(), {}, kIndices).gradient_norm;
+  const double norm = Trainer(model, tiny_options()).step(bytes()).gradient_norm;
   auto clipped = started_tiny_model();
-  const auto report = Trainer(clipped, options).step(bytes(), {}, kIndices);
+  const auto report = Trainer(clipped, options).step(bytes());
   EXPECT_GT(report.gradient_norm, 0.01);
   EXPECT_DOUBLE_EQ(report.gradient_norm, norm);
   EXPECT_NEAR(clipped->flat_parameters().gradients().norm().item<double>(), 1e-3, 1e-8);
@@ -166,7 +188,7 @@ TEST(Trainer, SkipsAStepWithoutAFiniteLossAndGoesOnAsIfThereHadBeenNone) {
   auto model = started_tiny_model();
   const auto options = tiny_options();
   Trainer trainer(model, options);
-  trainer.step(bytes(), {}, kIndices);
+  trainer.step(bytes());
   const auto broken = weights(model).select(0, 0);
   const auto sound = broken.clone();
   const auto set_to = [&](const torch::Tensor& value) {
@@ -175,7 +197,7 @@ TEST(Trainer, SkipsAStepWithoutAFiniteLossAndGoesOnAsIfThereHadBeenNone) {
   };
   set_to(torch::tensor(std::numeric_limits<float>::infinity()));
   const auto before = copied(trainer.state());
-  const auto report = trainer.step(bytes(), {}, kIndices);
+  const auto report = trainer.step(bytes());
   EXPECT_TRUE(report.skipped);
   EXPECT_EQ(report.step, 2);
   const auto after = trainer.state();
@@ -191,7 +213,7 @@ TEST(Trainer, SkipsAStepWithoutAFiniteLossAndGoesOnAsIfThereHadBeenNone) {
   twin.first_moment = before.first_moment;
   twin.second_moment = before.second_moment;
   twin.steps = 1;
-  EXPECT_FALSE(trainer.step(bytes(), {}, kIndices).skipped);
+  EXPECT_FALSE(trainer.step(bytes()).skipped);
   twin.step(expected, model->flat_parameters().gradients(), options.learning_rate);
   EXPECT_TRUE(weights(model).equal(expected));
   const auto end = trainer.state();
@@ -202,7 +224,7 @@ TEST(Trainer, NamesWhatWasNotFinite) {
   auto model = started_tiny_model(3);
   Trainer trainer(model, tiny_options());
   EXPECT_EQ(trainer.first_not_finite(), "");
-  trainer.step(bytes(), labels(), kIndices);
+  trainer.step(bytes(), labels());
   EXPECT_EQ(trainer.first_not_finite(), "");
   // Of two the one that the backward pass comes to first.
   for (const auto* name : {"levels.0.steps.0.actnorm.bias", "levels.1.steps.0.coupling.net.conv2.weight"}) {
@@ -221,7 +243,7 @@ TEST(Trainer, HalvesTheLearningRateWithEveryRollback) {
     state.rollbacks = rollbacks;
     trainer.restore(state);
     EXPECT_EQ(trainer.state().rollbacks, rollbacks);
-    EXPECT_EQ(trainer.step(bytes(), {}, kIndices).learning_rate, part * tiny_options().learning_rate);
+    EXPECT_EQ(trainer.step(bytes()).learning_rate, part * tiny_options().learning_rate);
   }
 }
 
@@ -231,9 +253,9 @@ TEST(Trainer, AveragesTheWeightsIntoAModelOfItsOwn) {
   auto model = started_tiny_model();
   Trainer trainer(model, options);
   EXPECT_TRUE(weights(model).equal(trainer.averaged_model()->flat_parameters().values()));
-  trainer.step(bytes(), {}, kIndices);
+  trainer.step(bytes());
   const auto first = weights(model).clone();
-  trainer.step(bytes(), {}, kIndices);
+  trainer.step(bytes());
   auto averaged = trainer.averaged_model();
   EXPECT_TRUE(close(weights(averaged), (first + 2 * weights(model)) / 3, 1e-6));
   EXPECT_FALSE(averaged->is_training());
@@ -246,7 +268,7 @@ TEST(Trainer, WithoutAnAverageGivesTheLatestWeights) {
   options.ema_decay = 0;
   auto model = started_tiny_model();
   Trainer trainer(model, options);
-  for (int step = 0; step < 3; ++step) trainer.step(bytes(), {}, kIndices);
+  for (int step = 0; step < 3; ++step) trainer.step(bytes());
   EXPECT_TRUE(weights(model).equal(trainer.averaged_model()->flat_parameters().values()));
 }
 
@@ -257,9 +279,9 @@ TEST_P(TrainerRestore, ContinuesBitForBit) {
   options.optimizer = GetParam();
   auto model = started_tiny_model();
   Trainer trainer(model, options);
-  for (int step = 0; step < 3; ++step) trainer.step(bytes(), {}, kIndices);
+  for (int step = 0; step < 3; ++step) trainer.step(bytes());
   const auto state = copied(trainer.state());
-  for (int step = 0; step < 3; ++step) trainer.step(bytes(), {}, kIndices);
+  for (int step = 0; step < 3; ++step) trainer.step(bytes());
 
   auto other = tiny_model(0, /*seed=*/77);
   other->mark_initialized();
@@ -267,13 +289,54 @@ TEST_P(TrainerRestore, ContinuesBitForBit) {
   continued.averaged_model();
   continued.restore(state);
   EXPECT_EQ(continued.steps_done(), 3);
-  for (int step = 0; step < 3; ++step) continued.step(bytes(), {}, kIndices);
+  for (int step = 0; step < 3; ++step) continued.step(bytes());
   EXPECT_TRUE(weights(other).equal(weights(model)));
   auto average = trainer.averaged_model(), continued_average = continued.averaged_model();
   EXPECT_TRUE(weights(continued_average).equal(weights(average)));
   const torch::NoGradGuard no_grad;
   const auto x = model->quantizer().center(bytes());
   EXPECT_TRUE(continued_average->log_prob(x).equal(average->log_prob(x)));
+}
+
+TEST_P(TrainerRestore, RefusesAStateThatMeansSomethingElse) {
+  auto options = tiny_options();
+  options.optimizer = GetParam();
+  Trainer trainer(started_tiny_model(), options);
+  trainer.step(bytes());
+  const auto state = copied(trainer.state());
+  const auto restore_with = [&](const std::function<void(TrainOptions&)>& change, const TrainingState& from) {
+    auto changed = options;
+    change(changed);
+    auto model = started_tiny_model();
+    const auto before = weights(model).clone();
+    Trainer other(model, changed);
+    try {
+      other.restore(from);
+    } catch (const ConfigError&) {
+      EXPECT_TRUE(weights(model).equal(before));
+      EXPECT_EQ(other.steps_done(), 0);
+      throw;
+    }
+  };
+  const std::vector<std::pair<std::string, std::function<void(TrainOptions&)>>> changes{
+      {"batch", [](TrainOptions& changed) { changed.batch = 8; }},
+      {"seed", [](TrainOptions& changed) { changed.seed = 1; }},
+      {"optimizer",
+       [](TrainOptions& changed) {
+         changed.optimizer = changed.optimizer == OptimizerKind::kAdam ? OptimizerKind::kAdamax : OptimizerKind::kAdam;
+       }},
+      {"beta2", [](TrainOptions& changed) { changed.beta2 = 0.98; }},
+      {"ema_decay", [](TrainOptions& changed) { changed.ema_decay = 0.7; }},
+  };
+  for (const auto& [name, change] : changes) {
+    EXPECT_TRUE(throws<ConfigError>([&, &change = change] { restore_with(change, state); },
+                                    {name + ": the state to go on from is of a training with "}));
+  }
+  restore_with([](TrainOptions& changed) { changed.learning_rate = 1e-4; }, state);
+  // One that does not say, of an earlier version, is taken for what it is to be.
+  auto silent = state;
+  silent.options.reset();
+  restore_with(changes[0].second, silent);
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, TrainerRestore, ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
@@ -301,17 +364,17 @@ TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
   Trainer expected(stored, options);
   options.memory = nn::MemoryPolicy::kReversible;
   Trainer trainer(rebuilt, options);
-  const auto report = trainer.step(bytes(), {}, kIndices);
+  const auto report = trainer.step(bytes());
   EXPECT_TRUE(report.fell_back);
   EXPECT_GT(report.reconstruction_error.value(),
             largest_reconstruction_error(torch::kFloat, nn::HiddenPrecision::kFull));
-  EXPECT_EQ(report.bits_per_dim, expected.step(bytes(), {}, kIndices).bits_per_dim);
+  EXPECT_EQ(report.bits_per_dim, expected.step(bytes()).bits_per_dim);
   EXPECT_TRUE(weights(rebuilt).equal(weights(stored)));
   // As do all that follow, after a restart too.
   Trainer restarted(nearly_singular_model(), options);
   restarted.restore(trainer.state());
   for (auto* later : {&trainer, &restarted}) {
-    const auto next = later->step(bytes(), {}, kIndices);
+    const auto next = later->step(bytes());
     EXPECT_FALSE(next.fell_back);
     EXPECT_FALSE(next.reconstruction_error.has_value());
   }
@@ -322,7 +385,7 @@ TEST(Trainer, RebuildsWhereItCan) {
   options.memory = nn::MemoryPolicy::kReversible;
   Trainer trainer(model_of_two_steps(), options);
   for (int step = 0; step < 3; ++step) {
-    const auto report = trainer.step(bytes(), {}, kIndices);
+    const auto report = trainer.step(bytes());
     EXPECT_FALSE(report.fell_back);
     EXPECT_GT(report.reconstruction_error.value(), 0);
     EXPECT_LT(report.reconstruction_error.value(), 1e-5);
@@ -339,7 +402,7 @@ TEST(Trainer, LearnsAsMuchInBf16) {
     model->initialize(model->quantizer().dequantize(tiny_images(32)->bytes({0, 1, 2, 3, 4, 5, 6, 7})));
     model->set_hidden_precision(precision);
     Trainer trainer(model, options);
-    for (int step = 0; step < 60; ++step) trainer.step(bytes(), {}, kIndices);
+    for (int step = 0; step < 60; ++step) trainer.step(bytes());
     return trainer.averaged_model();
   };
   const auto bits = [](nn::Glow model, nn::HiddenPrecision precision) {

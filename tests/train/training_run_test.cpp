@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -79,6 +80,12 @@ std::set<std::string> files_in(const fs::path& directory) {
     if (entry.is_regular_file()) files.insert(fs::relative(entry.path(), directory));
   }
   return files;
+}
+
+std::map<std::string, std::string> files_with_content(const fs::path& directory) {
+  std::map<std::string, std::string> content;
+  for (const auto& file : files_in(directory)) content[file] = get(directory / file);
+  return content;
 }
 
 std::vector<nlohmann::json> lines_of(const fs::path& path) {
@@ -188,7 +195,9 @@ TEST(TrainingRun, KeepsTheModelOfTheBestEvaluation) {
   EXPECT_EQ(result.best_bits_per_dim, best);
   EXPECT_EQ(bits.at(static_cast<std::size_t>(result.best_step / 2 - 1)), best);
   auto model = nn::load_model(RunDirectory(directory.path()).model());
-  EXPECT_EQ(evaluate(model, *data.valid, {.batch = options.batch}).bits_per_dim, best);
+  const auto scores =
+      latent::score(model, *data.valid, {.batch = options.batch, .stream = ops::Stream::kValidationNoise});
+  EXPECT_EQ(evaluation_of(scores).bits_per_dim, best);
 }
 
 TEST(TrainingRun, WritesTheSameBytesTwice) {
@@ -303,6 +312,48 @@ TEST(StoppedRun, IsScoredOnTheTestImagesByTheResume) {
   ASSERT_TRUE(second.test);
   EXPECT_EQ(second.test->bits_per_dim, expected.test->bits_per_dim);
   expect_same_end(whole.path(), stopped.path());
+}
+
+TEST(TrainingRun, ResumesWithNothingThatItsCheckpointContradicts) {
+  const TemporaryDirectory directory;
+  start(directory.path()).run();
+  const auto before = files_with_content(directory.path());
+  auto shorter = tiny_options();
+  shorter.steps = 6;
+  EXPECT_TRUE(throws<ConfigError>([&] { resume(directory.path(), shorter); }, {"steps: ", "has done 12", "got 6"}));
+  shorter.steps = 0;
+  shorter.epochs = 1;
+  EXPECT_TRUE(throws<ConfigError>([&] { resume(directory.path(), shorter); }, {"epochs: ", "has done 12", "got 3"}));
+  auto other = tiny_options();
+  other.ema_decay = 0.999;
+  EXPECT_TRUE(throws<ConfigError>([&] { resume(directory.path(), other); }, {"ema_decay: ", "step-000000012"}));
+  other = tiny_options();
+  other.batch = 2;
+  EXPECT_TRUE(throws<ConfigError>([&] { resume(directory.path(), other); }, {"batch: ", "4, got 2"}));
+  EXPECT_EQ(files_with_content(directory.path()), before);
+}
+
+TEST(TrainingRun, WritesWhatItWasTrainedOnIntoTheModelFile) {
+  const TemporaryDirectory directory;
+  auto options = tiny_options();
+  options.seed = 5;
+  options.batch = 5;
+  auto model = started_tiny_model();
+  model->set_training_data(nn::TrainingData{.source = "of another training", .images = 1});
+  auto data = tiny_data();
+  const auto written = [&](const std::optional<nn::TrainingData>& record) {
+    data.training_data = record;
+    TrainingRun::start(nn::Glow(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone())), data, options,
+                       {directory.path(), kConfig, /*overwrite=*/true})
+        .run();
+    return nn::read_model_info(RunDirectory(directory.path()).model()).training_data;
+  };
+  EXPECT_EQ(written(std::nullopt), std::nullopt);
+  nn::TrainingData record{.source = "made up", .images = 16, .fingerprint = std::string(64, 'a'), .held_out = 6};
+  const auto read = written(record);
+  record.seed = 5;
+  record.batch = 5;
+  EXPECT_EQ(read, record);
 }
 
 TEST(TrainingRun, CanBeResumedFromItsStartOn) {

@@ -36,8 +36,10 @@ struct ScoreOptions {
   std::int64_t draws = 1;
   /// Draws of the importance-weighted bound, the same ones; 0: without that bound.
   std::int64_t importance = 0;
-  /// Seed of the noise: draw k of image i is Quantizer::dequantize's (seed, k, i), whatever the batch.
+  /// Seed and stream of the noise: draw k of image i is Quantizer::dequantize's (seed, stream, k, i), whatever the
+  /// batch. Scores of two sets are independent, as AUROC's error takes them to be, with two streams.
   std::uint64_t seed = 0;
+  ops::Stream stream = ops::Stream::kDequantisation;
   /// Of a conditional model; another has one density only.
   ClassDensity classes = ClassDensity::kLabel;
   /// Whether a conditional model classifies the images too, which costs next to nothing.

@@ -7,11 +7,34 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <torch/types.h>
 
+#include <glow/train/options.h>
+
 namespace glow::train {
+
+/// Those options of a training, automatic ones as what they came to, that give a state's numbers their meaning: the
+/// moments and the average are debiased by their decays, and a step is so many images of an order.
+struct StateOptions {
+  std::int64_t batch = 0;
+  std::uint64_t seed = 0;
+  OptimizerKind optimizer = OptimizerKind::kAdamax;
+  double beta2 = 0, ema_decay = 0;
+};
+
+/// Calls `visit(name, field)` for each field; the names are those of TrainOptions.
+template <class Options, class Visitor>
+void visit_fields(Options& options,
+                  Visitor&& visit) requires std::is_same_v<std::remove_const_t<Options>, StateOptions> {
+  visit("batch", options.batch);
+  visit("seed", options.seed);
+  visit("optimizer", options.optimizer);
+  visit("beta2", options.beta2);
+  visit("ema_decay", options.ema_decay);
+}
 
 /// Everything that the future of a run depends on, besides its options.
 struct TrainingState {
@@ -32,6 +55,8 @@ struct TrainingState {
   bool unfinished = false;
   /// Whether StepReport::fell_back was true of a step: what MemoryPolicy::kReversible says no longer holds.
   bool fell_back = false;
+  /// Of the training that the state is of; nullopt when a file of an earlier version does not say.
+  std::optional<StateOptions> options = std::nullopt;
   /// [P] each, the layout of nn::FlatParameters.
   torch::Tensor parameters = {}, first_moment = {}, second_moment = {}, average = {};
   /// The model's buffers by name (fixed permutations, signs).

@@ -9,6 +9,9 @@
 
 namespace glow::train {
 
+/// Images that a run's evaluations score at once.
+std::int64_t evaluation_batch(std::int64_t training_batch);
+
 struct EvaluateOptions {
   /// Images at once.
   std::int64_t batch = 64;
@@ -21,7 +24,7 @@ struct EvaluateOptions {
 struct Evaluation {
   /// Mean over the images with a finite density; one dequantisation draw each.
   double bits_per_dim = 0;
-  /// Standard error of that mean over images.
+  /// Standard error of that mean over images; NaN of less than two.
   double standard_error = 0;
   std::int64_t images = 0;
   /// Images whose density is not finite: not in the mean.

@@ -14,8 +14,10 @@ class Schedule {
 
   /// Learning rate of step `step` (from 0): the first is 0 while there is a warm-up.
   double learning_rate(std::int64_t step) const;
-  /// options.beta2, or 1 - 1/ceil(50,000 / counted batch).
+  /// options.beta2, or 1 - 1/max(10, ceil(50,000 / counted batch)); the reference has no such floor.
   double beta2() const { return beta2_; }
+  /// Whether the floor is in force: the batch counts as more than 5,000 images.
+  bool is_floored() const;
   /// options.ema_decay, or the number that beta2 has by default; 0: no average.
   double ema_decay() const { return ema_decay_; }
 

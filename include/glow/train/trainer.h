@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <c10/core/InferenceMode.h>
 #include <torch/types.h>
 
 #include <glow/dist/communicator.h>
@@ -56,7 +57,8 @@ double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision prec
 /// reports. Every process calls the same functions in the same order.
 class Trainer {
  public:
-  /// The model must be initialised, and stay on its device and in its dtype while it is trained.
+  /// The model must be initialised, and be on its device and in its dtype whenever a function is called. It loses its
+  /// nn::GlowImpl::training_data: the trainer does not know what it will be trained on.
   /// Throws ConfigError when it is not, when `options` are not valid, or ask for a classifier that the model has not.
   Trainer(nn::Glow model, const TrainOptions& options,
           std::shared_ptr<dist::Communicator> processes = dist::single_process());
@@ -66,16 +68,21 @@ class Trainer {
   Trainer& operator=(Trainer&&) noexcept;
   ~Trainer();
 
-  /// One step on uint8 [N, C, H, W], labels int64 [N] for a conditional model (undefined for another); `indices` are
-  /// the images' global indices, which with the step (from 1: draw 0 is the initialisation's) decide their
-  /// dequantisation noise. The loss is the mean over the images of bits/dim + weight_y * class bits. When it or
-  /// its gradient is not finite the step is skipped (StepReport::skipped).
-  /// `batch`: images of the step in all processes; 0, with one process: these. Throws ConfigError without it, and when
-  /// there are fewer images than options.accumulate.
-  StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels, const std::vector<std::int64_t>& indices,
-                  std::int64_t batch = 0);
+  /// One step on uint8 [N, C, H, W], labels int64 [N] for a conditional model (undefined for another). An image's
+  /// dequantisation noise is a function of the seed, the step and the image's place in the step's batch. The loss is
+  /// the mean over the images of bits/dim + weight_y * class bits. When it or its gradient is not finite the step is
+  /// skipped (StepReport::skipped).
+  /// `batch`: images of the step in all processes, of which these are Communicator::share; 0, with one process: these.
+  /// Throws ConfigError without it, when there are fewer images than options.accumulate, and when the model is no
+  /// longer in the dtype or on the device that it was made for; what nn::GlowImpl::flat_parameters throws.
+  ///
+  /// A step does not depend on the modes that it is called in: it is taken in training mode, with gradients, and leaves
+  /// Module::is_training, GradMode and InferenceMode as they were. Weights that were replaced since the last step
+  /// (torch::load, Tensor::set_data) are those that it starts from, and gradients that were dropped
+  /// (Module::zero_grad(true)) are there again.
+  StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels = {}, std::int64_t batch = 0);
 
-  /// The averaged weights as a model of their own in eval mode. The next call overwrites it.
+  /// The averaged weights as a new model in eval mode. Throws as `step`.
   nn::Glow averaged_model();
 
   std::int64_t steps_done() const { return steps_done_; }
@@ -91,9 +98,10 @@ class Trainer {
   const Schedule& schedule() const { return schedule_; }
 
   /// For a checkpoint; best_* are the caller's to fill in. Its tensors are the trainer's own: the next step changes
-  /// them.
-  TrainingState state() const;
-  /// Continues from a checkpoint. Throws FormatError when its tensors do not fit the model; nothing is changed then.
+  /// them. Throws as `step`.
+  TrainingState state();
+  /// Continues from a checkpoint. Throws FormatError when its tensors do not fit the model, ConfigError that names the
+  /// option when TrainingState::options are not the trainer's; nothing is changed then.
   void restore(const TrainingState& state);
   /// Continues from where the trainer of rank 0 is. Every process calls it.
   void follow_root();
@@ -107,6 +115,13 @@ class Trainer {
   double seconds_waited() const;
 
  private:
+  /// `ordinary_tensors`: is off while the members are made.
+  Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes,
+          const c10::InferenceMode& ordinary_tensors);
+  /// Makes the model's parameters and gradients views of its buffers, and those the trainer's.
+  void attach();
+  /// With several processes: has gradients summed as they come.
+  void sum_gradients();
   /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
   /// `numbers_`. Does not wait for a device.
   void compute();
@@ -116,6 +131,7 @@ class Trainer {
   void fall_back();
   /// The same or its replay, and the report of it.
   void run(StepReport& report);
+  StateOptions state_options() const;
   /// Takes over what a state says beside its tensors.
   void go_on_after(const TrainingState& state);
   /// Counts a step that is done.
@@ -132,7 +148,6 @@ class Trainer {
   torch::Tensor parameters_, gradients_;
   Optimizer optimizer_;
   WeightAverage average_;
-  nn::Glow averaged_{nullptr};
   std::int64_t steps_done_ = 0, skipped_ = 0, skipped_in_a_row_ = 0, rollbacks_ = 0;
   /// The step after which the last `realign` was.
   std::int64_t aligned_at_ = 0;

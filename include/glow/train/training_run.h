@@ -23,6 +23,10 @@ namespace glow::train {
 /// the end.
 struct RunData {
   std::shared_ptr<const data::Images> train, valid, test;
+  /// Where these come from, for the model file, without which an evaluation cannot tell held-out images from others:
+  /// source, images, fingerprint, skip_corrupt, held_out and split_seed are for the caller to say; the rest is filled
+  /// in. Nullopt: not known.
+  std::optional<nn::TrainingData> training_data = std::nullopt;
 };
 
 /// Where a run keeps its files, and what it notes there about itself.

@@ -85,14 +85,16 @@ function showFigures() {
   const figures = document.getElementById("figures");
   const add = (name, value, detail) =>
     figures.append(make("div", {}, make("dt", {}, name), make("dd", {}, value, make("small", {}, detail))));
+  // A single image has no standard error.
+  const plusMinus = (error) => (error === undefined ? "" : `± ${bits(error)} `);
   const best = record.best_step;
   const bestBits = best === undefined ? undefined : valueAt("valid_bits_per_dim", best);
   if (bestBits !== undefined) {
-    const error = bits(valueAt("valid_standard_error", best));
-    add("Best validation", bits(bestBits), `± ${error} bits/dim, at step ${formatStep(best)}`);
+    const error = plusMinus(valueAt("valid_standard_error", best));
+    add("Best validation", bits(bestBits), `${error}bits/dim, at step ${formatStep(best)}`);
   }
   const test = lastOf("test_bits_per_dim"), training = lastOf("bits_per_dim_smoothed");
-  if (test !== undefined) add("Test", bits(test), `± ${bits(lastOf("test_standard_error"))} bits/dim, the best model`);
+  if (test !== undefined) add("Test", bits(test), `${plusMinus(lastOf("test_standard_error"))}bits/dim, the best model`);
   if (training !== undefined) add("Training", bits(training), "bits/dim, of late");
   const speed = lastOf("images_per_second"), seconds = lastOf("seconds");
   if (speed !== undefined) add("Speed", formatNumber(speed), "images/s, training");
