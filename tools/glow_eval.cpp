@@ -71,7 +71,7 @@ void check_output(const std::string& field, const std::string& file, const std::
 /// One evaluation from the model file to the results.
 class Evaluation {
  public:
-  Evaluation(const EvalSettings& settings, const Processes& processes)
+  Evaluation(EvalSettings& settings, const Processes& processes)
       : settings_(settings), processes_(processes), status_(/*quiet=*/!processes.is_root()) {}
 
   int run() {
@@ -100,6 +100,7 @@ class Evaluation {
     const auto info = nn::read_model_info(settings_.model);
     processes_.require_same({{"device", compute.device.is_cuda() ? "cuda" : "cpu"}, {"the model file", info.checksum}});
     check_for_model(settings_, info.options);
+    follow_training(settings_, info.training_data);
     model_ = open_model(settings_.model, compute);
     result_.checksum = info.checksum;
     result_.bits = info.options.bits;
@@ -107,25 +108,30 @@ class Evaluation {
     result_.device = compute.text;
     result_.data.images = open_eval_images(settings_, model_);
     if (!settings_.ood.empty()) result_.ood = ScoredImages{.images = open_ood_images(settings_, model_)};
+    for (const auto& problem : result_.data.images.skipped) status_.log("left out " + problem);
+    if (result_.ood) {
+      for (const auto& problem : result_.ood->images.skipped) status_.log("left out " + problem);
+    }
   }
 
   ScoredImages score(EvalImages images, const std::string& what) {
-    latent::ScoreOptions options{.batch = settings_.batch,
+    latent::ScoreOptions options{.batch = *settings_.batch,
                                  .draws = settings_.draws,
                                  .importance = settings_.importance,
-                                 .seed = settings_.seed,
+                                 .seed = *settings_.seed,
+                                 .stream = images.noise,
                                  .classes = settings_.classes,
                                  .classify = result_.conditional,
                                  .compress = !settings_.scores.empty() || !settings_.ood.empty(),
                                  .share = processes_.communicator()->share()};
     options.progress = [&](std::int64_t done, std::int64_t total) {
-      show(what, done * images.images->size() / total, images.images->size(), done, total);
+      show(what, done * images.images().size() / total, images.images().size(), done, total);
     };
-    const auto count = images.images->size();
+    const auto count = images.images().size();
     processes_.require_same({{"number of images", count}});
     latent::Scores share;
     try {
-      share = latent::score(model_, *images.images, options);
+      share = latent::score(model_, images.images(), options);
     } catch (const Interrupted&) {
       // All hear of it now, those too that were through.
     }
@@ -136,8 +142,8 @@ class Evaluation {
   }
 
   latent::RoundTrip round_trip() {
-    return latent::round_trip(model_, *result_.data.images.images,
-                              {.batch = settings_.batch,
+    return latent::round_trip(model_, result_.data.images.images(),
+                              {.batch = *settings_.batch,
                                .count = settings_.round_trip,
                                .classes = settings_.classes,
                                .progress = [&](std::int64_t done, std::int64_t total) {
@@ -168,7 +174,7 @@ class Evaluation {
     throw NumericalError(grouped(not_finite) + " of " + grouped(images) + " images have a density that is not finite");
   }
 
-  const EvalSettings& settings_;
+  EvalSettings& settings_;
   const Processes& processes_;
   nn::Glow model_{nullptr};
   EvalResult result_;

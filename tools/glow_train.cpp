@@ -82,10 +82,14 @@ class Run {
   }
 
   void open_data() {
-    images_ = open_images(settings_.data, settings_.training.seed, [this](std::int64_t done, std::int64_t total) {
-      status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) + " looking for corrupt images, " +
-                   grouped(done) + "/" + grouped(total));
-    });
+    // The settings of a run that goes on say what was held out.
+    const auto& start = settings_.run.resume ? "" : settings_.run.init_from;
+    const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
+    images_ = open_images(settings_.data, settings_.training.seed, before, start,
+                          [this](std::int64_t done, std::int64_t total) {
+                            status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) +
+                                         " looking for corrupt images, " + grouped(done) + "/" + grouped(total));
+                          });
     status_.clear();
     for (const auto& problem : images_.skipped) status_.log("left out " + problem);
   }
@@ -123,7 +127,7 @@ class Run {
     };
     const auto model = make_model(settings_, images_, compute_);
     const auto start_or_resume = resumes ? train::TrainingRun::resume : train::TrainingRun::start;
-    return start_or_resume(model, {images_.train, images_.valid, images_.test}, settings_.training,
+    return start_or_resume(model, {images_.train, images_.valid, images_.test, images_.record}, settings_.training,
                            {directory.root(), to_json_text(config), settings_.run.overwrite}, std::move(callbacks),
                            processes_.communicator());
   }

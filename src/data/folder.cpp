@@ -115,6 +115,22 @@ std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<st
   return labels;
 }
 
+/// The place among the class names of the first folder of a relative path that is named so; -1 for none.
+std::int64_t class_by_folder(const fs::path& file, const std::vector<std::string>& class_names) {
+  for (const fs::path& folder : file.parent_path()) {
+    const auto place = std::find(class_names.begin(), class_names.end(), folder.string());
+    if (place != class_names.end()) return place - class_names.begin();
+  }
+  return -1;
+}
+
+std::vector<std::int64_t> labels_by_folder(const Folder& folder, const std::vector<std::string>& class_names) {
+  std::vector<std::int64_t> labels;
+  labels.reserve(folder.files.size());
+  for (const std::string& file : folder.files) labels.push_back(class_by_folder(file, class_names));
+  return labels;
+}
+
 }  // namespace
 
 DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
@@ -122,7 +138,7 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   std::map<std::string, Folder> splits = find_splits(directory);
   if (options.skip_corrupt) set.skipped = leave_out_corrupt(splits, options);
   const Folder& train = splits.at("train");
-  const int channels = find_channels(train);
+  const int channels = options.channels == 3 ? 3 : find_channels(train);
   if (options.with_labels) set.class_names = find_classes(train);
   const auto make_source = [&](Folder& folder) {
     std::vector<std::int64_t> labels;
@@ -136,17 +152,20 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   return set;
 }
 
-std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& paths, int channels) {
+std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& paths, int channels,
+                                                 const std::vector<std::string>& class_names) {
   if (paths.size() == 1 && paths[0].extension() == ".npy") return open_npy(paths[0]).train;
   Folder folder;
+  std::vector<std::int64_t> labels;
   if (paths.size() == 1 && is_folder(paths[0])) {
     folder = {paths[0], find_images(paths[0])};
     if (folder.files.empty())
       throw io::format_error(paths[0], "expected PNG or JPEG files in this folder or below it, has none");
+    if (!class_names.empty()) labels = labels_by_folder(folder, class_names);
   } else {
     for (const fs::path& path : paths) folder.files.push_back(path.string());
   }
-  return std::make_shared<PictureFiles>(std::move(folder), channels == 1 ? 1 : 3, std::vector<std::int64_t>());
+  return std::make_shared<PictureFiles>(std::move(folder), channels == 1 ? 1 : 3, std::move(labels));
 }
 
 }  // namespace glow::data

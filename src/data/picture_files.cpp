@@ -1,7 +1,10 @@
 #include "data/picture_files.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
+
+#include <glow/io/file.h>
 
 #include "data/colour.h"
 #include "io/errors.h"
@@ -27,6 +30,18 @@ io::Image PictureFiles::image(std::int64_t index) const {
   io::Image image = io::read_image(path(index));
   check_colour(image.shape, index);
   return to_channels(std::move(image), channels_);
+}
+
+std::string PictureFiles::key(std::int64_t index) const {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path(index), error);
+  if (error) throw io::cannot_read(path(index), error.value());
+  return folder_.files[index] + '\0' + std::to_string(size);
+}
+
+std::string PictureFiles::content(std::int64_t index) const {
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
+  return io::read_file(path(index), kMostBytes);
 }
 
 void PictureFiles::check_colour(const io::ImageShape& shape, std::int64_t index) const {

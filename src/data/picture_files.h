@@ -31,6 +31,8 @@ class PictureFiles : public ImageSource {
   io::Image image(std::int64_t index) const override;
   std::int64_t label(std::int64_t index) const override { return labels_.empty() ? -1 : labels_[index]; }
   std::string name(std::int64_t index) const override { return path(index).string(); }
+  std::string key(std::int64_t index) const override;
+  std::string content(std::int64_t index) const override;
 
  private:
   std::filesystem::path path(std::int64_t index) const { return folder_.root / folder_.files[index]; }

@@ -22,9 +22,16 @@ double amount_at(const VaryOptions& options, std::size_t level) {
 }
 
 nn::Latents noise_like(const nn::Latents& latents, const VaryOptions& options) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count(latents)));
-  std::iota(indices.begin(), indices.end(), options.first_index);
-  const ops::RandomKey key{.seed = options.seed, .stream = ops::Stream::kVariation};
+  auto indices = options.indices;
+  if (indices.empty()) {
+    indices.resize(static_cast<std::size_t>(count(latents)));
+    std::iota(indices.begin(), indices.end(), 0);
+  }
+  if (static_cast<std::int64_t>(indices.size()) != count(latents)) {
+    throw ShapeError("vary: " + std::to_string(indices.size()) + " indices for " + std::to_string(count(latents)) +
+                     " images");
+  }
+  const ops::RandomKey key{.seed = options.seed, .stream = ops::Stream::kVariation, .step = options.draw};
   return from_rows(ops::normal(key, indices, dimensions(latents), latents.eps.front().options()), latents);
 }
 

@@ -42,12 +42,17 @@ TEST(Vary, IsAFunctionOfSeedAndIndexAlone) {
   const VaryOptions options{.amount = {0.5}, .seed = 3};
   const auto all = vary(images, options);
   auto last_two = options;
-  last_two.first_index = 3;
+  last_two.indices = {3, 4};
   EXPECT_TRUE(equal(vary(narrow(images, 3, 2), last_two), narrow(all, 3, 2)));
   EXPECT_TRUE(equal(vary(images, options), all));
   auto other = options;
   other.seed = 4;
   EXPECT_FALSE(equal(vary(images, other), all));
+  other = options;
+  other.draw = 1;
+  EXPECT_FALSE(equal(vary(images, other), all));
+  other.indices = {0};
+  EXPECT_TRUE(throws<ShapeError>([&] { vary(images, other); }, {"1 indices for 5 images"}));
 }
 
 class Amounts : public ::testing::TestWithParam<double> {};

@@ -1,5 +1,7 @@
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +14,7 @@
 #include <glow/io/safetensors.h>
 
 #include "support/edit_tool.h"
+#include "support/pictures.h"
 #include "support/png_chunks.h"
 
 namespace glow::testing {
@@ -186,6 +189,108 @@ TEST_F(GlowEdit, VariationsBeginWithTheImageAndMoveAwayFromIt) {
   }
   EXPECT_TRUE(array("vary", kColourModel, flags) == shown);
   EXPECT_FALSE(array("vary", kColourModel, flags + Arguments{"--seed", "1"}) == shown);
+}
+
+TEST_F(GlowEdit, NoiseOfAVariationDependsNeitherOnTheirNumberNorOnWhatIsPicked) {
+  put_colour(4);
+  const Arguments flags{"--images", path("colour.npy"), "--temperature", "0.5"};
+  const Arguments vary = flags + Arguments{"--amounts", "0.4"};
+  const auto all = array("vary", kColourModel, vary + Arguments{"--count", "2"});
+  const auto picked = array("vary", kColourModel, vary + Arguments{"--count", "5", "--pick", "3,1"});
+  // A row: the image, then its variations.
+  for (const std::int64_t variation : {0, 1, 2}) {
+    EXPECT_TRUE(colour_image(picked, variation) == colour_image(all, 3 * 3 + variation)) << variation;
+    EXPECT_TRUE(colour_image(picked, 6 + variation) == colour_image(all, 3 * 1 + variation)) << variation;
+  }
+  EXPECT_FALSE(colour_image(picked, 4) == colour_image(picked, 5));
+  const auto drawn = array("reconstruct", kColourModel, flags);
+  const auto drawn_of_picked = array("reconstruct", kColourModel, flags + Arguments{"--pick", "3,1", "--batch", "1"});
+  for (const std::int64_t column : {0, 1, 2, 3}) {
+    EXPECT_TRUE(colour_image(drawn_of_picked, column) == colour_image(drawn, 3 * 4 + column)) << column;
+    EXPECT_TRUE(colour_image(drawn_of_picked, 4 + column) == colour_image(drawn, 4 + column)) << column;
+  }
+}
+
+TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
+  const std::vector<std::string> classes{"coat", "bag"};
+  for (int i = 0; i < 4; ++i) {
+    const auto folder = directory_ / "photos" / classes[static_cast<std::size_t>(i % 2)];
+    std::filesystem::create_directories(folder);
+    io::write_png(folder / (std::to_string(i) + ".png"), make_picture(4, 8, 3, static_cast<std::uint32_t>(i)));
+  }
+  // As a plain folder and as a data set.
+  for (const auto& images : {path("photos"), "folder:" + path("photos")}) {
+    if (images.starts_with("folder:")) {
+      std::filesystem::create_directories(directory_ / "photos" / "ankle boot");
+      io::write_png(directory_ / "photos" / "ankle boot" / "9.png", make_picture(4, 8, 3, 9));
+    }
+    ASSERT_TRUE(succeeded(
+        run_edit("encode", kClassModel, {"--images", images, "--out", path("z.safetensors"), "--overwrite"})));
+    const io::SafetensorsReader file(path("z.safetensors"));
+    std::vector<std::int64_t> labels;
+    for (const auto& entry : file.entries()) {
+      if (entry.name != "labels") continue;
+      labels.resize(entry.data.size() / sizeof(std::int64_t));
+      std::memcpy(labels.data(), entry.data.data(), entry.data.size());
+    }
+    const std::vector<std::int64_t> expected = images.starts_with("folder:") ? std::vector<std::int64_t>{0, 1, 1, 2, 2}
+                                                                             : std::vector<std::int64_t>{1, 1, 2, 2};
+    EXPECT_EQ(labels, expected) << images;
+    EXPECT_TRUE(succeeded(
+        run_edit("vary", kClassModel,
+                 {"--images", images, "--pick", "0,3", "--count", "1", "--out", path("v.npy"), "--overwrite"})));
+  }
+  io::write_png(directory_ / "photos" / "stray.png", make_picture(4, 8, 3, 5));
+  EXPECT_TRUE(failed(run_edit("encode", kClassModel, {"--images", path("photos"), "--out", path("z2.npy")}),
+                     "glow-edit", 2, {"--class: ", "stray.png lies in no folder that is named after a class"}));
+}
+
+TEST_F(GlowEdit, ImagesAreBroughtToTheSizeAsInTheTraining) {
+  std::filesystem::create_directories(directory_ / "photos");
+  for (int i = 0; i < 20; ++i) {
+    io::write_png(directory_ / "photos" / (std::to_string(i) + ".png"),
+                  make_picture(30 + i % 3, 40, 3, static_cast<std::uint32_t>(i)));
+  }
+  ASSERT_TRUE(succeeded(train({"--data",
+                               "folder:" + path("photos"),
+                               "--image-size",
+                               "8",
+                               "--resize",
+                               "16",
+                               "--random-crop",
+                               "--levels",
+                               "1",
+                               "--depth",
+                               "1",
+                               "--width",
+                               "4",
+                               "--batch",
+                               "4",
+                               "--steps",
+                               "1",
+                               "--threads",
+                               "1",
+                               "--quiet",
+                               "--out",
+                               path("run")})));
+  const auto model = path("run/model.safetensors");
+  const auto encoded = [&](const std::string& name, const Arguments& more, const std::string& said) {
+    const auto outcome =
+        run_edit("encode", model, Arguments{"--images", path("photos"), "--out", path(name), "--overwrite"} + more);
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_EQ(outcome.err, "images: " + said + "\n");
+    return get(path(name));
+  };
+  const auto as_trained = encoded("1.npy", {}, "shorter side scaled to 16, centre 8x8, as in the training");
+  EXPECT_TRUE(encoded("2.npy", {"--resize", "16"}, "shorter side scaled to 16, centre 8x8, as the flags say") ==
+              as_trained);
+  const auto fitted = encoded("3.npy", {"--fit"}, "as much as fits, scaled to 8x8, as the flags say");
+  EXPECT_FALSE(fitted == as_trained);
+  EXPECT_TRUE(encoded("4.npy", {"--resize", "0"}, "as much as fits, scaled to 8x8, as the flags say") == fitted);
+  encoded("5.npy", {"--random-crop"}, "centre 8x8, not scaled, as the flags say");
+  EXPECT_TRUE(
+      failed(run_edit("encode", model, {"--images", path("photos"), "--out", path("6.npy"), "--fit", "--resize", "16"}),
+             "glow-edit", 2, {"--fit: is --resize 0"}));
 }
 
 TEST_F(GlowEdit, TemperatureOneIsTheImageOnEveryLevel) {

@@ -47,6 +47,48 @@ TEST_F(GlowTrainResume, AcceptsTheSameCommandAgain) {
   EXPECT_TRUE(fs::exists(run_ / "checkpoints" / "step-000000004.safetensors"));  // 32 images in batches of 8
 }
 
+TEST_F(GlowTrainResume, RefusesARunThatIsShorterThanWhatIsDone) {
+  const auto config = get(run_ / "config.json");
+  EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--steps", "1", "--quiet"}), "glow-train", 2,
+                     {"--steps: the run has done 2 steps already, got 1"}));
+  EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--epochs", "0.2", "--quiet"}), "glow-train", 2,
+                     {"--epochs: the run has done 2 steps already, got 1"}));
+  EXPECT_EQ(get(run_ / "config.json"), config);
+}
+
+TEST_F(GlowTrainResume, RefusesOtherImagesOfTheSameNumberAndTakesTheSameFromElsewhere) {
+  auto bytes = get(images_);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  put(directory_ / "other.npy", bytes);
+  const Arguments resume{"--resume", "--out", run_.string(), "--steps", "4", "--quiet", "--data"};
+  EXPECT_TRUE(failed(train(resume + Arguments{"npy:" + (directory_ / "other.npy").string()}), "glow-train", 1,
+                     {"config.json: the run had ", "fingerprint"}));
+  fs::rename(images_, directory_ / "moved.npy");
+  EXPECT_TRUE(succeeded(train(resume + Arguments{"npy:" + (directory_ / "moved.npy").string()})));
+}
+
+TEST_F(GlowTrainResume, TakesARunOfTheVersionBefore) {
+  auto config = nlohmann::ordered_json::parse(get(run_ / "config.json"));
+  EXPECT_EQ(config["images"].erase("fingerprint"), 1u);
+  EXPECT_EQ(config["options"].erase("split_seed"), 1u);
+  put(run_ / "config.json", config.dump());
+  const auto checkpoint = run_ / "checkpoints" / "step-000000002.safetensors";
+  {
+    const io::SafetensorsReader file(checkpoint);
+    auto metadata = file.metadata();
+    auto training = nlohmann::ordered_json::parse(metadata.at("glow.training"));
+    training["format_version"] = 2;
+    EXPECT_EQ(training.erase("options"), 1u);
+    metadata["glow.training"] = training.dump();
+    metadata["glow.config"] = config.dump();
+    io::write_safetensors(directory_ / "older", metadata, file.entries());
+  }
+  fs::rename(directory_ / "older", checkpoint);
+  EXPECT_TRUE(succeeded(train({"--resume", "--out", run_.string(), "--steps", "4", "--quiet"})));
+  EXPECT_TRUE(fs::exists(run_ / "checkpoints" / "step-000000004.safetensors"));
+  EXPECT_TRUE(Json::parse(get(run_ / "config.json"))["images"].contains("fingerprint"));
+}
+
 TEST_F(GlowTrainResume, SaysWhenItIsNoLongerBitForBit) {
   const Arguments resume{"--resume", "--out", run_.string()};
   const auto text = [&](const Arguments& changes) {
@@ -151,8 +193,8 @@ TEST_F(GlowTrainResumeFrom, WeightsThatDoNotFitTheModelAreRefused) {
 
 TEST_F(GlowTrainResumeFrom, AnotherFormatVersionIsRefused) {
   put_other_run({});
-  change_metadata("glow.training", R"("format_version":2)", R"("format_version":9)");
-  EXPECT_TRUE(is_refused("glow.training: format_version 9, this library reads 2"));
+  change_metadata("glow.training", R"("format_version":3)", R"("format_version":9)");
+  EXPECT_TRUE(is_refused("glow.training: format_version 9, this library reads 2 to 3"));
 }
 
 TEST_F(GlowTrainResumeFrom, AModelFileIsRefused) {

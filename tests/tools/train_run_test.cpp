@@ -47,7 +47,7 @@ TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
                                    "config.json", "metrics.jsonl", "model.safetensors", "report.html",
                                    "samples/interpolations.png", "samples/levels.png", "samples/step-000000004.png",
                                    "samples/temperatures.png", "timing.jsonl"}));
-  for (const char* line : {"parameters", "32 training, 8 validation, no test split", "cpu, 1 thread, fp32",
+  for (const char* line : {"parameters", "32 training, 8 validation (held out), no test split", "cpu, 1 thread, fp32",
                            "step 1/4: ", "step 4/4: ", "images/s", "step 2: validation ", "step 4: validation "}) {
     EXPECT_NE(outcome.err.find(line), std::string::npos) << line << " in " << outcome.err;
     EXPECT_EQ(outcome.out.find(line), std::string::npos) << line << " in " << outcome.out;
@@ -92,7 +92,10 @@ TEST_F(GlowTrainRun, KeepsEveryOptionAndWhatTheAutomaticOnesCameTo) {
   EXPECT_EQ(config["options"]["lr"], 0.003);
   EXPECT_EQ(config["options"]["beta2"], 0.0);
   EXPECT_EQ(config["model"]["channels"], 1);
-  EXPECT_EQ(config["images"], (Json{{"train", 32}, {"valid", 8}, {"test", 0}}));
+  EXPECT_EQ(config["images"]["train"], 32);
+  EXPECT_EQ(config["images"]["valid"], 8);
+  EXPECT_EQ(config["images"]["test"], 0);
+  EXPECT_EQ(config["images"]["fingerprint"].get<std::string>().size(), 64u);
   EXPECT_EQ(config["resolved"]["steps"], 1);
   EXPECT_EQ(config["resolved"]["init_images"], 32);
   EXPECT_EQ(config["resolved"]["beta2"], 1 - 1 / 100'000.0);  // 50,000 images of 32x32 in batches of 8 of 8x8
@@ -186,7 +189,7 @@ TEST_F(GlowTrainRun, ClassesInDoublePrecisionAndATestSplit) {
             tiny_model());
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find("10 classes"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find("52 training, 8 validation, 20 test"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("52 training, 8 validation (held out), 20 test"), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.out.find("bits/dim of 20 images"), std::string::npos) << outcome.out;
 }
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include <glow/data/split.h>
 #include <glow/error.h>
 
 #include "tools/common/checks.h"
@@ -34,25 +33,41 @@ data::Geometry geometry_of(const DataSettings& settings) {
 
 using Progress = std::function<void(std::int64_t, std::int64_t)>;
 
-data::DataSet open_splits(const DataSettings& settings, std::uint64_t seed, const Progress& progress) {
+data::DataSet open_undivided(const DataSettings& settings, const Progress& progress) {
   auto set =
       open_data_set("data", settings.data,
                     {.with_labels = settings.conditional, .skip_corrupt = settings.skip_corrupt, .progress = progress});
   if (settings.conditional && set.class_names.empty())
     throw ConfigError("conditional: " + set.name + " has no classes");
-  set = data::hold_out_validation(std::move(set), settings.valid_images, seed);
-  if (!set.valid) {
-    throw ConfigError("valid_images: expected at least 1 to choose the best model by, there are 0 of the " +
-                      std::to_string(set.train->size()) + " in " + set.name);
-  }
   return set;
+}
+
+/// What is known of the images before they are divided.
+nn::TrainingData record_of(const data::DataSet& set, const DataSettings& settings) {
+  return {.source = set.name,
+          .images = set.train->size(),
+          .fingerprint = data::fingerprint(*set.train),
+          .skip_corrupt = settings.skip_corrupt};
 }
 
 }  // namespace
 
-ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const Progress& progress) {
+ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
+                        const std::string& before_file, const Progress& progress) {
   check(settings);
-  const auto set = open_splits(settings, seed, progress);
+  auto set = open_undivided(settings, progress);
+  auto record = record_of(set, settings);
+  auto& held_out = settings.held_out;
+  set = divide(std::move(set), record.fingerprint, held_out, before, before_file, seed);
+  if (!set.valid) {
+    throw ConfigError("valid_images: expected at least 1 to choose the best model by, there are 0 of the " +
+                      std::to_string(set.train->size()) + " in " + set.name);
+  }
+  record.held_out = record.images - set.train->size();
+  if (before && before->fingerprint == record.fingerprint && record.held_out > 0) {
+    held_out = {.valid_images = record.held_out, .split_seed = before->split_seed};
+  }
+  if (record.held_out > 0) record.split_seed = held_out.split_seed.value_or(seed);
   if (settings.image_size == ImageSize{}) settings.image_size = common_size(set);
   const auto geometry = geometry_of(settings);
   const auto images = [&](const std::shared_ptr<const data::ImageSource>& source) {
@@ -62,7 +77,8 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const Progre
           .valid = images(set.valid),
           .test = images(set.test),
           .class_names = settings.conditional ? set.class_names : std::vector<std::string>{},
-          .skipped = set.skipped};
+          .skipped = set.skipped,
+          .record = std::move(record)};
 }
 
 }  // namespace glow::tools

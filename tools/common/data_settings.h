@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include <glow/data/source.h>
 
 #include "tools/common/flag_values.h"
+#include "tools/common/held_out.h"
 
 namespace glow::tools {
 
@@ -25,8 +27,7 @@ struct DataSettings {
   bool shift = false;
   /// Whether the model knows the images' classes.
   bool conditional = false;
-  /// Held out from the training images; negative: data::default_valid_images, or the source's own split.
-  std::int64_t valid_images = -1;
+  HeldOutSettings held_out;
   /// Whether images of a folder that cannot be decoded are left out, or an error.
   bool skip_corrupt = false;
 };
@@ -40,7 +41,7 @@ void visit_fields(DataSettings& settings, Visitor&& visit) {
   visit("flip", settings.flip);
   visit("shift", settings.shift);
   visit("conditional", settings.conditional);
-  visit("valid_images", settings.valid_images);
+  visit_fields(settings.held_out, visit);
   visit("skip_corrupt", settings.skip_corrupt);
 }
 
@@ -51,12 +52,16 @@ struct ImageSplits {
   std::vector<std::string> class_names;
   /// data::DataSet::skipped
   std::vector<std::string> skipped;
+  /// What train::RunData wants to know of them.
+  nn::TrainingData record;
 };
 
-/// Opens the data, resolves `settings.image_size` and holds validation images out by `seed`. `progress`:
-/// data::OpenOptions. Throws ConfigError naming the field that cannot work with these data, IoError and FormatError as
-/// the files deserve.
-ImageSplits open_images(DataSettings& settings, std::uint64_t seed,
+/// Opens the data, resolves `settings.image_size` and holds validation images out: those that `before` says, the record
+/// of a model file `before_file` to start from that was trained on the same data, which then become the settings', else
+/// by `seed`. `progress`: data::OpenOptions. Throws ConfigError naming the field that cannot work with these data,
+/// IoError and FormatError as the files deserve.
+ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
+                        const std::string& before_file,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = nullptr);
 
 }  // namespace glow::tools

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -37,6 +38,12 @@ void parse_value(const std::string& text, ImageSize& value);
 void parse_value(const std::string& text, std::vector<double>& value);
 void parse_value(const std::string& text, std::vector<std::int64_t>& value);
 void parse_value(const std::string& text, std::vector<std::string>& value);
+/// An empty text is none.
+template <class Value>
+void parse_value(const std::string& text, std::optional<Value>& value) {
+  value.reset();
+  if (!text.empty()) parse_value(text, value.emplace());
+}
 /// An enumerator's name, for a type with its own from_string.
 template <class Kind>
 requires std::is_enum_v<Kind>
@@ -50,6 +57,10 @@ Json to_json(const ImageSize& value);
 Json to_json(const std::vector<double>& value);
 Json to_json(const std::vector<std::int64_t>& value);
 Json to_json(const std::vector<std::string>& value);
+template <class Value>
+Json to_json(const std::optional<Value>& value) {
+  return value ? to_json(*value) : Json("");
+}
 template <class Kind>
 requires std::is_enum_v<Kind> Json to_json(Kind value) { return to_string(value); }
 

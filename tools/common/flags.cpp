@@ -29,6 +29,11 @@ void naming(const Flag& flag, Set&& set) {
 
 }  // namespace
 
+std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
 const GivenFlag* find(const GivenFlags& given, const std::string& name) {
   const auto found = std::find_if(given.begin(), given.end(), [&](const GivenFlag& each) { return each.name == name; });
   return found == given.end() ? nullptr : &*found;

@@ -35,6 +35,8 @@ struct FlagText {
   std::string flag = {};
 };
 
+std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second);
+
 /// A flag that is tied to a field of the settings.
 struct Flag {
   FlagText text;

@@ -1,8 +1,55 @@
 #include "tools/common/source_images.h"
 
+#include <utility>
+
 #include <glow/error.h>
 
+#include "tools/common/checks.h"
+
 namespace glow::tools {
+namespace {
+
+std::string size_text(std::int64_t height, std::int64_t width) {
+  return std::to_string(height) + "x" + std::to_string(width);
+}
+
+bool all_have_size(const data::ImageSource& source, const nn::GlowOptions& model) {
+  const auto has_size = [&](const io::ImageShape& shape) {
+    return shape.height == model.height && shape.width == model.width;
+  };
+  if (const auto shape = source.common_shape()) return has_size(*shape);
+  for (std::int64_t i = 0; i < source.size(); ++i) {
+    if (!has_size(source.shape(i))) return false;
+  }
+  return true;
+}
+
+bool is_framed(const data::ImageSource& source, const data::Geometry& geometry) {
+  const auto shape = source.common_shape();
+  return source.is_on_black() && shape && geometry.resize == 0 && shape->height <= geometry.height &&
+         shape->width <= geometry.width;
+}
+
+/// A geometry, and FittedImages::geometry_from.
+std::pair<data::Geometry, std::string> choose_geometry(const data::ImageSource& source, const nn::Glow& model,
+                                                       const GeometrySettings& settings) {
+  data::Geometry geometry{.height = static_cast<int>(model->options().height),
+                          .width = static_cast<int>(model->options().width)};
+  if (settings.resize || settings.random_crop) {
+    geometry.resize = static_cast<int>(settings.resize.value_or(0));
+    geometry.random_crop = settings.random_crop;
+    return {geometry, "flags"};
+  }
+  // What a model drew, for one, has its size, whatever was done to the images that it learned from.
+  if (all_have_size(source, model->options())) return {geometry, "images"};
+  const auto& record = model->training_data();
+  if (!record) return {geometry, "default"};
+  geometry.resize = static_cast<int>(record->resize);
+  geometry.random_crop = record->random_crop;
+  return {geometry, "model"};
+}
+
+}  // namespace
 
 data::DataSet open_data_set(const std::string& field, const std::string& specification,
                             const data::OpenOptions& options) {
@@ -14,23 +61,76 @@ data::DataSet open_data_set(const std::string& field, const std::string& specifi
   }
 }
 
-std::shared_ptr<const data::Images> fitted(const std::string& field, const std::string& name,
-                                           const std::shared_ptr<const data::ImageSource>& source,
-                                           const nn::GlowOptions& model, std::int64_t resize) {
-  if (source->channels() != model.channels) {
+data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
+                             Labels labels) {
+  const auto& record = model->training_data();
+  data::OpenOptions options{.with_labels = model->options().num_classes > 0 && labels != Labels::kUnused,
+                            .skip_corrupt = record && record->skip_corrupt && specification.starts_with("folder:"),
+                            .channels = static_cast<int>(model->options().channels)};
+  if (!options.with_labels || labels == Labels::kRequired) return open_data_set(field, specification, options);
+  try {
+    auto set = open_data_set(field, specification, options);
+    if (same_classes(set, model)) return set;
+  } catch (const FormatError&) {
+    // Of a folder whose images are in no folder of a class. What else may be wrong is found again below.
+  }
+  options.with_labels = false;
+  return open_data_set(field, specification, options);
+}
+
+bool same_classes(const data::DataSet& set, const nn::Glow& model) {
+  const auto& names = model->class_names();
+  const auto count = static_cast<std::int64_t>(set.class_names.size());
+  return count > 0 && count == model->options().num_classes && (names.empty() || names == set.class_names);
+}
+
+std::vector<FlagText> geometry_rows(const std::string& group) {
+  return {
+      {"resize", group, "R",
+       "scale the shorter side to R pixels, then take the centre; 0: as much as fits; neither this nor --random-crop "
+       "given: as in the training, which the model file tells"},
+      {"random_crop", group, "", "as glow-train was given it: the centre is taken without scaling"},
+  };
+}
+
+void check(const GeometrySettings& settings) {
+  constexpr std::int64_t kLargest = 1 << 20;
+  require_range("resize", settings.resize.value_or(0), 0, kLargest);
+}
+
+std::string FittedImages::geometry_text() const {
+  const auto& geometry = images->geometry();
+  const auto size = size_text(geometry.height, geometry.width);
+  if (geometry_from == "images") return size + ", as they are";
+  if (framed) return size + ", centred on black";
+  const auto whose = geometry_from == "model"   ? ", as in the training"
+                     : geometry_from == "flags" ? ", as the flags say"
+                                                : " (the model file does not say how it was in the training)";
+  if (geometry.resize > 0) {
+    return "shorter side scaled to " + std::to_string(geometry.resize) + ", centre " + size + whose;
+  }
+  return (geometry.random_crop ? "centre " + size + ", not scaled" : "as much as fits, scaled to " + size) + whose;
+}
+
+FittedImages fitted(const std::string& field, const std::string& name,
+                    const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
+                    const GeometrySettings& settings) {
+  const auto channels = model->options().channels;
+  if (source->channels() != channels) {
     throw ConfigError(field + ": the images of " + name + " have " + std::to_string(source->channels()) +
                       (source->channels() == 1 ? " channel" : " channels") + ", the model's " +
-                      std::to_string(model.channels));
+                      std::to_string(channels));
   }
-  const data::Geometry geometry{.height = static_cast<int>(model.height),
-                                .width = static_cast<int>(model.width),
-                                .resize = static_cast<int>(resize)};
+  const auto [geometry, from] = choose_geometry(*source, model, settings);
   try {
-    return std::make_shared<const data::Images>(source, geometry);
+    return {std::make_shared<const data::Images>(source, geometry), from, is_framed(*source, geometry)};
   } catch (const ConfigError& error) {
-    // The size is the model's, for which there is no flag.
-    const std::string message = error.what(), size = "image_size: ";
-    throw ConfigError(message.starts_with(size) ? field + ": " + message.substr(size.size()) : message);
+    // The size is the model's, for which there is no flag, and so may be the rest.
+    const std::string message = error.what(), size = "image_size: ", resize = "resize: ";
+    if (message.starts_with(size)) throw ConfigError(field + ": " + message.substr(size.size()));
+    if (from != "model" || !message.starts_with(resize)) throw;
+    throw ConfigError(field + ": the training's resize of " + message.substr(resize.size()) +
+                      " (--resize 0 takes as much as fits)");
   }
 }
 

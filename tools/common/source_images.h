@@ -2,11 +2,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <glow/data/images.h>
 #include <glow/data/source.h>
-#include <glow/nn/options.h>
+#include <glow/nn/glow.h>
+
+#include "tools/common/flags.h"
 
 namespace glow::tools {
 
@@ -14,11 +18,52 @@ namespace glow::tools {
 data::DataSet open_data_set(const std::string& field, const std::string& specification,
                             const data::OpenOptions& options = {});
 
-/// Images of the model's size, of a source that messages call `name`: scaled to `resize` pixels at the shorter side (0:
-/// as much as fits) and cropped. Throws ConfigError naming `field` when their channels are not the model's or they are
-/// too small, and `resize` for one that does not fit.
-std::shared_ptr<const data::Images> fitted(const std::string& field, const std::string& name,
-                                           const std::shared_ptr<const data::ImageSource>& source,
-                                           const nn::GlowOptions& model, std::int64_t resize = 0);
+/// Of a conditional model's images.
+enum class Labels { kUnused, kIfKnown, kRequired };
+
+/// The same for a model: in its channels, and without the images that cannot be decoded where these were left out in
+/// its training, too. kIfKnown: with labels where the classes of the data are those of the model. kRequired: a folder
+/// without classes throws FormatError.
+data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
+                             Labels labels);
+
+/// Whether the classes of the data are those of the model, as far as their names are known.
+bool same_classes(const data::DataSet& set, const nn::Glow& model);
+
+/// How images are brought to a model's size; where neither is given, as in the training of the model.
+struct GeometrySettings {
+  std::optional<std::int64_t> resize;
+  bool random_crop = false;
+};
+
+template <class Visitor>
+void visit_fields(GeometrySettings& settings, Visitor&& visit) {
+  visit("resize", settings.resize);
+  visit("random_crop", settings.random_crop);
+}
+
+/// The rows of GeometrySettings.
+std::vector<FlagText> geometry_rows(const std::string& group);
+/// Throws ConfigError that names the field.
+void check(const GeometrySettings& settings);
+
+/// Images at a model's size, and how they were brought to it.
+struct FittedImages {
+  std::shared_ptr<const data::Images> images;
+  /// Which geometry it is: "model" (as in the training), "flags", "default" (the model file does not say), or "images"
+  /// when all of them had the size.
+  std::string geometry_from;
+  /// Whether smaller ones were framed with black.
+  bool framed = false;
+
+  /// "shorter side scaled to 96, centre 64x64, as in the training"
+  std::string geometry_text() const;
+};
+
+/// Images of a source that messages call `name`. Throws ConfigError naming `field` when their channels are not the
+/// model's or they are too small, and `resize` when that was given and does not fit.
+FittedImages fitted(const std::string& field, const std::string& name,
+                    const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
+                    const GeometrySettings& settings);
 
 }  // namespace glow::tools

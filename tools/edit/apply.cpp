@@ -83,7 +83,7 @@ void apply(const ApplySettings& settings) {
   editor.inputs().add(settings.directions);
   const auto directions = latent::load_directions(settings.directions, editor.options(), editor.checksum());
   const auto vectors = chosen(settings, directions);
-  const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
+  const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
   const auto labels = editor.labels(images);
   const auto columns = static_cast<std::int64_t>(settings.strengths.size());
   const auto pictures = static_cast<std::int64_t>(vectors.size()) * columns;

@@ -27,6 +27,7 @@ namespace {
 struct DirectionsSettings {
   EditSettings common;
   std::string data;
+  GeometrySettings geometry;
   /// A list of attributes; empty: the classes of the data are.
   std::string attributes;
   /// 0: all images.
@@ -38,6 +39,7 @@ template <class Visitor>
 void visit_fields(DirectionsSettings& settings, Visitor&& visit) {
   visit_fields(settings.common, visit);
   visit("data", settings.data);
+  visit_fields(settings.geometry, visit);
   visit("attributes", settings.attributes);
   visit("count", settings.count);
   visit("seed", settings.seed);
@@ -46,8 +48,7 @@ void visit_fields(DirectionsSettings& settings, Visitor&& visit) {
 const std::vector<FlagText>& directions_rows() {
   static const std::vector<FlagText> rows{
       {"data", "Images", "SOURCE",
-       "training images as glow-train takes them, cropped and scaled to the model's size: fashion-mnist[:DIR], "
-       "cifar10:DIR, folder:DIR or npy:FILE"},
+       "training images as glow-train takes them: fashion-mnist[:DIR], cifar10:DIR, folder:DIR or npy:FILE"},
       {"attributes", "Images", "FILE",
        "who has what: CelebA's list_attr_celeba.txt, CelebA-HQ's list, or FILE.csv with a line of names and a line an "
        "image (file or place, then 1, 0 or -1); not given: the classes"},
@@ -116,9 +117,17 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataS
   return {places, labels.unsqueeze(1).eq(classes).to(torch::kChar)};
 }
 
-Labelled open_labelled(const DirectionsSettings& settings, const nn::GlowOptions& model) {
+/// With the classes where they are the attributes, else with those of the model where the data have them.
+data::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
   require_given("data", settings.data, "a data set");
-  const auto set = open_data_set("data", settings.data, {.with_labels = settings.attributes.empty()});
+  check(settings.geometry);
+  if (!settings.attributes.empty()) return open_for_model("data", settings.data, model, Labels::kIfKnown);
+  return open_data_set("data", settings.data,
+                       {.with_labels = true, .channels = static_cast<int>(model->options().channels)});
+}
+
+Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model) {
+  const auto set = open_training_images(settings, model);
   auto names = set.class_names;
   std::pair<std::vector<std::int64_t>, torch::Tensor> all;
   if (settings.attributes.empty()) {
@@ -139,8 +148,14 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::GlowOptions
     places = drawn;
   }
   const auto source = std::make_shared<data::SubsetSource>(set.train, places);
-  return {
-      {fitted("data", settings.data, source, model), settings.data, set.class_names, places}, std::move(names), has};
+  const auto fitted = tools::fitted("data", settings.data, source, model, settings.geometry);
+  return {{.images = fitted.images,
+           .name = settings.data,
+           .geometry = fitted.geometry_from == "images" ? "" : fitted.geometry_text(),
+           .labelled = same_classes(set, model),
+           .places = places},
+          std::move(names),
+          has};
 }
 
 /// Before hours of encoding: an attribute has a direction when images have it and others do not.
@@ -173,7 +188,7 @@ void directions(const DirectionsSettings& settings) {
   editor.inputs().add_source(settings.data);
   editor.inputs().add(settings.attributes);
   editor.check_file_output({".safetensors"}, "glow-directions");
-  const auto [images, names, has] = open_labelled(settings, editor.options());
+  const auto [images, names, has] = open_labelled(settings, editor.model());
   require_two_sided(has, settings);
   const auto labels = editor.labels(images);
   latent::DirectionAccumulator accumulator(names);
@@ -201,8 +216,9 @@ Subcommand directions_command() {
                   "--out fashion.safetensors\n"
                   "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
                   "list_attr_celeba.txt --out attributes.safetensors\n"},
-      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name", directions_rows()), directions,
-      check_seed);
+      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name",
+                      directions_rows() + geometry_rows("Images")),
+      directions, check_seed);
 }
 
 }  // namespace glow::tools

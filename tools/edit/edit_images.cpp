@@ -31,17 +31,27 @@ std::vector<fs::path> paths_in(const std::string& text) {
   return {names.begin(), names.end()};
 }
 
-struct Opened {
-  std::shared_ptr<const data::ImageSource> source;
-  std::vector<std::string> class_names = {};
-};
-
-Opened open_source(const std::string& text, const nn::GlowOptions& model) {
+/// A source, and EditImages::labelled.
+std::pair<std::shared_ptr<const data::ImageSource>, bool> open_source(const std::string& text, const nn::Glow& model) {
   if (is_there(text) || !is_data_set(text)) {
-    return {data::open_pictures(paths_in(text), static_cast<int>(model.channels))};
+    const auto source =
+        data::open_pictures(paths_in(text), static_cast<int>(model->options().channels), model->class_names());
+    const auto labels = data::all_labels(*source);
+    return {source, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; })};
   }
-  const auto set = open_data_set("images", text);
-  return {set.test ? set.test : set.train, set.class_names};
+  const auto set = open_for_model("images", text, model, Labels::kIfKnown);
+  return {set.test ? set.test : set.train, same_classes(set, model)};
+}
+
+/// How the images are to be brought to the model's size, when one of them has not got it.
+GeometrySettings geometry_of(const ImageSettings& settings) {
+  auto geometry = settings.geometry;
+  if (!settings.fit) return geometry;
+  if (geometry.resize || geometry.random_crop) {
+    throw ConfigError("fit: is --resize 0, and goes neither with --resize nor with --random-crop");
+  }
+  geometry.resize = 0;
+  return geometry;
 }
 
 /// Those of all images, whichever are picked.
@@ -86,9 +96,11 @@ torch::Tensor EditImages::labels() const {
   return images->labels(indices);
 }
 
-EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs) {
+EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
   require_given("images", settings.images, "images");
-  auto [source, class_names] = open_source(settings.images, model);
+  check(settings.geometry);
+  const auto geometry = geometry_of(settings);
+  auto [source, labelled] = open_source(settings.images, model);
   add_files(settings.images, *source, inputs);
   check_pick(settings.pick, source->size());
   auto places = settings.pick;
@@ -98,11 +110,18 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions
   } else {
     source = std::make_shared<data::SubsetSource>(source, places);
   }
-  if (source->channels() == model.channels && !settings.fit) check_sizes(*source, model);
-  return {fitted("images", settings.images, source, model), settings.images, std::move(class_names), std::move(places)};
+  // Nobody has said how.
+  const bool is_known = geometry.resize || geometry.random_crop || model->training_data();
+  if (source->channels() == model->options().channels && !is_known) check_sizes(*source, model->options());
+  const auto fitted = tools::fitted("images", settings.images, source, model, geometry);
+  return {.images = fitted.images,
+          .name = settings.images,
+          .geometry = fitted.geometry_from == "images" ? "" : fitted.geometry_text(),
+          .labelled = labelled,
+          .places = std::move(places)};
 }
 
-EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs) {
+EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
   constexpr std::int64_t kMostShown = 1000;
   auto images = open_edit_images(settings, model, inputs);
   if (images.size() > kMostShown) {

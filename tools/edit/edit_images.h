@@ -9,7 +9,7 @@
 
 #include <glow/data/images.h>
 #include <glow/data/source.h>
-#include <glow/nn/options.h>
+#include <glow/nn/glow.h>
 
 #include "tools/common/input_files.h"
 #include "tools/edit/edit_settings.h"
@@ -21,12 +21,15 @@ struct EditImages {
   std::shared_ptr<const data::Images> images;
   /// What messages call them.
   std::string name;
-  /// Of their labels; empty when they have none.
-  std::vector<std::string> class_names;
+  /// How they are brought to the model's size; empty when they have it.
+  std::string geometry;
+  /// Whether some of them have labels, which are classes of the model.
+  bool labelled = false;
   /// Their places in the source.
   std::vector<std::int64_t> places;
 
   std::int64_t size() const { return images->size(); }
+  std::int64_t place(std::int64_t index) const { return places[static_cast<std::size_t>(index)]; }
   /// uint8 [count, C, H, W] of images first ... first + count - 1.
   torch::Tensor bytes(std::int64_t first, std::int64_t count) const;
   /// int64 [N], -1 where there is none.
@@ -35,9 +38,9 @@ struct EditImages {
 
 /// Throws ConfigError naming the field for images that do not fit the model, IoError and FormatError as the files
 /// deserve. Their files are added to `inputs`.
-EditImages open_edit_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs);
+EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs);
 
 /// The same, refusing more images than one picture should show.
-EditImages open_few_images(const ImageSettings& settings, const nn::GlowOptions& model, InputFiles& inputs);
+EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs);
 
 }  // namespace glow::tools

@@ -4,20 +4,16 @@
 
 namespace glow::tools {
 
-std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
-}
-
 std::vector<FlagText> image_flag_rows() {
-  return {
+  const std::vector<FlagText> rows{
       {"images", "Images", "IMAGES",
        "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or a data set as glow-train takes it, "
        "of "
        "which its test images"},
       {"pick", "Images", "I,J,...", "only these, by their place from 0; not given: all"},
-      {"fit", "Images", "", "crop and scale larger images to the model's size"},
+      {"fit", "Images", "", "the same as --resize 0"},
   };
+  return rows + geometry_rows("Images");
 }
 
 FlagText scale_row() {

@@ -6,6 +6,7 @@
 
 #include "tools/common/compute.h"
 #include "tools/common/flags.h"
+#include "tools/common/source_images.h"
 
 namespace glow::tools {
 
@@ -39,8 +40,9 @@ struct ImageSettings {
   std::string images;
   /// Places of the images that count; none: all.
   std::vector<std::int64_t> pick;
-  /// Whether images of another size are cropped and scaled to the model's.
+  /// The same as geometry.resize = 0.
   bool fit = false;
+  GeometrySettings geometry;
 };
 
 template <class Visitor>
@@ -48,6 +50,7 @@ void visit_fields(ImageSettings& settings, Visitor&& visit) {
   visit("images", settings.images);
   visit("pick", settings.pick);
   visit("fit", settings.fit);
+  visit_fields(settings.geometry, visit);
 }
 
 /// A table with rows of a subcommand's own, and those of EditSettings around them; `out` says what is written.
@@ -56,7 +59,6 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
 std::vector<FlagText> image_flag_rows();
 /// That of `scale`.
 FlagText scale_row();
-std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second);
 
 /// Throws ConfigError that names the field.
 void check(const EditSettings& settings);

@@ -47,8 +47,13 @@ torch::Tensor Editor::labels(const torch::Tensor& stored, std::int64_t count, co
 }
 
 torch::Tensor Editor::labels(const EditImages& images) const {
-  const bool same_classes = !images.class_names.empty() && images.class_names == model_->class_names();
-  return labels(same_classes ? images.labels() : torch::Tensor(), images.size(), images.name);
+  if (!images.labelled || options().num_classes == 0 || class_index_ >= 0)
+    return labels({}, images.size(), images.name);
+  const auto own = images.labels();
+  const auto without = own.lt(0).nonzero();
+  if (without.numel() == 0) return own;
+  throw ConfigError("class: expected one for all, for " + images.images->name(without[0].item<std::int64_t>()) +
+                    " lies in no folder that is named after a class of the model");
 }
 
 torch::Tensor Editor::common_labels(const EditImages& images) const {
@@ -91,8 +96,13 @@ void Editor::show(const std::string& done, std::int64_t images, std::int64_t tot
                "/" + grouped(total) + " images");
 }
 
+void Editor::tell_geometry(const EditImages& images) {
+  if (!images.geometry.empty()) status_.log("images: " + images.geometry);
+}
+
 void Editor::encode(const EditImages& images, const torch::Tensor& labels,
                     const std::function<void(std::int64_t, const nn::Latents&)>& work) {
+  tell_geometry(images);
   in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
     work(first, encode_batch(images.bytes(first, count), narrow_labels(labels, first, count)));
   });

@@ -26,6 +26,7 @@ class Editor {
   /// Opens the model. Throws ConfigError naming a field of `settings`, IoError, FormatError.
   explicit Editor(const EditSettings& settings);
 
+  const nn::Glow& model() const { return model_; }
   const nn::GlowOptions& options() const { return model_->options(); }
   const nn::Quantizer& quantizer() const { return model_->quantizer(); }
   /// SHA-256 of the model file.
@@ -45,7 +46,10 @@ class Editor {
   nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
   /// uint8 [N, C, H, W] on the CPU.
   torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
-  /// Encodes images batch by batch, and calls work(first, latents) for each: latents of images first, first + 1 ...
+  /// Says on stderr how images are brought to the model's size, unless they have it.
+  void tell_geometry(const EditImages& images);
+  /// The same, then encodes them batch by batch and calls work(first, latents) for each: latents of images first, first
+  /// + 1 ...
   void encode(const EditImages& images, const torch::Tensor& labels,
               const std::function<void(std::int64_t, const nn::Latents&)>& work);
   /// Calls work(first, count) for one batch after the other of `total`, and shows "`done` n/total images".

@@ -24,7 +24,7 @@ void visit_fields(EncodeSettings& settings, Visitor&& visit) {
 
 void encode(const EncodeSettings& settings) {
   Editor editor(settings.common);
-  const auto images = open_edit_images(settings.images, editor.options(), editor.inputs());
+  const auto images = open_edit_images(settings.images, editor.model(), editor.inputs());
   editor.check_file_output({".npy", ".safetensors"}, "glow-latents");
   const auto labels = editor.labels(images);
   if (labels.defined() && std::filesystem::path(settings.common.out).extension() == ".npy") {

@@ -100,7 +100,7 @@ void interpolate(const InterpolateSettings& settings) {
                                     .middle_temperature = settings.middle_temperature,
                                     .closed = settings.closed};
   options.validate(editor.options().levels);
-  const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
+  const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
   if (images.size() < 2) throw ConfigError("images: expected at least 2, got " + std::to_string(images.size()));
   const auto labels = editor.common_labels(images);
   const bool as_grid = std::filesystem::path(settings.common.out).extension() == ".png";

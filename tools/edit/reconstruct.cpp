@@ -35,7 +35,7 @@ void visit_fields(ReconstructSettings& settings, Visitor&& visit) {
 const std::vector<FlagText>& reconstruct_rows() {
   static const std::vector<FlagText> rows{
       {"temperature", "Levels", "T|T0,T1,...", "of the levels that are drawn anew"},
-      {"seed", "Levels", "S", "of these, too"},
+      {"seed", "Levels", "S", "of these, too; what an image gets does not depend on --pick"},
       scale_row(),
   };
   return rows;
@@ -57,17 +57,19 @@ void reconstruct(const ReconstructSettings& settings) {
   const auto levels = editor.options().levels;
   latent::VaryOptions options{.temperature = settings.temperature, .seed = settings.seed};
   options.validate(levels);
-  const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
+  const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
   const auto labels = editor.labels(images);
   const auto columns = levels + 2;
   const auto output = editor.output(images.size() * columns, columns, reconstruct_labels(levels), settings.scale);
   std::int64_t agreeing = 0;
+  editor.tell_geometry(images);
   editor.in_batches(images.size(), "reconstructed", [&](std::int64_t first, std::int64_t count) {
     const auto bytes = images.bytes(first, count);
     const auto own_labels = narrow_labels(labels, first, count);
     const auto latents = editor.encode_batch(bytes, own_labels);
     std::vector<torch::Tensor> shown{bytes, editor.decode_batch(latents, own_labels)};
-    options.first_index = first;
+    const auto begin = images.places.begin() + first;
+    options.indices.assign(begin, begin + count);
     for (std::int64_t l = 1; l <= levels; ++l) {
       shown.push_back(editor.decode_batch(latent::resample_finest(latents, l, options), own_labels));
     }

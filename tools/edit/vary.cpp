@@ -48,7 +48,8 @@ const std::vector<FlagText>& vary_rows() {
   static const std::vector<FlagText> rows{
       {"amounts", "Noise", "A,...",
        "how much of eps gives way to noise, 0 to 1, a row each; not given: 0.25,0.5,0.75,1"},
-      {"count", "Noise", "N", "variations of an image, the same noise in every row"},
+      {"count", "Noise", "N",
+       "variations of an image; variation j of an image has the same noise in every row, whatever --count and --pick"},
       {"temperature", "Noise", "T|T0,T1,...", "of the noise"},
       {"seed", "Noise", "S", "of the noise, too"},
       {"temperatures", "Temperature", "T,...", "instead of noise: eps of the image times each of these, in a row"},
@@ -101,17 +102,19 @@ std::vector<double> by_level(const VariedRow& row, double changed, double kept) 
 }
 
 /// The pictures of a row: the image, then its variations; or a picture for each temperature.
+/// `place`: of the image in its source, which decides the noise whatever is picked beside it.
 nn::Latents varied(const VarySettings& settings, const VariedRow& row, const nn::Latents& image, std::int64_t place) {
   std::vector<nn::Latents> pictures;
   for (const double temperature : settings.temperatures) {
     pictures.push_back(latent::scale(image, by_level(row, temperature, 1)));
   }
   if (pictures.empty()) {
-    const latent::VaryOptions options{.amount = by_level(row, row.amount, 0),
-                                      .temperature = settings.temperature,
-                                      .seed = settings.seed,
-                                      .first_index = place * settings.count};
-    pictures = {image, latent::vary(latent::repeat(image, settings.count), options)};
+    latent::VaryOptions options{.amount = by_level(row, row.amount, 0),
+                                .temperature = settings.temperature,
+                                .seed = settings.seed,
+                                .indices = {place}};
+    pictures.push_back(image);
+    for (; options.draw < settings.count; ++options.draw) pictures.push_back(latent::vary(image, options));
   }
   return latent::concatenate(pictures);
 }
@@ -156,7 +159,7 @@ void vary(const VarySettings& settings) {
   Editor editor(settings.common);
   const auto levels = editor.options().levels;
   check_vary(settings, levels);
-  const auto images = open_few_images(settings.images, editor.options(), editor.inputs());
+  const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
   const auto labels = editor.labels(images);
   const auto rows = rows_of_image(settings, static_cast<std::size_t>(levels));
   const auto grid = vary_labels(settings, rows, images.size());
@@ -168,7 +171,7 @@ void vary(const VarySettings& settings) {
     for (std::int64_t i = 0; i < latent::count(latents); ++i) {
       const auto image = latent::narrow(latents, i, 1);
       const auto row_labels = repeat_labels(narrow_labels(labels, first + i, 1), columns);
-      for (const auto& row : rows) queue.add(varied(settings, row, image, first + i), row_labels);
+      for (const auto& row : rows) queue.add(varied(settings, row, image, images.place(first + i)), row_labels);
     }
   });
   queue.finish();

@@ -11,7 +11,6 @@
 #include <glow/data/split.h>
 #include <glow/error.h>
 
-#include "tools/common/source_images.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
@@ -45,22 +44,29 @@ Source all_images(const data::DataSet& set) {
   return std::make_shared<const JoinedSource>(set.train, set.valid);
 }
 
-/// The split that is wanted, and its name.
-std::pair<Source, std::string> find_split(const EvalSettings& settings, data::DataSet set) {
+/// Images of a data set, what they are called, and the stream of their noise.
+struct Split {
+  Source source;
+  std::string name;
+  ops::Stream noise;
+};
+
+Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow& model) {
   auto split = settings.split;
   if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
-  if (split == EvalSplit::kAll) return {all_images(set), "all"};
+  if (split == EvalSplit::kAll) return {all_images(set), "all", ops::Stream::kDequantisation};
   if (split == EvalSplit::kTest) {
     if (!set.test) throw ConfigError("split: " + set.name + " has no test images");
-    return {set.test, "test"};
+    return {set.test, "test", ops::Stream::kTestNoise};
   }
-  set = data::hold_out_validation(std::move(set), settings.valid_images, settings.seed);
-  if (split == EvalSplit::kTrain) return {set.train, "train"};
+  const auto fingerprint = data::fingerprint(*set.train);
+  set = divide(std::move(set), fingerprint, settings.held_out, model->training_data(), settings.model);
+  if (split == EvalSplit::kTrain) return {set.train, "train", ops::Stream::kTrainScoreNoise};
   if (!set.valid) {
     throw ConfigError("split: " + set.name + " has no validation images, and none of its " +
                       grouped(set.train->size()) + " can be held out (--split all scores them)");
   }
-  return {set.valid, "valid"};
+  return {set.valid, "valid", ops::Stream::kValidationNoise};
 }
 
 /// The first `count` images; all for 0.
@@ -71,55 +77,33 @@ Source first_images(Source source, std::int64_t count) {
   return std::make_shared<const data::SubsetSource>(std::move(source), std::move(indices));
 }
 
-std::shared_ptr<const data::Images> scored_images(const std::string& field, const std::string& name,
-                                                  const Source& source, const EvalSettings& settings,
-                                                  const nn::Glow& model) {
-  return fitted(field, name, first_images(source, settings.count), model->options(), settings.resize);
-}
-
-/// Whether the classes of the data are those of the model, as far as their names are known.
-bool same_classes(const data::DataSet& set, const nn::Glow& model) {
-  const auto& names = model->class_names();
-  const auto count = static_cast<std::int64_t>(set.class_names.size());
-  return count == model->options().num_classes && (names.empty() || names == set.class_names);
-}
-
-/// With labels where they are classes of the model; a density that needs none is no reason to refuse other images.
-data::DataSet open_with_known_labels(const EvalSettings& settings, const nn::Glow& model) {
-  try {
-    auto set = open_data_set("data", settings.data, {.with_labels = true});
-    if (same_classes(set, model)) return set;
-  } catch (const FormatError&) {
-    // Of a folder whose images are in no folder of a class. What else may be wrong is found again below.
-  }
-  return open_data_set("data", settings.data);
-}
-
 }  // namespace
 
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model) {
   const bool conditional = model->options().num_classes > 0;
   const bool needs_labels = conditional && settings.classes == latent::ClassDensity::kLabel;
-  const auto set = needs_labels  ? open_data_set("data", settings.data, {.with_labels = true})
-                   : conditional ? open_with_known_labels(settings, model)
-                                 : open_data_set("data", settings.data);
+  const auto set = open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown);
   const bool labelled = conditional && same_classes(set, model);
   if (needs_labels && !labelled) {
     throw ConfigError("data: " + set.name + (set.class_names.empty() ? " has no classes" : " has other classes") +
                       ", and " + settings.model + " is conditional (--classes marginal needs none)");
   }
-  const auto [source, split] = find_split(settings, set);
-  return {.images = scored_images("data", set.name, source, settings, model),
+  const auto [source, split, noise] = find_split(settings, set, model);
+  return {.fitted = fitted("data", set.name, first_images(source, settings.count), model, settings.geometry),
           .source = set.name,
           .split = split,
-          .labelled = labelled};
+          .noise = noise,
+          .labelled = labelled,
+          .skipped = set.skipped};
 }
 
 EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model) {
-  const auto set = open_data_set("ood", settings.ood);
-  return {.images = scored_images("ood", set.name, set.test ? set.test : set.train, settings, model),
+  const auto set = open_for_model("ood", settings.ood, model, Labels::kUnused);
+  const auto source = first_images(set.test ? set.test : set.train, settings.count);
+  return {.fitted = fitted("ood", set.name, source, model, settings.geometry),
           .source = set.name,
-          .split = set.test ? "test" : "all"};
+          .split = set.test ? "test" : "all",
+          .skipped = set.skipped};
 }
 
 }  // namespace glow::tools

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
+#include <vector>
 
 #include <glow/data/images.h>
 #include <glow/nn/glow.h>
+#include <glow/ops/random.h>
 
 #include "tools/eval/eval_settings.h"
 
@@ -13,17 +14,23 @@ namespace glow::tools {
 
 /// The images of a source that are scored, at the model's size.
 struct EvalImages {
-  std::shared_ptr<const data::Images> images;
+  FittedImages fitted;
   /// The source as it was given.
   std::string source;
   /// "test", "valid" ...
   std::string split;
+  /// Of the noise of these images.
+  ops::Stream noise = ops::Stream::kOtherNoise;
   /// Whether the labels are classes of the model.
   bool labelled = false;
+  /// data::DataSet::skipped
+  std::vector<std::string> skipped = {};
+
+  const data::Images& images() const { return *fitted.images; }
 };
 
-/// The images of --data. Throws ConfigError naming the field that cannot work with them or the model; IoError and
-/// FormatError as the files deserve.
+/// The images of --data: by default the test images, else those that were held out from the model. Throws ConfigError
+/// naming the field that cannot work with them or the model; IoError and FormatError as the files deserve.
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model);
 
 /// Those of --ood: the test images where the source has such, else all. Throws the same.

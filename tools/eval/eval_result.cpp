@@ -51,9 +51,9 @@ std::string scores_csv(const ScoredImages& scored) {
   const auto& scores = scored.scores;
   const auto corrected = scores.png_bits_per_dim.defined() ? latent::complexity_corrected(scores) : torch::Tensor();
   std::string text = std::string(kScoresHeading) + "\n";
-  for (std::int64_t i = 0; i < scored.images.images->size(); ++i) {
-    text += std::to_string(i) + "," + quoted(scored.images.images->name(i)) + "," + class_text(scores.labels, i) + "," +
-            number_text(scores.bits_per_dim, i) + "," + number_text(scores.spread, i) + "," +
+  for (std::int64_t i = 0; i < scored.images.images().size(); ++i) {
+    text += std::to_string(i) + "," + quoted(scored.images.images().name(i)) + "," + class_text(scores.labels, i) +
+            "," + number_text(scores.bits_per_dim, i) + "," + number_text(scores.spread, i) + "," +
             number_text(scores.importance_bits_per_dim, i) + "," + number_text(corrected, i) + "," +
             class_text(scores.predicted, i) + "\n";
   }

@@ -17,13 +17,13 @@ constexpr EnumNames<EvalSplit, 5> kSplitNames{{
 }};
 
 void check_ranges(const EvalSettings& settings) {
-  constexpr std::int64_t kMostDraws = 1 << 20, kMostPixels = 1 << 20;
+  constexpr std::int64_t kMostDraws = 1 << 20;
   require_range("count", settings.count, 0, kMostImages);
-  require_range("resize", settings.resize, 0, kMostPixels);
+  check(settings.geometry);
   require_range("draws", settings.draws, 0, kMostDraws);
   require_range("importance", settings.importance, 0, kMostDraws);
   require_range("round_trip", settings.round_trip, 0, kMostImages);
-  require_range("batch", settings.batch, 1, kMostDraws);
+  require_range("batch", settings.batch.value_or(1), 1, kMostDraws);
 }
 
 }  // namespace
@@ -33,27 +33,31 @@ std::string to_string(EvalSplit split) { return name_of(kSplitNames, split); }
 void from_string(const std::string& name, EvalSplit& split) { split = enumerator_of(kSplitNames, "split", name); }
 
 const std::vector<FlagText>& eval_flag_table() {
-  static const std::vector<FlagText> table{
+  static const std::vector<FlagText> images{
       {"model", "Evaluation", "FILE", "the model file"},
       {"data", "Evaluation", "SOURCE", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR (PNG and JPEG files) or npy:FILE"},
       {"split", "Evaluation", "KIND",
        "train, valid, test, all (training and validation images together), or auto: test, valid where there is none"},
-      {"valid_images", "Evaluation", "N", "as glow-train was given: with --seed it decides which images it held out"},
-      {"resize", "Evaluation", "R", "scale the shorter side to R pixels, then take the centre; 0: as much as fits"},
+      {"split_seed", "Evaluation", "S",
+       "hold out the images that glow-train held out with this --seed (or --split-seed), where the model file does not "
+       "say which these are"},
+      {"valid_images", "Evaluation", "N", "with --split-seed: so many, as glow-train was given"},
+  };
+  static const std::vector<FlagText> rest{
       {"count", "Evaluation", "N", "score the first N images of a source; 0: all"},
       {"draws", "Evaluation", "M",
        "draws of the dequantisation noise to average over; 0: none, the centres of the bins, which bound nothing"},
       {"importance", "Evaluation", "M", "draws of the importance-weighted bound; 0: without it"},
       {"classes", "Evaluation", "KIND",
        "of a conditional model: label, p(x|y) under the image's own label, or marginal, the mean over all classes"},
-      {"seed", "Evaluation", "S", "of the noise, and of the validation images that glow-train held out"},
+      {"seed", "Evaluation", "S", "of the noise; not given: that of the model's training"},
       {"round_trip", "Evaluation", "N", "images to encode and decode; 0: none"},
       {"ood", "Evaluation", "SOURCE", "other images (test, else all of them), to see how well scores tell them apart"},
       {"scores", "Output", "FILE.csv", "write every image's scores"},
       {"histogram", "Output", "FILE.svg", "draw how the bits/dim are distributed, those of --ood too"},
       {"overwrite", "Output", "", "replace files that are there"},
       {"json", "Output", "", "print the results as one JSON object"},
-      {"batch", "Computing", "N", "images at once"},
+      {"batch", "Computing", "N", "images at once; not given: as in the evaluations of the model's training, else 64"},
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
       {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32"},
       {"float64", "Computing", "", "the same as --precision fp64"},
@@ -61,7 +65,14 @@ const std::vector<FlagText>& eval_flag_table() {
       {"process_timeout", "Computing", "SECONDS",
        "how long a process waits for others that torchrun, mpirun or SLURM started with it"},
   };
+  static const auto table = images + geometry_rows("Evaluation") + rest;
   return table;
+}
+
+void follow_training(EvalSettings& settings, const std::optional<nn::TrainingData>& record) {
+  if (!settings.seed) settings.seed = record ? record->seed : 0;
+  constexpr std::int64_t kBatch = 64;
+  if (!settings.batch) settings.batch = record ? record->batch : kBatch;
 }
 
 void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,8 @@
 
 #include "tools/common/compute.h"
 #include "tools/common/flags.h"
+#include "tools/common/held_out.h"
+#include "tools/common/source_images.h"
 
 namespace glow::tools {
 
@@ -34,8 +37,8 @@ struct EvalSettings {
   /// As data::open_data_set takes it.
   std::string data;
   EvalSplit split = EvalSplit::kAuto;
-  std::int64_t valid_images = -1;
-  std::int64_t resize = 0;
+  HeldOutSettings held_out;
+  GeometrySettings geometry;
   /// As many of the first images of a source; 0: all.
   std::int64_t count = 0;
   /// Another source, to be told apart by its scores; empty: none.
@@ -43,7 +46,8 @@ struct EvalSettings {
   std::int64_t draws = 1;
   std::int64_t importance = 0;
   latent::ClassDensity classes = latent::ClassDensity::kLabel;
-  std::uint64_t seed = 0;
+  /// Of the noise. Not given: that of the model's training, 0 where the model file does not say.
+  std::optional<std::uint64_t> seed;
   /// Images that are encoded and decoded; 0: none.
   std::int64_t round_trip = 64;
   /// Files; empty: not written.
@@ -51,7 +55,8 @@ struct EvalSettings {
   std::string histogram;
   bool overwrite = false;
   bool json = false;
-  std::int64_t batch = 64;
+  /// Not given: that of the evaluations in the model's training, 64 where the model file does not say.
+  std::optional<std::int64_t> batch;
   ComputeSettings compute;
   /// The same as compute.precision = kFp64.
   bool float64 = false;
@@ -62,8 +67,8 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
   visit("model", settings.model);
   visit("data", settings.data);
   visit("split", settings.split);
-  visit("valid_images", settings.valid_images);
-  visit("resize", settings.resize);
+  visit_fields(settings.held_out, visit);
+  visit_fields(settings.geometry, visit);
   visit("count", settings.count);
   visit("ood", settings.ood);
   visit("draws", settings.draws);
@@ -86,6 +91,9 @@ const std::vector<FlagText>& eval_flag_table();
 /// Takes a command line into `settings`, to which `flags` are tied. Throws ConfigError naming a flag that is missing,
 /// out of range or contradicts another.
 void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given);
+
+/// Takes from the model's record what the settings leave to it: seed and batch.
+void follow_training(EvalSettings& settings, const std::optional<nn::TrainingData>& record);
 
 /// Throws ConfigError for what the settings ask and this model cannot do.
 void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model);

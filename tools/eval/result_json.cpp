@@ -12,10 +12,20 @@ Json error_of(const std::optional<latent::Estimate>& estimate) {
   return estimate ? Json(estimate->standard_error) : Json();
 }
 
+Json geometry_json(const FittedImages& fitted) {
+  const auto& geometry = fitted.images->geometry();
+  return {{"height", geometry.height},
+          {"width", geometry.width},
+          {"resize", geometry.resize},
+          {"random_crop", geometry.random_crop},
+          {"from", fitted.geometry_from}};
+}
+
 Json set_json(const ScoredImages& scored) {
   const auto& summary = scored.summary;
   Json json{{"source", scored.images.source},
             {"split", scored.images.split},
+            {"geometry", geometry_json(scored.images.fitted)},
             {"images", summary.images},
             {"non_finite", summary.non_finite},
             {"bits_per_dim", summary.bits_per_dim.mean},
@@ -61,7 +71,8 @@ std::string result_json(const EvalSettings& settings, const EvalResult& result) 
             {"checksum", result.checksum},
             {"bits", result.bits},
             {"precision", to_string(settings.compute.precision)},
-            {"seed", settings.seed},
+            {"seed", *settings.seed},
+            {"batch", *settings.batch},
             {"draws", settings.draws},
             {"importance", settings.importance},
             {"classes", result.conditional ? Json(to_string(settings.classes)) : Json()},

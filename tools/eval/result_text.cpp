@@ -1,11 +1,18 @@
+#include <cmath>
+
 #include "tools/common/text.h"
 #include "tools/eval/eval_result.h"
 
 namespace glow::tools {
 namespace {
 
+/// Of few images there is no error.
+std::string with_error(double value, double standard_error) {
+  return fixed(value, 4) + (std::isnan(standard_error) ? "" : " +- " + fixed(standard_error, 4));
+}
+
 std::string estimate_text(const latent::Estimate& estimate) {
-  return fixed(estimate.mean, 4) + " +- " + fixed(estimate.standard_error, 4);
+  return with_error(estimate.mean, estimate.standard_error);
 }
 
 /// "1 draw", "4 draws"
@@ -58,7 +65,7 @@ std::string auroc_text(const std::vector<NamedAuroc>& aurocs) {
   std::string text;
   for (const auto& [name, auroc] : aurocs) {
     if (!text.empty()) text += "\n";
-    text += fixed(auroc.value, 4) + " +- " + fixed(auroc.standard_error, 4) + " by " + name;
+    text += with_error(auroc.value, auroc.standard_error) + " by " + name;
   }
   return text.empty() ? "none: a set has no image with a finite density" : text;
 }
@@ -70,6 +77,7 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result) 
   listing.add("model", settings.model);
   listing.add("device", result.device);
   listing.add("data", images_text(result.data));
+  listing.add("geometry", result.data.images.fitted.geometry_text());
   if (result.conditional) {
     const bool marginal = settings.classes == latent::ClassDensity::kMarginal;
     listing.add("density", marginal ? "p(x), the mean over all classes" : "p(x|y) under each image's own label y");
@@ -81,6 +89,7 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result) 
   if (result.round_trip) listing.add("round trip", round_trip_text(*result.round_trip));
   if (result.ood) {
     listing.add("other", images_text(*result.ood));
+    listing.add("geometry", result.ood->images.fitted.geometry_text());
     add_scores(listing, settings, result.ood->summary);
     listing.add("AUROC", auroc_text(result.aurocs));
   }

@@ -20,6 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTool = "glow-train";
+/// Of the training images, data::fingerprint; earlier versions did not write it.
+constexpr const char* kFingerprint = "fingerprint";
 
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
@@ -96,7 +98,10 @@ RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, con
                    {"threads", at::get_num_threads()},
                    {"device", compute.device.str()}},
       .model = Json::parse(nn::to_json(settings.model)),
-      .images = {{"train", size(images.train)}, {"valid", size(images.valid)}, {"test", size(images.test)}},
+      .images = {{"train", size(images.train)},
+                 {"valid", size(images.valid)},
+                 {"test", size(images.test)},
+                 {kFingerprint, images.record.fingerprint}},
       .versions = {{"glow", kVersion}, {"libtorch", TORCH_VERSION}},
       .command = make_command(settings, flags, compute)};
 }
@@ -121,7 +126,8 @@ bool is_alike(const RunConfig& one, const RunConfig& other) {
 
 void check_same_run(const RunConfig& config, const fs::path& path) {
   const auto before = read_run_config(path);
-  for (const auto& [now, then] : {std::pair{config.model, before.model}, std::pair{config.images, before.images}}) {
+  for (auto [now, then] : {std::pair{config.model, before.model}, std::pair{config.images, before.images}}) {
+    if (!then.contains(kFingerprint)) now.erase(kFingerprint);
     if (now != then) {
       throw FormatError(path.string() + ": the run had " + then.dump() + ", its data now give " + now.dump());
     }
@@ -133,7 +139,7 @@ void check_same_run(const RunConfig& config, const train::IntactCheckpoint& chec
   const auto compare = [&](const std::string& part, const Json& now, const Json& then) {
     for (const auto& item : now.items()) {
       const auto other = then.value(item.key(), Json());
-      if (other == item.value()) continue;
+      if (other == item.value() || (item.key() == kFingerprint && other.is_null())) continue;
       throw FormatError(checkpoint.path.string() + ": is of another run: " + part + "." + item.key() + " is " +
                         other.dump() + ", here it is " + item.value().dump());
     }

@@ -17,6 +17,9 @@ const std::vector<FlagText>& train_flag_table() {
       {"conditional", "Data", "", "learn the classes too; of a folder its sub-folders", kFixed},
       {"valid_images", "Data", "N",
        "training images to hold out; negative: the source's own split, else the smaller of 5,000 and a tenth", kFixed},
+      {"split_seed", "Data", "S",
+       "which images are held out; not given: --seed, or with --init-from those that were held out from that model",
+       kFixed},
       {"skip_corrupt", "Data", "",
        "leave out images of a folder that cannot be decoded; all are decoded once for that before the run", kFixed},
 

@@ -60,7 +60,7 @@ std::string image_text(const nn::GlowOptions& model) {
 std::string data_text(const DataSettings& data, const ImageSplits& images) {
   const auto test = images.test ? grouped(images.test->size()) + " test" : "no test split";
   std::string text = data.data + "\n" + grouped(images.train->size()) + " training, " + grouped(images.valid->size()) +
-                     " validation, " + test;
+                     " validation" + (images.record.held_out > 0 ? " (held out)" : "") + ", " + test;
   if (data.skip_corrupt) text += ", " + grouped(std::ssize(images.skipped)) + " corrupt left out";
   if (data.random_crop) text += ", random crops";
   if (data.flip) text += ", flips";
@@ -68,22 +68,37 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
   return text;
 }
 
-std::string training_text(const train::TrainOptions& training, std::int64_t train_images) {
+/// Of decays that are not as published.
+std::string decay_text(const train::TrainOptions& training, const nn::GlowOptions& model) {
+  const train::Schedule schedule(training, model.height, model.width);
+  if (!schedule.is_floored()) return "";
+  std::string names;
+  if (training.beta2 == 0) names = "beta2";
+  if (training.ema_decay < 0) names += names.empty() ? "ema-decay" : " and ema-decay";
+  if (names.empty()) return "";
+  return "\n" + names + " " + brief(training.beta2 == 0 ? schedule.beta2() : schedule.ema_decay()) +
+         ": the least that is taken from the batch, which counts as " +
+         grouped(training.batch * model.height * model.width / (32 * 32)) + " images of 32x32";
+}
+
+std::string training_text(const train::TrainOptions& training, std::int64_t train_images,
+                          const nn::GlowOptions& model) {
   const auto steps_an_epoch = static_cast<double>(train_images) / static_cast<double>(training.batch);
   const auto steps = train::total_steps(training, train_images);
   const auto epochs = static_cast<double>(steps) / steps_an_epoch;
   return grouped(steps) + " steps of " + std::to_string(training.batch) + " images (" + fixed(epochs, 1) +
          " epochs)\n" + to_string(training.optimizer) + ", learning rate " + brief(training.learning_rate) +
          ", warm-up over " + grouped(std::llround(training.warmup_epochs * 50'000)) + " images of 32x32, seed " +
-         std::to_string(training.seed);
+         std::to_string(training.seed) + decay_text(training, model);
 }
 
 }  // namespace
 
 std::string score_text(const train::Evaluation& score) {
   if (score.non_finite == score.images) return "none of " + grouped(score.images) + " images has a finite density";
-  auto text = fixed(score.bits_per_dim, 4) + " +- " + fixed(score.standard_error, 4) + " bits/dim of " +
-              grouped(score.images) + " images";
+  auto text = fixed(score.bits_per_dim, 4);
+  if (!std::isnan(score.standard_error)) text += " +- " + fixed(score.standard_error, 4);
+  text += " bits/dim of " + grouped(score.images) + (score.images == 1 ? " image" : " images");
   if (score.non_finite > 0) text += ", without " + grouped(score.non_finite) + " whose density is not finite";
   return text;
 }
@@ -94,7 +109,7 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
   listing.add("model", model_text(settings.model));
   listing.add("images", image_text(settings.model));
   listing.add("data", data_text(settings.data, images));
-  listing.add("training", training_text(settings.training, images.train->size()));
+  listing.add("training", training_text(settings.training, images.train->size(), settings.model));
   if (processes.are_several()) listing.add("processes", processes.text());
   listing.add("device", compute.text);
   const auto memory = estimate_memory(settings.model, settings.training, compute, processes.launch().size);

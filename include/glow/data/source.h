@@ -35,6 +35,10 @@ class ImageSource {
   virtual std::int64_t label(std::int64_t index) const = 0;
   /// What messages call image `index`: its file, or its place in a file.
   virtual std::string name(std::int64_t index) const = 0;
+  /// What is known of image `index` without reading it, for `fingerprint`: the same wherever the source lies.
+  virtual std::string key(std::int64_t) const { return ""; }
+  /// The bytes that hold image `index`, for `fingerprint`. Throws as `image`.
+  virtual std::string content(std::int64_t index) const;
 };
 
 /// A data set as it stands on disk. `valid` and `test` are null when it has no such split.
@@ -57,6 +61,8 @@ struct OpenOptions {
   /// Whether to decode every image of a folder once, on LibTorch's threads, and leave out those that reading throws
   /// FormatError for, before anything is counted or chosen: the set is that of a folder without them.
   bool skip_corrupt = false;
+  /// Channels that images of a folder are to have: 3 makes grey ones RGB; 0: as the training images have.
+  int channels = 0;
   /// Called, while that lasts, with images decoded and images in all.
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 };
@@ -78,8 +84,15 @@ DataSet open_data_set(const std::string& specification, const OpenOptions& optio
 /// Pictures without more ado: one .npy file as above, all PNG and JPEG files at any depth below one folder (train,
 /// valid and test are nothing special), or the PNG and JPEG files named, in their order. Files have `channels`
 /// channels, 1 or 3: grey is repeated, alpha composited onto white, and colour where there is to be 1 a FormatError
-/// when it is read. Throws IoError and FormatError as the files deserve.
-std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesystem::path>& paths, int channels);
+/// when it is read. Images in or below a folder of the one folder that is named as one of `class_names` have that
+/// class, the outermost counting. Throws IoError and FormatError as the files deserve.
+std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesystem::path>& paths, int channels,
+                                                 const std::vector<std::string>& class_names = {});
+
+/// Tells a source from others: 64 hexadecimal digits, a SHA-256 of the number of images, of every file's path below its
+/// folder and its size, and of the images' contents; where these are more than 256 MiB, of images that are spread
+/// evenly. Where the source lies does not matter, nor what its images are scaled to. Throws as ImageSource::image.
+std::string fingerprint(const ImageSource& source);
 
 /// The class of every image of the source, -1 where there is none.
 std::vector<std::int64_t> all_labels(const ImageSource& source);

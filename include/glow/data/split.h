@@ -24,6 +24,8 @@ class SubsetSource : public ImageSource {
   io::Image image(std::int64_t index) const override { return source_->image(indices_[index]); }
   std::int64_t label(std::int64_t index) const override { return source_->label(indices_[index]); }
   std::string name(std::int64_t index) const override { return source_->name(indices_[index]); }
+  std::string key(std::int64_t index) const override { return source_->key(indices_[index]); }
+  std::string content(std::int64_t index) const override { return source_->content(indices_[index]); }
 
  private:
   std::shared_ptr<const ImageSource> source_;

@@ -15,8 +15,10 @@ struct VaryOptions {
   nn::Temperature temperature = 1.0;
   /// Of the noise, too.
   std::uint64_t seed = 0;
-  /// Image i's noise is a pure function of (seed, first_index + i).
-  std::int64_t first_index = 0;
+  /// Which draw of the noise: variations of one image have different ones.
+  std::int64_t draw = 0;
+  /// Global index of each image; empty: 0..N-1. Image i's noise is a pure function of (seed, draw, indices[i]).
+  std::vector<std::int64_t> indices = {};
 
   /// Throws ConfigError that names the field.
   void validate(std::int64_t levels) const;
@@ -24,7 +26,7 @@ struct VaryOptions {
 
 /// Other images like these: eps' = sqrt(1 - a²)·eps + a·T·noise with a = amount, noise standard normal and T its
 /// temperature. With T = 1 a standard normal eps stays one for every a. A level with a = 0 stays bit for bit.
-/// Throws ConfigError (VaryOptions::validate), ShapeError.
+/// Throws ConfigError (VaryOptions::validate), ShapeError (of the indices, too).
 nn::Latents vary(const nn::Latents& latents, const VaryOptions& options = {});
 
 /// The finest `resampled` levels drawn anew, the others as they are: what is left of the image is what these hold.

@@ -1,0 +1,46 @@
+#include <algorithm>
+
+#include <glow/data/source.h>
+#include <glow/io/sha256.h>
+
+namespace glow::data {
+namespace {
+
+/// Pieces that follow each other cannot be taken for others of other lengths.
+void add(io::Sha256& digest, const std::string& piece) {
+  digest.update(std::to_string(piece.size()) + ":");
+  digest.update(piece);
+}
+
+/// The distance between images whose contents come to no more than about kMostBytes.
+std::int64_t stride_of(const ImageSource& source) {
+  constexpr std::int64_t kMostBytes = 1 << 28;
+  constexpr std::int64_t kSamples = 16;
+  const auto size = source.size(), samples = std::min(size, kSamples);
+  std::int64_t bytes = 0;
+  for (std::int64_t i = 0; i < samples; ++i) {
+    bytes += static_cast<std::int64_t>(source.content(i * size / samples).size());
+  }
+  const auto total = static_cast<double>(bytes) / static_cast<double>(samples) * static_cast<double>(size);
+  return 1 + static_cast<std::int64_t>(total / static_cast<double>(kMostBytes));
+}
+
+}  // namespace
+
+std::string ImageSource::content(std::int64_t index) const {
+  const auto pixels = image(index);
+  const auto& [height, width, channels] = pixels.shape;
+  return std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels) + ":" +
+         std::string(pixels.pixels.begin(), pixels.pixels.end());
+}
+
+std::string fingerprint(const ImageSource& source) {
+  io::Sha256 digest;
+  digest.update(std::to_string(source.size()) + " images ");
+  for (std::int64_t i = 0; i < source.size(); ++i) add(digest, source.key(i));
+  const auto stride = source.size() > 0 ? stride_of(source) : 1;
+  for (std::int64_t i = 0; i < source.size(); i += stride) add(digest, source.content(i));
+  return digest.hex_digest();
+}
+
+}  // namespace glow::data
