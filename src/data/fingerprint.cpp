@@ -27,13 +27,6 @@ std::int64_t stride_of(const ImageSource& source) {
 
 }  // namespace
 
-std::string ImageSource::content(std::int64_t index) const {
-  const auto pixels = image(index);
-  const auto& [height, width, channels] = pixels.shape;
-  return std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels) + ":" +
-         std::string(pixels.pixels.begin(), pixels.pixels.end());
-}
-
 std::string fingerprint(const ImageSource& source) {
   io::Sha256 digest;
   digest.update(std::to_string(source.size()) + " images ");

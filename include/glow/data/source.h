@@ -38,7 +38,12 @@ class ImageSource {
   /// What is known of image `index` without reading it, for `fingerprint`: the same wherever the source lies.
   virtual std::string key(std::int64_t) const { return ""; }
   /// The bytes that hold image `index`, for `fingerprint`. Throws as `image`.
-  virtual std::string content(std::int64_t index) const;
+  virtual std::string content(std::int64_t index) const {
+    const auto picture = image(index);
+    const auto& [height, width, channels] = picture.shape;
+    return std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels) + ":" +
+           std::string(picture.pixels.begin(), picture.pixels.end());
+  }
 };
 
 /// A data set as it stands on disk. `valid` and `test` are null when it has no such split.
