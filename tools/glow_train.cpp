@@ -83,7 +83,7 @@ class Run {
 
   void open_data() {
     // The settings of a run that goes on say what was held out.
-    const auto& start = settings_.run.resume ? "" : settings_.run.init_from;
+    const std::string start = settings_.run.resume ? "" : settings_.run.init_from;
     const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
     images_ = open_images(settings_.data, settings_.training.seed, before, start,
                           [this](std::int64_t done, std::int64_t total) {
@@ -92,6 +92,11 @@ class Run {
                           });
     status_.clear();
     for (const auto& problem : images_.skipped) status_.log("left out " + problem);
+    if (images_.may_be_known) {
+      status_.log("note: " + start +
+                  (before ? " was trained on other images than these" : " does not say what it was trained on") +
+                  "; if they overlap, held-out images may be among those (--split-seed S holds out what --seed S did)");
+    }
   }
 
   train::RunResult run_to_end() {

@@ -36,4 +36,12 @@ std::string fingerprint(const ImageSource& source) {
   return digest.hex_digest();
 }
 
+std::string fingerprint(const DataSet& set) {
+  const auto of_train = fingerprint(*set.train);
+  if (!set.valid) return of_train;
+  io::Sha256 digest;
+  digest.update(of_train + fingerprint(*set.valid));
+  return digest.hex_digest();
+}
+
 }  // namespace glow::data

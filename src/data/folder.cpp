@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -100,17 +101,19 @@ std::vector<std::string> find_classes(const Folder& folder) {
 }
 
 std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<std::string>& class_names) {
+  std::map<std::string, std::int64_t> places;
+  for (const std::string& name : class_names) places.emplace(name, std::ssize(places));
   std::vector<std::int64_t> labels;
   labels.reserve(folder.files.size());
   for (const std::string& file : folder.files) {
     const std::string name = top_folder(file);
     if (name.empty())
       throw io::format_error(folder.root / file, "expected images in a folder named after their class, is in none");
-    const auto place = std::lower_bound(class_names.begin(), class_names.end(), name);
-    if (place == class_names.end() || *place != name)
+    const auto place = places.find(name);
+    if (place == places.end())
       throw io::format_error(folder.root / name, "expected a class of the training images, is none of their " +
                                                      std::to_string(class_names.size()));
-    labels.push_back(place - class_names.begin());
+    labels.push_back(place->second);
   }
   return labels;
 }
@@ -139,7 +142,7 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   if (options.skip_corrupt) set.skipped = leave_out_corrupt(splits, options);
   const Folder& train = splits.at("train");
   const int channels = options.channels == 3 ? 3 : find_channels(train);
-  if (options.with_labels) set.class_names = find_classes(train);
+  if (options.with_labels) set.class_names = options.class_names.empty() ? find_classes(train) : options.class_names;
   const auto make_source = [&](Folder& folder) {
     std::vector<std::int64_t> labels;
     if (options.with_labels) labels = find_labels(folder, set.class_names);

@@ -43,20 +43,23 @@ bool is_same_view(const torch::Tensor& tensor, const torch::Tensor& view) {
 }  // namespace
 
 void FlatParameters::gather(const torch::nn::Module& module) {
+  const auto moves = moves_;
   *this = FlatParameters();
+  moves_ = moves;
   for (const auto& item : module.named_parameters()) {
     names_.push_back(item.key());
     parameters_.push_back(item.value());
   }
   buffers_ = module.buffers();
-  move_into_buffer();
+  for (const auto& buffer : buffers_) buffer_memory_.push_back(buffer.detach());
+  move_into_place();
 }
 
 void FlatParameters::reattach() {
-  if (!are_views()) move_into_buffer();
+  if (!are_in_place()) move_into_place();
 }
 
-bool FlatParameters::are_views() const {
+bool FlatParameters::are_in_place() const {
   bool are = true;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& parameter = parameters_[i];
@@ -66,10 +69,13 @@ bool FlatParameters::are_views() const {
     }
     are = are && is_same_view(parameter, views_[i]);
   }
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    are = are && buffers_[i].sizes() == buffer_memory_[i].sizes() && is_same_view(buffers_[i], buffer_memory_[i]);
+  }
   return are;
 }
 
-void FlatParameters::move_into_buffer() {
+void FlatParameters::move_into_place() {
   const c10::InferenceMode ordinary_tensors(false);
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> contents;
@@ -93,6 +99,16 @@ void FlatParameters::move_into_buffer() {
     views_[i].copy_(contents[i]);
     parameters_[i].set_data(views_[i]);
   }
+  std::vector<torch::Tensor> buffer_contents;
+  for (const auto& buffer : buffers_) buffer_contents.push_back(buffer.detach().clone());
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    auto& memory = buffer_memory_[i];
+    const auto& contents_now = buffer_contents[i];
+    if (!is_alike(contents_now, memory) || contents_now.sizes() != memory.sizes()) memory = contents_now;
+    memory.copy_(contents_now);
+    buffers_[i].set_data(memory);
+  }
+  ++moves_;
 }
 
 void FlatParameters::require_alike(std::size_t index) const {
@@ -127,15 +143,11 @@ torch::Tensor FlatParameters::gradients() {
 }
 
 std::uint64_t FlatParameters::checksum() const {
-  std::uint64_t hash = static_cast<std::uint64_t>(dtype()) << 16 | static_cast<std::uint64_t>(device().type());
-  const auto mix = [&hash](const torch::Tensor& tensor) { hash = hash * 0x100000001b3U ^ ops::checksum(tensor); };
-  if (are_views()) {
-    mix(values_);
-  } else {
-    for (const auto& parameter : parameters_) mix(parameter);
-  }
-  for (const auto& buffer : buffers_) mix(buffer);
-  return hash;
+  auto tensors = are_in_place() ? std::vector<torch::Tensor>{values_} : parameters_;
+  tensors.insert(tensors.end(), buffers_.begin(), buffers_.end());
+  // The same bits of another dtype or device are other weights.
+  return ops::checksum(tensors) ^ static_cast<std::uint64_t>(dtype()) << 16 ^
+         static_cast<std::uint64_t>(device().type()) << 8 ^ static_cast<std::uint64_t>(device().index());
 }
 
 }  // namespace glow::nn

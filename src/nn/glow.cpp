@@ -68,6 +68,11 @@ void GlowImpl::gather() {
   cache_ = std::make_shared<FoldCache>();
 }
 
+void GlowImpl::set_training_data(std::optional<TrainingData> data) {
+  if (data) data->validate();
+  training_data_ = std::move(data);
+}
+
 FlatParameters& GlowImpl::flat_parameters() {
   flat_.reattach();
   if (dtype() != torch::kFloat) precision_ = HiddenPrecision::kFull;
@@ -84,6 +89,7 @@ void GlowImpl::load(torch::serialize::InputArchive& archive) {
   Module::load(archive);
   torch::Tensor initialized;
   initialized_ = !archive.try_read(kInitializedKey, initialized, /*is_buffer=*/true) || initialized.item<bool>();
+  training_data_ = std::nullopt;
   flat_parameters();
 }
 

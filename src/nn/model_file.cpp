@@ -130,7 +130,7 @@ void check_amount(const io::SafetensorsReader& file, const GlowOptions& options)
 
 }  // namespace
 
-Glow load_model(const std::filesystem::path& path, torch::Device device) {
+Glow load_model(const std::filesystem::path& path, torch::Device device, ModelInfo* info_of_file) {
   const c10::InferenceMode ordinary_tensors(false);
   return naming(path, [&] {
     const io::SafetensorsReader file(path);
@@ -144,6 +144,7 @@ Glow load_model(const std::filesystem::path& path, torch::Device device) {
     model->mark_initialized();
     model->eval();
     if (device != torch::kCPU) model->to(device);
+    if (info_of_file != nullptr) *info_of_file = info;
     return model;
   });
 }

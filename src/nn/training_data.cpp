@@ -14,10 +14,10 @@ namespace {
 constexpr const char* kName = "glow.data";
 constexpr std::int64_t kFormatVersion = 1;
 
-void require_range(const char* key, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
+void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
   if (value >= lowest && value <= highest) return;
-  throw FormatError(std::string(kName) + ": '" + key + "' is " + std::to_string(value) + ", expected " +
-                    std::to_string(lowest) + " to " + std::to_string(highest));
+  throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(highest) +
+                    ", got " + std::to_string(value));
 }
 
 bool is_digest(const std::string& text) {
@@ -26,6 +26,16 @@ bool is_digest(const std::string& text) {
 }
 
 }  // namespace
+
+void TrainingData::validate() const {
+  // A batch beyond any that a run evaluates in could fill a memory.
+  constexpr std::int64_t kMostImages = std::int64_t{1} << 40, kMostPixels = 1 << 20, kLargestBatch = 1024;
+  require_range("images", images, 1, kMostImages);
+  require_range("held_out", held_out, 0, images - 1);
+  require_range("resize", resize, 0, kMostPixels);
+  require_range("batch", batch, 1, kLargestBatch);
+  if (!is_digest(fingerprint)) throw ConfigError("fingerprint: expected a SHA-256 in 64 hexadecimal digits");
+}
 
 std::string to_json(const TrainingData& data) {
   nlohmann::ordered_json json{{"format_version", kFormatVersion}};
@@ -44,13 +54,10 @@ TrainingData training_data_from_json(const std::string& text) {
   TrainingData data;
   visit_training_data(data, reader);
   reader.require_empty();
-  constexpr std::int64_t kMostImages = std::int64_t{1} << 40, kMostPixels = 1 << 20;
-  require_range("images", data.images, 1, kMostImages);
-  require_range("held_out", data.held_out, 0, data.images - 1);
-  require_range("resize", data.resize, 0, kMostPixels);
-  require_range("batch", data.batch, 1, kMostPixels);
-  if (!is_digest(data.fingerprint)) {
-    throw FormatError(std::string(kName) + ": 'fingerprint' is no SHA-256 in 64 hexadecimal digits");
+  try {
+    data.validate();
+  } catch (const ConfigError& error) {
+    throw FormatError(std::string(kName) + ": " + error.what());
   }
   return data;
 }

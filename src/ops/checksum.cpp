@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <vector>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -11,36 +10,29 @@
 namespace glow::ops {
 namespace {
 
-std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
-  // FNV-1a over 64-bit words; the shift brings the upper bits down, which a product alone never does.
-  hash = (hash ^ value) * 0x100000001b3U;
-  return hash ^ hash >> 32;
-}
-
 constexpr std::uint64_t kStart = 0xcbf29ce484222325U;
 
-/// Of `bytes` bytes, Fletcher's two sums modulo 2^64 in each of kLanes lanes of 32-bit words w_0 ... w_{m-1}:
-///
-///     a = sum_i w_i,    b = sum_i (m - i) w_i
-///
-/// b tells apart what is in another order. A last word that is not whole is filled up with zeros.
+/// h' = g(h ^ w) with g(x) = y ^ (y >> 29), y = 33 x mod 2^64. Both steps of g can be undone, so that another w always
+/// gives another h'; together they are linear neither in bits nor in numbers, so that changes do not cancel. A sum that
+/// is linear would miss, for one, half of a tensor's sign changes that come in pairs.
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t word) {
+  const auto x = hash ^ word;
+  const auto y = x + (x << 5);
+  return y ^ y >> 29;
+}
+
+/// Lanes that the compiler computes at once, each of every kLanes-th word; the end is filled up with zeros.
 std::uint64_t checksum_of_block(const char* data, std::int64_t bytes) {
-  constexpr std::int64_t kLanes = 16;
-  constexpr auto kRow = static_cast<std::int64_t>(kLanes * sizeof(std::uint32_t));
-  std::array<std::uint64_t, kLanes> a{}, b{};
-  std::array<std::uint32_t, kLanes> row{};
+  constexpr std::size_t kLanes = 16;
+  constexpr auto kRow = static_cast<std::int64_t>(kLanes * sizeof(std::uint64_t));
+  std::array<std::uint64_t, kLanes> hashes{}, row{};
   for (; bytes > 0; bytes -= kRow, data += kRow) {
     if (bytes < kRow) row = {};
     std::memcpy(row.data(), data, static_cast<std::size_t>(std::min(bytes, kRow)));
-    for (std::size_t lane = 0; lane < row.size(); ++lane) {
-      a[lane] += row[lane];
-      b[lane] += a[lane];
-    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane) hashes[lane] = mixed(hashes[lane], row[lane]);
   }
   auto hash = kStart;
-  for (const auto& sums : {a, b}) {
-    for (const auto sum : sums) hash = mixed(hash, sum);
-  }
+  for (const auto lane : hashes) hash = mixed(hash, lane);
   return hash;
 }
 
@@ -50,10 +42,7 @@ at::Tensor flat(const at::Tensor& tensor) {
   return values.is_non_overlapping_and_dense() ? values.as_strided({values.numel()}, {1}) : values.reshape({-1});
 }
 
-}  // namespace
-
-std::uint64_t checksum(const at::Tensor& tensor) {
-  if (!tensor.is_cpu()) return checksum_by_operators(tensor);
+std::uint64_t checksum_on_cpu(const at::Tensor& tensor) {
   // Blocks of a fixed size, so that the number does not depend on the number of threads.
   constexpr std::int64_t kBlock = 1 << 16;
   const auto values = flat(tensor);
@@ -71,24 +60,41 @@ std::uint64_t checksum(const at::Tensor& tensor) {
   return hash;
 }
 
-std::uint64_t checksum_by_operators(const at::Tensor& tensor) {
-  // With the words in rows of kRow: the sum of each row times the row's number, and the sum of each column times the
-  // column's number, all modulo 2^64.
-  constexpr std::int64_t kRow = 4096;
-  const auto bytes = flat(tensor).view(at::kByte);
-  const auto missing = (4 * kRow - bytes.numel() % (4 * kRow)) % (4 * kRow);
-  const auto words = at::constant_pad_nd(bytes, {0, missing}).view(at::kInt).view({-1, kRow});
-  const auto weighted = [&](const at::Tensor& sums) {
-    return (sums * at::arange(1, sums.numel() + 1, sums.options())).sum();
-  };
-  const auto sums = at::stack({weighted(words.sum(1, false, at::kLong)), weighted(words.sum(0, false, at::kLong)),
-                               words.sum(at::kLong)})
-                        .cpu();
-  auto hash = mixed(kStart, static_cast<std::uint64_t>(bytes.numel()));
+}  // namespace
+
+std::uint64_t checksum(const std::vector<at::Tensor>& tensors) {
+  auto hash = kStart;
+  std::vector<at::Tensor> elsewhere;
+  for (const auto& tensor : tensors) {
+    if (tensor.is_cpu()) {
+      hash = mixed(hash, checksum_on_cpu(tensor));
+    } else {
+      elsewhere.push_back(checksum_by_operators(tensor));
+    }
+  }
+  if (elsewhere.empty()) return hash;
+  const auto sums = at::stack(elsewhere).cpu();
   for (std::int64_t i = 0; i < sums.numel(); ++i) {
     hash = mixed(hash, static_cast<std::uint64_t>(sums.data_ptr<std::int64_t>()[i]));
   }
   return hash;
+}
+
+at::Tensor checksum_by_operators(const at::Tensor& tensor) {
+  // sum_i (w_i + k i)^2 mod 2^64 over the 32-bit words w_i, k odd: squares, for the reason above.
+  constexpr std::int64_t kSlice = 1 << 22;  // whose int64 copies are small beside a model
+  constexpr std::int64_t kFactor = 0x1e3779b97f4a7c15;
+  constexpr std::int64_t kWord = sizeof(std::int32_t);
+  const auto bytes = flat(tensor).view(at::kByte);
+  const auto padded = at::constant_pad_nd(bytes, {0, (kWord - bytes.numel() % kWord) % kWord});
+  const auto words = padded.view(at::kInt);
+  auto sum = at::full({}, bytes.numel(), words.options().dtype(at::kLong));
+  for (std::int64_t first = 0; first < words.numel(); first += kSlice) {
+    const auto slice = words.narrow(0, first, std::min(kSlice, words.numel() - first)).to(at::kLong);
+    const auto places = at::arange(first + 1, first + slice.numel() + 1, slice.options());
+    sum = sum + (slice + places * kFactor).square().sum();
+  }
+  return sum;
 }
 
 }  // namespace glow::ops

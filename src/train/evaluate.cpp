@@ -11,8 +11,9 @@ std::int64_t evaluation_batch(std::int64_t training_batch) {
 }
 
 Evaluation evaluate(const nn::Glow& model, const data::Images& images, const EvaluateOptions& options) {
-  return evaluation_of(
-      latent::score(model, images, {.batch = options.batch, .seed = options.seed, .progress = options.progress}));
+  return evaluation_of(latent::score(
+      model, images,
+      {.batch = options.batch, .seed = options.seed, .stream = options.stream, .progress = options.progress}));
 }
 
 Evaluation evaluation_of(const latent::Scores& scores) {

@@ -208,7 +208,8 @@ Evaluation TrainingRun::Impl::validate() {
   auto model = trainer_.averaged_model();
   Monitors monitors;
   if (output_) monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);
-  const auto evaluation = score(model, *inputs_.data.valid, "valid", "validation", monitors);
+  const auto evaluation =
+      score(model, *inputs_.data.valid, ops::Stream::kValidationNoise, "valid", "validation", monitors);
   // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
   const double bits = evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim;
   const bool best = best_step_ < 0 || bits < best_bits_per_dim_;
@@ -229,15 +230,17 @@ Evaluation TrainingRun::Impl::test() {
   model->to(inputs_.model->device(), inputs_.model->dtype());
   model->set_hidden_precision(inputs_.model->hidden_precision());
   processes().broadcast(model->flat_parameters().values());
-  return score(model, *inputs_.data.test, "test", "test");
+  return score(model, *inputs_.data.test, ops::Stream::kTestNoise, "test", "test");
 }
 
-Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, const std::string& key,
-                                    const std::string& what, const std::optional<Monitors>& monitors) {
+Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, ops::Stream noise,
+                                    const std::string& key, const std::string& what,
+                                    const std::optional<Monitors>& monitors) {
   const auto start = std::chrono::steady_clock::now();
-  latent::ScoreOptions options{
-      .batch = evaluation_batch(inputs_.options.batch), .seed = inputs_.options.seed, .share = processes().share()};
-  options.stream = &images == inputs_.data.test.get() ? ops::Stream::kTestNoise : ops::Stream::kValidationNoise;
+  latent::ScoreOptions options{.batch = evaluation_batch(inputs_.options.batch),
+                               .seed = inputs_.options.seed,
+                               .stream = noise,
+                               .share = processes().share()};
   options.progress = [&](std::int64_t done, std::int64_t total) {
     // As if all were as far as this process.
     tell(inputs_.callbacks.evaluating, what, images.size() * done / total, images.size());

@@ -84,8 +84,8 @@ class TrainingRun::Impl {
   }
   Evaluation validate();
   Evaluation test();
-  Evaluation score(nn::Glow model, const data::Images& images, const std::string& key, const std::string& what,
-                   const std::optional<Monitors>& monitors = std::nullopt);
+  Evaluation score(nn::Glow model, const data::Images& images, ops::Stream noise, const std::string& key,
+                   const std::string& what, const std::optional<Monitors>& monitors = std::nullopt);
   void write_samples();
   void wrote(const std::filesystem::path& path) const {
     if (inputs_.callbacks.wrote) inputs_.callbacks.wrote(path);

@@ -47,6 +47,7 @@ void require_usable(const nn::Glow& model, const RunData& data, const TrainOptio
   require_images(data.train.get(), "training", model->options());
   require_images(data.valid.get(), "validation", model->options());
   if (data.test) require_images(data.test.get(), "test", model->options());
+  if (data.training_data) data.training_data->validate();
   const data::BatchOrder refuses_a_batch_larger_than_the_set(data.train->size(), options.batch, options.seed);
 }
 

@@ -97,7 +97,8 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<di
       parameters_(model_->flat_parameters().values()),
       gradients_(model_->flat_parameters().gradients()),
       optimizer_(options.optimizer, parameters_, schedule_.beta2()),
-      average_(parameters_, schedule_.ema_decay()) {
+      average_(parameters_, schedule_.ema_decay()),
+      moves_(model_->flat_parameters().moves()) {
   sum_gradients();
 }
 
@@ -116,8 +117,8 @@ void Trainer::attach() {
                       "; move it back, or make another trainer");
   }
   gradients_ = flat.gradients();
-  if (parameters_.is_same(values)) return;
-  // The model was moved away and back: what knows the old buffers has to be made again.
+  if (std::exchange(moves_, flat.moves()) == flat.moves()) return;
+  // What knows the parameters by their memory, or hangs on their autograd nodes, has to be made again.
   parameters_ = values;
   graph_ = nullptr;
   sum_gradients();
@@ -176,6 +177,7 @@ double Trainer::learning_rate(std::int64_t step) const {
 std::string Trainer::first_not_finite() const {
   const torch::NoGradGuard no_grad;
   if (!bytes_.defined()) return "";
+  const TrainingMode training_mode(*model_.ptr());
   const auto x = model_->quantizer().dequantize(bytes_, noise_rows_, model_->dtype());
   if (const auto layer = model_->first_not_finite(x, labels_)) return *layer;
   const auto parameters = model_->named_parameters().items();

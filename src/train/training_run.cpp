@@ -20,7 +20,8 @@ void require_not_shorter(const TrainOptions& options, std::int64_t train_images,
   const auto steps = total_steps(options, train_images);
   if (steps >= steps_done) return;
   throw ConfigError(std::string(options.steps > 0 ? "steps" : "epochs") + ": the run has done " +
-                    std::to_string(steps_done) + " steps already, got " + std::to_string(steps));
+                    std::to_string(steps_done) + " steps already, got " + std::to_string(steps) +
+                    " (steps N goes on to step N)");
 }
 
 }  // namespace

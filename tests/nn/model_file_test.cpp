@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 #include <utility>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/serialize.h>
 #include <nlohmann/json.hpp>
 
 #include <glow/error.h>
@@ -107,6 +109,26 @@ TEST_P(ModelFileTest, KeepsWhatTheModelWasTrainedOn) {
   EXPECT_EQ(read_model_info(path).training_data->source, "npy:\xEF\xBF\xBD?");
 }
 
+TEST(LoadModelTest, TellsWhatTheSameFileSays) {
+  const TemporaryDirectory directory;
+  const auto checksum = save_model(random_model(small_options(), 1, torch::kFloat), directory / "model");
+  ModelInfo info;
+  load_model(directory / "model", torch::kCPU, &info);
+  EXPECT_EQ(info.checksum, checksum);
+  EXPECT_EQ(info.options, small_options());
+}
+
+TEST(TrainingDataTest, IsForgottenByTorchLoadAndRefusedWhenItCannotBeWritten) {
+  auto model = random_model(small_options(), 1, torch::kFloat);
+  model->set_training_data(TrainingData{.source = "s", .images = 10, .fingerprint = std::string(64, 'a')});
+  std::stringstream archive;
+  torch::save(random_model(small_options(), 2, torch::kFloat), archive);
+  torch::load(model, archive);
+  EXPECT_EQ(model->training_data(), std::nullopt);
+  EXPECT_TRUE(throws<ConfigError>([&] { model->set_training_data(TrainingData{.images = 10}); }, {"fingerprint: "}));
+  EXPECT_TRUE(throws<ConfigError>([&] { model->set_training_data(TrainingData{}); }, {"images: "}));
+}
+
 INSTANTIATE_TEST_SUITE_P(Combinations, ModelFileTest, ::testing::ValuesIn(every_combination(small_options())),
                          kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherShapes, ModelFileTest, ::testing::ValuesIn(other_shapes()), kCaseName);
@@ -130,24 +152,25 @@ TEST(LoadModelTest, RefusesARecordOfTrainingDataThatNobodyWrote) {
   model->set_training_data(TrainingData{.source = "s", .images = 10, .fingerprint = std::string(64, 'a')});
   save_model(model, directory / "model");
   const io::SafetensorsReader file(directory / "model");
-  const auto refused = [&](const std::string& before, const std::string& after, const std::string& reason) {
+  const auto refused = [&](const std::string& before, const std::string& after, const std::string& reason,
+                           const std::string& more = "") {
     auto metadata = file.metadata();
     auto& text = metadata.at("glow.data");
     const auto place = text.find(before);
     EXPECT_NE(place, std::string::npos) << text;
     text.replace(place, before.size(), after);
     io::write_safetensors(directory / "changed", metadata, file.entries());
-    return throws<FormatError>([&] { load_model(directory / "changed"); }, {"changed: glow.data: ", reason});
+    return throws<FormatError>([&] { load_model(directory / "changed"); }, {"changed: glow.data: ", reason, more});
   };
   EXPECT_TRUE(refused("\"format_version\":1", "\"format_version\":2", "format_version 2"));
-  EXPECT_TRUE(refused("\"images\":10", "\"images\":0", "'images' is 0, expected 1 to "));
+  EXPECT_TRUE(refused("\"images\":10", "\"images\":0", "images: expected 1 to ", "got 0"));
   EXPECT_TRUE(refused("\"images\":10", "\"images\":\"10\"", "'images' has the wrong type"));
   EXPECT_TRUE(refused("\"images\":10,", "", "missing key 'images'"));
-  EXPECT_TRUE(refused("\"held_out\":0", "\"held_out\":10", "'held_out' is 10, expected 0 to 9"));
-  EXPECT_TRUE(refused("\"resize\":0", "\"resize\":-1", "'resize' is -1"));
+  EXPECT_TRUE(refused("\"held_out\":0", "\"held_out\":10", "held_out: expected 0 to 9, got 10"));
+  EXPECT_TRUE(refused("\"resize\":0", "\"resize\":-1", "resize: expected 0 to ", "got -1"));
   EXPECT_TRUE(refused("\"seed\":0", "\"seed\":-1", "'seed' has the wrong type"));
-  EXPECT_TRUE(refused("\"batch\":64", "\"batch\":0", "'batch' is 0"));
-  EXPECT_TRUE(refused("\"fingerprint\":\"a", "\"fingerprint\":\"A", "'fingerprint' is no SHA-256"));
+  EXPECT_TRUE(refused("\"batch\":64", "\"batch\":0", "batch: expected 1 to ", "got 0"));
+  EXPECT_TRUE(refused("\"fingerprint\":\"a", "\"fingerprint\":\"A", "fingerprint: expected a SHA-256"));
   EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":[]", "stands where a plain value should"));
   EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":\"s\",\"more\":1", "unknown key 'more'"));
 }

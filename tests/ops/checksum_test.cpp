@@ -3,6 +3,8 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -11,7 +13,7 @@
 namespace glow::ops {
 namespace {
 
-using Function = std::uint64_t (*)(const at::Tensor&);
+using Function = std::function<std::uint64_t(const at::Tensor&)>;
 
 class Checksum : public ::testing::TestWithParam<Function> {
  protected:
@@ -55,6 +57,19 @@ TEST_P(Checksum, ChangesWithWhatWritersDo) {
   }
 }
 
+/// What a sum that is linear takes for no change: numbers that grow and shrink by as much.
+TEST_P(Checksum, ChangesWithEveryColumnThatChangesItsSigns) {
+  for (const auto& [rows, columns] : {std::pair{4, 16}, {8, 16}, {2, 2}, {12, 48}, {4, 1}}) {
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+      at::manual_seed(seed);
+      const auto weight = at::randn({rows, columns});
+      const auto before = of(weight);
+      weight.select(1, static_cast<std::int64_t>(seed) % columns).neg_();
+      ASSERT_NE(of(weight), before) << rows << "x" << columns << ", seed " << seed;
+    }
+  }
+}
+
 TEST_P(Checksum, IsThatOfTheValuesAlone) {
   const auto numbers = at::randn({3, 5, 7, 9});
   EXPECT_EQ(of(numbers), of(numbers.clone()));
@@ -85,7 +100,18 @@ TEST_P(Checksum, DoesNotDependOnTheThreads) {
   at::set_num_threads(threads);
 }
 
-INSTANTIATE_TEST_SUITE_P(, Checksum, ::testing::Values(&checksum, &checksum_by_operators),
+TEST(ChecksumOfSeveral, DependsOnTheirOrder) {
+  const auto one = at::randn({5}), two = at::randn({5});
+  EXPECT_NE(checksum({one, two}), checksum({two, one}));
+  EXPECT_EQ(checksum({one, two}), checksum({one.clone(), two.clone()}));
+}
+
+const Function kLoops = [](const at::Tensor& tensor) { return checksum({tensor}); };
+const Function kOperators = [](const at::Tensor& tensor) {
+  return static_cast<std::uint64_t>(checksum_by_operators(tensor).item<std::int64_t>());
+};
+
+INSTANTIATE_TEST_SUITE_P(, Checksum, ::testing::Values(kLoops, kOperators),
                          [](const auto& test) { return test.index == 0 ? "Loops" : "Operators"; });
 
 }  // namespace

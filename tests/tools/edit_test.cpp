@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -291,6 +292,44 @@ TEST_F(GlowEdit, ImagesAreBroughtToTheSizeAsInTheTraining) {
   EXPECT_TRUE(
       failed(run_edit("encode", model, {"--images", path("photos"), "--out", path("6.npy"), "--fit", "--resize", "16"}),
              "glow-edit", 2, {"--fit: is --resize 0"}));
+}
+
+TEST_F(GlowEdit, ImagesThatTheTrainingLeftOutAreLeftOut) {
+  for (int i = 0; i < 20; ++i) {
+    const auto folder = directory_ / "photos" / (i % 2 == 0 ? "even" : "odd");
+    std::filesystem::create_directories(folder);
+    io::write_png(folder / (std::to_string(i) + ".png"), make_picture(8, 8, 3, static_cast<std::uint32_t>(i)));
+  }
+  const auto torn = path("photos/odd/3.png");
+  put(torn, get(torn).substr(0, 100));
+  ASSERT_TRUE(succeeded(train({"--data",
+                               "folder:" + path("photos"),
+                               "--skip-corrupt",
+                               "--image-size",
+                               "8",
+                               "--levels",
+                               "1",
+                               "--depth",
+                               "1",
+                               "--width",
+                               "4",
+                               "--batch",
+                               "4",
+                               "--steps",
+                               "1",
+                               "--threads",
+                               "1",
+                               "--quiet",
+                               "--out",
+                               path("run")})));
+  const auto model = path("run/model.safetensors");
+  for (const auto& [subcommand, images, out] :
+       {std::tuple{"encode", "--images", "z.npy"}, {"directions", "--data", "classes.safetensors"}}) {
+    const auto outcome = run_edit(subcommand, model, {images, "folder:" + path("photos"), "--out", path(out)});
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_NE(outcome.err.find("left out " + torn), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.out.find("19 images"), std::string::npos) << outcome.out;
+  }
 }
 
 TEST_F(GlowEdit, TemperatureOneIsTheImageOnEveryLevel) {

@@ -197,14 +197,16 @@ TEST_F(GlowEvalHeldOut, IsNeverDrawnFromOtherImages) {
   put(file("other.npy"), bytes);
   for (const auto* split : {"auto", "valid", "train"}) {
     EXPECT_TRUE(failed(eval({"--model", model, "--data", "npy:" + file("other.npy").string(), "--split", split}),
-                       "glow-eval", 2, {"--split: ", "other.npy", "was trained on others", "--split all"}));
+                       "glow-eval", 2, {"--split: ", "other.npy", "was trained on other images", "--split all"}));
   }
   EXPECT_EQ(scored(run, "npy:" + file("other.npy").string(), {"--split", "all"})["data"]["images"], 40);
   // The images are the same, and the model file knows better.
   EXPECT_TRUE(failed(eval({"--model", model, "--data", data, "--split-seed", "8"}), "glow-eval", 2,
-                     {"--split-seed: 8 contradicts ", "4 images by seed 7"}));
+                     {"--split-seed: got 8, but the training of ", "4 images drawn by seed 7"}));
   EXPECT_TRUE(failed(eval({"--model", model, "--data", data, "--valid-images", "9"}), "glow-eval", 2,
-                     {"--valid-images: 9 contradicts ", "4 images by seed 7"}));
+                     {"--valid-images: got 9, but the training of ", "4 images drawn by seed 7"}));
+  EXPECT_TRUE(failed(eval({"--model", model, "--data", data, "--split-seed", "7", "--split", "all"}), "glow-eval", 2,
+                     {"--split-seed: nothing is held out for --split all"}));
 }
 
 TEST_F(GlowEvalHeldOut, OfAModelThatDoesNotSayIsWhatTheFlagsSay) {
@@ -233,13 +235,58 @@ TEST_F(GlowEvalHeldOut, StaysHeldOutFromAModelThatGoesOnFromAnother) {
   EXPECT_EQ(scored(second, data)["data"]["bits_per_dim"], figure(second, "valid_bits_per_dim"));
   const auto refused = train(
       Arguments{"--data", data, "--batch", "8", "--out", file("third").string(), "--valid-images", "9"} + on_from);
-  EXPECT_TRUE(failed(refused, "glow-train", 2, {"--valid-images: 9 contradicts ", "6 images by seed 7"}));
+  EXPECT_TRUE(
+      failed(refused, "glow-train", 2, {"--valid-images: got 9, but the training of ", "6 images drawn by seed 7"}));
+}
+
+TEST_F(GlowEvalHeldOut, IsSaidToBeUncertainWhereAModelThatIsGoneOnFromDoesNotKnowTheImages) {
+  const auto data = put_data("array", directory_.path());
+  const auto first = trained(data, {}, "first");
+  const auto other = "npy:" + put_images(file("more.npy"), {41, 8, 8, 3}).string();
+  const Arguments on{"--init-from", (first / "model.safetensors").string(),
+                     "--batch",     "8",
+                     "--steps",     "1",
+                     "--threads",   "1",
+                     "--dry-run",   "--data"};
+  const auto note = [&](const Arguments& more) {
+    const auto outcome = train(on + more);
+    EXPECT_TRUE(succeeded(outcome));
+    return outcome.err;
+  };
+  EXPECT_NE(note({other}).find("note: " + (first / "model.safetensors").string() + " was trained on other images"),
+            std::string::npos);
+  EXPECT_NE(note({other}).find("--split-seed S"), std::string::npos);
+  EXPECT_EQ(note({other, "--split-seed", "7"}), "");
+  EXPECT_EQ(note({data}), "");
+}
+
+TEST_F(GlowEvalHeldOut, ValidationImagesOfTheirOwnAreThoseOfTheTraining) {
+  const auto data = put_data("own_valid", directory_.path());
+  const auto run = trained(data, {"--image-size", "16"});
+  scored(run, data, {"--split", "valid"});
+  for (int i = 20; i < 25; ++i) {
+    fs::copy_file(file("own_valid") / "train" / (std::to_string(i - 20) + ".png"),
+                  file("own_valid") / "valid" / (std::to_string(i) + ".png"), fs::copy_options::overwrite_existing);
+  }
+  EXPECT_TRUE(failed(eval({"--model", (run / "model.safetensors").string(), "--data", data, "--split", "valid"}),
+                     "glow-eval", 2, {"--split: ", "was trained on other images"}));
+}
+
+TEST_F(GlowEvalHeldOut, AFolderMayHaveSomeOfTheClasses) {
+  const auto run = trained(put_data("classes", directory_.path()), {"--image-size", "16", "--conditional"});
+  put_pictures(file("some") / "dog", 30, 34);
+  const auto scores = file("some.csv").string();
+  const auto json = scored(run, "folder:" + file("some").string(), {"--split", "all", "--scores", scores});
+  EXPECT_EQ(json["data"]["images"], 4);
+  EXPECT_EQ(json["classification"]["images"], 4);
+  for (std::size_t i = 1; i < csv(scores).size(); ++i) EXPECT_EQ(csv(scores)[i].at(2), "1");
 }
 
 TEST_F(GlowEvalHeldOut, ImageAloneHasNoStandardError) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {"--valid-images", "1"});
   EXPECT_TRUE(figure(run, "valid_bits_per_dim").is_number());
+  EXPECT_NE(get(run / "metrics.jsonl").find("\"valid_standard_error\":null"), std::string::npos);
   EXPECT_TRUE(figure(run, "valid_standard_error").is_null());
   EXPECT_TRUE(scored(run, data)["data"]["standard_error"].is_null());
   const auto text = eval({"--model", (run / "model.safetensors").string(), "--data", data});

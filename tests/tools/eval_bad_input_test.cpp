@@ -75,9 +75,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Refusal{"Missing", {"--data", "npy:DIRECTORY/no.npy"}, {"no.npy", "No such file"}, "grey_lu_affine", 1},
         Refusal{"NoTestImages", {"--split", "test"}, {"--split: ", "grey.npy", "no test images"}},
-        Refusal{"NoSplitOfItsOwn",
-                {"--split", "auto"},
-                {"--split: which images of ", "grey.npy", "does not say", "--split all", "--split-seed"}},
+        Refusal{
+            "NoSplitOfItsOwn",
+            {"--split", "auto"},
+            {"--split: it is not known which images of ", "grey.npy", "does not say", "--split all", "--split-seed"}},
         Refusal{"NoneToHoldOut",
                 {"--split", "auto", "--split-seed", "0"},
                 {"--split: ", "grey.npy", "no validation images", "--split all"}},

@@ -1,6 +1,7 @@
 // Several processes, which are threads of this one, train one model.
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <vector>
@@ -98,6 +99,44 @@ TEST(Processes, WeightsThatAreNotAlikeBecomeSoOrEndTheRun) {
       if (processes->rank() == 2) weights.mul_(broken);
       EXPECT_TRUE(throws<Error>([&] { trainer.realign(); }, {"after step 1 rank 2 has other weights"}));
     }
+  });
+}
+
+TEST(Processes, TrainAsOneWhateverIsDoneToTheirModels) {
+  auto options = tiny_options();
+  options.batch = 8;
+  const auto in_float64 = [] {
+    auto model = started_tiny_model();
+    model->to(torch::kDouble);
+    return model;
+  };
+  const std::vector<std::function<void(nn::GlowImpl&)>> acts{
+      [](nn::GlowImpl&) {},
+      [](nn::GlowImpl& model) { model.zero_grad(true); },
+      [](nn::GlowImpl& model) {
+        // Gives the parameters new autograd nodes.
+        for (auto& parameter : model.parameters()) {
+          const auto values = parameter.detach().clone();
+          parameter.set_data(values.to(torch::kFloat));
+          parameter.set_data(values);
+        }
+      },
+      [](nn::GlowImpl& model) { model.eval(); },
+      [](nn::GlowImpl&) {},
+  };
+  auto alone = in_float64();
+  Trainer expected(alone, options);
+  for (std::size_t step = 0; step < acts.size(); ++step) expected.step(tiny_images(8)->bytes({0, 1, 2, 3, 4, 5, 6, 7}));
+  const auto weights = alone->flat_parameters().values();
+  as_processes(2, [&](const CommunicatorPointer& processes) {
+    auto model = in_float64();
+    Trainer trainer(model, options, processes);
+    for (const auto& act : acts) {
+      const torch::NoGradGuard no_grad;
+      act(*model);
+      EXPECT_FALSE(take_step(trainer, *processes, options).skipped);
+    }
+    EXPECT_LT((model->flat_parameters().values() - weights).abs().max().item<double>(), 1e-9);
   });
 }
 

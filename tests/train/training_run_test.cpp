@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -195,9 +196,9 @@ TEST(TrainingRun, KeepsTheModelOfTheBestEvaluation) {
   EXPECT_EQ(result.best_bits_per_dim, best);
   EXPECT_EQ(bits.at(static_cast<std::size_t>(result.best_step / 2 - 1)), best);
   auto model = nn::load_model(RunDirectory(directory.path()).model());
-  const auto scores =
-      latent::score(model, *data.valid, {.batch = options.batch, .stream = ops::Stream::kValidationNoise});
-  EXPECT_EQ(evaluation_of(scores).bits_per_dim, best);
+  EXPECT_EQ(
+      evaluate(model, *data.valid, {.batch = options.batch, .stream = ops::Stream::kValidationNoise}).bits_per_dim,
+      best);
 }
 
 TEST(TrainingRun, WritesTheSameBytesTwice) {
@@ -314,6 +315,15 @@ TEST(StoppedRun, IsScoredOnTheTestImagesByTheResume) {
   expect_same_end(whole.path(), stopped.path());
 }
 
+TEST(TrainingRun, IsTheSameUnderInferenceMode) {
+  const auto& expected = whole_run();
+  const TemporaryDirectory directory;
+  const c10::InferenceMode inference;
+  start(directory.path(), tiny_options(), stopping_after(5)).run();
+  resume(directory.path()).run();
+  expect_same_end(expected, directory.path());
+}
+
 TEST(TrainingRun, ResumesWithNothingThatItsCheckpointContradicts) {
   const TemporaryDirectory directory;
   start(directory.path()).run();
@@ -339,7 +349,8 @@ TEST(TrainingRun, WritesWhatItWasTrainedOnIntoTheModelFile) {
   options.seed = 5;
   options.batch = 5;
   auto model = started_tiny_model();
-  model->set_training_data(nn::TrainingData{.source = "of another training", .images = 1});
+  model->set_training_data(
+      nn::TrainingData{.source = "of another training", .images = 1, .fingerprint = std::string(64, 'b')});
   auto data = tiny_data();
   const auto written = [&](const std::optional<nn::TrainingData>& record) {
     data.training_data = record;
@@ -354,6 +365,8 @@ TEST(TrainingRun, WritesWhatItWasTrainedOnIntoTheModelFile) {
   record.seed = 5;
   record.batch = 5;
   EXPECT_EQ(read, record);
+  record.fingerprint.clear();
+  EXPECT_TRUE(throws<ConfigError>([&] { written(record); }, {"fingerprint: "}));
 }
 
 TEST(TrainingRun, CanBeResumedFromItsStartOn) {

@@ -46,7 +46,7 @@ data::DataSet open_undivided(const DataSettings& settings, const Progress& progr
 nn::TrainingData record_of(const data::DataSet& set, const DataSettings& settings) {
   return {.source = set.name,
           .images = set.train->size(),
-          .fingerprint = data::fingerprint(*set.train),
+          .fingerprint = data::fingerprint(set),
           .skip_corrupt = settings.skip_corrupt};
 }
 
@@ -64,7 +64,9 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
                       std::to_string(set.train->size()) + " in " + set.name);
   }
   record.held_out = record.images - set.train->size();
-  if (before && before->fingerprint == record.fingerprint && record.held_out > 0) {
+  const bool goes_on = before && before->fingerprint == record.fingerprint;
+  const bool may_be_known = !before_file.empty() && !goes_on && !held_out.split_seed;
+  if (goes_on && record.held_out > 0) {
     held_out = {.valid_images = record.held_out, .split_seed = before->split_seed};
   }
   if (record.held_out > 0) record.split_seed = held_out.split_seed.value_or(seed);
@@ -78,7 +80,8 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
           .test = images(set.test),
           .class_names = settings.conditional ? set.class_names : std::vector<std::string>{},
           .skipped = set.skipped,
-          .record = std::move(record)};
+          .record = std::move(record),
+          .may_be_known = may_be_known};
 }
 
 }  // namespace glow::tools

@@ -54,6 +54,8 @@ struct ImageSplits {
   std::vector<std::string> skipped;
   /// What train::RunData wants to know of them.
   nn::TrainingData record;
+  /// Whether the held-out images may be among those that the model to start from was trained on.
+  bool may_be_known = false;
 };
 
 /// Opens the data, resolves `settings.image_size` and holds validation images out: those that `before` says, the record

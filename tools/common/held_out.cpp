@@ -10,9 +10,10 @@ namespace {
 
 void require_agreement(const HeldOutSettings& settings, const nn::TrainingData& record, const std::string& model) {
   const auto refuse = [&](const char* field, const std::string& given) {
-    const auto drawn = std::to_string(record.held_out) + " images by seed " + std::to_string(record.split_seed);
-    throw ConfigError(std::string(field) + ": " + given + " contradicts " + model + ", from which " +
-                      (record.held_out > 0 ? drawn + " were held out" : "the data's own validation images were"));
+    const auto drawn = std::to_string(record.held_out) + " images drawn by seed " + std::to_string(record.split_seed);
+    throw ConfigError(std::string(field) + ": got " + given + ", but the training of " + model + " held out " +
+                      (record.held_out > 0 ? drawn : "the validation images that come with the data") +
+                      "; without the flag these are held out");
   };
   if (settings.valid_images >= 0 && settings.valid_images != record.held_out) {
     refuse("valid_images", std::to_string(settings.valid_images));
@@ -29,17 +30,14 @@ data::DataSet divide(data::DataSet set, const std::string& fingerprint, const He
                      std::optional<std::uint64_t> default_seed) {
   if (record && record->fingerprint == fingerprint) {
     require_agreement(settings, *record, model);
-    if (record->held_out > 0) {
-      return data::hold_out_validation(std::move(set), record->held_out, record->split_seed);
-    }
-    if (set.valid) return set;
-    throw ConfigError("split: " + model + " was validated on images of their own, which " + set.name + " has no more");
+    if (record->held_out == 0) return set;
+    return data::hold_out_validation(std::move(set), record->held_out, record->split_seed);
   }
   const auto seed = settings.split_seed ? settings.split_seed : default_seed;
   if (seed) return data::hold_out_validation(std::move(set), settings.valid_images, *seed);
-  if (set.valid && settings.valid_images < 0) return set;
-  throw ConfigError("split: which images of " + set.name + " were held out is not known, for " + model +
-                    (record ? " was trained on others, those of " + record->source : " does not say") +
+  if (set.valid && settings.valid_images < 0 && !record) return set;
+  throw ConfigError("split: it is not known which images of " + set.name + " were held out: " + model +
+                    (record ? " was trained on other images, those of " + record->source : " does not say") +
                     " (--split all scores all of them; --split-seed S holds out those that glow-train --seed S did)");
 }
 

@@ -2,12 +2,20 @@
 
 #include <utility>
 
+#include <glow/enum_names.h>
 #include <glow/error.h>
 
 #include "tools/common/checks.h"
 
 namespace glow::tools {
 namespace {
+
+constexpr EnumNames<GeometryFrom, 4> kFromNames{{
+    {"images", GeometryFrom::kImages},
+    {"flags", GeometryFrom::kFlags},
+    {"model", GeometryFrom::kModel},
+    {"default", GeometryFrom::kDefault},
+}};
 
 std::string size_text(std::int64_t height, std::int64_t width) {
   return std::to_string(height) + "x" + std::to_string(width);
@@ -30,23 +38,23 @@ bool is_framed(const data::ImageSource& source, const data::Geometry& geometry) 
          shape->width <= geometry.width;
 }
 
-/// A geometry, and FittedImages::geometry_from.
-std::pair<data::Geometry, std::string> choose_geometry(const data::ImageSource& source, const nn::Glow& model,
-                                                       const GeometrySettings& settings) {
+/// A geometry, and FittedImages::from.
+std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource& source, const nn::Glow& model,
+                                                        const GeometrySettings& settings) {
   data::Geometry geometry{.height = static_cast<int>(model->options().height),
                           .width = static_cast<int>(model->options().width)};
   if (settings.resize || settings.random_crop) {
     geometry.resize = static_cast<int>(settings.resize.value_or(0));
     geometry.random_crop = settings.random_crop;
-    return {geometry, "flags"};
+    return {geometry, GeometryFrom::kFlags};
   }
   // What a model drew, for one, has its size, whatever was done to the images that it learned from.
-  if (all_have_size(source, model->options())) return {geometry, "images"};
+  if (all_have_size(source, model->options())) return {geometry, GeometryFrom::kImages};
   const auto& record = model->training_data();
-  if (!record) return {geometry, "default"};
+  if (!record) return {geometry, GeometryFrom::kDefault};
   geometry.resize = static_cast<int>(record->resize);
   geometry.random_crop = record->random_crop;
-  return {geometry, "model"};
+  return {geometry, GeometryFrom::kModel};
 }
 
 }  // namespace
@@ -64,10 +72,12 @@ data::DataSet open_data_set(const std::string& field, const std::string& specifi
 data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
                              Labels labels) {
   const auto& record = model->training_data();
-  data::OpenOptions options{.with_labels = model->options().num_classes > 0 && labels != Labels::kUnused,
+  const bool wants_labels = model->options().num_classes > 0 && labels != Labels::kUnused;
+  data::OpenOptions options{.with_labels = wants_labels || labels == Labels::kOfData,
                             .skip_corrupt = record && record->skip_corrupt && specification.starts_with("folder:"),
                             .channels = static_cast<int>(model->options().channels)};
-  if (!options.with_labels || labels == Labels::kRequired) return open_data_set(field, specification, options);
+  if (labels != Labels::kOfData) options.class_names = model->class_names();
+  if (!options.with_labels || labels != Labels::kIfKnown) return open_data_set(field, specification, options);
   try {
     auto set = open_data_set(field, specification, options);
     if (same_classes(set, model)) return set;
@@ -98,14 +108,16 @@ void check(const GeometrySettings& settings) {
   require_range("resize", settings.resize.value_or(0), 0, kLargest);
 }
 
+std::string to_string(GeometryFrom from) { return name_of(kFromNames, from); }
+
 std::string FittedImages::geometry_text() const {
   const auto& geometry = images->geometry();
   const auto size = size_text(geometry.height, geometry.width);
-  if (geometry_from == "images") return size + ", as they are";
+  if (from == GeometryFrom::kImages) return size + ", as they are";
   if (framed) return size + ", centred on black";
-  const auto whose = geometry_from == "model"   ? ", as in the training"
-                     : geometry_from == "flags" ? ", as the flags say"
-                                                : " (the model file does not say how it was in the training)";
+  const auto whose = from == GeometryFrom::kModel   ? ", as in the training"
+                     : from == GeometryFrom::kFlags ? ", as the flags say"
+                                                    : " (the model file does not say how it was in the training)";
   if (geometry.resize > 0) {
     return "shorter side scaled to " + std::to_string(geometry.resize) + ", centre " + size + whose;
   }
@@ -128,7 +140,7 @@ FittedImages fitted(const std::string& field, const std::string& name,
     // The size is the model's, for which there is no flag, and so may be the rest.
     const std::string message = error.what(), size = "image_size: ", resize = "resize: ";
     if (message.starts_with(size)) throw ConfigError(field + ": " + message.substr(size.size()));
-    if (from != "model" || !message.starts_with(resize)) throw;
+    if (from != GeometryFrom::kModel || !message.starts_with(resize)) throw;
     throw ConfigError(field + ": the training's resize of " + message.substr(resize.size()) +
                       " (--resize 0 takes as much as fits)");
   }

@@ -18,12 +18,19 @@ namespace glow::tools {
 data::DataSet open_data_set(const std::string& field, const std::string& specification,
                             const data::OpenOptions& options = {});
 
-/// Of a conditional model's images.
-enum class Labels { kUnused, kIfKnown, kRequired };
+/// Which labels are wanted of images.
+enum class Labels {
+  kUnused,
+  /// Classes of a conditional model, where the data have such.
+  kIfKnown,
+  /// The same; a folder without them throws FormatError.
+  kRequired,
+  /// The data's own classes, whatever the model knows; a folder without classes throws FormatError.
+  kOfData,
+};
 
 /// The same for a model: in its channels, and without the images that cannot be decoded where these were left out in
-/// its training, too. kIfKnown: with labels where the classes of the data are those of the model. kRequired: a folder
-/// without classes throws FormatError.
+/// its training, too.
 data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
                              Labels labels);
 
@@ -47,12 +54,25 @@ std::vector<FlagText> geometry_rows(const std::string& group);
 /// Throws ConfigError that names the field.
 void check(const GeometrySettings& settings);
 
+/// What decided how images were brought to a model's size.
+enum class GeometryFrom {
+  /// Nothing: all of them had it.
+  kImages,
+  /// The flags.
+  kFlags,
+  /// The model's record of its training.
+  kModel,
+  /// The default, for the model file does not say.
+  kDefault,
+};
+
+/// "images", "flags", "model", "default"
+std::string to_string(GeometryFrom from);
+
 /// Images at a model's size, and how they were brought to it.
 struct FittedImages {
   std::shared_ptr<const data::Images> images;
-  /// Which geometry it is: "model" (as in the training), "flags", "default" (the model file does not say), or "images"
-  /// when all of them had the size.
-  std::string geometry_from;
+  GeometryFrom from = GeometryFrom::kImages;
   /// Whether smaller ones were framed with black.
   bool framed = false;
 

@@ -121,9 +121,7 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataS
 data::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
   require_given("data", settings.data, "a data set");
   check(settings.geometry);
-  if (!settings.attributes.empty()) return open_for_model("data", settings.data, model, Labels::kIfKnown);
-  return open_data_set("data", settings.data,
-                       {.with_labels = true, .channels = static_cast<int>(model->options().channels)});
+  return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown);
 }
 
 Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model) {
@@ -148,12 +146,11 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
     places = drawn;
   }
   const auto source = std::make_shared<data::SubsetSource>(set.train, places);
-  const auto fitted = tools::fitted("data", settings.data, source, model, settings.geometry);
-  return {{.images = fitted.images,
+  return {{.fitted = fitted("data", settings.data, source, model, settings.geometry),
            .name = settings.data,
-           .geometry = fitted.geometry_from == "images" ? "" : fitted.geometry_text(),
            .labelled = same_classes(set, model),
-           .places = places},
+           .places = places,
+           .skipped = set.skipped},
           std::move(names),
           has};
 }

@@ -31,8 +31,13 @@ std::vector<fs::path> paths_in(const std::string& text) {
   return {names.begin(), names.end()};
 }
 
-/// A source, and EditImages::labelled.
-std::pair<std::shared_ptr<const data::ImageSource>, bool> open_source(const std::string& text, const nn::Glow& model) {
+struct Opened {
+  std::shared_ptr<const data::ImageSource> source;
+  bool labelled = false;
+  std::vector<std::string> skipped = {};
+};
+
+Opened open_source(const std::string& text, const nn::Glow& model) {
   if (is_there(text) || !is_data_set(text)) {
     const auto source =
         data::open_pictures(paths_in(text), static_cast<int>(model->options().channels), model->class_names());
@@ -40,7 +45,7 @@ std::pair<std::shared_ptr<const data::ImageSource>, bool> open_source(const std:
     return {source, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; })};
   }
   const auto set = open_for_model("images", text, model, Labels::kIfKnown);
-  return {set.test ? set.test : set.train, same_classes(set, model)};
+  return {set.test ? set.test : set.train, same_classes(set, model), set.skipped};
 }
 
 /// How the images are to be brought to the model's size, when one of them has not got it.
@@ -87,20 +92,20 @@ void check_sizes(const data::ImageSource& source, const nn::GlowOptions& model) 
 torch::Tensor EditImages::bytes(std::int64_t first, std::int64_t count) const {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), first);
-  return images->bytes(indices);
+  return images().bytes(indices);
 }
 
 torch::Tensor EditImages::labels() const {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(size()));
   std::iota(indices.begin(), indices.end(), 0);
-  return images->labels(indices);
+  return images().labels(indices);
 }
 
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
   require_given("images", settings.images, "images");
   check(settings.geometry);
   const auto geometry = geometry_of(settings);
-  auto [source, labelled] = open_source(settings.images, model);
+  auto [source, labelled, skipped] = open_source(settings.images, model);
   add_files(settings.images, *source, inputs);
   check_pick(settings.pick, source->size());
   auto places = settings.pick;
@@ -110,15 +115,14 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
   } else {
     source = std::make_shared<data::SubsetSource>(source, places);
   }
-  // Nobody has said how.
+  // Neither flags nor the model file say how images of another size are to be brought to the model's.
   const bool is_known = geometry.resize || geometry.random_crop || model->training_data();
   if (source->channels() == model->options().channels && !is_known) check_sizes(*source, model->options());
-  const auto fitted = tools::fitted("images", settings.images, source, model, geometry);
-  return {.images = fitted.images,
+  return {.fitted = fitted("images", settings.images, source, model, geometry),
           .name = settings.images,
-          .geometry = fitted.geometry_from == "images" ? "" : fitted.geometry_text(),
           .labelled = labelled,
-          .places = std::move(places)};
+          .places = std::move(places),
+          .skipped = std::move(skipped)};
 }
 
 EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {

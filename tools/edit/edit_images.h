@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,17 +17,19 @@ namespace glow::tools {
 
 /// Images of the model's size and channels.
 struct EditImages {
-  std::shared_ptr<const data::Images> images;
+  FittedImages fitted;
   /// What messages call them.
   std::string name;
-  /// How they are brought to the model's size; empty when they have it.
-  std::string geometry;
   /// Whether some of them have labels, which are classes of the model.
   bool labelled = false;
   /// Their places in the source.
   std::vector<std::int64_t> places;
 
-  std::int64_t size() const { return images->size(); }
+  /// data::DataSet::skipped
+  std::vector<std::string> skipped = {};
+
+  const data::Images& images() const { return *fitted.images; }
+  std::int64_t size() const { return images().size(); }
   std::int64_t place(std::int64_t index) const { return places[static_cast<std::size_t>(index)]; }
   /// uint8 [count, C, H, W] of images first ... first + count - 1.
   torch::Tensor bytes(std::int64_t first, std::int64_t count) const;

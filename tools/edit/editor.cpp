@@ -7,7 +7,6 @@
 
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
-#include <glow/nn/model_file.h>
 
 #include "tools/common/find_class.h"
 #include "tools/common/interruption.h"
@@ -31,9 +30,10 @@ bool has_format(const std::filesystem::path& path, const std::string& format) {
 Editor::Editor(const EditSettings& settings) : settings_(settings) {
   check(settings);
   if (settings.float64) settings_.compute.precision = Precision::kFp64;
-  model_ = open_model(settings.model, start_computing(settings_.compute));
+  nn::ModelInfo info;
+  model_ = open_model(settings.model, start_computing(settings_.compute), &info);
   inputs_.add(settings.model);
-  checksum_ = nn::read_model_info(settings.model).checksum;
+  checksum_ = info.checksum;
   class_index_ = find_class(settings.class_name, model_);
   note_interruptions();
 }
@@ -52,7 +52,7 @@ torch::Tensor Editor::labels(const EditImages& images) const {
   const auto own = images.labels();
   const auto without = own.lt(0).nonzero();
   if (without.numel() == 0) return own;
-  throw ConfigError("class: expected one for all, for " + images.images->name(without[0].item<std::int64_t>()) +
+  throw ConfigError("class: expected one for all, for " + images.images().name(without[0].item<std::int64_t>()) +
                     " lies in no folder that is named after a class of the model");
 }
 
@@ -96,13 +96,14 @@ void Editor::show(const std::string& done, std::int64_t images, std::int64_t tot
                "/" + grouped(total) + " images");
 }
 
-void Editor::tell_geometry(const EditImages& images) {
-  if (!images.geometry.empty()) status_.log("images: " + images.geometry);
+void Editor::tell(const EditImages& images) {
+  for (const auto& problem : images.skipped) status_.log("left out " + problem);
+  if (images.fitted.from != GeometryFrom::kImages) status_.log("images: " + images.fitted.geometry_text());
 }
 
 void Editor::encode(const EditImages& images, const torch::Tensor& labels,
                     const std::function<void(std::int64_t, const nn::Latents&)>& work) {
-  tell_geometry(images);
+  tell(images);
   in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
     work(first, encode_batch(images.bytes(first, count), narrow_labels(labels, first, count)));
   });

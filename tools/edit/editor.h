@@ -46,8 +46,8 @@ class Editor {
   nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
   /// uint8 [N, C, H, W] on the CPU.
   torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
-  /// Says on stderr how images are brought to the model's size, unless they have it.
-  void tell_geometry(const EditImages& images);
+  /// Says on stderr how images are brought to the model's size, unless they have it, and which were left out.
+  void tell(const EditImages& images);
   /// The same, then encodes them batch by batch and calls work(first, latents) for each: latents of images first, first
   /// + 1 ...
   void encode(const EditImages& images, const torch::Tensor& labels,

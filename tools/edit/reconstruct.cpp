@@ -62,7 +62,7 @@ void reconstruct(const ReconstructSettings& settings) {
   const auto columns = levels + 2;
   const auto output = editor.output(images.size() * columns, columns, reconstruct_labels(levels), settings.scale);
   std::int64_t agreeing = 0;
-  editor.tell_geometry(images);
+  editor.tell(images);
   editor.in_batches(images.size(), "reconstructed", [&](std::int64_t first, std::int64_t count) {
     const auto bytes = images.bytes(first, count);
     const auto own_labels = narrow_labels(labels, first, count);

@@ -59,7 +59,7 @@ Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow
     if (!set.test) throw ConfigError("split: " + set.name + " has no test images");
     return {set.test, "test", ops::Stream::kTestNoise};
   }
-  const auto fingerprint = data::fingerprint(*set.train);
+  const auto fingerprint = data::fingerprint(set);
   set = divide(std::move(set), fingerprint, settings.held_out, model->training_data(), settings.model);
   if (split == EvalSplit::kTrain) return {set.train, "train", ops::Stream::kTrainScoreNoise};
   if (!set.valid) {

@@ -80,6 +80,9 @@ void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFla
   require_given("model", settings.model, "a model file");
   require_given("data", settings.data, "a data set");
   check_ranges(settings);
+  if (settings.split == EvalSplit::kAll || settings.split == EvalSplit::kTest) {
+    refuse(given, {"split-seed", "valid-images"}, "nothing is held out for --split " + to_string(settings.split));
+  }
   if (!settings.scores.empty() && settings.scores == settings.histogram) {
     throw ConfigError("histogram: " + settings.histogram + " is the file of --scores");
   }

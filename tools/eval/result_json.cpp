@@ -18,7 +18,7 @@ Json geometry_json(const FittedImages& fitted) {
           {"width", geometry.width},
           {"resize", geometry.resize},
           {"random_crop", geometry.random_crop},
-          {"from", fitted.geometry_from}};
+          {"from", to_string(fitted.from)}};
 }
 
 Json set_json(const ScoredImages& scored) {

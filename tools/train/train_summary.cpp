@@ -77,7 +77,7 @@ std::string decay_text(const train::TrainOptions& training, const nn::GlowOption
   if (training.ema_decay < 0) names += names.empty() ? "ema-decay" : " and ema-decay";
   if (names.empty()) return "";
   return "\n" + names + " " + brief(training.beta2 == 0 ? schedule.beta2() : schedule.ema_decay()) +
-         ": the least that is taken from the batch, which counts as " +
+         ", the smallest automatic value; the batch counts as " +
          grouped(training.batch * model.height * model.width / (32 * 32)) + " images of 32x32";
 }
 

@@ -63,6 +63,8 @@ struct DataSet {
 struct OpenOptions {
   /// Whether the sub-folders of a folder are its classes; the other data sets know their labels anyway.
   bool with_labels = false;
+  /// With labels: the classes of a folder, in the order of the labels; empty: the sub-folders of its training images.
+  std::vector<std::string> class_names = {};
   /// Whether to decode every image of a folder once, on LibTorch's threads, and leave out those that reading throws
   /// FormatError for, before anything is counted or chosen: the set is that of a folder without them.
   bool skip_corrupt = false;
@@ -98,6 +100,9 @@ std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesyst
 /// folder and its size, and of the images' contents; where these are more than 256 MiB, of images that are spread
 /// evenly. Where the source lies does not matter, nor what its images are scaled to. Throws as ImageSource::image.
 std::string fingerprint(const ImageSource& source);
+/// The same of a data set's training images and, where it has them, its validation images: of all that training and
+/// held-out images are taken from.
+std::string fingerprint(const DataSet& set);
 
 /// The class of every image of the source, -1 where there is none.
 std::vector<std::int64_t> all_labels(const ImageSource& source);

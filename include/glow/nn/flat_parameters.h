@@ -17,10 +17,14 @@ class FlatParameters {
  public:
   /// Moves the module's parameters into a new buffer of their common dtype and device; drops their gradients.
   void gather(const torch::nn::Module& module);
-  /// Makes views again of the parameters that are none any more, with the values that they have now. The buffer stays
-  /// the same tensor unless their dtype or device has changed. Throws ShapeError for a parameter of another shape,
-  /// ConfigError for parameters of several dtypes or devices.
+  /// Makes views again of the parameters that are none any more, with the values that they have now, and gives the
+  /// module's buffers their memory back, too. The flat buffer stays the same tensor unless their dtype or device has
+  /// changed. Throws ShapeError for a parameter of another shape, ConfigError for parameters of several dtypes or
+  /// devices.
   void reattach();
+  /// How often `gather` and `reattach` have moved anything: what knows parameters by their memory or by their autograd
+  /// nodes is out of date when it has changed.
+  std::int64_t moves() const { return moves_; }
 
   /// [parameters], without gradient. Writing to it changes the parameters, as long as they are views of it.
   const torch::Tensor& values() const { return values_; }
@@ -36,20 +40,23 @@ class FlatParameters {
   std::uint64_t checksum() const;
 
  private:
-  /// Whether every parameter is the view of the buffer that it was. Throws ShapeError.
-  bool are_views() const;
-  void move_into_buffer();
+  /// Whether every parameter is the view of the buffer that it was, and buffers lie where they did. Throws ShapeError.
+  bool are_in_place() const;
+  void move_into_place();
   /// Throws ConfigError unless parameter `index` has the first one's dtype and device.
   void require_alike(std::size_t index) const;
 
   std::vector<std::string> names_;
   std::vector<torch::Tensor> parameters_;
   std::vector<torch::Tensor> buffers_;
+  /// Where the buffers lie.
+  std::vector<torch::Tensor> buffer_memory_;
   torch::Tensor values_;
   /// Pieces of `values_`, one a parameter.
   std::vector<torch::Tensor> views_;
   torch::Tensor gradients_;
   std::vector<torch::Tensor> gradient_views_;
+  std::int64_t moves_ = 0;
 };
 
 }  // namespace glow::nn

@@ -77,9 +77,11 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   const std::vector<std::string>& class_names() const { return class_names_; }
   /// Throws ConfigError unless there are num_classes names, in UTF-8, or none.
   void set_class_names(std::vector<std::string> names);
-  /// What the weights were learned from; nullopt when that is not known.
+  /// What the weights were learned from; nullopt when that is not known. A Trainer and torch::load forget it; a program
+  /// that trains a loaded model by other means has to set it to nullopt, or what it writes is said to be of other data.
   const std::optional<TrainingData>& training_data() const { return training_data_; }
-  void set_training_data(std::optional<TrainingData> data) { training_data_ = std::move(data); }
+  /// Throws ConfigError (TrainingData::validate).
+  void set_training_data(std::optional<TrainingData> data);
   /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
   /// For several processes that each train on a share of every batch: what batch norms add their moments up with, of

@@ -9,10 +9,13 @@
 
 namespace glow::nn {
 
-/// Reads a model file (docs/formats.md): the model in eval mode, float32, on `device`.
+struct ModelInfo;
+
+/// Reads a model file (docs/formats.md): the model in eval mode, float32, on `device`. `info`, if not null, gets what
+/// the same file says of itself, also when another replaces it meanwhile.
 /// Throws IoError when it cannot be opened, FormatError naming the file and what is wrong with it; nothing is half
 /// loaded.
-Glow load_model(const std::filesystem::path& path, torch::Device device = torch::kCPU);
+Glow load_model(const std::filesystem::path& path, torch::Device device = torch::kCPU, ModelInfo* info = nullptr);
 
 /// Writes a model file with the model's class names and training_data, atomically, replacing an older one; float64
 /// weights are rounded to float32. Returns its checksum. Throws ConfigError for a model that was never initialised,

@@ -28,6 +28,8 @@ struct TrainingData {
   std::int64_t batch = 64;
 
   bool operator==(const TrainingData&) const = default;
+  /// Throws ConfigError that names the field for what a model file cannot hold.
+  void validate() const;
 };
 
 /// Calls `visit(name, field)` for each field.

@@ -12,21 +12,21 @@ enum class Stream : std::uint8_t {
   kShuffle = 1,
   kAugmentation = 2,
   kValidationSplit = 3,
-  /// Of images that are none of the below.
+  /// The dequantisation noise of images in general.
   kDequantisation = 4,
   kSample = 5,
   kSampleLabel = 6,
   kInitialWeights = 7,
   kMonitorImages = 8,
   kVariation = 9,
-  // The dequantisation noise of sets of images that are taken to be independent of each other.
+  // The dequantisation noise of sets of images that are compared, and so have to be independent.
   kTrainingNoise = 10,
   kInitialisationNoise = 11,
   kValidationNoise = 12,
   kTestNoise = 13,
   /// Of training images that are scored.
   kTrainScoreNoise = 14,
-  /// Of images that are set against the above.
+  /// Out-of-distribution images.
   kOtherNoise = 15,
 };
 

@@ -17,6 +17,8 @@ struct EvaluateOptions {
   std::int64_t batch = 64;
   /// Seed of the dequantisation noise, the same for every evaluation of a run, so that they compare.
   std::uint64_t seed = 0;
+  /// A run takes kValidationNoise and kTestNoise.
+  ops::Stream stream = ops::Stream::kDequantisation;
   /// Called with images done and images in all.
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 };

@@ -30,7 +30,7 @@ struct TrainOptions {
   OptimizerKind optimizer = OptimizerKind::kAdamax;
   /// Length of the linear warm-up, in the reference's epochs of 50,000 images of 32x32 (Schedule).
   double warmup_epochs = 10;
-  /// Decay of the second moment; 0: from the batch, as in the reference (Schedule).
+  /// Decay of the second moment; 0: from the batch, as in the reference, but at least 0.9 (Schedule).
   double beta2 = 0;
   /// Decay of the weights' average; 0: no average; negative: from the batch, the number that beta2 has by default.
   double ema_decay = -1;

@@ -115,7 +115,7 @@ class Trainer {
   double seconds_waited() const;
 
  private:
-  /// `ordinary_tensors`: is off while the members are made.
+  /// `ordinary_tensors`: a guard that keeps InferenceMode off until the members exist.
   Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes,
           const c10::InferenceMode& ordinary_tensors);
   /// Makes the model's parameters and gradients views of its buffers, and those the trainer's.
@@ -148,6 +148,8 @@ class Trainer {
   torch::Tensor parameters_, gradients_;
   Optimizer optimizer_;
   WeightAverage average_;
+  /// nn::FlatParameters::moves as `attach` last saw it.
+  std::int64_t moves_ = 0;
   std::int64_t steps_done_ = 0, skipped_ = 0, skipped_in_a_row_ = 0, rollbacks_ = 0;
   /// The step after which the last `realign` was.
   std::int64_t aligned_at_ = 0;
