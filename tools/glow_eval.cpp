@@ -97,10 +97,10 @@ class Evaluation {
   /// Everything that can be refused before anything is computed.
   void prepare() {
     const auto compute = start_computing(processes_.own_part(settings_.compute));
-    check_for_model(settings_, nn::read_model_info(settings_.model).options);  // before hundreds of megabytes are read
     nn::ModelInfo info;
     model_ = open_model(settings_.model, compute, &info);
     processes_.require_same({{"device", compute.device.is_cuda() ? "cuda" : "cpu"}, {"the model file", info.checksum}});
+    check_for_model(settings_, info.options);
     follow_training(settings_, info.training_data);
     result_.checksum = info.checksum;
     result_.bits = info.options.bits;

@@ -94,8 +94,11 @@ class Run {
     for (const auto& problem : images_.skipped) status_.log("left out " + problem);
     if (images_.may_be_known) {
       status_.log("note: " + start +
-                  (before ? " was trained on other images than these" : " does not say what it was trained on") +
-                  "; if they overlap, held-out images may be among those (--split-seed S holds out what --seed S did)");
+                  (before ? " was trained on other images than these; where the two overlap, it may have been trained "
+                            "on images that are held out here"
+                          : " does not say what it was trained on; it may have been trained on images that are held "
+                            "out here (if it was on these data by glow-train --seed S, --split-seed S holds out the "
+                            "same images)"));
     }
   }
 

@@ -100,7 +100,9 @@ std::vector<std::string> find_classes(const Folder& folder) {
   return {names.begin(), names.end()};
 }
 
-std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<std::string>& class_names) {
+/// `whose`: the class names, in messages.
+std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<std::string>& class_names,
+                                      const std::string& whose) {
   std::map<std::string, std::int64_t> places;
   for (const std::string& name : class_names) places.emplace(name, std::ssize(places));
   std::vector<std::int64_t> labels;
@@ -111,7 +113,7 @@ std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<st
       throw io::format_error(folder.root / file, "expected images in a folder named after their class, is in none");
     const auto place = places.find(name);
     if (place == places.end())
-      throw io::format_error(folder.root / name, "expected a class of the training images, is none of their " +
+      throw io::format_error(folder.root / name, "expected a class of the " + whose + ", is none of their " +
                                                      std::to_string(class_names.size()));
     labels.push_back(place->second);
   }
@@ -145,7 +147,10 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   if (options.with_labels) set.class_names = options.class_names.empty() ? find_classes(train) : options.class_names;
   const auto make_source = [&](Folder& folder) {
     std::vector<std::int64_t> labels;
-    if (options.with_labels) labels = find_labels(folder, set.class_names);
+    if (options.with_labels) {
+      labels =
+          find_labels(folder, set.class_names, options.class_names.empty() ? "training images" : "names asked for");
+    }
     return std::make_shared<PictureFiles>(std::move(folder), channels, std::move(labels));
   };
   for (auto& [name, folder] : splits) {
@@ -156,7 +161,8 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
 }
 
 std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& paths, int channels,
-                                                 const std::vector<std::string>& class_names) {
+                                                 const std::vector<std::string>& class_names,
+                                                 std::vector<std::string>* skipped) {
   if (paths.size() == 1 && paths[0].extension() == ".npy") return open_npy(paths[0]).train;
   Folder folder;
   std::vector<std::int64_t> labels;
@@ -164,6 +170,11 @@ std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& pa
     folder = {paths[0], find_images(paths[0])};
     if (folder.files.empty())
       throw io::format_error(paths[0], "expected PNG or JPEG files in this folder or below it, has none");
+    if (skipped != nullptr) {
+      std::map<std::string, Folder> alone{{"", std::move(folder)}};
+      *skipped = leave_out_corrupt(alone, {});
+      folder = std::move(alone.at(""));
+    }
     if (!class_names.empty()) labels = labels_by_folder(folder, class_names);
   } else {
     for (const fs::path& path : paths) folder.files.push_back(path.string());

@@ -81,9 +81,16 @@ std::uint64_t checksum(const std::vector<at::Tensor>& tensors) {
 }
 
 at::Tensor checksum_by_operators(const at::Tensor& tensor) {
-  // sum_i (w_i + k i)^2 mod 2^64 over the 32-bit words w_i, k odd: squares, for the reason above.
+  // sum_i g(w_i + k i) mod 2^64 over the 32-bit words w_i, with splitmix64's bijection g (Steele et al. 2014): a sum of
+  // what is mixed, for the reason above.
   constexpr std::int64_t kSlice = 1 << 22;  // whose int64 copies are small beside a model
   constexpr std::int64_t kFactor = 0x1e3779b97f4a7c15;
+  constexpr auto kFirst = static_cast<std::int64_t>(0xbf58476d1ce4e5b9U);
+  constexpr auto kSecond = static_cast<std::int64_t>(0x94d049bb133111ebU);
+  // A shift that brings in zeros; that of int64 tensors keeps the sign.
+  const auto shifted = [](const at::Tensor& x, std::int64_t bits) {
+    return x.bitwise_right_shift(at::Scalar(bits)).bitwise_and(at::Scalar((std::int64_t{1} << (64 - bits)) - 1));
+  };
   constexpr std::int64_t kWord = sizeof(std::int32_t);
   const auto bytes = flat(tensor).view(at::kByte);
   const auto padded = at::constant_pad_nd(bytes, {0, (kWord - bytes.numel() % kWord) % kWord});
@@ -92,7 +99,10 @@ at::Tensor checksum_by_operators(const at::Tensor& tensor) {
   for (std::int64_t first = 0; first < words.numel(); first += kSlice) {
     const auto slice = words.narrow(0, first, std::min(kSlice, words.numel() - first)).to(at::kLong);
     const auto places = at::arange(first + 1, first + slice.numel() + 1, slice.options());
-    sum = sum + (slice + places * kFactor).square().sum();
+    auto x = slice + places * kFactor;
+    x = x.bitwise_xor(shifted(x, 30)) * kFirst;
+    x = x.bitwise_xor(shifted(x, 27)) * kSecond;
+    sum = sum + x.bitwise_xor(shifted(x, 31)).sum();
   }
   return sum;
 }

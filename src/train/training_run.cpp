@@ -21,7 +21,7 @@ void require_not_shorter(const TrainOptions& options, std::int64_t train_images,
   if (steps >= steps_done) return;
   throw ConfigError(std::string(options.steps > 0 ? "steps" : "epochs") + ": the run has done " +
                     std::to_string(steps_done) + " steps already, got " + std::to_string(steps) +
-                    " (steps N goes on to step N)");
+                    " (it is the length of the whole run, not of what is added)");
 }
 
 }  // namespace

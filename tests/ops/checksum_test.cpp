@@ -1,5 +1,6 @@
 #include "ops/checksum.h"
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <string>
@@ -55,6 +56,20 @@ TEST_P(Checksum, ChangesWithWhatWritersDo) {
     writes[i]();
     EXPECT_TRUE(seen.insert(of(numbers)).second) << "write " << i;
   }
+}
+
+/// What a sum of places times values takes for no change.
+TEST_P(Checksum, ChangesWithEveryRearrangement) {
+  EXPECT_NE(of(at::tensor({1.0F, -1.0F, -1.0F, 1.0F})), of(at::tensor({-1.0F, 1.0F, 1.0F, -1.0F})));
+  std::set<std::uint64_t> seen;
+  std::vector<std::int64_t> order{0, 1, 2, 3, 4, 5};
+  std::size_t permutations = 0;
+  do {
+    seen.insert(of(at::tensor(order)));
+    seen.insert(of(at::eye(6).index_select(0, at::tensor(order))));
+    permutations += 2;
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_EQ(seen.size(), permutations);
 }
 
 /// What a sum that is linear takes for no change: numbers that grow and shrink by as much.

@@ -241,6 +241,15 @@ TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
         run_edit("vary", kClassModel,
                  {"--images", images, "--pick", "0,3", "--count", "1", "--out", path("v.npy"), "--overwrite"})));
   }
+  // Directions between classes of which the model knows two.
+  std::filesystem::remove_all(directory_ / "photos" / "ankle boot");
+  const Arguments directions{"--data", "folder:" + path("photos"), "--out", path("d.safetensors"), "--overwrite"};
+  ASSERT_TRUE(succeeded(run_edit("directions", kClassModel, directions)));
+  std::filesystem::create_directories(directory_ / "photos" / "emu");
+  io::write_png(directory_ / "photos" / "emu" / "7.png", make_picture(4, 8, 3, 7));
+  EXPECT_TRUE(failed(run_edit("directions", kClassModel, directions), "glow-edit", 2,
+                     {"--class: ", "7.png lies in no folder that is named after a class"}));
+  std::filesystem::remove_all(directory_ / "photos" / "emu");
   io::write_png(directory_ / "photos" / "stray.png", make_picture(4, 8, 3, 5));
   EXPECT_TRUE(failed(run_edit("encode", kClassModel, {"--images", path("photos"), "--out", path("z2.npy")}),
                      "glow-edit", 2, {"--class: ", "stray.png lies in no folder that is named after a class"}));
@@ -324,8 +333,10 @@ TEST_F(GlowEdit, ImagesThatTheTrainingLeftOutAreLeftOut) {
                                path("run")})));
   const auto model = path("run/model.safetensors");
   for (const auto& [subcommand, images, out] :
-       {std::tuple{"encode", "--images", "z.npy"}, {"directions", "--data", "classes.safetensors"}}) {
-    const auto outcome = run_edit(subcommand, model, {images, "folder:" + path("photos"), "--out", path(out)});
+       {std::tuple{"encode", Arguments{"--images", "folder:" + path("photos")}, "z.npy"},
+        {"encode", Arguments{"--images", path("photos")}, "z2.npy"},
+        {"directions", Arguments{"--data", "folder:" + path("photos")}, "classes.safetensors"}}) {
+    const auto outcome = run_edit(subcommand, model, images + Arguments{"--out", path(out)});
     EXPECT_TRUE(succeeded(outcome));
     EXPECT_NE(outcome.err.find("left out " + torn), std::string::npos) << outcome.err;
     EXPECT_NE(outcome.out.find("19 images"), std::string::npos) << outcome.out;

@@ -89,6 +89,22 @@ TEST_F(GlowTrainResume, TakesARunOfTheVersionBefore) {
   EXPECT_TRUE(Json::parse(get(run_ / "config.json"))["images"].contains("fingerprint"));
 }
 
+TEST_F(GlowTrainResume, KeepsTheDecaysThatAnEarlierVersionChose) {
+  auto config = nlohmann::ordered_json::parse(get(run_ / "config.json"));
+  const auto put_decays = [&](double beta2, double ema_decay) {
+    config["resolved"]["beta2"] = beta2;
+    config["resolved"]["ema_decay"] = ema_decay;
+    put(run_ / "config.json", config.dump());
+  };
+  const Arguments resume{"--resume", "--out", run_.string(), "--quiet", "--dry-run"};
+  put_decays(0, 0.8);
+  EXPECT_TRUE(failed(train(resume), "glow-train", 1, {"config.json: beta2: the run had 0", "--init-from"}));
+  // The checkpoint, which is of this version, knows that these are not its own.
+  put_decays(0.75, 0.8);
+  EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--quiet", "--steps", "3"}), "glow-train", 2,
+                     {"--beta2: the state to go on from is of a training with ", "got 0.75"}));
+}
+
 TEST_F(GlowTrainResume, SaysWhenItIsNoLongerBitForBit) {
   const Arguments resume{"--resume", "--out", run_.string()};
   const auto text = [&](const Arguments& changes) {

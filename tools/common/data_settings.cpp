@@ -65,7 +65,7 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
   }
   record.held_out = record.images - set.train->size();
   const bool goes_on = before && before->fingerprint == record.fingerprint;
-  const bool may_be_known = !before_file.empty() && !goes_on && !held_out.split_seed;
+  const bool may_be_known = !before_file.empty() && !goes_on && (before || !held_out.split_seed);
   if (goes_on && record.held_out > 0) {
     held_out = {.valid_images = record.held_out, .split_seed = before->split_seed};
   }

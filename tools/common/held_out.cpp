@@ -33,12 +33,17 @@ data::DataSet divide(data::DataSet set, const std::string& fingerprint, const He
     if (record->held_out == 0) return set;
     return data::hold_out_validation(std::move(set), record->held_out, record->split_seed);
   }
+  const std::string unknown = "split: it is not known which images of " + set.name + " were held out: " + model;
+  if (record && !default_seed) {
+    throw ConfigError(unknown + " was trained on other images, those of " + record->source +
+                      " (--split all scores all of them)");
+  }
   const auto seed = settings.split_seed ? settings.split_seed : default_seed;
   if (seed) return data::hold_out_validation(std::move(set), settings.valid_images, *seed);
-  if (set.valid && settings.valid_images < 0 && !record) return set;
-  throw ConfigError("split: it is not known which images of " + set.name + " were held out: " + model +
-                    (record ? " was trained on other images, those of " + record->source : " does not say") +
-                    " (--split all scores all of them; --split-seed S holds out those that glow-train --seed S did)");
+  if (set.valid && settings.valid_images < 0) return set;
+  throw ConfigError(unknown +
+                    " does not say (--split all scores all of them; --split-seed S holds out those that "
+                    "glow-train --seed S did)");
 }
 
 }  // namespace glow::tools

@@ -28,8 +28,8 @@ void visit_fields(HeldOutSettings& settings, Visitor&& visit) {
 
 /// The one rule by which a data set is divided, in training and in evaluation: what was held out from a model is held
 /// out again. `fingerprint`: of the set. `record`: of the model, from the file that messages call `model`; it counts
-/// when the fingerprint is its own, and flags that contradict it are refused. Else the settings count, with
-/// `default_seed` where they have none. Without either it is the set's own split, for a model without a record.
+/// when the fingerprint is its own, and flags that contradict it are refused. In training (with a `default_seed`), and
+/// for a model without a record, the settings count else; without a seed it is the set's own split.
 ///
 /// Throws ConfigError naming valid_images or split_seed, and `split` when there is no way to know the held-out images.
 data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,

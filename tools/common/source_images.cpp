@@ -77,15 +77,20 @@ data::DataSet open_for_model(const std::string& field, const std::string& specif
                             .skip_corrupt = record && record->skip_corrupt && specification.starts_with("folder:"),
                             .channels = static_cast<int>(model->options().channels)};
   if (labels != Labels::kOfData) options.class_names = model->class_names();
-  if (!options.with_labels || labels != Labels::kIfKnown) return open_data_set(field, specification, options);
+  if (!options.with_labels || labels == Labels::kOfData) return open_data_set(field, specification, options);
+  std::string problem;
   try {
     auto set = open_data_set(field, specification, options);
     if (same_classes(set, model)) return set;
-  } catch (const FormatError&) {
-    // Of a folder whose images are in no folder of a class. What else may be wrong is found again below.
+  } catch (const FormatError& error) {
+    // Of a folder, whose images may lie in no folder of a class. Whatever else is wrong is found again below.
+    problem = error.what();
   }
   options.with_labels = false;
-  return open_data_set(field, specification, options);
+  auto set = open_data_set(field, specification, options);
+  if (labels == Labels::kIfKnown) return set;
+  if (problem.empty()) problem = specification + (set.class_names.empty() ? " has no classes" : " has other classes");
+  throw ConfigError(field + ": " + problem + ", and the model is conditional (--classes marginal needs none)");
 }
 
 bool same_classes(const data::DataSet& set, const nn::Glow& model) {
@@ -97,9 +102,9 @@ bool same_classes(const data::DataSet& set, const nn::Glow& model) {
 std::vector<FlagText> geometry_rows(const std::string& group) {
   return {
       {"resize", group, "R",
-       "scale the shorter side to R pixels, then take the centre; 0: as much as fits; neither this nor --random-crop "
-       "given: as in the training, which the model file tells"},
-      {"random_crop", group, "", "as glow-train was given it: the centre is taken without scaling"},
+       "scale the shorter side to R pixels, then take the centre; 0: scale the largest centre part down; without this "
+       "and --random-crop: as in the training"},
+      {"random_crop", group, "", "take the centre without scaling, as glow-train --random-crop evaluates"},
   };
 }
 

@@ -23,7 +23,7 @@ enum class Labels {
   kUnused,
   /// Classes of a conditional model, where the data have such.
   kIfKnown,
-  /// The same; a folder without them throws FormatError.
+  /// The same; without them ConfigError names `field` and --classes.
   kRequired,
   /// The data's own classes, whatever the model knows; a folder without classes throws FormatError.
   kOfData,

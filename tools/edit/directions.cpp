@@ -124,6 +124,17 @@ data::DataSet open_training_images(const DirectionsSettings& settings, const nn:
   return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown);
 }
 
+/// EditImages::model_labels
+std::vector<std::int64_t> labels_of_model(const data::DataSet& set, const nn::Glow& model) {
+  const auto& known = model->class_names();
+  std::vector<std::int64_t> labels;
+  for (const auto& name : set.class_names) {
+    const auto place = std::find(known.begin(), known.end(), name);
+    labels.push_back(place == known.end() ? -1 : place - known.begin());
+  }
+  return labels;
+}
+
 Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model) {
   const auto set = open_training_images(settings, model);
   auto names = set.class_names;
@@ -146,9 +157,13 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
     places = drawn;
   }
   const auto source = std::make_shared<data::SubsetSource>(set.train, places);
+  std::vector<std::int64_t> model_labels;
+  if (settings.attributes.empty() && !same_classes(set, model)) model_labels = labels_of_model(set, model);
+  const bool labelled = std::any_of(model_labels.begin(), model_labels.end(), [](auto label) { return label >= 0; });
   return {{.fitted = fitted("data", settings.data, source, model, settings.geometry),
            .name = settings.data,
-           .labelled = same_classes(set, model),
+           .labelled = labelled || same_classes(set, model),
+           .model_labels = std::move(model_labels),
            .places = places,
            .skipped = set.skipped},
           std::move(names),

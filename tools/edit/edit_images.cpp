@@ -39,10 +39,12 @@ struct Opened {
 
 Opened open_source(const std::string& text, const nn::Glow& model) {
   if (is_there(text) || !is_data_set(text)) {
-    const auto source =
-        data::open_pictures(paths_in(text), static_cast<int>(model->options().channels), model->class_names());
+    const bool skips = model->training_data() && model->training_data()->skip_corrupt;
+    std::vector<std::string> skipped;
+    const auto source = data::open_pictures(paths_in(text), static_cast<int>(model->options().channels),
+                                            model->class_names(), skips ? &skipped : nullptr);
     const auto labels = data::all_labels(*source);
-    return {source, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; })};
+    return {source, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; }), skipped};
   }
   const auto set = open_for_model("images", text, model, Labels::kIfKnown);
   return {set.test ? set.test : set.train, same_classes(set, model), set.skipped};
@@ -98,7 +100,8 @@ torch::Tensor EditImages::bytes(std::int64_t first, std::int64_t count) const {
 torch::Tensor EditImages::labels() const {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(size()));
   std::iota(indices.begin(), indices.end(), 0);
-  return images().labels(indices);
+  const auto labels = images().labels(indices);
+  return model_labels.empty() ? labels : torch::tensor(model_labels, torch::kLong).index_select(0, labels);
 }
 
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {

@@ -20,8 +20,11 @@ struct EditImages {
   FittedImages fitted;
   /// What messages call them.
   std::string name;
-  /// Whether some of them have labels, which are classes of the model.
+  /// Whether some of them have labels that are classes of the model.
   bool labelled = false;
+  /// Of the data's classes, in the order of their labels: the model's labels for them, -1 for none. Empty: they are
+  /// the same.
+  std::vector<std::int64_t> model_labels = {};
   /// Their places in the source.
   std::vector<std::int64_t> places;
 

@@ -35,7 +35,7 @@ void visit_fields(ReconstructSettings& settings, Visitor&& visit) {
 const std::vector<FlagText>& reconstruct_rows() {
   static const std::vector<FlagText> rows{
       {"temperature", "Levels", "T|T0,T1,...", "of the levels that are drawn anew"},
-      {"seed", "Levels", "S", "of these, too; what an image gets does not depend on --pick"},
+      {"seed", "Levels", "S", "seed of these; what an image gets does not depend on --pick"},
       scale_row(),
   };
   return rows;

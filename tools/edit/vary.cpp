@@ -48,10 +48,9 @@ const std::vector<FlagText>& vary_rows() {
   static const std::vector<FlagText> rows{
       {"amounts", "Noise", "A,...",
        "how much of eps gives way to noise, 0 to 1, a row each; not given: 0.25,0.5,0.75,1"},
-      {"count", "Noise", "N",
-       "variations of an image; variation j of an image has the same noise in every row, whatever --count and --pick"},
+      {"count", "Noise", "N", "variations of each image; variation j stays the same whatever --count and --pick are"},
       {"temperature", "Noise", "T|T0,T1,...", "of the noise"},
-      {"seed", "Noise", "S", "of the noise, too"},
+      {"seed", "Noise", "S", "seed of the noise"},
       {"temperatures", "Temperature", "T,...", "instead of noise: eps of the image times each of these, in a row"},
       {"per_level", "Levels", "", "change one level at a time, rows of its own each"},
       scale_row(),

@@ -84,10 +84,6 @@ EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model)
   const bool needs_labels = conditional && settings.classes == latent::ClassDensity::kLabel;
   const auto set = open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown);
   const bool labelled = conditional && same_classes(set, model);
-  if (needs_labels && !labelled) {
-    throw ConfigError("data: " + set.name + (set.class_names.empty() ? " has no classes" : " has other classes") +
-                      ", and " + settings.model + " is conditional (--classes marginal needs none)");
-  }
   const auto [source, split, noise] = find_split(settings, set, model);
   return {.fitted = fitted("data", set.name, first_images(source, settings.count), model, settings.geometry),
           .source = set.name,

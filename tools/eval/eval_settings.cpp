@@ -39,9 +39,9 @@ const std::vector<FlagText>& eval_flag_table() {
       {"split", "Evaluation", "KIND",
        "train, valid, test, all (training and validation images together), or auto: test, valid where there is none"},
       {"split_seed", "Evaluation", "S",
-       "hold out the images that glow-train held out with this --seed (or --split-seed), where the model file does not "
-       "say which these are"},
-      {"valid_images", "Evaluation", "N", "with --split-seed: so many, as glow-train was given"},
+       "for a model file that does not say which images were held out: the --seed (or --split-seed) that glow-train "
+       "had"},
+      {"valid_images", "Evaluation", "N", "with --split-seed: glow-train's --valid-images"},
   };
   static const std::vector<FlagText> rest{
       {"count", "Evaluation", "N", "score the first N images of a source; 0: all"},

@@ -146,11 +146,6 @@ void check_same_run(const RunConfig& config, const train::IntactCheckpoint& chec
   };
   compare("model", config.model, before.model);
   compare("images", config.images, before.images);
-  // Earlier versions chose other automatic decays, and their checkpoints do not hold what they chose.
-  if (checkpoint.content.state.options) return;
-  for (const auto* key : {"beta2", "ema_decay"}) {
-    if (before.resolved.contains(key)) compare("resolved", {{key, config.resolved[key]}}, before.resolved);
-  }
 }
 
 std::string changed_arithmetic(const RunConfig& config, const train::IntactCheckpoint& checkpoint) {

@@ -3,6 +3,7 @@
 #include <glow/error.h>
 #include <glow/nn/model_file.h>
 #include <glow/train/run_directory.h>
+#include <glow/train/schedule.h>
 
 #include "tools/train/presets.h"
 #include "tools/train/run_config.h"
@@ -30,9 +31,27 @@ void refuse_together(const GivenFlags& given, const char* one, const char* other
   }
 }
 
-void restore(const Flags& flags, const std::filesystem::path& config) {
+/// Earlier versions chose smaller automatic decays for large batches; a run keeps what it began with.
+void keep_decays(train::TrainOptions& training, const Json& resolved) {
+  const auto chosen = [&](const char* key) {
+    const auto value = resolved.value(key, Json());
+    return value.is_number() ? value.get<double>() : train::Schedule::kSmallestDecay;
+  };
+  const auto beta2 = chosen("beta2"), ema_decay = chosen("ema_decay");
+  if (training.beta2 == 0 && beta2 < train::Schedule::kSmallestDecay) {
+    // No flag stands for it: 0 is "automatic".
+    if (beta2 <= 0)
+      throw ConfigError("beta2: the run had 0, which this version does not choose; --init-from starts anew");
+    training.beta2 = beta2;
+  }
+  if (training.ema_decay < 0 && ema_decay < train::Schedule::kSmallestDecay) training.ema_decay = ema_decay;
+}
+
+void restore(TrainSettings& settings, const Flags& flags, const std::filesystem::path& config) {
   try {
-    flags.restore(read_run_config(config).options);
+    const auto before = read_run_config(config);
+    flags.restore(before.options);
+    keep_decays(settings.training, before.resolved);
   } catch (const ConfigError& error) {
     throw FormatError(config.string() + ": " + error.what());
   }
@@ -58,7 +77,7 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFl
   if (run.out.empty() && !run.dry_run) throw ConfigError("out: expected a directory, none is given");
   if (run.resume) {
     const auto config = train::RunDirectory(run.out).config();
-    restore(flags, config);
+    restore(settings, flags, config);
     flags.set_agreeing(all, config.string());
   } else if (!run.init_from.empty()) {
     adopt_model(settings);

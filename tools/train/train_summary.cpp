@@ -77,7 +77,7 @@ std::string decay_text(const train::TrainOptions& training, const nn::GlowOption
   if (training.ema_decay < 0) names += names.empty() ? "ema-decay" : " and ema-decay";
   if (names.empty()) return "";
   return "\n" + names + " " + brief(training.beta2 == 0 ? schedule.beta2() : schedule.ema_decay()) +
-         ", the smallest automatic value; the batch counts as " +
+         " instead of the published rule's lower value, for a batch has as many pixels as " +
          grouped(training.batch * model.height * model.width / (32 * 32)) + " images of 32x32";
 }
 

@@ -92,9 +92,12 @@ DataSet open_data_set(const std::string& specification, const OpenOptions& optio
 /// valid and test are nothing special), or the PNG and JPEG files named, in their order. Files have `channels`
 /// channels, 1 or 3: grey is repeated, alpha composited onto white, and colour where there is to be 1 a FormatError
 /// when it is read. Images in or below a folder of the one folder that is named as one of `class_names` have that
-/// class, the outermost counting. Throws IoError and FormatError as the files deserve.
+/// class, the outermost counting. `skipped`, if not null: images of one folder that cannot be decoded are left out, as
+/// with OpenOptions::skip_corrupt, and it gets what is wrong with them. Throws IoError and FormatError as the files
+/// deserve.
 std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesystem::path>& paths, int channels,
-                                                 const std::vector<std::string>& class_names = {});
+                                                 const std::vector<std::string>& class_names = {},
+                                                 std::vector<std::string>* skipped = nullptr);
 
 /// Tells a source from others: 64 hexadecimal digits, a SHA-256 of the number of images, of every file's path below its
 /// folder and its size, and of the images' contents; where these are more than 256 MiB, of images that are spread

@@ -13,7 +13,7 @@ struct VaryOptions {
   std::vector<double> amount = {0.3};
   /// Of the noise; one number or one a level.
   nn::Temperature temperature = 1.0;
-  /// Of the noise, too.
+  /// Seed of the noise.
   std::uint64_t seed = 0;
   /// Which draw of the noise: variations of one image have different ones.
   std::int64_t draw = 0;

@@ -54,8 +54,8 @@ struct Encoding {
 /// With GradMode on, every function records a graph; that of log_prob, encode and evaluate is differentiable once, a
 /// second derivative throws Error (but for coupling layers under MemoryPolicy::kStore). Without it, under
 /// torch::NoGradGuard or c10::InferenceMode, the folded weights are prepared once and kept for as long as a checksum of
-/// all weights, computed with every call, stays the same: no write goes unnoticed, by whatever means. Several threads
-/// may call at once then, as long as none writes.
+/// all weights, computed with every call, stays the same, so that writes by any means are noticed. Several threads may
+/// call at once then, as long as none writes.
 ///
 /// Parameters are ordinary tensors also when the model is made, copied or loaded under c10::InferenceMode: it can be
 /// trained elsewhere.

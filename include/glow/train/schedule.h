@@ -10,11 +10,15 @@ namespace glow::train {
 /// H*W/32^2 images. A pure function of the step, so that a resumed run continues exactly.
 class Schedule {
  public:
+  /// Of beta2 and ema_decay where they come from the batch.
+  static constexpr double kSmallestDecay = 0.9;
+
   Schedule(const TrainOptions& options, std::int64_t height, std::int64_t width);
 
   /// Learning rate of step `step` (from 0): the first is 0 while there is a warm-up.
   double learning_rate(std::int64_t step) const;
-  /// options.beta2, or 1 - 1/max(10, ceil(50,000 / counted batch)); the reference has no such floor.
+  /// options.beta2, or max(kSmallestDecay, 1 - 1/ceil(50,000 / counted batch)); the reference has no such
+  /// floor.
   double beta2() const { return beta2_; }
   /// Whether the floor is in force: the batch counts as more than 5,000 images.
   bool is_floored() const;
