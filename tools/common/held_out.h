@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <glow/data/source.h>
 #include <glow/nn/training_data.h>
@@ -26,10 +25,13 @@ void visit_fields(HeldOutSettings& settings, Visitor&& visit) {
   visit("split_seed", settings.split_seed);
 }
 
-/// The one rule by which a data set is divided, in training and in evaluation: what was held out from a model is held
-/// out again. `fingerprint`: of the set. `record`: of the model, from the file that messages call `model`; it counts
-/// when the fingerprint is its own, and flags that contradict it are refused. In training (with a `default_seed`), and
-/// for a model without a record, the settings count else; without a seed it is the set's own split.
+/// Divides a data set into training and validation images, for training and for evaluation alike. `fingerprint`: of the
+/// set. `record`: of the model's training, from the file that messages call `model`. `default_seed`: given in training.
+///
+/// - The record is of these data: the images that it says are held out. Settings that contradict it are refused.
+/// - The record is of other data: as the settings say in training; an error in evaluation, where no image is known to
+///   be held out.
+/// - There is no record: as the settings say; without a seed, the set's own validation images.
 ///
 /// Throws ConfigError naming valid_images or split_seed, and `split` when there is no way to know the held-out images.
 data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,

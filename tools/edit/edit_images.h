@@ -27,7 +27,6 @@ struct EditImages {
   std::vector<std::int64_t> model_labels = {};
   /// Their places in the source.
   std::vector<std::int64_t> places;
-
   /// data::DataSet::skipped
   std::vector<std::string> skipped = {};
 
