@@ -16,7 +16,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <glow/dist/communicator.h>
+#include <glow/distributed/communicator.h>
 #include <glow/glow.h>
 #include <glow/share.h>
 #include <glow/train/optimizer.h>
@@ -53,8 +53,8 @@ double bytes_sent() {
 /// One process's part of the training steps.
 class Worker {
  public:
-  Worker(const Settings& settings, const dist::Launch& launch)
-      : settings_(settings), processes_(dist::connect(launch)), model_(settings.model, 1) {
+  Worker(const Settings& settings, const distributed::Launch& launch)
+      : settings_(settings), processes_(distributed::connect(launch)), model_(settings.model, 1) {
     const auto& options = settings.model;
     model_->to(settings.device);
     model_->set_hidden_precision(settings.precision);
@@ -122,7 +122,7 @@ class Worker {
   }
 
   Settings settings_;
-  std::shared_ptr<dist::Communicator> processes_;
+  std::shared_ptr<distributed::Communicator> processes_;
   Glow model_;
   torch::Tensor bytes_;
 };
@@ -234,7 +234,7 @@ int main(int argc, char** argv) {
                                 "Training in 1, 2 and 4 processes of one thread each, and in one of as many threads: "
                                 "images a second, bytes sent, and the share of a step spent waiting for gradients. "
                                 "Started in several processes by a launcher, measures these.");
-    const auto launch = glow::dist::read_launch();
+    const auto launch = glow::distributed::read_launch();
     const char* threads = std::getenv(kThreadsVariable);
     if (launch.size == 1 && threads == nullptr) return compare(settings, arguments);
     glow::ops::use_threads(threads != nullptr ? std::atoi(threads) : 1);

@@ -1,5 +1,5 @@
 # Gloo_FOUND and Gloo_INCLUDE_DIR: headers for the Gloo inside LibTorch, when LibTorch has one. PyPI's has, without its
-# headers; those of Debian's libgloo-dev fit, which glow::dist::connect makes sure of by a known sum.
+# headers; those of Debian's libgloo-dev fit, which glow::distributed::connect makes sure of by a known sum.
 
 find_path(Gloo_INCLUDE_DIR gloo/rendezvous/store.h)
 mark_as_advanced(Gloo_INCLUDE_DIR)

@@ -115,40 +115,40 @@ class Evaluation {
   }
 
   ScoredImages score(EvalImages images, const std::string& what) {
-    latent::ScoreOptions options{.batch = *settings_.batch,
-                                 .draws = settings_.draws,
-                                 .importance = settings_.importance,
-                                 .seed = *settings_.seed,
-                                 .stream = images.noise,
-                                 .classes = settings_.classes,
-                                 .classify = result_.conditional,
-                                 .compress = !settings_.scores.empty() || !settings_.ood.empty(),
-                                 .share = processes_.communicator()->share()};
+    evaluate::ScoreOptions options{.batch = *settings_.batch,
+                                   .draws = settings_.draws,
+                                   .importance = settings_.importance,
+                                   .seed = *settings_.seed,
+                                   .stream = images.noise,
+                                   .classes = settings_.classes,
+                                   .classify = result_.conditional,
+                                   .compress = !settings_.scores.empty() || !settings_.ood.empty(),
+                                   .share = processes_.communicator()->share()};
     options.progress = [&](std::int64_t done, std::int64_t total) {
       show(what, done * images.images().size() / total, images.images().size(), done, total);
     };
     const auto count = images.images().size();
     processes_.require_same({{"number of images", count}});
-    latent::Scores share;
+    evaluate::Scores share;
     try {
-      share = latent::score(model_, images.images(), options);
+      share = evaluate::score(model_, images.images(), options);
     } catch (const Interrupted&) {
       // All hear of it now, those too that were through.
     }
     processes_.throw_if_one_was_interrupted();
-    auto scores = latent::gathered(share, count, options.batch, *processes_.communicator());
-    auto summary = latent::summarise(scores);
+    auto scores = evaluate::gathered(share, count, options.batch, *processes_.communicator());
+    auto summary = evaluate::summarise(scores);
     return {std::move(images), std::move(scores), summary};
   }
 
-  latent::RoundTrip round_trip() {
-    return latent::round_trip(model_, result_.data.images.images(),
-                              {.batch = *settings_.batch,
-                               .count = settings_.round_trip,
-                               .classes = settings_.classes,
-                               .progress = [&](std::int64_t done, std::int64_t total) {
-                                 show("images there and back", done, total, done, total);
-                               }});
+  evaluate::RoundTrip round_trip() {
+    return evaluate::round_trip(model_, result_.data.images.images(),
+                                {.batch = *settings_.batch,
+                                 .count = settings_.round_trip,
+                                 .classes = settings_.classes,
+                                 .progress = [&](std::int64_t done, std::int64_t total) {
+                                   show("images there and back", done, total, done, total);
+                                 }});
   }
 
   void show(const std::string& what, std::int64_t images, std::int64_t total_images, std::int64_t done,

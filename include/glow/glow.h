@@ -1,17 +1,17 @@
 #pragma once
 
-/// What an application needs: the model, its files and its quantiser under `glow::`, what works with densities and
-/// latents under `glow::latent`.
+/// The headers an application needs: the model, its files and its quantiser under `glow::`, scores and
+/// out-of-distribution detection under `glow::evaluate`, edits of latents under `glow::latent`.
 
 #include <glow/error.h>
+#include <glow/evaluate/histogram.h>
+#include <glow/evaluate/ood.h>
+#include <glow/evaluate/round_trip.h>
+#include <glow/evaluate/score.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/directions.h>
-#include <glow/latent/histogram.h>
 #include <glow/latent/interpolate.h>
 #include <glow/latent/latents_file.h>
-#include <glow/latent/ood.h>
-#include <glow/latent/round_trip.h>
-#include <glow/latent/score.h>
 #include <glow/latent/vary.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/model_file.h>

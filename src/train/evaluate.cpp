@@ -11,13 +11,13 @@ std::int64_t evaluation_batch(std::int64_t training_batch) {
 }
 
 Evaluation evaluate(const nn::Glow& model, const data::Images& images, const EvaluateOptions& options) {
-  return evaluation_of(latent::score(
+  return evaluation_of(evaluate::score(
       model, images,
       {.batch = options.batch, .seed = options.seed, .stream = options.stream, .progress = options.progress}));
 }
 
-Evaluation evaluation_of(const latent::Scores& scores) {
-  const auto summary = latent::summarise(scores);
+Evaluation evaluation_of(const evaluate::Scores& scores) {
+  const auto summary = evaluate::summarise(scores);
   const auto [mean, standard_error] = summary.bits_per_dim;
   return {.bits_per_dim = mean,
           .standard_error = standard_error,

@@ -17,14 +17,14 @@ namespace {
 
 /// What a model's batch norms sum with, and who lets them.
 struct SumOfBatchNorms {
-  std::shared_ptr<dist::Communicator> processes;
+  std::shared_ptr<distributed::Communicator> processes;
   const GradientSum* owner;
   void operator()(const torch::Tensor& tensor) const { processes->sum(tensor); }
 };
 
 }  // namespace
 
-GradientSum::GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes)
+GradientSum::GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicator> processes, std::int64_t slice_bytes)
     : model_(std::move(model)), processes_(std::move(processes)) {
   model_->set_sum_over_processes(SumOfBatchNorms{processes_, this});
   const auto gradients = model_->flat_parameters().gradients();

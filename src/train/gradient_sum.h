@@ -7,7 +7,7 @@
 
 #include <torch/types.h>
 
-#include <glow/dist/communicator.h>
+#include <glow/distributed/communicator.h>
 #include <glow/nn/glow.h>
 
 namespace torch::autograd {
@@ -23,7 +23,7 @@ namespace glow::train {
 class GradientSum {
  public:
   /// `model` stays where it is from here on. Each slice but the last is at least `slice_bytes` long.
-  GradientSum(nn::Glow model, std::shared_ptr<dist::Communicator> processes, std::int64_t slice_bytes);
+  GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicator> processes, std::int64_t slice_bytes);
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
   ~GradientSum();
@@ -56,12 +56,12 @@ class GradientSum {
   };
 
   nn::Glow model_;
-  std::shared_ptr<dist::Communicator> processes_;
+  std::shared_ptr<distributed::Communicator> processes_;
   /// From the end of the buffer to its beginning.
   std::vector<Slice> slices_;
   std::vector<Accumulator> accumulators_;
   bool expects_ = false;
-  std::vector<dist::Communicator::Wait> started_;
+  std::vector<distributed::Communicator::Wait> started_;
   double seconds_waited_ = 0;
 };
 

@@ -26,7 +26,7 @@ std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
 
 /// `checkpoint`: the file that `state` comes from, when it is not a new one.
 Trainer continued(const nn::Glow& model, const TrainOptions& options,
-                  const std::shared_ptr<dist::Communicator>& processes, const TrainingState& state,
+                  const std::shared_ptr<distributed::Communicator>& processes, const TrainingState& state,
                   const std::filesystem::path& checkpoint) {
   Trainer trainer(model, options, processes);
   const bool is_new = !state.parameters.defined();
@@ -237,18 +237,18 @@ Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, 
                                     const std::string& key, const std::string& what,
                                     const std::optional<Monitors>& monitors) {
   const auto start = std::chrono::steady_clock::now();
-  latent::ScoreOptions options{.batch = evaluation_batch(inputs_.options.batch),
-                               .seed = inputs_.options.seed,
-                               .stream = noise,
-                               .share = processes().share()};
+  evaluate::ScoreOptions options{.batch = evaluation_batch(inputs_.options.batch),
+                                 .seed = inputs_.options.seed,
+                                 .stream = noise,
+                                 .share = processes().share()};
   options.progress = [&](std::int64_t done, std::int64_t total) {
     // As if all were as far as this process.
     tell(inputs_.callbacks.evaluating, what, images.size() * done / total, images.size());
     leave_if_asked();
   };
-  latent::Scores share;
-  together([&] { share = latent::score(model, images, options); });
-  const auto evaluation = evaluation_of(latent::gathered(share, images.size(), options.batch, processes()));
+  evaluate::Scores share;
+  together([&] { share = evaluate::score(model, images, options); });
+  const auto evaluation = evaluation_of(evaluate::gathered(share, images.size(), options.batch, processes()));
   if (output_) output_->log.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
   return evaluation;
 }

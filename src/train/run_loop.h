@@ -27,7 +27,7 @@ class TrainingRun::Impl {
     TrainOptions options;
     RunFiles files;
     RunCallbacks callbacks;
-    std::shared_ptr<dist::Communicator> processes;
+    std::shared_ptr<distributed::Communicator> processes;
     /// That the run goes on from.
     std::filesystem::path checkpoint = {};
   };
@@ -59,7 +59,7 @@ class TrainingRun::Impl {
   void finish_step(RunResult& result);
   /// Without the checkpoint.
   void evaluate_and_sample(RunResult& result);
-  dist::Communicator& processes() const { return *inputs_.processes; }
+  distributed::Communicator& processes() const { return *inputs_.processes; }
   /// Whether this process is asked to stop, which it tells the others, or knows that another is.
   bool stop_asked() const {
     const bool is_asked = inputs_.callbacks.should_stop && inputs_.callbacks.should_stop();

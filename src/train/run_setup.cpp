@@ -52,7 +52,7 @@ void require_usable(const nn::Glow& model, const RunData& data, const TrainOptio
 }
 
 nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
-                                dist::Communicator& processes) {
+                                distributed::Communicator& processes) {
   const auto& shape = model->options();
   auto indices = data::epoch_order(images.size(), options.seed, 0);
   indices.resize(static_cast<std::size_t>(init_images(options.init_images, images.size(), shape.height, shape.width)));

@@ -14,6 +14,6 @@ void require_usable(const nn::Glow& model, const RunData& data, const TrainOptio
 /// Starts the actnorms from the first images of the first epoch's order, not augmented, with draw 0 of the
 /// dequantisation noise. The processes share them out, unless there are more processes than images.
 nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
-                                dist::Communicator& processes);
+                                distributed::Communicator& processes);
 
 }  // namespace glow::train

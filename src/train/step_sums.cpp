@@ -4,7 +4,7 @@
 
 namespace glow::train {
 
-StepSums StepSums::over(dist::Communicator& processes) const {
+StepSums StepSums::over(distributed::Communicator& processes) const {
   // What is no sum each in a place of its own, to be put together afterwards, in the same way everywhere: whether a
   // step counts must not depend on how many threads a process has. (And a maximum over processes may lose a NaN.)
   constexpr std::int64_t kSums = 3;

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include <glow/dist/communicator.h>
+#include <glow/distributed/communicator.h>
 
 namespace glow::train {
 
@@ -14,7 +14,7 @@ struct StepSums {
 
   /// The same of all processes' images, out of each one's, with one message. `norm` is that of a part of the gradient
   /// then, for each process another.
-  StepSums over(dist::Communicator& processes) const;
+  StepSums over(distributed::Communicator& processes) const;
 };
 
 }  // namespace glow::train

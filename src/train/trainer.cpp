@@ -26,7 +26,8 @@ constexpr double kNoError = -1;
 /// Large enough that a sum's own cost does not count, small enough that there are several in a large model.
 constexpr std::int64_t kSliceBytes = 8 << 20;
 
-nn::Glow prepared(nn::Glow model, const TrainOptions& options, const std::shared_ptr<dist::Communicator>& processes) {
+nn::Glow prepared(nn::Glow model, const TrainOptions& options,
+                  const std::shared_ptr<distributed::Communicator>& processes) {
   Trainer::check(model, options, processes->size());
   if (!model->initialized()) throw ConfigError("trainer: the model is not initialised");
   model->train();
@@ -85,10 +86,10 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
   }
 }
 
-Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes)
+Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<distributed::Communicator> processes)
     : Trainer(std::move(model), options, std::move(processes), c10::InferenceMode(false)) {}
 
-Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes,
+Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<distributed::Communicator> processes,
                  const c10::InferenceMode& /*ordinary_tensors*/)
     : model_(prepared(std::move(model), options, processes)),
       processes_(std::move(processes)),

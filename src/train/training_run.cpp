@@ -27,7 +27,7 @@ void require_not_shorter(const TrainOptions& options, std::int64_t train_images,
 }  // namespace
 
 TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
-                               RunCallbacks callbacks, std::shared_ptr<dist::Communicator> processes) {
+                               RunCallbacks callbacks, std::shared_ptr<distributed::Communicator> processes) {
   const RunDirectory directory(files.directory);
   const bool is_root = processes->is_root();
   require_usable(model, data, options, processes->size());
@@ -63,7 +63,7 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
 }
 
 TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
-                                RunCallbacks callbacks, std::shared_ptr<dist::Communicator> processes) {
+                                RunCallbacks callbacks, std::shared_ptr<distributed::Communicator> processes) {
   const RunDirectory directory(files.directory);
   require_usable(model, data, options, processes->size());
   const bool is_root = processes->is_root();

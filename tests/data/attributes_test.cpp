@@ -13,7 +13,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::attributes_test {
 namespace {
 
 using glow::testing::TemporaryDirectory;
@@ -132,4 +132,4 @@ TEST_F(AttributesTest, WhatIsWrongIsRefusedByLine) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::attributes_test

@@ -11,7 +11,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::cifar10_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -87,4 +87,4 @@ INSTANTIATE_TEST_SUITE_P(
                       BadFile{"batches.meta.txt", "\n\n", "one class name a line, has none"}));
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::cifar10_test

@@ -11,7 +11,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::fashion_mnist_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -106,4 +106,4 @@ TEST(InstalledFashionMnistTest, IsFoundWithoutADirectory) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::fashion_mnist_test

@@ -14,7 +14,7 @@
 #include "support/pictures.h"
 #include "support/temporary_directory.h"
 
-namespace glow::data {
+namespace glow::data::fingerprint_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -69,4 +69,4 @@ TEST(Fingerprint, OfASubsetIsThatOfItsImages) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::fingerprint_test

@@ -13,7 +13,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::folder_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -309,4 +309,4 @@ TEST_F(FolderTest, RefusesAFileInPlaceOfAFolder) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::folder_test

@@ -7,7 +7,7 @@
 
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::image_grid_test {
 namespace {
 
 using glow::testing::throws;
@@ -70,4 +70,4 @@ TEST(ImageGrid, RefusesWhatIsNoPicture) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::image_grid_test

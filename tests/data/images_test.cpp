@@ -14,7 +14,7 @@
 #include "support/pictures.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::images_test {
 namespace {
 
 using glow::testing::make_picture;
@@ -303,4 +303,4 @@ TEST(ImagesTest, RefusesIndicesOutsideTheSource) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::images_test

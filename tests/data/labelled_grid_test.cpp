@@ -14,7 +14,7 @@
 
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::labelled_grid_test {
 namespace {
 
 using glow::testing::throws;
@@ -130,4 +130,4 @@ TEST(LabelledGridErrors, NameTheField) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::labelled_grid_test

@@ -10,7 +10,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::npy_source_test {
 namespace {
 
 using glow::testing::get;
@@ -78,4 +78,4 @@ TEST_F(NpySourceTest, NamesAFileThatIsMissingOrTruncated) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::npy_source_test

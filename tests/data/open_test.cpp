@@ -7,7 +7,7 @@
 
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::open_test {
 namespace {
 
 using glow::testing::throws;
@@ -52,4 +52,4 @@ TEST_P(OneFile, HasNoImagesToLeaveOut) {
 INSTANTIATE_TEST_SUITE_P(Kinds, OneFile, ::testing::Values("fashion-mnist", "cifar10", "npy"));
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::open_test

@@ -10,7 +10,7 @@
 
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::order_test {
 namespace {
 
 using glow::testing::throws;
@@ -66,4 +66,4 @@ TEST(BatchOrderTest, RefusesABatchThatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::order_test

@@ -10,7 +10,7 @@
 
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::prefetcher_test {
 namespace {
 
 using glow::testing::throws;
@@ -169,4 +169,4 @@ TEST(PrefetcherTest, RefusesNoDepth) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::prefetcher_test

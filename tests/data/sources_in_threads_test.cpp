@@ -16,7 +16,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::sources_in_threads_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -88,4 +88,4 @@ TEST(SourcesInThreads, EachThreadLearnsOfADamagedPicture) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::sources_in_threads_test

@@ -10,7 +10,7 @@
 #include "support/pictures.h"
 #include "support/throws.h"
 
-namespace glow::data {
+namespace glow::data::split_test {
 namespace {
 
 using glow::testing::make_picture;
@@ -99,4 +99,4 @@ TEST(HoldOutValidationTest, LeavesATrainingImage) {
 }
 
 }  // namespace
-}  // namespace glow::data
+}  // namespace glow::data::split_test

@@ -13,7 +13,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::io {
+namespace glow::io::animated_png_test {
 namespace {
 
 using glow::testing::big_endian;
@@ -101,4 +101,4 @@ TEST(AnimatedPngErrors, NameWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::animated_png_test

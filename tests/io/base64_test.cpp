@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace glow::io {
+namespace glow::io::base64_test {
 namespace {
 
 TEST(Base64, IsThatOfTheStandard) {
@@ -21,4 +21,4 @@ TEST(Base64, IsThatOfTheStandard) {
 TEST(Base64, IsOneLineHoweverLong) { EXPECT_EQ(base64(std::string(300, '\0')), std::string(400, 'A')); }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::base64_test

@@ -15,7 +15,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::io {
+namespace glow::io::file_test {
 namespace {
 
 using glow::testing::count_files;
@@ -259,4 +259,4 @@ TEST_F(Gzip, RefusesToExpandBeyondItsLimit) {
 }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::file_test

@@ -11,7 +11,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::io {
+namespace glow::io::idx_test {
 namespace {
 
 using glow::testing::big_endian;
@@ -91,4 +91,4 @@ TEST(Idx, RefusesAHugeFileWithoutReadingIt) {
 }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::idx_test

@@ -15,7 +15,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::io {
+namespace glow::io::image_test {
 namespace {
 
 using glow::testing::big_endian;
@@ -315,4 +315,4 @@ TEST_F(ImageFile, RefusesOtherFormats) {
 }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::image_test

@@ -11,7 +11,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::io {
+namespace glow::io::npy_test {
 namespace {
 
 using glow::testing::count_files;
@@ -187,4 +187,4 @@ TEST(Npy, RefusesToWriteWhatIsNoArray) {
 }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::npy_test

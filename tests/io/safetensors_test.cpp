@@ -11,7 +11,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::io {
+namespace glow::io::safetensors_test {
 namespace {
 
 using glow::testing::count_files;
@@ -336,4 +336,4 @@ TEST(DtypeSize, IsZeroForWhatTheFormatDoesNotHave) {
 }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::safetensors_test

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace glow::io {
+namespace glow::io::sha256_test {
 namespace {
 
 struct Vector {
@@ -42,4 +42,4 @@ TEST(Sha256, DoesNotDependOnThePieces) {
 }
 
 }  // namespace
-}  // namespace glow::io
+}  // namespace glow::io::sha256_test

@@ -24,7 +24,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::latent {
+namespace glow::latent::directions_test {
 namespace {
 
 using glow::testing::close;
@@ -225,4 +225,4 @@ TEST(DirectionsErrors, ListTenNamesAtMost) {
 }
 
 }  // namespace
-}  // namespace glow::latent
+}  // namespace glow::latent::directions_test

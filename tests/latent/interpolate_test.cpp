@@ -12,7 +12,7 @@
 #include "support/latents.h"
 #include "support/throws.h"
 
-namespace glow::latent {
+namespace glow::latent::interpolate_test {
 namespace {
 
 using glow::testing::close;
@@ -191,4 +191,4 @@ TEST(ArrangeErrors, NameWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace glow::latent
+}  // namespace glow::latent::interpolate_test

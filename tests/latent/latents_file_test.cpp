@@ -24,7 +24,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::latent {
+namespace glow::latent::latents_file_test {
 namespace {
 
 using glow::testing::equal;
@@ -227,4 +227,4 @@ TEST_P(LatentsOfBits, ComeBackFromAFileAsTheBytesThatTheModelSaw) {
 INSTANTIATE_TEST_SUITE_P(Depths, LatentsOfBits, ::testing::Range<std::int64_t>(1, 9));
 
 }  // namespace
-}  // namespace glow::latent
+}  // namespace glow::latent::latents_file_test

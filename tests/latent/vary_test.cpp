@@ -12,7 +12,7 @@
 #include "support/latents.h"
 #include "support/throws.h"
 
-namespace glow::latent {
+namespace glow::latent::vary_test {
 namespace {
 
 using glow::testing::close;
@@ -116,4 +116,4 @@ TEST(VaryErrors, NameTheField) {
 }
 
 }  // namespace
-}  // namespace glow::latent
+}  // namespace glow::latent::vary_test

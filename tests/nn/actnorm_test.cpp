@@ -7,7 +7,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::actnorm_test {
 namespace {
 
 using glow::testing::close;
@@ -71,4 +71,4 @@ TEST(ActNormStartTest, TheFloorKeepsChannelsWithoutVarianceTame) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::actnorm_test

@@ -11,7 +11,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::convolution_test {
 namespace {
 
 using glow::testing::close;
@@ -106,4 +106,4 @@ TEST(ZeroLinearTest, ScalesWhatItSums) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::convolution_test

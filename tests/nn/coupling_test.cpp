@@ -9,7 +9,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::coupling_test {
 namespace {
 
 using glow::testing::close;
@@ -82,4 +82,4 @@ INSTANTIATE_TEST_SUITE_P(Options, CouplingNetTest,
                                            CouplingOptions{12, 6, ops::CouplingKind::kAdditive, false}));
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::coupling_test

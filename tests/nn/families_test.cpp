@@ -15,7 +15,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::families_test {
 namespace {
 
 using glow::testing::close;
@@ -248,4 +248,4 @@ TEST(FamilyChain, HasNoSecondDerivative) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::families_test

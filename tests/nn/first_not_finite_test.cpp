@@ -10,7 +10,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::first_not_finite_test {
 namespace {
 
 using glow::testing::case_name;
@@ -79,4 +79,4 @@ TEST(FirstNotFinite, IsAMapWithoutInverseThoughItsOutputIsFinite) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::first_not_finite_test

@@ -9,7 +9,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::flat_parameters_test {
 namespace {
 
 using glow::testing::close;
@@ -158,4 +158,4 @@ std::vector<GlowOptions> some_combinations() {
 INSTANTIATE_TEST_SUITE_P(Models, FlatParametersTest, ::testing::ValuesIn(some_combinations()), kCaseName);
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::flat_parameters_test

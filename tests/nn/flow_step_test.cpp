@@ -12,7 +12,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::flow_step_test {
 namespace {
 
 using glow::testing::close;
@@ -100,4 +100,4 @@ TEST_P(FlowStepTest, FoldsAsOneOfSeveral) {
 INSTANTIATE_TEST_SUITE_P(Combinations, FlowStepTest, ::testing::ValuesIn(every_combination(kBase)), kCaseName);
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::flow_step_test

@@ -13,7 +13,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::gaussian_prior_test {
 namespace {
 
 using glow::testing::close;
@@ -85,4 +85,4 @@ INSTANTIATE_TEST_SUITE_P(EdgeBiasAndChannels, SplitTest,
                          ::testing::Combine(::testing::Bool(), ::testing::Values(4, 8, 12, 20)));
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::gaussian_prior_test

@@ -13,7 +13,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::glow_density_test {
 namespace {
 
 using glow::testing::kCaseName;
@@ -170,4 +170,4 @@ TEST_P(ImageProbabilityTest, SumsOverAllImagesToTheShareOfSamplesInTheCube) {
 INSTANTIATE_TEST_SUITE_P(Bits, ImageProbabilityTest, ::testing::Values(1, 2));
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::glow_density_test

@@ -8,7 +8,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::glow_gradient_test {
 namespace {
 
 using glow::testing::kCaseName;
@@ -78,4 +78,4 @@ INSTANTIATE_TEST_SUITE_P(OtherFamilies, GlowGradientTest, ::testing::ValuesIn(gl
                          kCaseName);
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::glow_gradient_test

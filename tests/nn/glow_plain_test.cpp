@@ -10,7 +10,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::glow_plain_test {
 namespace {
 
 using glow::testing::close;
@@ -52,4 +52,4 @@ INSTANTIATE_TEST_SUITE_P(Combinations, GlowPlainTest, ::testing::ValuesIn(every_
 INSTANTIATE_TEST_SUITE_P(OtherShapes, GlowPlainTest, ::testing::ValuesIn(other_shapes()), kCaseName);
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::glow_plain_test

@@ -8,7 +8,7 @@
 #include "support/reference.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::glow_reference_test {
 namespace {
 
 using glow::testing::close;
@@ -99,4 +99,4 @@ TEST(GlowReferenceInitializationTest, StartsEveryActnormFromTheSameValues) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::glow_reference_test

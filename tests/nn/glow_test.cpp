@@ -12,7 +12,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::glow_test {
 namespace {
 
 using glow::testing::close;
@@ -247,4 +247,4 @@ TEST(GlowErrors, AnUnconditionalModelTakesNoLabels) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::glow_test

@@ -12,7 +12,7 @@
 #include "support/reference.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::glow_threads_test {
 namespace {
 
 using glow::testing::close;
@@ -66,4 +66,4 @@ INSTANTIATE_TEST_SUITE_P(Models, GlowThreadsTest,
                                            "realnvp_colour", "nice_dense_logistic"));
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::glow_threads_test

@@ -14,7 +14,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::hidden_precision_test {
 namespace {
 
 using glow::testing::close;
@@ -118,4 +118,4 @@ TEST(HiddenPrecision, BelongsToAModelInFloat32) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::hidden_precision_test

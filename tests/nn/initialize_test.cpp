@@ -17,7 +17,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::initialize_test {
 namespace {
 
 using glow::testing::close;
@@ -194,4 +194,4 @@ TEST(InitializeErrors, NameWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::initialize_test

@@ -9,7 +9,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::latents_test {
 namespace {
 
 using glow::testing::random_normal;
@@ -47,4 +47,4 @@ TEST(LatentsErrors, RowsOfAnotherLength) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::latents_test

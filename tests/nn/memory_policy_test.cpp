@@ -13,7 +13,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::memory_policy_test {
 namespace {
 
 using glow::testing::kCaseName;
@@ -186,4 +186,4 @@ TEST(MemoryPolicyNames, AreReadAndWritten) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::memory_policy_test

@@ -23,7 +23,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::model_file_test {
 namespace {
 
 using glow::testing::count_files;
@@ -461,4 +461,4 @@ TEST_F(BrokenModelFile, Truncated) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::model_file_test

@@ -11,7 +11,7 @@
 #include "support/model_cases.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::options_test {
 namespace {
 
 using glow::testing::every_combination;
@@ -192,4 +192,4 @@ TEST_F(GlowConfigErrors, StayOneLine) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::options_test

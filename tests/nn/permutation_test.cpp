@@ -8,7 +8,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::permutation_test {
 namespace {
 
 using glow::testing::close;
@@ -155,4 +155,4 @@ TEST(LUTest, OnlyTheStrictTrianglesGetGradients) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::permutation_test

@@ -12,7 +12,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::quantizer_test {
 namespace {
 
 using glow::testing::close;
@@ -167,4 +167,4 @@ TEST(Quantizer, NoiseOfRowsIsThatOfOptions) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::quantizer_test

@@ -14,7 +14,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::nn {
+namespace glow::nn::sample_test {
 namespace {
 
 using glow::testing::close;
@@ -135,4 +135,4 @@ TEST(SampleLabelsTest, TheGivenOnesAreTaken) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::sample_test

@@ -8,7 +8,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn {
+namespace glow::nn::top_test {
 namespace {
 
 using glow::testing::close;
@@ -106,4 +106,4 @@ TEST(TopTest, GradientsMatchFiniteDifferences) {
 }
 
 }  // namespace
-}  // namespace glow::nn
+}  // namespace glow::nn::top_test

@@ -14,7 +14,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::ops {
+namespace glow::ops::channel_map_test {
 namespace {
 
 using glow::testing::close;
@@ -130,4 +130,4 @@ TEST(ChannelMapStack, OfLargeMatricesIsAsExactAsEachOfThem) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::channel_map_test

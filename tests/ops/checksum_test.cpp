@@ -11,7 +11,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-namespace glow::ops {
+namespace glow::ops::checksum_test {
 namespace {
 
 using Function = std::function<std::uint64_t(const at::Tensor&)>;
@@ -130,4 +130,4 @@ INSTANTIATE_TEST_SUITE_P(, Checksum, ::testing::Values(kLoops, kOperators),
                          [](const auto& test) { return test.index == 0 ? "Loops" : "Operators"; });
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::checksum_test

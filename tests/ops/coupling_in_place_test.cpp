@@ -5,7 +5,7 @@
 
 #include "support/tensors.h"
 
-namespace glow::ops {
+namespace glow::ops::coupling_in_place_test {
 namespace {
 
 using glow::testing::close;
@@ -58,4 +58,4 @@ INSTANTIATE_TEST_SUITE_P(KindsAndFormats, CouplingInPlaceTest,
                                                               at::MemoryFormat::Contiguous)));
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::coupling_in_place_test

@@ -10,7 +10,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::ops {
+namespace glow::ops::coupling_transform_test {
 namespace {
 
 using glow::testing::close;
@@ -148,4 +148,4 @@ INSTANTIATE_TEST_SUITE_P(
                       BadShapes{CouplingKind::kAffine, {3, 4, 2, 2}, {2, 4, 2, 2}, "does not fit", "[2, 4, 2, 2]"}));
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::coupling_transform_test

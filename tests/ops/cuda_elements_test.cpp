@@ -14,7 +14,7 @@
 #include "ops/tf32_guard.h"
 #include "support/tensors.h"
 
-namespace glow::ops {
+namespace glow::ops::cuda_elements_test {
 namespace {
 
 using glow::testing::close;
@@ -184,4 +184,4 @@ TEST(CudaMatrixInverse, OfASingularMatrixIsNotFinite) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::cuda_elements_test

@@ -6,7 +6,7 @@
 #include "support/finite_differences.h"
 #include "support/tensors.h"
 
-namespace glow::ops {
+namespace glow::ops::edge_padding_test {
 namespace {
 
 using glow::testing::close;
@@ -85,4 +85,4 @@ TEST(EdgePaddingDtypeTest, FollowsTheInput) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::edge_padding_test

@@ -9,7 +9,7 @@
 #include "support/finite_differences.h"
 #include "support/tensors.h"
 
-namespace glow::ops {
+namespace glow::ops::gaussian_test {
 namespace {
 
 using glow::testing::close;
@@ -47,4 +47,4 @@ TEST(StandardNormalLogProbTest, HasTheRightGradient) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::gaussian_test

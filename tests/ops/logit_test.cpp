@@ -13,7 +13,7 @@
 #include "support/jacobian.h"
 #include "support/tensors.h"
 
-namespace glow::ops {
+namespace glow::ops::logit_test {
 namespace {
 
 using glow::testing::close;
@@ -89,4 +89,4 @@ TEST(Logistic, HasTheGradientsOfItsFormulas) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::logit_test

@@ -10,7 +10,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::ops {
+namespace glow::ops::patches_test {
 namespace {
 
 using glow::testing::close;
@@ -122,4 +122,4 @@ TEST(PatchesErrors, NameTheShape) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::patches_test

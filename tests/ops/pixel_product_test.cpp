@@ -7,7 +7,7 @@
 
 #include "support/tensors.h"
 
-namespace glow::ops {
+namespace glow::ops::pixel_product_test {
 namespace {
 
 using glow::testing::close;
@@ -86,4 +86,4 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{torch::kBFloat16, 5e-3, 63, 40, 8, 6}, Case{torch::kBFloat16, 5e-3, 130, 130, 16, 16}));
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::pixel_product_test

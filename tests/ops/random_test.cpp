@@ -14,7 +14,7 @@
 
 #include "support/throws.h"
 
-namespace glow::ops {
+namespace glow::ops::random_test {
 namespace {
 
 using glow::testing::throws;
@@ -209,4 +209,4 @@ TEST(RandomRows, AreWhereUniformNumbersComeFrom) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::random_test

@@ -8,7 +8,7 @@
 #include "support/jacobian.h"
 #include "support/throws.h"
 
-namespace glow::ops {
+namespace glow::ops::squeeze_test {
 namespace {
 
 using glow::testing::jacobian;
@@ -72,4 +72,4 @@ TEST(SqueezeErrors, SayWhatWasExpectedAndSeen) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::squeeze_test

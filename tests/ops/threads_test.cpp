@@ -7,7 +7,7 @@
 
 #include "support/throws.h"
 
-namespace glow::ops {
+namespace glow::ops::threads_test {
 namespace {
 
 TEST(UseThreads, TakesWhatItIsToldOrAllThereAre) {
@@ -24,4 +24,4 @@ TEST(UseThreads, RefusesANegativeNumber) {
 }
 
 }  // namespace
-}  // namespace glow::ops
+}  // namespace glow::ops::threads_test

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/dist/communicator.h>
+#include <glow/distributed/communicator.h>
 
 #include "support/processes.h"
 
@@ -18,13 +18,13 @@ namespace glow::testing {
 /// Calls `work` with the communicator of each of `size` processes that are threads of this one, and meet on a port of
 /// this host. What one throws is a failure of the test.
 template <class Work>
-void as_processes(std::int64_t size, Work&& work, const dist::ConnectOptions& options = {}) {
+void as_processes(std::int64_t size, Work&& work, const distributed::ConnectOptions& options = {}) {
   const auto port = free_port();
   std::vector<std::jthread> threads;
   for (std::int64_t rank = 0; rank < size; ++rank) {
     threads.emplace_back([&, rank] {
       try {
-        work(dist::connect({.rank = rank, .size = size, .address = "127.0.0.1", .port = port}, options));
+        work(distributed::connect({.rank = rank, .size = size, .address = "127.0.0.1", .port = port}, options));
       } catch (const std::exception& error) {
         ADD_FAILURE() << "rank " << rank << ": " << error.what();
       }

@@ -14,7 +14,7 @@
 #include "support/edit_tool.h"
 #include "support/pictures.h"
 
-namespace glow::testing {
+namespace glow::testing::edit_attributes_test {
 namespace {
 
 constexpr std::int64_t kImages = 120;
@@ -134,9 +134,9 @@ class GlowEditAttributes : public GlowEdit {
 
   /// The strip of pictures 0, which has the bar, and 1, which has not.
   std::string strips(const Arguments& more) {
-    return array("apply", model(),
-                 Arguments{"--directions", path("found.safetensors"), "--images", path("images.npy"), "--pick", "0,1"} +
-                     more);
+    return array(
+        "apply", model(),
+        Arguments{"--directions", path("found.safetensors"), "--images", path("images.npy"), "--pick", "0,1"} + more);
   }
 };
 
@@ -219,4 +219,4 @@ TEST_F(GlowEditAttributes, TogetherIsTheSumInOneRow) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::edit_attributes_test

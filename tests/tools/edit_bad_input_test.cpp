@@ -12,7 +12,7 @@
 
 #include "support/edit_tool.h"
 
-namespace glow::testing {
+namespace glow::testing::edit_bad_input_test {
 namespace {
 
 /// "DIRECTORY/" begins a path in the test's directory, which holds colour.npy (3 images of the model), grey.npy,
@@ -24,6 +24,8 @@ struct Usage {
   int exit_code = 2;
   std::string model = kColourModel;
 };
+
+class GlowEditBadInput : public GlowEdit {};
 
 class GlowEditUsage : public GlowEdit, public ::testing::WithParamInterface<Usage> {
  protected:
@@ -141,11 +143,11 @@ INSTANTIATE_TEST_SUITE_P(
               kClassModel}),
     name_of);
 
-TEST_F(GlowEdit, WithoutASubcommandTheyAreListed) {
+TEST_F(GlowEditBadInput, WithoutASubcommandTheyAreListed) {
   EXPECT_TRUE(failed(edit({}), "glow-edit", 2, {"expected a subcommand: encode, decode"}));
 }
 
-TEST_F(GlowEdit, DataWithoutClassesOrListIsRefused) {
+TEST_F(GlowEditBadInput, DataWithoutClassesOrListIsRefused) {
   put_colour(3);
   put(path("list.csv"), "file,a\nfar.png,1\n");
   const Arguments flags{"--data", "npy:" + path("colour.npy"), "--out", path("d.safetensors")};
@@ -158,7 +160,7 @@ TEST_F(GlowEdit, DataWithoutClassesOrListIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(path("d.safetensors")));
 }
 
-TEST_F(GlowEdit, ExistingOutputIsKeptWithoutOverwrite) {
+TEST_F(GlowEditBadInput, ExistingOutputIsKeptWithoutOverwrite) {
   put_colour(2);
   for (const auto& [subcommand, name] :
        {std::pair{"encode", "out.npy"}, std::pair{"interpolate", "out.png"}, std::pair{"interpolate", "out.apng"},
@@ -173,7 +175,7 @@ TEST_F(GlowEdit, ExistingOutputIsKeptWithoutOverwrite) {
   }
 }
 
-TEST_F(GlowEdit, OverwriteReplacesNothingThatIsRead) {
+TEST_F(GlowEditBadInput, OverwriteReplacesNothingThatIsRead) {
   put_colour(2);
   const auto model = path("model.safetensors");
   put(model, get(kColourModel));
@@ -202,7 +204,7 @@ TEST_F(GlowEdit, OverwriteReplacesNothingThatIsRead) {
   }
 }
 
-TEST_F(GlowEdit, OverwriteReplacesLatentsAndNoOtherSafetensors) {
+TEST_F(GlowEditBadInput, OverwriteReplacesLatentsAndNoOtherSafetensors) {
   put_colour(2);
   const Arguments flags{"--images", path("colour.npy"), "--overwrite", "--out"};
   const auto another_model = get(kGreyModel);
@@ -222,7 +224,7 @@ TEST_F(GlowEdit, OverwriteReplacesLatentsAndNoOtherSafetensors) {
              "glow-edit", 2, {"--out: " + latents, "not of the format glow-directions"}));
 }
 
-TEST_F(GlowEdit, FolderHoldsThePicturesOfOneCall) {
+TEST_F(GlowEditBadInput, FolderHoldsThePicturesOfOneCall) {
   put_colour(4);
   const auto folder = path("pngs");
   std::filesystem::create_directory(folder);
@@ -256,7 +258,7 @@ TEST_F(GlowEdit, FolderHoldsThePicturesOfOneCall) {
   }
 }
 
-TEST_F(GlowEdit, FolderThatWasNotWrittenToIsAsItWas) {
+TEST_F(GlowEditBadInput, FolderThatWasNotWrittenToIsAsItWas) {
   put_colour(2);
   const auto folder = path("pngs");
   std::filesystem::create_directory(folder);
@@ -268,7 +270,7 @@ TEST_F(GlowEdit, FolderThatWasNotWrittenToIsAsItWas) {
   EXPECT_EQ(get(path("pngs/000000.png")), "old");
 }
 
-TEST_F(GlowEdit, WithoutRoomNothingIsLeft) {
+TEST_F(GlowEditBadInput, WithoutRoomNothingIsLeft) {
   put_colour(2);
   const auto before = count_files(directory_.path());
   for (const auto& [subcommand, name] : {std::pair{"encode", "out.npy"}, std::pair{"encode", "out.safetensors"},
@@ -281,7 +283,7 @@ TEST_F(GlowEdit, WithoutRoomNothingIsLeft) {
   EXPECT_EQ(count_files(directory_.path()), before);
 }
 
-TEST_F(GlowEdit, InterruptionLeavesNothing) {
+TEST_F(GlowEditBadInput, InterruptionLeavesNothing) {
   put_colour(50000);
   const auto before = count_files(directory_.path());
   // Progress shows on a terminal only.
@@ -296,7 +298,7 @@ TEST_F(GlowEdit, InterruptionLeavesNothing) {
   EXPECT_EQ(count_files(directory_.path()), before);
 }
 
-TEST_F(GlowEdit, LatentsThatAreNotFiniteAreRefused) {
+TEST_F(GlowEditBadInput, LatentsThatAreNotFiniteAreRefused) {
   std::vector<float> numbers(kColourBytes);
   numbers[7] = std::numeric_limits<float>::infinity();
   io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(numbers));
@@ -305,7 +307,7 @@ TEST_F(GlowEdit, LatentsThatAreNotFiniteAreRefused) {
   EXPECT_EQ(count_files(directory_.path()), 1u);
 }
 
-TEST_F(GlowEdit, EditThatGoesTooFarIsShownAndReported) {
+TEST_F(GlowEditBadInput, EditThatGoesTooFarIsShownAndReported) {
   put_colour(1);
   const auto outcome = run_edit("vary", kColourModel,
                                 {"--images", path("colour.npy"), "--temperatures", "1,1e30", "--out", path("out.png")});
@@ -314,7 +316,7 @@ TEST_F(GlowEdit, EditThatGoesTooFarIsShownAndReported) {
             "1 image in " + path("out.png") + " has values that are not finite: the model has no such images\n");
 }
 
-TEST_F(GlowEdit, DecodedImagesWithValuesThatAreNotFiniteAreAFailure) {
+TEST_F(GlowEditBadInput, DecodedImagesWithValuesThatAreNotFiniteAreAFailure) {
   constexpr std::int64_t kImages = 14;
   std::vector<float> numbers(kImages * kColourBytes);
   const auto decode_with_huge = [&](std::int64_t first, std::int64_t last) {
@@ -329,4 +331,4 @@ TEST_F(GlowEdit, DecodedImagesWithValuesThatAreNotFiniteAreAFailure) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::edit_bad_input_test

@@ -11,7 +11,7 @@
 
 #include "support/edit_tool.h"
 
-namespace glow::testing {
+namespace glow::testing::edit_batches_test {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -20,7 +20,9 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-TEST_F(GlowEdit, PicturesAreTheSameInAnyBatches) {
+class GlowEditBatches : public GlowEdit {};
+
+TEST_F(GlowEditBatches, PicturesAreTheSameInAnyBatches) {
   put_colour(3);
   for (const auto& [subcommand, flags] :
        {std::pair{"vary", Arguments{"--count", "2", "--amounts", "0.1,0.2", "--per-level"}},
@@ -43,7 +45,7 @@ TEST_F(GlowEdit, PicturesAreTheSameInAnyBatches) {
   }
 }
 
-TEST_F(GlowEdit, GridIsThatOfTheArraysPictures) {
+TEST_F(GlowEditBatches, GridIsThatOfTheArraysPictures) {
   put_colour(3);
   const Arguments way{"--images", path("colour.npy"), "--frames", "4", "--batch", "3"};
   ASSERT_TRUE(succeeded(run_edit("interpolate", kColourModel, way + Arguments{"--out", path("ways.png")})));
@@ -99,4 +101,4 @@ INSTANTIATE_TEST_SUITE_P(, GlowEditMemory, ::testing::Values(".npy", ".safetenso
                          [](const auto& test) { return std::string(test.param).substr(1); });
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::edit_batches_test

@@ -12,7 +12,7 @@
 
 #include "support/edit_tool.h"
 
-namespace glow::testing {
+namespace glow::testing::edit_fashion_mnist_test {
 namespace {
 
 const std::filesystem::path kData = "/usr/share/datasets/fashion-mnist";
@@ -89,8 +89,8 @@ TEST_F(RealImages, LatentsAndBytesAreTheSameWithOtherThreadsAndBatches) {
     EXPECT_LE(largest, 1e-5F) << text;
     run("decode", {"--latents", path("z.npy"), "--out", path("x.npy")}, way);
     EXPECT_TRUE(npy("x.npy") == expected) << text;
-    const Arguments drawn{"--model", model, "--count", "40", "--seed", "3", "--temperature", "0.7", "--overwrite",
-                          "--out",   path("s.npy")};
+    const Arguments drawn{"--model",       model, "--count",     "40",    "--seed",     "3",
+                          "--temperature", "0.7", "--overwrite", "--out", path("s.npy")};
     ASSERT_TRUE(succeeded(sample(drawn + way)));
     const auto samples = npy("s.npy");
     if (first_samples.empty()) first_samples = samples;
@@ -100,4 +100,4 @@ TEST_F(RealImages, LatentsAndBytesAreTheSameWithOtherThreadsAndBatches) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::edit_fashion_mnist_test

@@ -18,7 +18,7 @@
 #include "support/pictures.h"
 #include "support/png_chunks.h"
 
-namespace glow::testing {
+namespace glow::testing::edit_test {
 namespace {
 
 /// Image `index` among those of kColourModel's size.
@@ -480,4 +480,4 @@ TEST_F(GlowEdit, HelpListsSubcommandsAndEachItsFlags) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::edit_test

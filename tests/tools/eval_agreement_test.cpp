@@ -13,7 +13,7 @@
 #include "support/eval_tool.h"
 #include "support/pictures.h"
 
-namespace glow::testing {
+namespace glow::testing::eval_agreement_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -330,4 +330,4 @@ TEST_F(GlowEvalHeldOut, SetsThatAreComparedHaveNoiseOfTheirOwn) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::eval_agreement_test

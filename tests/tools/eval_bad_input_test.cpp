@@ -8,7 +8,7 @@
 
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::eval_bad_input_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -175,4 +175,4 @@ TEST(GlowEvalFiles, WithoutRoomNothingIsLeft) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::eval_bad_input_test

@@ -13,7 +13,7 @@
 #include "support/eval_tool.h"
 #include "support/pictures.h"
 
-namespace glow::testing {
+namespace glow::testing::eval_bounds_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -138,4 +138,4 @@ TEST_F(GlowEvalClasses, HistogramIsOfTheDensityThatIsAskedFor) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::eval_bounds_test

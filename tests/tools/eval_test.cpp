@@ -14,7 +14,7 @@
 
 #include "support/eval_tool.h"
 
-namespace glow::testing {
+namespace glow::testing::eval_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -302,4 +302,4 @@ TEST_F(GlowEval, GivesUpWhenInterruptedAndLeavesNothing) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::eval_test

@@ -12,7 +12,7 @@
 #include "support/temporary_directory.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::example_model_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -66,4 +66,4 @@ TEST_F(ExampleModel, SamplesAndGivesRealImagesBack) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::example_model_test

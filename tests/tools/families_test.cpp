@@ -10,7 +10,7 @@
 #include "support/runs.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::families_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -132,4 +132,4 @@ TEST(FamilyFlags, APresetGivesWhatTheFamilyHas) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::families_test

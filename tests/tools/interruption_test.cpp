@@ -16,7 +16,7 @@
 
 #include "tools/common/status_line.h"
 
-namespace glow::tools {
+namespace glow::tools::interruption_test {
 namespace {
 
 using ::testing::ExitedWithCode;
@@ -84,4 +84,4 @@ TEST(Interruption, OnlyAnInterruptionLaterEndsTheProcessAtOnce) {
 }
 
 }  // namespace
-}  // namespace glow::tools
+}  // namespace glow::tools::interruption_test

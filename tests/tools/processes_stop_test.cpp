@@ -8,7 +8,7 @@
 
 #include "support/train_ranks.h"
 
-namespace glow::testing {
+namespace glow::testing::processes_stop_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -184,4 +184,4 @@ TEST_F(GlowTrainStop, AnEvaluationOfGlowEvalIsLeftByAll) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::processes_stop_test

@@ -6,7 +6,7 @@
 
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::sample_bad_input_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -129,4 +129,4 @@ TEST(GlowSampleFiles, WithoutRoomNothingIsLeft) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::sample_bad_input_test

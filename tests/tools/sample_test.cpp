@@ -11,7 +11,7 @@
 
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::sample_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -154,4 +154,4 @@ TEST_F(GlowSample, DescribeTellsWhatTheFileHolds) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::sample_test

@@ -13,7 +13,7 @@
 #include "support/small_disk.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_bad_input_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -338,4 +338,4 @@ TEST(GlowTrainOut, ThatHoldsOtherFilesIsLeftAlone) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_bad_input_test

@@ -11,7 +11,7 @@
 #include "support/runs.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_corrupt_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -143,4 +143,4 @@ TEST_F(GlowTrainCorrupt, ATerminalShowsHowFarTheSearchIs) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_corrupt_test

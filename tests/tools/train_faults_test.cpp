@@ -14,7 +14,7 @@
 #include "support/small_disk.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_faults_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -163,4 +163,4 @@ INSTANTIATE_TEST_SUITE_P(, GlowTrainFaultIn, ::testing::Values("checkpoints", "s
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_faults_test

@@ -15,7 +15,7 @@
 #include "support/runs.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_kill_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -96,4 +96,4 @@ TEST_F(GlowTrainKill, ALauncherThatPassesOnWhatTheTerminalSentDoesNoHarm) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_kill_test

@@ -16,7 +16,7 @@
 #include "support/files.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_precision_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -69,4 +69,4 @@ TEST_F(GlowTrainPrecision, Bf16LearnsTheDemoAsWellAsFp32) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_precision_test

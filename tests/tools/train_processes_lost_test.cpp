@@ -16,7 +16,7 @@
 #include "support/train_ranks.h"
 #include "support/two_hosts.h"
 
-namespace glow::testing {
+namespace glow::testing::train_processes_lost_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -189,4 +189,4 @@ TEST_F(GlowTrainLost, ACutLinkIsNoticedOnBothSides) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_processes_lost_test

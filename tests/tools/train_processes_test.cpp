@@ -14,7 +14,7 @@
 #include "support/processes.h"
 #include "support/runs.h"
 
-namespace glow::testing {
+namespace glow::testing::train_processes_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -267,4 +267,4 @@ TEST_F(GlowTrainProcesses, OnlyOneSpeaks) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_processes_test

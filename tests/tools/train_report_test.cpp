@@ -11,7 +11,7 @@
 #include "support/files.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_report_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -72,4 +72,4 @@ TEST_F(GlowTrainReport, TellsOfReturnsAndSkippedStepsOfARunThatFails) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_report_test

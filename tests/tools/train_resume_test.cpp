@@ -11,7 +11,7 @@
 #include "support/runs.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_resume_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -332,4 +332,4 @@ TEST(GlowTrainSignalInAnEvaluation, IsMadeUpForByTheResume) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_resume_test

@@ -12,7 +12,7 @@
 #include "support/pictures.h"
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_run_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -229,4 +229,4 @@ TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {
 }
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_run_test

@@ -5,7 +5,7 @@
 
 #include "support/tools.h"
 
-namespace glow::testing {
+namespace glow::testing::train_usage_test {
 namespace {
 
 TEST(GlowTrain, HelpListsEveryFlagWithItsDefaultAndTheExamples) {
@@ -180,4 +180,4 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 
 }  // namespace
-}  // namespace glow::testing
+}  // namespace glow::testing::train_usage_test

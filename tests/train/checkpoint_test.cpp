@@ -17,7 +17,7 @@
 #include "support/tensors.h"
 #include "support/throws.h"
 
-namespace glow::train {
+namespace glow::train::checkpoint_test {
 namespace {
 
 using glow::testing::get;
@@ -236,4 +236,4 @@ TEST(WriteCheckpoint, NamesADirectoryThatCannotBeWritten) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::checkpoint_test

@@ -12,7 +12,7 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::train {
+namespace glow::train::cuda_test {
 namespace {
 
 using glow::testing::close;
@@ -155,4 +155,4 @@ TEST(CudaChannelMap, IsThatOfTheCpu) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::cuda_test

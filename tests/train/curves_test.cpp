@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace glow::train {
+namespace glow::train::curves_test {
 namespace {
 
 using Steps = std::vector<std::int64_t>;
@@ -70,4 +70,4 @@ TEST(Smoothed, IsTheMeanOfFivePointsOfAShortCurve) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::curves_test

@@ -13,7 +13,7 @@
 #include "support/throws.h"
 #include "support/tiny_training.h"
 
-namespace glow::train {
+namespace glow::train::evaluate_test {
 namespace {
 
 using glow::testing::started_tiny_model;
@@ -63,4 +63,4 @@ TEST(Evaluate, RefusesABatchOfNone) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::evaluate_test

@@ -5,13 +5,13 @@
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::train {
+namespace glow::train::gradient_sum_test {
 namespace {
 
 using namespace glow::testing;
 
 /// Two processes with the same gradients: what is summed is doubled, as soon as it is started.
-class Doubling : public dist::Communicator {
+class Doubling : public distributed::Communicator {
  public:
   Doubling() : Communicator(0, 2) {}
   Wait start_sum(const torch::Tensor& tensor) override {
@@ -100,4 +100,4 @@ INSTANTIATE_TEST_SUITE_P(, GradientSumTest,
                          [](const auto& test) { return nn::to_string(test.param); });
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::gradient_sum_test

@@ -23,7 +23,7 @@
 #include "support/throws.h"
 #include "support/tiny_training.h"
 
-namespace glow::train {
+namespace glow::train::module_use_test {
 namespace {
 
 using glow::testing::close;
@@ -395,4 +395,4 @@ TEST(ModuleUseOf, TorchSaveKeepsWhetherAModelIsInitialised) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::module_use_test

@@ -13,7 +13,7 @@
 #include "support/model_cases.h"
 #include "support/random_weights.h"
 
-namespace glow::train {
+namespace glow::train::monitors_test {
 namespace {
 
 using glow::testing::random_model;
@@ -124,4 +124,4 @@ TEST(Monitors, AreAFunctionOfTheSeed) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::monitors_test

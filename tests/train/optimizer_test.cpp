@@ -12,7 +12,7 @@
 #include "support/reference.h"
 #include "support/tensors.h"
 
-namespace glow::train {
+namespace glow::train::optimizer_test {
 namespace {
 
 using glow::testing::close;
@@ -117,4 +117,4 @@ TEST(ClipNorm, LeavesWhatIsFiniteWhereTheNormIsNot) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::optimizer_test

@@ -18,11 +18,11 @@
 #include "support/tiny_training.h"
 #include "train/gradient_sum.h"
 
-namespace glow::train {
+namespace glow::train::processes_test {
 namespace {
 
 using namespace glow::testing;
-using CommunicatorPointer = std::shared_ptr<dist::Communicator>;
+using CommunicatorPointer = std::shared_ptr<distributed::Communicator>;
 
 class ProcessesWith : public ::testing::TestWithParam<nn::MemoryPolicy> {};
 
@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(, ProcessesWith,
                          [](const auto& test) { return nn::to_string(test.param); });
 
 /// One step of a trainer on this process's share of eight images.
-StepReport take_step(Trainer& trainer, const dist::Communicator& processes, const TrainOptions& options) {
+StepReport take_step(Trainer& trainer, const distributed::Communicator& processes, const TrainOptions& options) {
   const auto share = processes.share();
   std::vector<std::int64_t> indices(static_cast<std::size_t>(share.size(options.batch)));
   std::iota(indices.begin(), indices.end(), share.begin(options.batch));
@@ -182,4 +182,4 @@ TEST(Processes, AModelIsItselfAgainAfterItsTrainer) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::processes_test

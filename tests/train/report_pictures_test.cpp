@@ -15,7 +15,7 @@
 #include "support/temporary_directory.h"
 #include "support/tiny_training.h"
 
-namespace glow::train {
+namespace glow::train::report_pictures_test {
 namespace {
 
 using glow::testing::kTinySize;
@@ -161,4 +161,4 @@ TEST(ReportPictures, AreWrittenWhenAllAreDrawn) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::report_pictures_test

@@ -19,7 +19,7 @@
 #include "train/report_writer.h"
 #include "train/step_files.h"
 
-namespace glow::train {
+namespace glow::train::report_test {
 namespace {
 
 using glow::testing::get;
@@ -251,4 +251,4 @@ TEST_F(Report, NamesWhatItCannotWrite) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::report_test

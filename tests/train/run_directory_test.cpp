@@ -8,7 +8,7 @@
 #include "support/runs.h"
 #include "support/temporary_directory.h"
 
-namespace glow::train {
+namespace glow::train::run_directory_test {
 namespace {
 
 using namespace glow::testing;
@@ -64,4 +64,4 @@ TEST_F(RunDirectoryTest, FilesOfOthersAreNoRunAndNotUnused) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::run_directory_test

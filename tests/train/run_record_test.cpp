@@ -12,7 +12,7 @@
 #include "support/files.h"
 #include "support/temporary_directory.h"
 
-namespace glow::train {
+namespace glow::train::run_record_test {
 namespace {
 
 using glow::testing::get;
@@ -219,4 +219,4 @@ TEST(RecordReader, ReadsOnlyWhatIsNew) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::run_record_test

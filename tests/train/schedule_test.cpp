@@ -8,7 +8,7 @@
 
 #include "support/throws.h"
 
-namespace glow::train {
+namespace glow::train::schedule_test {
 namespace {
 
 using glow::testing::throws;
@@ -142,4 +142,4 @@ INSTANTIATE_TEST_SUITE_P(
                       BadOption{"keep: ", [](TrainOptions& o) { o.keep = 0; }, "got 0"}));
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::schedule_test

@@ -26,7 +26,7 @@
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
-namespace glow::train {
+namespace glow::train::steady_memory_test {
 namespace {
 
 using glow::testing::kTinySize;
@@ -124,4 +124,4 @@ TEST(SteadyMemory, SeesAKibibyteThatTheOtherThreadKeeps) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::steady_memory_test

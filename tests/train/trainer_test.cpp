@@ -17,7 +17,7 @@
 #include "support/throws.h"
 #include "support/tiny_training.h"
 
-namespace glow::train {
+namespace glow::train::trainer_test {
 namespace {
 
 using glow::testing::close;
@@ -455,4 +455,4 @@ TEST(Trainer, RefusesAModelItCannotTrain) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::trainer_test

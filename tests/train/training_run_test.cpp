@@ -29,7 +29,7 @@
 #include "support/throws.h"
 #include "support/tiny_training.h"
 
-namespace glow::train {
+namespace glow::train::training_run_test {
 namespace {
 
 using glow::testing::get;
@@ -739,4 +739,4 @@ TEST(TrainingRun, NamesADirectoryWithNothingToResumeOrThatCannotBeMade) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::training_run_test

@@ -8,7 +8,7 @@
 #include "support/reference.h"
 #include "support/tensors.h"
 
-namespace glow::train {
+namespace glow::train::weight_average_test {
 namespace {
 
 using glow::testing::close;
@@ -48,4 +48,4 @@ TEST(WeightAverage, BeforeTheFirstUpdateIsWhatItIsGiven) {
 }
 
 }  // namespace
-}  // namespace glow::train
+}  // namespace glow::train::weight_average_test

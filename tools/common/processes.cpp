@@ -57,16 +57,16 @@ void Processes::join(std::int64_t timeout_seconds) {
   const auto check = [&] { require_range("process_timeout", timeout_seconds, 1, kLongest); };
   // One that makes no sense is refused when all are there, by one of them.
   const auto timeout = timeout_seconds >= 1 && timeout_seconds <= kLongest ? std::chrono::seconds(timeout_seconds)
-                                                                           : dist::ConnectOptions().timeout;
-  launch_ = dist::read_launch();
+                                                                           : distributed::ConnectOptions().timeout;
+  launch_ = distributed::read_launch();
   if (!are_several()) return check();
   // All would say the same.
-  if (!dist::can_connect() && !is_root()) std::_Exit(kUsageError);
+  if (!distributed::can_connect() && !is_root()) std::_Exit(kUsageError);
   keep_libtorch_quiet();
-  communicator_ = dist::connect(launch_, {.timeout = timeout, .failed = [this](const std::string& what) {
-                                            print(what);
-                                            std::_Exit(kFailure);
-                                          }});
+  communicator_ = distributed::connect(launch_, {.timeout = timeout, .failed = [this](const std::string& what) {
+                                                   print(what);
+                                                   std::_Exit(kFailure);
+                                                 }});
   // Before all else, which another version may do otherwise.
   require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
   check();
@@ -193,7 +193,7 @@ std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags
     std::ostringstream help;
     given = parse_command_line(tool, flags, argc, argv, help);
     if (!given) {
-      if (dist::read_launch().rank == 0) std::cout << help.str();
+      if (distributed::read_launch().rank == 0) std::cout << help.str();
       return given;
     }
     flags.set(*given);

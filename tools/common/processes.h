@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include <glow/dist/communicator.h>
-#include <glow/dist/launch.h>
+#include <glow/distributed/communicator.h>
+#include <glow/distributed/launch.h>
 #include <glow/error.h>
 
 #include "tools/common/command_line.h"
@@ -31,8 +31,8 @@ class Processes {
   /// a line that says which. Throws ConfigError, NotAlike when one is of another version, and ProcessError.
   void join(std::int64_t timeout_seconds);
 
-  const std::shared_ptr<dist::Communicator>& communicator() const { return communicator_; }
-  const dist::Launch& launch() const { return launch_; }
+  const std::shared_ptr<distributed::Communicator>& communicator() const { return communicator_; }
+  const distributed::Launch& launch() const { return launch_; }
   bool is_root() const { return launch_.rank == 0; }
   bool are_several() const { return launch_.size > 1; }
   /// How often all of it has been started anew after a failure, as far as one of the processes was told.
@@ -70,8 +70,8 @@ class Processes {
   [[noreturn]] void end(const std::string& what, const std::string& message, int code) const;
 
   std::string tool_;
-  dist::Launch launch_;
-  std::shared_ptr<dist::Communicator> communicator_ = dist::single_process();
+  distributed::Launch launch_;
+  std::shared_ptr<distributed::Communicator> communicator_ = distributed::single_process();
   std::int64_t hosts_ = 1, cores_ = 0, restarts_ = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <glow/latent/histogram.h>
+#include <glow/evaluate/histogram.h>
 
 #include "tools/common/text.h"
 
@@ -32,24 +32,24 @@ std::string class_text(const torch::Tensor& classes, std::int64_t index) {
 
 }  // namespace
 
-std::vector<NamedAuroc> compare(const latent::Scores& inside, const latent::Scores& outside) {
-  const auto in_mask = latent::finite(inside), out_mask = latent::finite(outside);
+std::vector<NamedAuroc> compare(const evaluate::Scores& inside, const evaluate::Scores& outside) {
+  const auto in_mask = evaluate::finite(inside), out_mask = evaluate::finite(outside);
   std::vector<NamedAuroc> aurocs;
   if (!in_mask.any().item<bool>() || !out_mask.any().item<bool>()) return aurocs;
   const auto add = [&](const char* name, const torch::Tensor& in, const torch::Tensor& out) {
-    aurocs.emplace_back(name, latent::auroc(in.masked_select(in_mask), out.masked_select(out_mask)));
+    aurocs.emplace_back(name, evaluate::auroc(in.masked_select(in_mask), out.masked_select(out_mask)));
   };
   add("bits_per_dim", inside.bits_per_dim, outside.bits_per_dim);
   if (inside.importance_bits_per_dim.defined()) {
     add("importance_bits_per_dim", inside.importance_bits_per_dim, outside.importance_bits_per_dim);
   }
-  add("complexity_corrected", latent::complexity_corrected(inside), latent::complexity_corrected(outside));
+  add("complexity_corrected", evaluate::complexity_corrected(inside), evaluate::complexity_corrected(outside));
   return aurocs;
 }
 
 std::string scores_csv(const ScoredImages& scored) {
   const auto& scores = scored.scores;
-  const auto corrected = scores.png_bits_per_dim.defined() ? latent::complexity_corrected(scores) : torch::Tensor();
+  const auto corrected = scores.png_bits_per_dim.defined() ? evaluate::complexity_corrected(scores) : torch::Tensor();
   std::string text = std::string(kScoresHeading) + "\n";
   for (std::int64_t i = 0; i < scored.images.images().size(); ++i) {
     text += std::to_string(i) + "," + quoted(scored.images.images().name(i)) + "," + class_text(scores.labels, i) +
@@ -62,11 +62,11 @@ std::string scores_csv(const ScoredImages& scored) {
 
 std::string result_histogram(const EvalResult& result) {
   const auto series = [](const ScoredImages& scored) {
-    return latent::HistogramSeries{scored.images.source + ", " + scored.images.split, scored.scores.bits_per_dim};
+    return evaluate::HistogramSeries{scored.images.source + ", " + scored.images.split, scored.scores.bits_per_dim};
   };
-  std::vector<latent::HistogramSeries> all{series(result.data)};
+  std::vector<evaluate::HistogramSeries> all{series(result.data)};
   if (result.ood) all.push_back(series(*result.ood));
-  return latent::histogram_svg(all, {.title = "Share of the images", .axis = "bits/dim"});
+  return evaluate::histogram_svg(all, {.title = "Share of the images", .axis = "bits/dim"});
 }
 
 }  // namespace glow::tools

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include <glow/latent/ood.h>
-#include <glow/latent/round_trip.h>
-#include <glow/latent/score.h>
+#include <glow/evaluate/ood.h>
+#include <glow/evaluate/round_trip.h>
+#include <glow/evaluate/score.h>
 
 #include "tools/eval/eval_images.h"
 #include "tools/eval/eval_settings.h"
@@ -18,12 +18,12 @@ namespace glow::tools {
 /// Images and what they came to.
 struct ScoredImages {
   EvalImages images;
-  latent::Scores scores = {};
-  latent::ScoreSummary summary = {};
+  evaluate::Scores scores = {};
+  evaluate::ScoreSummary summary = {};
 };
 
 /// How well a score, by its name in the JSON object, tells the two sets apart.
-using NamedAuroc = std::pair<std::string, latent::Auroc>;
+using NamedAuroc = std::pair<std::string, evaluate::Auroc>;
 
 /// All that glow-eval found out.
 struct EvalResult {
@@ -37,11 +37,11 @@ struct EvalResult {
   std::optional<ScoredImages> ood;
   /// Over the images with finite scores; empty where a set has none.
   std::vector<NamedAuroc> aurocs;
-  std::optional<latent::RoundTrip> round_trip;
+  std::optional<evaluate::RoundTrip> round_trip;
 };
 
 /// The AUROC of each score that both sets have: bits_per_dim, importance_bits_per_dim, complexity_corrected.
-std::vector<NamedAuroc> compare(const latent::Scores& inside, const latent::Scores& outside);
+std::vector<NamedAuroc> compare(const evaluate::Scores& inside, const evaluate::Scores& outside);
 
 /// Lines "label   value" for people.
 std::string result_text(const EvalSettings& settings, const EvalResult& result);

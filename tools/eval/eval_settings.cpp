@@ -94,7 +94,7 @@ void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFla
 }
 
 void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model) {
-  const bool marginal = settings.classes == latent::ClassDensity::kMarginal;
+  const bool marginal = settings.classes == evaluate::ClassDensity::kMarginal;
   if (model.num_classes == 0 && marginal)
     throw ConfigError("classes: " + settings.model + " is an unconditional model");
   if (model.num_classes > 0 && !marginal && !settings.ood.empty()) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <glow/latent/score.h>
+#include <glow/evaluate/score.h>
 #include <glow/nn/glow.h>
 
 #include "tools/common/compute.h"
@@ -45,7 +45,7 @@ struct EvalSettings {
   std::string ood;
   std::int64_t draws = 1;
   std::int64_t importance = 0;
-  latent::ClassDensity classes = latent::ClassDensity::kLabel;
+  evaluate::ClassDensity classes = evaluate::ClassDensity::kLabel;
   /// Of the noise. Not given: that of the model's training, 0 where the model file does not say.
   std::optional<std::uint64_t> seed;
   /// Images that are encoded and decoded; 0: none.

@@ -6,9 +6,9 @@
 namespace glow::tools {
 namespace {
 
-Json mean_of(const std::optional<latent::Estimate>& estimate) { return estimate ? Json(estimate->mean) : Json(); }
+Json mean_of(const std::optional<evaluate::Estimate>& estimate) { return estimate ? Json(estimate->mean) : Json(); }
 
-Json error_of(const std::optional<latent::Estimate>& estimate) {
+Json error_of(const std::optional<evaluate::Estimate>& estimate) {
   return estimate ? Json(estimate->standard_error) : Json();
 }
 
@@ -55,7 +55,7 @@ Json auroc_json(const std::vector<NamedAuroc>& aurocs) {
   return json;
 }
 
-Json round_trip_json(const latent::RoundTrip& round_trip) {
+Json round_trip_json(const evaluate::RoundTrip& round_trip) {
   return {{"images", round_trip.images},
           {"max_error", round_trip.max_error},
           {"mean_error", round_trip.mean_error},

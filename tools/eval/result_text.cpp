@@ -11,7 +11,7 @@ std::string with_error(double value, double standard_error) {
   return fixed(value, 4) + (std::isnan(standard_error) ? "" : " +- " + fixed(standard_error, 4));
 }
 
-std::string estimate_text(const latent::Estimate& estimate) {
+std::string estimate_text(const evaluate::Estimate& estimate) {
   return with_error(estimate.mean, estimate.standard_error);
 }
 
@@ -27,7 +27,7 @@ std::string images_text(const ScoredImages& scored) {
   return images.source + ", split " + images.split + ": " + counted(summary.images, "image");
 }
 
-std::string plain_text(const EvalSettings& settings, const latent::ScoreSummary& summary) {
+std::string plain_text(const EvalSettings& settings, const evaluate::ScoreSummary& summary) {
   auto text = estimate_text(summary.bits_per_dim);
   text += settings.draws > 0 ? std::string(", ") + counted(settings.draws, "draw")
                              : ", at the centres of the bins: no bound";
@@ -35,7 +35,7 @@ std::string plain_text(const EvalSettings& settings, const latent::ScoreSummary&
   return text;
 }
 
-void add_scores(Listing& listing, const EvalSettings& settings, const latent::ScoreSummary& summary) {
+void add_scores(Listing& listing, const EvalSettings& settings, const evaluate::ScoreSummary& summary) {
   if (summary.non_finite > 0) {
     listing.add("left out", counted(summary.non_finite, "image") + " whose density is not finite");
   }
@@ -50,12 +50,12 @@ void add_scores(Listing& listing, const EvalSettings& settings, const latent::Sc
   }
 }
 
-std::string accuracy_text(const latent::ScoreSummary& summary) {
+std::string accuracy_text(const evaluate::ScoreSummary& summary) {
   const auto part = static_cast<double>(summary.correct) / static_cast<double>(summary.labelled);
   return fixed(100 * part, 2) + " % of " + grouped(summary.labelled) + " images by the largest p(x|y)";
 }
 
-std::string round_trip_text(const latent::RoundTrip& round_trip) {
+std::string round_trip_text(const evaluate::RoundTrip& round_trip) {
   return "max|decode(encode(x)) - x| " + scientific(round_trip.max_error) + ", mean " +
          scientific(round_trip.mean_error) + "\n" + grouped(round_trip.changed) + " of " + grouped(round_trip.images) +
          " images come back as other bytes";
@@ -79,7 +79,7 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result) 
   listing.add("data", images_text(result.data));
   listing.add("geometry", result.data.images.fitted.geometry_text());
   if (result.conditional) {
-    const bool marginal = settings.classes == latent::ClassDensity::kMarginal;
+    const bool marginal = settings.classes == evaluate::ClassDensity::kMarginal;
     listing.add("density", marginal ? "p(x), the mean over all classes" : "p(x|y) under each image's own label y");
   }
   add_scores(listing, settings, result.data.summary);

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include <glow/data/images.h>
-#include <glow/latent/score.h>
+#include <glow/evaluate/score.h>
 #include <glow/nn/glow.h>
 
 namespace glow::train {
@@ -34,7 +34,7 @@ struct Evaluation {
 };
 
 /// What scores with one draw each come to.
-Evaluation evaluation_of(const latent::Scores& scores);
+Evaluation evaluation_of(const evaluate::Scores& scores);
 
 /// Scores every image once. A conditional model scores them under their own labels. No gradient is recorded.
 Evaluation evaluate(const nn::Glow& model, const data::Images& images, const EvaluateOptions& options = {});

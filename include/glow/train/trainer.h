@@ -9,7 +9,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/types.h>
 
-#include <glow/dist/communicator.h>
+#include <glow/distributed/communicator.h>
 #include <glow/nn/glow.h>
 #include <glow/train/checkpoint.h>
 #include <glow/train/optimizer.h>
@@ -35,7 +35,7 @@ struct StepReport {
   double class_bits = 0;
   double gradient_norm = 0;
   double learning_rate = 0;
-  /// Whether, as all processes know, one of them had been asked to stop (dist::Communicator::ask_to_stop).
+  /// Whether, as all processes know, one of them had been asked to stop (distributed::Communicator::ask_to_stop).
   bool stop_asked = false;
   /// With MemoryPolicy::kReversible: nn::Encoding::reconstruction_error.
   std::optional<double> reconstruction_error = std::nullopt;
@@ -61,7 +61,7 @@ class Trainer {
   /// nn::GlowImpl::training_data: the trainer does not know what it will be trained on.
   /// Throws ConfigError when it is not, when `options` are not valid, or ask for a classifier that the model has not.
   Trainer(nn::Glow model, const TrainOptions& options,
-          std::shared_ptr<dist::Communicator> processes = dist::single_process());
+          std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
   /// The same checks, but for whether the model is initialised.
   static void check(const nn::Glow& model, const TrainOptions& options, std::int64_t processes = 1);
   Trainer(Trainer&&) noexcept;
@@ -116,7 +116,7 @@ class Trainer {
 
  private:
   /// `ordinary_tensors`: a guard that keeps InferenceMode off until the members exist.
-  Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<dist::Communicator> processes,
+  Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<distributed::Communicator> processes,
           const c10::InferenceMode& ordinary_tensors);
   /// Makes the model's parameters and gradients views of its buffers, and those the trainer's.
   void attach();
@@ -141,7 +141,7 @@ class Trainer {
   torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
 
   nn::Glow model_;
-  std::shared_ptr<dist::Communicator> processes_;
+  std::shared_ptr<distributed::Communicator> processes_;
   TrainOptions options_;
   Schedule schedule_;
   /// [P], the model's own buffers.

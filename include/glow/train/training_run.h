@@ -9,7 +9,7 @@
 #include <string>
 
 #include <glow/data/images.h>
-#include <glow/dist/communicator.h>
+#include <glow/distributed/communicator.h>
 #include <glow/nn/glow.h>
 #include <glow/train/checkpoint.h>
 #include <glow/train/evaluate.h>
@@ -103,13 +103,13 @@ class TrainingRun {
   /// holds a run, images that do not fit the model, no validation images).
   static TrainingRun start(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
                            RunCallbacks callbacks = {},
-                           std::shared_ptr<dist::Communicator> processes = dist::single_process());
+                           std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
   /// Continues the run in the directory from its newest intact checkpoint. `model` has the right options; its weights
   /// are replaced, config.json too. Throws as start, IoError when there is no intact checkpoint, and FormatError when
   /// the checkpoint does not fit the model.
   static TrainingRun resume(nn::Glow model, RunData data, const TrainOptions& options, RunFiles files,
                             RunCallbacks callbacks = {},
-                            std::shared_ptr<dist::Communicator> processes = dist::single_process());
+                            std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
 
   TrainingRun(TrainingRun&&) noexcept;
   TrainingRun& operator=(TrainingRun&&) noexcept;

@@ -1,0 +1,186 @@
+#include <glow/evaluate/score.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/enum_names.h>
+#include <glow/error.h>
+#include <glow/evaluate/ood.h>
+
+#include "data/batches.h"
+#include "evaluate/labels.h"
+
+namespace glow::evaluate {
+namespace {
+
+constexpr EnumNames<ClassDensity, 2> kClassDensityNames{{
+    {"label", ClassDensity::kLabel},
+    {"marginal", ClassDensity::kMarginal},
+}};
+
+void check(const ScoreOptions& options, std::int64_t images) {
+  // More than anyone waits for; products of such numbers do not overflow.
+  constexpr std::int64_t kMost = std::int64_t{1} << 24;
+  const auto require = [](const char* field, std::int64_t value, std::int64_t lowest) {
+    if (value >= lowest && value <= kMost) return;
+    throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(kMost) +
+                      ", got " + std::to_string(value));
+  };
+  if (images == 0) throw ConfigError("score: there are no images");
+  require("batch", options.batch, 1);
+  require("draws", options.draws, 0);
+  require("importance", options.importance, 0);
+}
+
+/// log p at one point of each image, float64 [N] on the CPU, and, where classes are told apart, log p(x | y) [N, Y].
+struct Densities {
+  torch::Tensor log_prob;
+  torch::Tensor by_class;
+};
+
+Densities densities(const nn::Glow& model, const torch::Tensor& x, const torch::Tensor& labels,
+                    const ScoreOptions& options) {
+  const auto to_cpu = [](const torch::Tensor& numbers) { return numbers.to(torch::kCPU, torch::kDouble); };
+  const auto classes = model->options().num_classes;
+  const bool by_label = options.classes == ClassDensity::kLabel;
+  if (classes == 0) return {to_cpu(model->log_prob(x)), {}};
+  if (by_label && !options.classify) return {to_cpu(model->log_prob(x, labels)), {}};
+  const auto by_class = to_cpu(model->log_prob_by_class(x));
+  if (by_label) return {by_class.gather(1, labels.unsqueeze(1)).squeeze(1), by_class};
+  return {by_class.logsumexp(1) - std::log(static_cast<double>(classes)), by_class};
+}
+
+/// argmax over the classes of [N, Y]; -1 where one of them is NaN or +inf (-inf is a class that is out of the
+/// question).
+torch::Tensor largest(const torch::Tensor& by_class) {
+  const auto usable = by_class.lt(HUGE_VAL).all(1);
+  return at::where(usable, by_class.argmax(1), at::full({by_class.size(0)}, -1, at::kLong));
+}
+
+/// Scores batch after batch.
+class Scorer {
+ public:
+  Scorer(const nn::Glow& model, const ScoreOptions& options, std::int64_t images)
+      : model_(model),
+        options_(options),
+        noisy_points_(std::max(options.draws, options.importance)),
+        densities_in_all_(images * (noisy_points_ + (options.draws == 0 ? 1 : 0))) {}
+
+  Scores score(const data::Batch& batch) {
+    const bool needs_label = model_->options().num_classes > 0 && options_.classes == ClassDensity::kLabel;
+    if (needs_label) check_labels(batch.labels, model_->options().num_classes);
+    const auto bytes = batch.bytes.to(model_->device());
+    std::vector<Densities> plain, noisy;
+    if (options_.draws == 0) plain.push_back(at_point(model_->quantizer().center(bytes, model_->dtype()), batch));
+    for (std::int64_t draw = 0; draw < noisy_points_; ++draw) {
+      noisy.push_back(at_point(model_->quantizer().dequantize(bytes, {.seed = options_.seed,
+                                                                      .stream = options_.stream,
+                                                                      .draw = draw,
+                                                                      .indices = batch.indices,
+                                                                      .dtype = model_->dtype()}),
+                               batch));
+      // Only the plain bound classifies: [N, Y] of thousands of importance draws would fill the memory for nothing.
+      if (draw >= options_.draws || !options_.classify) noisy.back().by_class.reset();
+    }
+    if (options_.draws > 0) plain.assign(noisy.begin(), noisy.begin() + options_.draws);
+    noisy.resize(static_cast<std::size_t>(options_.importance));
+    return numbers_of(batch, plain, noisy);
+  }
+
+ private:
+  Densities at_point(const torch::Tensor& x, const data::Batch& batch) {
+    auto result = densities(model_, x, batch.labels, options_);
+    densities_done_ += batch.bytes.size(0);
+    if (options_.progress) options_.progress(densities_done_, densities_in_all_);
+    return result;
+  }
+
+  Scores numbers_of(const data::Batch& batch, const std::vector<Densities>& plain,
+                    const std::vector<Densities>& weighted) const {
+    Scores scores{.labels = batch.labels, .draws = options_.draws};
+    const auto bits = bits_per_dim(stacked(plain, &Densities::log_prob));
+    scores.bits_per_dim = bits.mean({0});
+    if (options_.draws > 1) scores.spread = bits.std({0}, /*unbiased=*/true);
+    if (!weighted.empty()) {
+      const auto log_mean =
+          stacked(weighted, &Densities::log_prob).logsumexp(0) - std::log(static_cast<double>(weighted.size()));
+      scores.importance_bits_per_dim = bits_per_dim(log_mean);
+    }
+    if (options_.compress) scores.png_bits_per_dim = png_bits_per_dim(batch.bytes, model_->options().bits);
+    if (options_.classify && plain[0].by_class.defined()) {
+      scores.predicted = largest(stacked(plain, &Densities::by_class).mean({0}));
+    }
+    return scores;
+  }
+
+  torch::Tensor bits_per_dim(const torch::Tensor& log_prob) const { return model_->quantizer().bits_per_dim(log_prob); }
+
+  static torch::Tensor stacked(const std::vector<Densities>& points, torch::Tensor Densities::*field) {
+    std::vector<torch::Tensor> all;
+    for (const auto& point : points) all.push_back(point.*field);
+    return at::stack(all);
+  }
+
+  const nn::Glow& model_;
+  const ScoreOptions& options_;
+  std::int64_t noisy_points_;
+  std::int64_t densities_done_ = 0;
+  std::int64_t densities_in_all_;
+};
+
+constexpr auto kTensors = {&Scores::bits_per_dim,     &Scores::spread,    &Scores::importance_bits_per_dim,
+                           &Scores::png_bits_per_dim, &Scores::predicted, &Scores::labels};
+
+/// Of a share there may be none.
+Scores concatenated(const std::vector<Scores>& batches, std::int64_t draws) {
+  Scores all{.draws = draws};
+  for (const auto field : kTensors) {
+    if (batches.empty() || !(batches[0].*field).defined()) continue;
+    std::vector<torch::Tensor> pieces;
+    for (const auto& batch : batches) pieces.push_back(batch.*field);
+    all.*field = at::cat(pieces);
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string to_string(ClassDensity density) { return name_of(kClassDensityNames, density); }
+
+void from_string(const std::string& name, ClassDensity& density) {
+  density = enumerator_of(kClassDensityNames, "classes", name);
+}
+
+Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options) {
+  check(options, images.size());
+  const torch::NoGradGuard no_grad;
+  auto batches = data::all_batches(images, options.batch, /*with_labels=*/true, options.share);
+  const auto [first, end] = data::images_of_share(images.size(), options.batch, options.share);
+  Scorer scorer(model, options, end - first);
+  std::vector<Scores> scores;
+  for (auto done = first; done < end; done += options.batch) scores.push_back(scorer.score(batches.next()));
+  return concatenated(scores, options.draws);
+}
+
+Scores gathered(const Scores& share, std::int64_t images, std::int64_t batch, distributed::Communicator& processes) {
+  if (processes.size() == 1) return share;
+  const auto [first, end] = data::images_of_share(images, batch, processes.share());
+  Scores all{.draws = share.draws};
+  for (const auto field : kTensors) {
+    const auto& own = share.*field;
+    // A process without images has none of the tensors; which there are, the others know.
+    if (!processes.any(own.defined())) continue;
+    const bool is_class = field == &Scores::predicted || field == &Scores::labels;
+    auto numbers = torch::zeros({images}, is_class ? torch::kLong : torch::kDouble);
+    if (own.defined()) numbers.narrow(0, first, end - first).copy_(own);
+    processes.sum(numbers);
+    all.*field = numbers;
+  }
+  return all;
+}
+
+}  // namespace glow::evaluate

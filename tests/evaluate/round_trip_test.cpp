@@ -1,0 +1,104 @@
+#include <glow/evaluate/round_trip.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <glow/error.h>
+
+#include "data/array.h"
+#include "support/throws.h"
+#include "support/tiny_training.h"
+
+namespace glow::evaluate::round_trip_test {
+namespace {
+
+using glow::testing::started_tiny_model;
+using glow::testing::throws;
+using glow::testing::tiny_images;
+
+/// Sets a parameter of the first step of the first level.
+void fill(nn::Glow& model, const std::string& parameter, double value) {
+  const torch::NoGradGuard no_grad;
+  for (auto& item : model->named_parameters()) {
+    if (item.key() == "levels.0.steps.0." + parameter) item.value().fill_(value);
+  }
+}
+
+class RoundTripBatch : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(RoundTripBatch, ImagesComeBack) {
+  for (const std::int64_t classes : {0, 3}) {
+    const auto result = round_trip(started_tiny_model(classes), *tiny_images(10), {.batch = GetParam()});
+    EXPECT_EQ(result.images, 10);
+    EXPECT_EQ(result.changed, 0);
+    EXPECT_GT(result.max_error, 0);
+    EXPECT_LT(result.max_error, 1e-5);
+    EXPECT_LT(result.mean_error, result.max_error);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Batches, RoundTripBatch, ::testing::Values(1, 3, 10, 64));
+
+TEST(RoundTrip, DoublePrecisionComesCloser) {
+  auto model = started_tiny_model();
+  const auto single = round_trip(model, *tiny_images(10));
+  model->to(at::kDouble);
+  EXPECT_LT(round_trip(model, *tiny_images(10)).max_error, 1e-6 * single.max_error);
+}
+
+TEST(RoundTrip, SaysWhatDoesNotComeBack) {
+  auto model = started_tiny_model();
+  fill(model, "actnorm.bias", 1e6);  // rounds away what is below 0.06
+  const auto result = round_trip(model, *tiny_images(10), {.batch = 4});
+  EXPECT_EQ(result.changed, 10);
+  EXPECT_GT(result.max_error, 1e-3);
+  EXPECT_LT(result.max_error, 1);
+}
+
+TEST(RoundTrip, WithoutAnInverseIsInfinitelyFarOff) {
+  auto model = started_tiny_model();
+  fill(model, "permutation.log_diagonal", -HUGE_VAL);
+  const auto result = round_trip(model, *tiny_images(3));
+  EXPECT_EQ(result.max_error, HUGE_VAL);
+  EXPECT_EQ(result.mean_error, HUGE_VAL);
+  EXPECT_EQ(result.changed, 3);
+}
+
+TEST(RoundTrip, NotANumberDoesNotPassForBlack) {
+  auto model = started_tiny_model();
+  fill(model, "actnorm.bias", std::nan(""));
+  const data::Images black(data::make_array_source({glow::testing::kTinySize, glow::testing::kTinySize, 1},
+                                                   std::string(2 * 16, '\0'), {}, "black"),
+                           {.height = glow::testing::kTinySize, .width = glow::testing::kTinySize});
+  const auto result = round_trip(model, black);
+  EXPECT_EQ(result.changed, 2);
+  EXPECT_EQ(result.max_error, HUGE_VAL);
+}
+
+TEST(RoundTrip, TakesTheFirstImagesAndSaysHowFarItIs) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> seen;
+  const auto result = round_trip(started_tiny_model(), *tiny_images(10),
+                                 {.batch = 4, .count = 6, .progress = [&](std::int64_t done, std::int64_t total) {
+                                    seen.emplace_back(done, total);
+                                  }});
+  EXPECT_EQ(result.images, 6);
+  EXPECT_EQ(seen, (std::vector<std::pair<std::int64_t, std::int64_t>>{{4, 6}, {6, 6}}));
+  EXPECT_EQ(round_trip(started_tiny_model(), *tiny_images(10), {.count = 100}).images, 10);
+}
+
+TEST(RoundTrip, RefusesWhatItCannotDo) {
+  const auto model = started_tiny_model();
+  EXPECT_TRUE(throws<ConfigError>([&] { round_trip(model, *tiny_images(2), {.batch = 0}); }, {"batch: ", "got 0"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { round_trip(model, *tiny_images(2), {.count = -1}); }, {"count: ", "got -1"}));
+  const auto two_classes = started_tiny_model(2);  // the images have three
+  EXPECT_TRUE(throws<ConfigError>([&] { round_trip(two_classes, *tiny_images(3)); }, {"labels: ", "an image has 2"}));
+  EXPECT_EQ(round_trip(two_classes, *tiny_images(3), {.classes = ClassDensity::kMarginal}).changed, 0);
+}
+
+}  // namespace
+}  // namespace glow::evaluate::round_trip_test
