@@ -5,7 +5,9 @@ if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYP
 endif()
 
 find_program(GLOW_CCACHE ccache)
-mark_as_advanced(GLOW_CCACHE)
+find_program(GLOW_MOLD mold)
+mark_as_advanced(GLOW_CCACHE GLOW_MOLD)
+option(GLOW_USE_MOLD "Link with mold where it is installed" OFF)
 
 # glow_compile_settings(TARGET): standard, warnings, and ccache where there is one.
 function(glow_compile_settings target)
@@ -23,6 +25,9 @@ function(glow_compile_settings target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # GCC 12 sees ghosts in std::string's operator+.
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>")
+  endif()
+  if(GLOW_USE_MOLD AND GLOW_MOLD)
+    target_link_options(${target} PRIVATE -fuse-ld=mold)
   endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
   if(GLOW_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -22,7 +22,7 @@ mkdir -p build/massif
 count_heap() {
   GLOW_TEST_STEPS=$1 OMP_NUM_THREADS=1 valgrind --quiet --tool=massif --depth=1 --peak-inaccuracy=0.02 \
     --max-snapshots=1000 "--massif-out-file=build/massif/$1.out" \
-    "$build_dir/tests/train_steady_memory_test" --gtest_filter='*DoesNotGrow*/store' \
+    "$build_dir/tests/test_train" --gtest_filter='*SteadyMemory*DoesNotGrow*/store' \
     >"build/massif/$1.log" || fail "the run with $1 more steps failed: build/massif/$1.log"
 }
 
