@@ -18,7 +18,7 @@
 
 #include <glow/distributed/communicator.h>
 #include <glow/glow.h>
-#include <glow/share.h>
+#include <glow/shard.h>
 #include <glow/train/optimizer.h>
 #include <glow/train/trainer.h>
 
@@ -59,8 +59,8 @@ class Worker {
     model_->to(settings.device);
     model_->set_hidden_precision(settings.precision);
     model_->mark_initialized();
-    const auto share = processes_->share();
-    const auto images = share.size(settings.batch);
+    const auto shard = processes_->shard();
+    const auto images = shard.size(settings.batch);
     bytes_ = torch::randint(0, 256, {images, options.channels, options.height, options.width}, torch::kByte);
   }
 

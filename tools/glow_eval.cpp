@@ -123,20 +123,20 @@ class Evaluation {
                                    .classes = settings_.classes,
                                    .classify = result_.conditional,
                                    .compress = !settings_.scores.empty() || !settings_.ood.empty(),
-                                   .share = processes_.communicator()->share()};
+                                   .shard = processes_.communicator()->shard()};
     options.progress = [&](std::int64_t done, std::int64_t total) {
       show(what, done * images.images().size() / total, images.images().size(), done, total);
     };
     const auto count = images.images().size();
     processes_.require_same({{"number of images", count}});
-    evaluate::Scores share;
+    evaluate::Scores shard;
     try {
-      share = evaluate::score(model_, images.images(), options);
+      shard = evaluate::score(model_, images.images(), options);
     } catch (const Interrupted&) {
       // All hear of it now, those too that were through.
     }
     processes_.throw_if_one_was_interrupted();
-    auto scores = evaluate::gathered(share, count, options.batch, *processes_.communicator());
+    auto scores = evaluate::gathered(shard, count, options.batch, *processes_.communicator());
     auto summary = evaluate::summarise(scores);
     return {std::move(images), std::move(scores), summary};
   }

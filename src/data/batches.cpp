@@ -15,12 +15,12 @@ torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& i
   return wanted ? images.labels(indices) : torch::Tensor();
 }
 
-std::pair<std::int64_t, std::int64_t> images_of_share(std::int64_t images, std::int64_t batch, const Share& share) {
+std::pair<std::int64_t, std::int64_t> images_of_shard(std::int64_t images, std::int64_t batch, const Shard& shard) {
   const auto batches = batch_count(images, batch);
-  return {std::min(images, share.begin(batches) * batch), std::min(images, share.end(batches) * batch)};
+  return {std::min(images, shard.begin(batches) * batch), std::min(images, shard.end(batches) * batch)};
 }
 
-Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, const Share& share) {
+Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, const Shard& shard) {
   const auto batches = batch_count(images.size(), batch);
   return Batches(
       [&images, batch, with_labels](std::int64_t number) {
@@ -29,7 +29,7 @@ Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, 
         std::iota(indices.begin(), indices.end(), begin);
         return Batch{images.bytes(indices), labels_of(images, indices, with_labels), indices};
       },
-      share.begin(batches), share.end(batches));
+      shard.begin(batches), shard.end(batches));
 }
 
 }  // namespace glow::data

@@ -8,7 +8,7 @@
 
 #include <glow/data/images.h>
 #include <glow/data/prefetcher.h>
-#include <glow/share.h>
+#include <glow/shard.h>
 
 namespace glow::data {
 
@@ -27,11 +27,11 @@ using Batches = Prefetcher<Batch>;
 /// The images' labels where they are wanted, else undefined.
 torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& indices, bool wanted);
 
-/// The images in share `share` of the batches of all_batches: first and end.
-std::pair<std::int64_t, std::int64_t> images_of_share(std::int64_t images, std::int64_t batch, const Share& share);
+/// The images of one shard of the batches of all_batches: first and end.
+std::pair<std::int64_t, std::int64_t> images_of_shard(std::int64_t images, std::int64_t batch, const Shard& shard);
 
-/// All images in their order, `batch` at once and the rest in the last, or a share of these batches, made on a
+/// All images in their order, `batch` at once and the rest in the last, or a shard of these batches, made on a
 /// background thread. `images` must outlive them.
-Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, const Share& share = {});
+Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, const Shard& shard = {});
 
 }  // namespace glow::data

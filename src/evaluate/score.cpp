@@ -135,7 +135,7 @@ class Scorer {
 constexpr auto kTensors = {&Scores::bits_per_dim,     &Scores::spread,    &Scores::importance_bits_per_dim,
                            &Scores::png_bits_per_dim, &Scores::predicted, &Scores::labels};
 
-/// Of a share there may be none.
+/// Of a shard there may be none.
 Scores concatenated(const std::vector<Scores>& batches, std::int64_t draws) {
   Scores all{.draws = draws};
   for (const auto field : kTensors) {
@@ -158,20 +158,20 @@ void from_string(const std::string& name, ClassDensity& density) {
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options) {
   check(options, images.size());
   const torch::NoGradGuard no_grad;
-  auto batches = data::all_batches(images, options.batch, /*with_labels=*/true, options.share);
-  const auto [first, end] = data::images_of_share(images.size(), options.batch, options.share);
+  auto batches = data::all_batches(images, options.batch, /*with_labels=*/true, options.shard);
+  const auto [first, end] = data::images_of_shard(images.size(), options.batch, options.shard);
   Scorer scorer(model, options, end - first);
   std::vector<Scores> scores;
   for (auto done = first; done < end; done += options.batch) scores.push_back(scorer.score(batches.next()));
   return concatenated(scores, options.draws);
 }
 
-Scores gathered(const Scores& share, std::int64_t images, std::int64_t batch, distributed::Communicator& processes) {
-  if (processes.size() == 1) return share;
-  const auto [first, end] = data::images_of_share(images, batch, processes.share());
-  Scores all{.draws = share.draws};
+Scores gathered(const Scores& shard, std::int64_t images, std::int64_t batch, distributed::Communicator& processes) {
+  if (processes.size() == 1) return shard;
+  const auto [first, end] = data::images_of_shard(images, batch, processes.shard());
+  Scores all{.draws = shard.draws};
   for (const auto field : kTensors) {
-    const auto& own = share.*field;
+    const auto& own = shard.*field;
     // A process without images has none of the tensors; which there are, the others know.
     if (!processes.any(own.defined())) continue;
     const bool is_class = field == &Scores::predicted || field == &Scores::labels;

@@ -10,8 +10,8 @@ Batches training_batches(const data::Images& images, const TrainingOrder& wanted
   return Batches(
       [&images, wanted, order = data::BatchOrder(images.size(), wanted.batch, wanted.seed)](std::int64_t step) mutable {
         const auto all = order.batch(step);
-        const std::vector entries(all.begin() + wanted.share.begin(wanted.batch),
-                                  all.begin() + wanted.share.end(wanted.batch));
+        const std::vector entries(all.begin() + wanted.shard.begin(wanted.batch),
+                                  all.begin() + wanted.shard.end(wanted.batch));
         std::vector<std::int64_t> indices;
         for (const auto& entry : entries) indices.push_back(entry.index);
         const auto bytes = images.augmented_bytes(entries, wanted.seed);

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include <glow/share.h>
+#include <glow/shard.h>
 
 #include "data/batches.h"
 
@@ -16,7 +16,7 @@ using data::Batches;
 struct TrainingOrder {
   /// Images a step, and the part of them that is wanted.
   std::int64_t batch;
-  Share share;
+  Shard shard;
   std::uint64_t seed;
   bool with_labels;
   /// Whether they are on their way to a GPU, which copies page-locked memory faster, and while the host goes on.
@@ -25,7 +25,7 @@ struct TrainingOrder {
   std::int64_t end_step;
 };
 
-/// The augmented batches, or shares of them, of steps first_step ... end_step - 1, made on a background thread.
+/// The augmented batches, or shards of them, of steps first_step ... end_step - 1, made on a background thread.
 /// `images` must outlive them. Throws ConfigError when a batch is larger than the set.
 Batches training_batches(const data::Images& images, const TrainingOrder& order);
 

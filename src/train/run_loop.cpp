@@ -73,7 +73,7 @@ TrainingRun::Impl::Impl(Inputs inputs, std::optional<RunLock> lock, const Traini
 
 Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
   return training_batches(*inputs_.data.train, {.batch = inputs_.options.batch,
-                                                .share = processes().share(),
+                                                .shard = processes().shard(),
                                                 .seed = inputs_.options.seed,
                                                 .with_labels = inputs_.model->options().num_classes > 0,
                                                 .pinned = inputs_.model->device().is_cuda(),
@@ -240,15 +240,15 @@ Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, 
   evaluate::ScoreOptions options{.batch = evaluation_batch(inputs_.options.batch),
                                  .seed = inputs_.options.seed,
                                  .stream = noise,
-                                 .share = processes().share()};
+                                 .shard = processes().shard()};
   options.progress = [&](std::int64_t done, std::int64_t total) {
     // As if all were as far as this process.
     tell(inputs_.callbacks.evaluating, what, images.size() * done / total, images.size());
     leave_if_asked();
   };
-  evaluate::Scores share;
-  together([&] { share = evaluate::score(model, images, options); });
-  const auto evaluation = evaluation_of(evaluate::gathered(share, images.size(), options.batch, processes()));
+  evaluate::Scores shard;
+  together([&] { shard = evaluate::score(model, images, options); });
+  const auto evaluation = evaluation_of(evaluate::gathered(shard, images.size(), options.batch, processes()));
   if (output_) output_->log.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
   return evaluation;
 }

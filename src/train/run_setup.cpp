@@ -59,8 +59,8 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
   nn::InitializeOptions how{.chunk = options.batch};
   // Fewer images than processes: each takes them all.
   if (const auto count = static_cast<std::int64_t>(indices.size()); processes.size() > 1 && count >= processes.size()) {
-    const auto share = processes.share();
-    indices = {indices.begin() + share.begin(count), indices.begin() + share.end(count)};
+    const auto shard = processes.shard();
+    indices = {indices.begin() + shard.begin(count), indices.begin() + shard.end(count)};
     how.sum_over_processes = [&processes](const torch::Tensor& tensor) { processes.sum(tensor); };
   }
   const auto bytes = images.bytes(indices).to(model->device());

@@ -74,7 +74,7 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
     throw ConfigError("accumulate: expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
                       std::to_string(options.accumulate));
   }
-  // The smallest share.
+  // The smallest shard.
   const auto images = options.batch / processes;
   if (images < 1) {
     throw ConfigError("batch: expected at least an image for each of the " + std::to_string(processes) +
@@ -146,7 +146,7 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   // Made under InferenceMode, they could not be kept for the backward pass.
   labels_ = labels.defined() && labels.is_inference() ? labels.clone() : labels;
   std::vector<std::int64_t> places(static_cast<std::size_t>(bytes.size(0)));
-  std::iota(places.begin(), places.end(), processes_->share().begin(batch_));
+  std::iota(places.begin(), places.end(), processes_->shard().begin(batch_));
   set_input(bytes, nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed,
                                                              .stream = ops::Stream::kTrainingNoise,
                                                              .draw = report.step,
@@ -242,7 +242,7 @@ void Trainer::compute() {
   }
   if (gradient_sum_) gradient_sum_->finish();
   const torch::NoGradGuard no_grad;
-  const auto part = processes_->share();
+  const auto part = processes_->shard();
   sums.norm = flat_norm(gradients_.narrow(0, part.begin(gradients_.numel()), part.size(gradients_.numel())));
   if (processes_->size() > 1) {
     const auto start = std::chrono::steady_clock::now();
@@ -259,7 +259,7 @@ void Trainer::compute() {
   optimizer_.apply(parameters_, gradients_, &average_, wanted);
 }
 
-nn::Encoding Trainer::compute_part(const Share& part, StepSums& sums) {
+nn::Encoding Trainer::compute_part(const Shard& part, StepSums& sums) {
   const torch::AutoGradMode with_graph(true);
   const auto of_part = [&](const torch::Tensor& tensor) {
     const auto count = bytes_.size(0);

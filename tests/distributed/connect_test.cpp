@@ -71,8 +71,8 @@ TEST(Connect, BroadcastsGathersAndAgrees) {
               (std::vector<std::string>{"", "x", "xx"}));
     EXPECT_TRUE(processes->any(rank == 2));
     EXPECT_FALSE(processes->any(false));
-    EXPECT_EQ(processes->share().index, rank);
-    EXPECT_EQ(processes->share().count, 3);
+    EXPECT_EQ(processes->shard().index, rank);
+    EXPECT_EQ(processes->shard().count, 3);
   });
 }
 

@@ -41,10 +41,10 @@ TEST_P(ProcessesWith, GradientsOfManySlicesAreThoseOfOneProcess) {
     model->set_memory_policy(GetParam());
     GradientSum sum(model, processes, /*slice_bytes=*/512);
     EXPECT_GT(sum.slices(), 6u);
-    const auto share = processes->share();
+    const auto shard = processes->shard();
     for (int step = 0; step < 2; ++step) {
       sum.expect();
-      const auto summed = gradients(model, x.narrow(0, share.begin(7), share.size(7)));
+      const auto summed = gradients(model, x.narrow(0, shard.begin(7), shard.size(7)));
       sum.finish();
       EXPECT_LT((summed - expected).abs().max().item<double>(), 1e-12 * expected.abs().max().item<double>());
     }
@@ -56,11 +56,11 @@ INSTANTIATE_TEST_SUITE_P(, ProcessesWith,
                                            nn::MemoryPolicy::kReversible),
                          [](const auto& test) { return nn::to_string(test.param); });
 
-/// One step of a trainer on this process's share of eight images.
+/// One step of a trainer on this process's shard of eight images.
 StepReport take_step(Trainer& trainer, const distributed::Communicator& processes, const TrainOptions& options) {
-  const auto share = processes.share();
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(share.size(options.batch)));
-  std::iota(indices.begin(), indices.end(), share.begin(options.batch));
+  const auto shard = processes.shard();
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(shard.size(options.batch)));
+  std::iota(indices.begin(), indices.end(), shard.begin(options.batch));
   return trainer.step(tiny_images(options.batch)->bytes(indices), {}, options.batch);
 }
 

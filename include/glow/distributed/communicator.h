@@ -10,7 +10,7 @@
 #include <torch/types.h>
 
 #include <glow/distributed/launch.h>
-#include <glow/share.h>
+#include <glow/shard.h>
 
 namespace glow::distributed {
 
@@ -26,7 +26,7 @@ class Communicator {
   /// Whether this is the process that prints and writes.
   bool is_root() const { return rank_ == 0; }
   /// This process's part of what is shared out.
-  Share share() const { return {rank_, size_}; }
+  Shard shard() const { return {rank_, size_}; }
 
   /// Waits for what was started; call it once.
   using Wait = std::function<void()>;

@@ -11,7 +11,7 @@
 #include <glow/data/images.h>
 #include <glow/distributed/communicator.h>
 #include <glow/nn/glow.h>
-#include <glow/share.h>
+#include <glow/shard.h>
 
 namespace glow::evaluate {
 
@@ -48,8 +48,8 @@ struct ScoreOptions {
   bool compress = false;
   /// The part of the images to score, of as many parts as there are processes: whole batches, so that each image's
   /// numbers are what they are without sharing. `gathered` puts the parts together.
-  Share share = {};
-  /// Called with densities computed and densities in all, of the share: images times draws.
+  Shard shard = {};
+  /// Called with densities computed and densities in all, of the shard: images times draws.
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 };
 
@@ -79,9 +79,9 @@ struct Scores {
 /// reading the images throws.
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options = {});
 
-/// The scores of all `images` images, the same in every process, out of each one's share of them by batches of `batch`.
-/// Every process calls it. Throws ProcessError.
-Scores gathered(const Scores& share, std::int64_t images, std::int64_t batch, distributed::Communicator& processes);
+/// The scores of all `images` images, the same in every process, gathered from the shards, which are made of batches of
+/// `batch`. Every process calls it. Throws ProcessError.
+Scores gathered(const Scores& shard, std::int64_t images, std::int64_t batch, distributed::Communicator& processes);
 
 /// bits_per_dim less png_bits_per_dim, [N]: the score S of Serra et al. 2020 ("Input complexity and out-of-distribution
 /// detection with likelihood-based generative models", arXiv 1909.11480), larger for images unlike those learned from.

@@ -84,7 +84,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   void set_training_data(std::optional<TrainingData> data);
   /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
-  /// For several processes that each train on a share of every batch: what batch norms add their moments up with, of
+  /// For several processes that each train on a shard of every batch: what batch norms add their moments up with, of
   /// tensors on the model's device. Copies of the model do not have it.
   void set_sum_over_processes(SumOverProcesses sum) { sum_ = std::move(sum); }
   const SumOverProcesses& sum_over_processes() const { return sum_; }
@@ -119,7 +119,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
 
   /// Starts every actnorm and batch norm from the statistics of images x [N, C, H, W], in sequence through the network
   /// (section 3.1).
-  /// With several processes each passes its share. Throws ShapeError, ConfigError (chunk), NumericalError naming the
+  /// With several processes each passes its shard. Throws ShapeError, ConfigError (chunk), NumericalError naming the
   /// layer whose input is not finite.
   InitializeReport initialize(const torch::Tensor& x, const InitializeOptions& options = {});
   /// After a step of training: the batch norms' running moments go a tenth of the way to those of the batch, where

@@ -52,7 +52,7 @@ double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision prec
 /// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. Knows nothing of files, data
 /// sets or time; TrainingRun does.
 ///
-/// Several processes train one model when each has a Trainer of it and passes its share of every batch: gradients are
+/// Several processes train one model when each has a Trainer of it and passes its shard of every batch: gradients are
 /// summed while the backward pass still computes, and what each then does is the same to the last bit, as are the
 /// reports. Every process calls the same functions in the same order.
 class Trainer {
@@ -72,7 +72,7 @@ class Trainer {
   /// dequantisation noise is a function of the seed, the step and the image's place in the step's batch. The loss is
   /// the mean over the images of bits/dim + weight_y * class bits. When it or its gradient is not finite the step is
   /// skipped (StepReport::skipped).
-  /// `batch`: images of the step in all processes, of which these are Communicator::share; 0, with one process: these.
+  /// `batch`: images of the step in all processes, of which these are Communicator::shard; 0, with one process: these.
   /// Throws ConfigError without it, when there are fewer images than options.accumulate, and when the model is no
   /// longer in the dtype or on the device that it was made for; what nn::GlowImpl::flat_parameters throws.
   ///
@@ -126,7 +126,7 @@ class Trainer {
   /// `numbers_`. Does not wait for a device.
   void compute();
   /// Loss and gradient of part `part` of the step's images, added to `sums` and the gradients.
-  nn::Encoding compute_part(const Share& part, StepSums& sums);
+  nn::Encoding compute_part(const Shard& part, StepSums& sums);
   /// From here on flow variables are kept.
   void fall_back();
   /// The same or its replay, and the report of it.
