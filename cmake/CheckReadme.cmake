@@ -1,4 +1,4 @@
-# cmake -P CheckReadme.cmake, in the project's root: fails unless README.md shows these files exactly as they are, each
+# cmake -P CheckReadme.cmake, in the project's root: fails unless README.md contains exact copies of these files, each
 # in a code block below a line <!-- its path -->.
 file(READ README.md readme)
 
@@ -6,7 +6,7 @@ function(expect_in_readme file language)
   file(READ "${file}" text)
   string(FIND "${readme}" "<!-- ${file} -->\n```${language}\n${text}```\n" position)
   if(position EQUAL -1)
-    message(SEND_ERROR "README.md does not show ${file} as it is, in a ```${language} block below <!-- ${file} -->")
+    message(SEND_ERROR "README.md has no exact copy of ${file} in a ```${language} block below <!-- ${file} -->")
   endif()
 endfunction()
 

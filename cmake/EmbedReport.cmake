@@ -1,4 +1,4 @@
-# Makes private/train/report_page.h of the files that a run's report.html consists of, whenever one of them changes.
+# Generates private/train/report_page.h from the parts of a run's report.html, again whenever one of them changes.
 
 foreach(part page.html style.css charts.js script.js)
   set(file "${PROJECT_SOURCE_DIR}/src/train/report/${part}")

@@ -1,5 +1,5 @@
-# Gloo_FOUND and Gloo_INCLUDE_DIR: headers for the Gloo inside LibTorch, when LibTorch has one. PyPI's has, without its
-# headers; those of Debian's libgloo-dev fit, which glow::distributed::connect makes sure of by a known sum.
+# Gloo_FOUND and Gloo_INCLUDE_DIR: headers for the Gloo inside LibTorch, if LibTorch has one. PyPI's LibTorch has Gloo,
+# without headers; those of Debian's libgloo-dev fit, which glow::distributed::connect checks with a test sum.
 
 find_path(Gloo_INCLUDE_DIR gloo/rendezvous/store.h)
 mark_as_advanced(Gloo_INCLUDE_DIR)
@@ -12,4 +12,4 @@ endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(Gloo REQUIRED_VARS Gloo_INCLUDE_DIR _gloo_in_libtorch
-  REASON_FAILURE_MESSAGE "training in several processes is left out (Debian's headers: libgloo-dev)")
+  REASON_FAILURE_MESSAGE "training in several processes is not built (Debian package: libgloo-dev)")

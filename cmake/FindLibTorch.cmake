@@ -1,9 +1,9 @@
-# LibTorch: the imported target `torch`, LibTorch_VERSION, and LibTorch_HAS_CUDA when it is a CUDA build.
+# LibTorch: the imported target `torch`, LibTorch_VERSION, and LibTorch_HAS_CUDA for a CUDA build.
 #
-# The one place that knows how LibTorch's own CMake package wants to be treated; the build uses it, and the installed
-# GlowConfig.cmake too. Which LibTorch: Torch_DIR or CMAKE_PREFIX_PATH say, as for any package.
+# All workarounds for LibTorch's own CMake package are here; the build and the installed GlowConfig.cmake use this file.
+# Torch_DIR or CMAKE_PREFIX_PATH select the LibTorch, as for any package.
 
-# Nobody has this version, so nothing is loaded; but CMake lists the packages it would take, the best first.
+# No package has this version, so nothing is loaded; but CMake lists the packages that it considered, the best first.
 find_package(Torch 9999 CONFIG QUIET)
 list(POP_FRONT Torch_CONSIDERED_CONFIGS _libtorch_config)
 list(POP_FRONT Torch_CONSIDERED_VERSIONS LibTorch_VERSION)
@@ -14,7 +14,7 @@ if(_libtorch_config)
   cmake_path(GET _libtorch_config PARENT_PATH _libtorch_dir)
   unset(Torch_DIR)
   set(Torch_DIR "${_libtorch_dir}" CACHE PATH "Folder of LibTorch's TorchConfig.cmake" FORCE)
-  # Torch's package looks for its other half, Caffe2, in the system's folders first, and would mix two LibTorchs.
+  # Torch's package searches its second half, Caffe2, in the system's folders first, and could mix two LibTorches.
   cmake_path(REPLACE_FILENAME _libtorch_dir Caffe2 OUTPUT_VARIABLE _libtorch_caffe2_dir)
   unset(Caffe2_DIR)
   set(Caffe2_DIR "${_libtorch_caffe2_dir}" CACHE PATH "Folder of LibTorch's Caffe2Config.cmake" FORCE)
@@ -27,8 +27,8 @@ if(_libtorch_config)
     endif()
   endif()
 else()
-  set(_libtorch_problem "there is none. Three ways to have one:
-    apt-get install libtorch-dev                       Debian's, CPU only, found by itself
+  set(_libtorch_problem "not found. Three ways to get it:
+    apt-get install libtorch-dev                       Debian's, CPU only, found automatically
     scripts/setup.sh --torch pypi                      PyPI's, a CUDA build (then scripts/build.sh --torch pypi)
     cmake -DCMAKE_PREFIX_PATH=/path/to/libtorch ...    any unpacked LibTorch")
 endif()
@@ -39,10 +39,10 @@ if(LibTorch_HAS_CUDA)
   mark_as_advanced(LibTorch_NVCC)
   if(CMAKE_VERSION VERSION_LESS 3.26)
     set(_libtorch_problem "${_libtorch_dir} is a CUDA build, which needs CMake 3.26 or newer, not ${CMAKE_VERSION} \
-(PyPI's package cmake will do)")
+(for example PyPI's package cmake)")
   elseif(NOT LibTorch_NVCC)
-    set(_libtorch_problem "${_libtorch_dir} is a CUDA build, which needs the CUDA toolkit, and there is no nvcc \
-(put it on PATH, set CUDA_HOME, or take a LibTorch for the CPU)")
+    set(_libtorch_problem "${_libtorch_dir} is a CUDA build, which needs the CUDA toolkit, and nvcc was not found \
+(put it on PATH, set CUDA_HOME, or use a LibTorch for the CPU)")
   else()
     cmake_path(GET LibTorch_NVCC PARENT_PATH CUDA_TOOLKIT_ROOT_DIR)
     cmake_path(GET CUDA_TOOLKIT_ROOT_DIR PARENT_PATH CUDA_TOOLKIT_ROOT_DIR)
@@ -51,8 +51,8 @@ if(LibTorch_HAS_CUDA)
     endif()
   endif()
 
-  # LibTorch reads its own variable instead of CMAKE_CUDA_ARCHITECTURES. Left alone it asks the GPU; where there is
-  # none it takes an architecture so old that today's nvcc refuses it.
+  # LibTorch reads its own variable instead of CMAKE_CUDA_ARCHITECTURES. By default it asks the GPU; without a GPU it
+  # selects an architecture that is too old for current versions of nvcc.
   if(NOT TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
     if(CMAKE_CUDA_ARCHITECTURES MATCHES "^[0-9]")
       string(REGEX REPLACE "([0-9]+)([0-9])[-a-z]*" "\\1.\\2" _libtorch_architectures "${CMAKE_CUDA_ARCHITECTURES}")
@@ -67,7 +67,7 @@ if(LibTorch_HAS_CUDA)
 endif()
 
 if(_libtorch_config AND NOT _libtorch_problem)
-  # Its package talks much and warns of what nobody here can change; errors still come through.
+  # Its package prints many messages and warnings that do not concern this project; errors are still shown.
   set(_libtorch_log_level "${CMAKE_MESSAGE_LOG_LEVEL}")
   set(CMAKE_MESSAGE_LOG_LEVEL ERROR)
   find_package(Torch CONFIG QUIET)

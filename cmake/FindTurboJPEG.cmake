@@ -1,5 +1,5 @@
-# TurboJPEG's own API: the imported target TurboJPEG::TurboJPEG. (libjpeg-turbo's CMake package also insists on files
-# of libjpeg that Debian's libturbojpeg0-dev does not bring.)
+# The TurboJPEG API: the imported target TurboJPEG::TurboJPEG. (libjpeg-turbo's CMake package also requires files of
+# libjpeg that Debian's libturbojpeg0-dev does not contain.)
 find_path(TurboJPEG_INCLUDE_DIR turbojpeg.h)
 find_library(TurboJPEG_LIBRARY turbojpeg)
 mark_as_advanced(TurboJPEG_INCLUDE_DIR TurboJPEG_LIBRARY)

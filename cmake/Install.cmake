@@ -1,4 +1,4 @@
-# What `cmake --install` puts where, and the package that find_package(Glow) reads.
+# The files that `cmake --install` installs, with the package for find_package(Glow).
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Glow")
@@ -13,7 +13,7 @@ set(LibTorch_VERSION_MAJOR "${CMAKE_MATCH_1}")
 set(LibTorch_VERSION_MINOR "${CMAKE_MATCH_2}")
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/GlowConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/cmake/GlowConfig.cmake" INSTALL_DESTINATION "${package_dir}")
-# Before 1.0 a minor version may change what the one before promised.
+# Before 1.0 a minor version may break the API.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/cmake/GlowConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES
   "${PROJECT_BINARY_DIR}/cmake/GlowConfig.cmake"

@@ -1,5 +1,5 @@
-// What nearly every source file includes and what costs most to read. Sources include what they use all the same: this
-// file changes how long the build takes and nothing else.
+// The headers that nearly every source includes and that take longest to compile. Sources still include what they use:
+// this file affects build times only.
 #pragma once
 
 #include <algorithm>
