@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures and builds Glow in build/TORCH-PRESET, with what scripts/setup.sh has installed.
+# Configures and builds Glow in build/TORCH-PRESET. Run scripts/setup.sh before.
 #
 #   scripts/build.sh [--torch debian|pypi|PATH] [--preset release|debug|asan|tsan] [--without-tests]
 #
@@ -7,8 +7,8 @@
 #   --preset           one of CMakePresets.json (default release)
 #   --without-tests    only the library and the tools
 #
-# GLOW_REQUIRE_BROWSER=1, GLOW_REQUIRE_LAUNCHERS=1, GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1 in the environment turn the
-# CMake options of these names on.
+# The environment variables GLOW_REQUIRE_BROWSER=1, GLOW_REQUIRE_LAUNCHERS=1, GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1
+# turn on the CMake options of the same names.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -21,11 +21,11 @@ if [[ $without_tests ]]; then
 else
   settings+=(-DGLOW_BUILD_TESTS=ON "-DGLOW_PYTHON=$python" "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}"
     "-DGLOW_REQUIRE_BROWSER=${GLOW_REQUIRE_BROWSER:-0}" "-DGLOW_REQUIRE_LAUNCHERS=${GLOW_REQUIRE_LAUNCHERS:-0}")
-  # Nobody measures with a sanitizer.
+  # Figures measured with a sanitizer mean nothing.
   [[ $preset == *san ]] || settings+=(-DGLOW_BUILD_BENCH=ON)
 fi
 say "configuring ${build_dir#"$root"/}"
-# Some of the settings are not for the preset tsan, which has no LibTorch.
+# The preset tsan has no LibTorch and does not use all settings.
 "$cmake" --preset "$preset" -B "$build_dir" --no-warn-unused-cli "${settings[@]}"
 say "building ${build_dir#"$root"/}"
 "$cmake" --build "$build_dir" --parallel "$(nproc)"

@@ -1,7 +1,7 @@
-"""What scripts/compare.sh asks of its runs.
+"""Evaluates the runs of scripts/compare.sh.
 
-python compare.py result RUN     how a run ended, "1.2345 bits/dim" or what is wrong; nothing when it has not ended
-python compare.py report DIR     results.csv, curves.csv, curves.png, curves.svg and table.md of DIR/runs
+python compare.py result RUN     prints "1.2345 bits/dim" or the reason of a failure; nothing if the run has not ended
+python compare.py report DIR     writes results.csv, curves.csv, curves.png, curves.svg and table.md of DIR/runs
 """
 
 import csv
@@ -19,7 +19,7 @@ STYLES = {"additive": "--", "affine": "-"}
 
 
 def lines_of(path):
-    """JSON objects, one a line; a last line that was cut short is none."""
+    """The JSON objects of a .jsonl file; lines that are not complete JSON are ignored."""
     if not path.is_file():
         return []
     lines = []
@@ -32,7 +32,7 @@ def lines_of(path):
 
 
 def parameter_count(model):
-    """Of a model file, from its header."""
+    """The number of parameters of a model file, from its header."""
     with open(model, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return sum(math.prod(entry["shape"]) for name, entry in header.items()
@@ -64,11 +64,11 @@ class Run:
         return steps is not None and last >= steps and (bool(self.tests) or not self.has_test())
 
     def non_finite(self):
-        """Images without a finite density among those that the run is judged by."""
+        """Test images without a finite density."""
         return self.tests[-1].get("test_non_finite", 0) if self.tests else 0
 
     def score(self):
-        """Test bits/dim, or the best of validation where there is no test split; None when it is not to be used."""
+        """Test bits/dim, or the best validation bits/dim without a test split; None if the run failed or has none."""
         if self.failure or self.non_finite():
             return None
         if self.has_test():
@@ -76,12 +76,12 @@ class Run:
         return min((value for _, value in self.curve), default=None)
 
     def standard_error(self):
-        """Of the test score, over its images; large when a single image decides it."""
+        """Standard error of the test score over its images; large if single images dominate it."""
         error = self.tests[-1].get("test_standard_error") if self.tests else None
         return "" if error is None else f"{error:.6f}"
 
     def seconds(self):
-        """Of the whole run, evaluations and all; after a resume that of its last part."""
+        """Seconds of the run with its evaluations, as timing.jsonl has them."""
         return max((line["seconds"] for line in lines_of(self.folder / "timing.jsonl") if "seconds" in line), default=0)
 
     def parameters(self):
@@ -114,7 +114,7 @@ def by_setting(runs):
 
 
 def value_text(runs):
-    """Mean and standard deviation over the seeds."""
+    """Mean and standard deviation over the seeds, as text."""
     scores = [run.score() for run in runs if run.score() is not None]
     text = "-"
     if scores:
@@ -140,12 +140,12 @@ def table(groups):
     seeds = max((len(runs) for runs in groups.values()), default=0)
     has_test = all(run.has_test() for runs in groups.values() for run in runs)
     images = "test images" if has_test else "validation images, the best of the run"
-    lines += ["", f"Bits/dim of the {images}; mean ± standard deviation over up to {seeds} seeds, without it one seed."]
+    lines += ["", f"Bits/dim of the {images}; mean ± standard deviation over up to {seeds} seeds; without a deviation, one seed."]
     return "\n".join(lines) + "\n"
 
 
 def draw_curves(axes, groups, settings):
-    """The mean over the seeds, and between the lowest and the highest of them a shade."""
+    """Draws the mean over the seeds, and the range between the lowest and the highest as a shaded area."""
     for setting in settings:
         runs = [run for run in groups.get(setting, []) if run.score() is not None]
         if not runs:
@@ -166,7 +166,7 @@ def draw_curves(axes, groups, settings):
 def draw(groups, folder):
     import matplotlib
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "glow"  # the same numbers give the same file
+    matplotlib.rcParams["svg.hashsalt"] = "glow"  # the same numbers give the same bytes
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.8), sharex=True)
@@ -177,7 +177,7 @@ def draw(groups, folder):
         draw_curves(axes, groups, settings)
         axes.set_title(title)
         ends = [line.get_ydata()[-1] for line in axes.lines]
-        if ends:  # the first evaluations would leave no room for the differences
+        if ends:  # cut off the first evaluations, which would hide the differences
             low, high = min(ends), max(ends)
             margin = max(high - low, 0.02 * low)
             axes.set_ylim(low - 0.1 * margin, high + 0.8 * margin)

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# The comparisons of the Glow paper on one data set: reversed, shuffled and learned permutations with additive and
-# affine couplings, NICE and RealNVP beside them, and the number of scales L and of steps K. One line a run. A call that
-# was interrupted goes on where it was, within a run too; what is done is not done again. A run that cannot be finished,
-# or whose model has no finite density for some image, is reported as such.
+# Repeats the comparisons of the Glow paper on one data set: reversed, shuffled and learned permutations with additive
+# and affine couplings, the baselines NICE and RealNVP, and the number of levels L and of steps K. Prints a line for
+# each run. An interrupted call continues where it stopped, within a run too; finished runs are not repeated. A run that
+# fails, or whose model has no finite density for some image, is reported as failed.
 #
 #   scripts/compare.sh [--scale tiny|laptop|gpu|paper] [--data fashion-mnist|photographs|SOURCE] [--seeds N]
 #                      [--image-size S|HxW] [--out DIR] [--torch debian|pypi|PATH] [--tools DIR]
 #
-#   --scale    how large the models are and how long the runs, below (default laptop)
-#   --data     photographs are 32x32 patches of those in Debian's mate-backgrounds, which is installed (GPL-2+);
-#              SOURCE as glow-train takes it (default fashion-mnist)
-#   --seeds    runs of each setting of the grid and of NICE and RealNVP (default that of the scale)
-#   --image-size  as glow-train takes it; a folder wants one
-#   --out      where everything is written (default runs/compare-DATA-SCALE)
+#   --scale    size of the models and length of the runs, below (default laptop)
+#   --data     photographs: 32x32 patches of those in Debian's mate-backgrounds (GPL-2+), which it installs;
+#              SOURCE: --data of glow-train (default fashion-mnist)
+#   --seeds    runs of each setting of the grid and of NICE and RealNVP (default: from the scale)
+#   --image-size  as for glow-train; a folder needs it
+#   --out      directory for all results (default runs/compare-DATA-SCALE)
 #   --torch    as in scripts/setup.sh
-#   --tools    a folder with glow-train and glow-sample; no LibTorch is then installed, and nothing built
+#   --tools    a folder with glow-train and glow-sample; nothing is installed or built then
 #
-# Relative paths are taken from the root of this tree. Left in DIR: results.csv, a line a run; curves.csv, validation
-# bits/dim by step; curves.png and curves.svg; table.md; temperature.png, the same latents at 0 to 1; shallow.png and
-# deep.png, samples of the least and the most scales; runs/SETTING-SEED, each run.
+# Relative paths start at the root of the repository. Results in DIR: results.csv, a line for each run; curves.csv,
+# validation bits/dim by step; curves.png and curves.svg; table.md; temperature.png, the same latents at temperatures 0
+# to 1; shallow.png and deep.png, samples of one level and of all levels; runs/SETTING-SEED, each run.
 #
 #   scale    seeds  steps    batch  K    width  the depth study's K
 #   tiny     1      4        4      1    4      2 3
@@ -70,14 +70,14 @@ case $data in
 esac
 
 every=$((steps / evaluations))
-common=("${source_flags[@]}" --steps "$steps" --batch "$batch" --eval-every $every --checkpoint-every $every --keep 1
-  --quiet)
-# But for the paper's the schedule is short: the warm-up ends within the first steps, averages look back a hundred.
+common=("${source_flags[@]}" --steps "$steps" --batch "$batch" --eval-every "$every" --checkpoint-every "$every"
+  --keep 1 --quiet)
+# Scales other than the paper's have a short schedule: a warm-up of a few steps, and averages over about 100 steps.
 [[ $scale == paper ]] ||
   common+=(--lr 0.002 --warmup-epochs 0.02 --beta2 0.99 --ema-decay 0.99 --clip-norm 50 --sample-every 0
-    --log-every $every)
+    --log-every "$every")
 
-# Every run: its setting, its seed, its flags.
+# Setting, seed and flags of every run.
 settings=() run_seeds=() run_flags=()
 add() {
   settings+=("$1")
@@ -91,19 +91,19 @@ for ((seed = 1; seed <= seeds; ++seed)); do
       add "glow-$permutation-$coupling" "$seed" "$glow --permutation $permutation --coupling $coupling"
     done
   done
-  # As many couplings as Glow has.
+  # As many couplings as in Glow.
   add nice-convolutional "$seed" "--family nice --depth $((levels * depth)) --width $width"
   add nice-dense-logistic "$seed" "--family nice --network dense --depth 4 --width $((4 * width)) --prior logistic"
   add realnvp "$seed" "--family realnvp --levels $levels --residual-blocks $blocks --width $realnvp_width"
 done
-# glow-conv1x1-affine is the same with the grid's L and K.
+# The grid's glow-conv1x1-affine is the same with its own L and K.
 for k in $depths; do add "depth-L$levels-K$k" 1 "--levels $levels --depth $k --width $width"; done
 for ((l = 1; l < levels; ++l)); do
-  # About as many steps in all, whatever the levels.
+  # About the same total number of steps for every number of levels.
   add "levels-L$l" 1 "--levels $l --depth $(((levels * depth + l - 1) / l)) --width $width"
 done
 
-# What these runs are; others must not be mixed with them.
+# Record the settings: runs with other settings must not be mixed with these.
 {
   printf '%s\n' "${common[*]}"
   for i in "${!settings[@]}"; do printf '%s %s %s\n' "${settings[i]}" "${run_seeds[i]}" "${run_flags[i]}"; done
@@ -113,10 +113,10 @@ if [[ -f $out/settings ]] && ! cmp -s "$out/settings" "$out/settings.new"; then
 fi
 mv "$out/settings.new" "$out/settings"
 
-# result RUN: how the run ended, "1.2345 bits/dim" or what is wrong with it; nothing when it has not ended.
+# result RUN: prints "1.2345 bits/dim" or the reason of a failure; nothing if the run has not ended.
 result() { "$python" scripts/compare.py result "$1"; }
 
-# train RUN SEED FLAG...: begins or continues a run. One that cannot be finished has a file `failed` then.
+# train RUN SEED FLAG...: starts or continues a run. A run that fails gets a file `failed`.
 train() {
   local run=$1 seed=$2 start=--overwrite status=0
   shift 2
@@ -125,7 +125,7 @@ train() {
   "$tools/glow-train" "${common[@]}" "$@" --seed "$seed" --out "$run" $start >"$run.log/out" 2>"$run.log/err" || status=$?
   ((status == 0)) && return
   ((status != 2)) || fail "$(tail -n 1 "$run.log/err")"
-  ((status < 128)) || fail "interrupted in $run; the same call goes on with it"
+  ((status < 128)) || fail "interrupted in $run; the same command continues it"
   tail -n 1 "$run.log/err" >"$run.log/failed"
 }
 
@@ -144,7 +144,7 @@ done
 
 sample() {
   [[ ! -f $out/runs/$1/model.safetensors ]] || "$tools/glow-sample" --model "$out/runs/$1/model.safetensors" \
-    --count 64 --columns 16 --temperature 0.7 --seed 1 --out "$out/$2.png" --overwrite >/dev/null || say "see above"
+    --count 64 --columns 16 --temperature 0.7 --seed 1 --out "$out/$2.png" --overwrite >/dev/null || say "no samples of $1; see the error above"
 }
 sample levels-L1-1 shallow
 sample glow-conv1x1-affine-1 deep

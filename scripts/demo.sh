@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the tools, trains a small Glow on Fashion-MNIST for about three minutes and draws
-# samples from it. Each run has a folder and a seed of its own: runs/demo-1, runs/demo-2, ...
+# Installs missing packages, builds the tools, trains a small Glow on Fashion-MNIST for about three minutes and draws
+# samples from it. Each call has its own folder and seed: runs/demo-1, runs/demo-2, ...
 #
 #   scripts/demo.sh [--torch debian|pypi|PATH]
 #
@@ -20,5 +20,5 @@ say "training a Glow on Fashion-MNIST into $run"
 "$build_dir/bin/glow-train" --preset demo --data fashion-mnist --seed "$number" --out "$run"
 "$build_dir/bin/glow-sample" --model "$run/model.safetensors" --out "$run/samples.png" \
   --count 64 --columns 8 --temperature 0.7 --seed "$number"
-say "64 samples are in $root/$run/samples.png, the model is $root/$run/model.safetensors"
-say "a page about the run, for any browser: $root/$run/report.html"
+say "samples: $root/$run/samples.png, model: $root/$run/model.safetensors"
+say "report of the run, for a browser: $root/$run/report.html"

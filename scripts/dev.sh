@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds one module's tests in build/debian-dev, with what scripts/setup.sh has installed, and runs them. For work on the
-# sources: the library is shared and each source is compiled alone, so that a change costs one compilation and one link.
+# Builds one module's tests in build/debian-dev and runs them. Run scripts/setup.sh before. The library is shared and
+# each source is compiled alone, so that a change costs one compilation and one link.
 #
 #   scripts/dev.sh MODULE[.NAME] [--torch debian|pypi|PATH]
 #
-#   MODULE     one of tests/: its tests, or with .NAME those of tests/MODULE/NAME_test.cpp
+#   MODULE     a folder of tests/; with .NAME only the tests of tests/MODULE/NAME_test.cpp
 #   --torch    as in scripts/setup.sh
 
 # shellcheck source=scripts/lib.sh
@@ -13,7 +13,7 @@ module=${1:---help}
 [[ $module == --help ]] || shift
 [[ $module != --help ]] || set -- --help
 parse_options "--torch" "$@"
-[[ -d tests/${module%%.*} ]] || usage_error "$module: tests/${module%%.*} is no folder"
+[[ -d tests/${module%%.*} ]] || usage_error "$module: there is no folder tests/${module%%.*}"
 
 preset=dev
 build_dir=$root/build/$(basename "$torch")-$preset

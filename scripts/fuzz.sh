@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# Installs what is missing, clang too, builds the fuzzers of tests/fuzz in build/fuzz and lets each of them run for a
-# while, two at a time. It begins with the seeds in tests/fuzz/corpus and what the last run has put beside them, into
-# build/fuzz/corpus.
+# Installs missing packages (clang among them), builds the fuzzers of tests/fuzz in build/fuzz and runs them, two at a
+# time. They start with the seeds in tests/fuzz/corpus and the inputs that earlier runs left in build/fuzz/corpus.
 #
 #   scripts/fuzz.sh [--seconds N] [--target NAME]
 #
-#   --seconds    how long each runs (default 60)
-#   --target     only this one: a folder of tests/fuzz/corpus
+#   --seconds    time for each fuzzer (default 60)
+#   --target     only this fuzzer: a folder of tests/fuzz/corpus
 #
-# An exception that is no glow::Error, a sanitizer's report, a property that does not hold, too much time or memory:
-# each is a finding. It makes the script fail and leaves its input in build/fuzz/findings.
+# A finding is an exception other than glow::Error, a sanitizer's report, a violated property, or too much time or
+# memory. The script then fails and leaves the input in build/fuzz/findings.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -31,22 +30,22 @@ scratch=$(mktemp -d "$memory/glow_fuzz_XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p build/fuzz/{findings,logs}
 
-# The small quarantine of freed memory leaves the limit to what is in use. (Seconds, MiB.)
+# A small quarantine of freed memory, so that the limits apply to memory in use. (Seconds, MiB.)
 export ASAN_OPTIONS=quarantine_size_mb=64
 limits=(-max_len=16384 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256)
 
-# explain_finding NAME: what it is, and how to see it again.
+# explain_finding NAME: prints the finding and the command that reproduces it.
 explain_finding() {
   local name=$1 log=build/fuzz/logs/$1.log what input
   what=$(grep -m 1 -e '^does not hold' -e 'ERROR' "$log") || what=$(tail -n 1 "$log")
   input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-  printf '%-12s a FINDING: %s\n' "$name" "$what"
-  printf '    the report is %s\n' "$log"
-  [[ ! $input ]] || printf '    again: ASAN_OPTIONS=%s build/fuzz/bin/fuzz_%s %s %s\n' \
+  printf '%-12s FINDING: %s\n' "$name" "$what"
+  printf '    report: %s\n' "$log"
+  [[ ! $input ]] || printf '    reproduce: ASAN_OPTIONS=%s build/fuzz/bin/fuzz_%s %s %s\n' \
     "$ASAN_OPTIONS" "$name" "${limits[*]}" "$input"
 }
 
-# fuzz NAME: one line about it. Fails on a finding.
+# fuzz NAME: runs a fuzzer and prints a line. Fails on a finding.
 fuzz() {
   local name=$1 log=build/fuzz/logs/$1.log corpus=build/fuzz/corpus/$1 result
   mkdir -p "$corpus"
@@ -60,7 +59,7 @@ fuzz() {
   fi
 }
 
-say "fuzzing for $seconds seconds each"
+say "running each fuzzer for $seconds seconds"
 running=0
 findings=0
 for name in ${target:-$(ls "$seeds")}; do
@@ -72,4 +71,4 @@ for name in ${target:-$(ls "$seeds")}; do
   ((++running))
 done
 for ((; running > 0; running--)); do wait -n || ((++findings)); done
-((findings == 0)) || fail "$findings of the fuzzers found something"
+((findings == 0)) || fail "$findings fuzzers have findings"

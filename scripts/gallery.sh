@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Draws the pictures of README.md and docs/gallery.md again, with the model in examples/models. The same build on the
-# same machine draws the same bytes.
+# Draws the pictures of README.md and docs/gallery.md with the model in examples/models. The same build on the same
+# machine writes the same bytes.
 #
 #   scripts/gallery.sh [--torch debian|pypi|PATH] [--tools DIR]
 #
 #   --torch    as in scripts/setup.sh
-#   --tools    a folder with glow-sample, glow-eval and glow-edit; nothing is then installed or built
+#   --tools    a folder with glow-sample, glow-eval and glow-edit; nothing is installed or built then
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -35,7 +35,7 @@ edit() {
 garments() { edit "$1" --images fashion-mnist --scale 2 "${@:2}"; }
 
 sample --count 2000 --temperature 0.7 --out "$scratch/samples.npy"
-# From there, so that its legend says just samples.npy.
+# In that folder, so that the legend says samples.npy without a path.
 (cd "$scratch" && "$tools/glow-eval" --model "$root/$model" --data fashion-mnist --ood npy:samples.npy --threads 1 \
   --histogram "$root/$pictures/histogram.svg" --overwrite)
 sample --count 64 --columns 16 --temperature 0.7 --out $pictures/samples.png

@@ -1,5 +1,5 @@
-# Sourced by the scripts beside it: their options, and where the chosen LibTorch and its tools are.
-# shellcheck shell=bash disable=SC2034 # most of what is set here is for them
+# Sourced by the other scripts: their options, and the paths of the selected LibTorch and its tools.
+# shellcheck shell=bash disable=SC2034 # most variables are for the scripts that source this file
 set -euo pipefail
 script=$(basename "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,11 +11,11 @@ fail() {
   exit 1
 }
 usage_error() {
-  printf '%s: %s (--help tells more)\n' "$script" "$*" >&2
+  printf '%s: %s (see --help)\n' "$script" "$*" >&2
   exit 2
 }
 
-# The comment at the top of a script is its help.
+# Prints the comment at the top of the script.
 print_help() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$root/scripts/$script"; }
 
 nvcc_path() { PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v nvcc; }
@@ -24,8 +24,8 @@ default_torch() {
   if nvidia-smi -L 2>/dev/null | grep -q '^GPU' && nvcc_path >/dev/null; then echo pypi; else echo debian; fi
 }
 
-# parse_options KNOWN ARGUMENT...: sets torch, preset, seconds, steps, target, without_tests, with_fuzzers,
-# with_photographs, with_valgrind and build_dir, and what else KNOWN, which names the script's options, has.
+# parse_options KNOWN ARGUMENT...: KNOWN lists the script's options. Sets a variable for each, and torch, preset,
+# seconds, steps, target, without_tests, with_fuzzers, with_photographs, with_valgrind and build_dir in any case.
 parse_options() {
   local known=" $1 --help "
   shift
@@ -60,13 +60,13 @@ parse_options() {
   done
   if [[ $torch != debian && $torch != pypi ]]; then
     [[ -f $torch/share/cmake/Torch/TorchConfig.cmake ]] ||
-      usage_error "--torch $torch: neither debian nor pypi, nor a folder with share/cmake/Torch/TorchConfig.cmake"
+      usage_error "--torch $torch: expected debian, pypi or a folder with share/cmake/Torch/TorchConfig.cmake"
     torch=$(cd "$torch" && pwd)
   fi
   build_dir=$root/build/$(basename "$torch")-$preset
 }
 
-# Sets python, cmake, ctest and torch_dir, the folder of TorchConfig.cmake, for what scripts/setup.sh has installed.
+# Sets python, cmake, ctest and torch_dir (the folder of TorchConfig.cmake) to what scripts/setup.sh installed.
 locate_tools() {
   python=$root/.deps/python/bin/python
   cmake=cmake

@@ -1,8 +1,7 @@
 """Cuts photographs into tiles: python photographs.py PHOTOGRAPHS DIR
 
-Each is scaled to a quarter of its sides, so that neighbouring pixels differ and JPEG's blocks are two pixels wide, and
-cut into tiles of 40x40: room for random crops of 32x32. The photographs of validation and test are in neither of the
-other splits.
+Each photograph is scaled down by 4, so that neighbouring pixels differ and JPEG's blocks are two pixels wide, and cut
+into tiles of 40x40, which leaves room for random crops of 32x32. Each photograph is in one split only.
 """
 
 import pathlib
@@ -36,7 +35,7 @@ def main():
         split = "valid" if path.stem in VALID else "test" if path.stem in TEST else "train"
         counts[split] += cut(path, partial / split)
     if min(counts.values()) == 0:
-        sys.exit(f"photographs.py: {source} has not the photographs that were expected")
+        sys.exit(f"photographs.py: the expected photographs are not in {source}")
     partial.rename(target)
     print(", ".join(f"{count} tiles of {split}" for split, count in counts.items()))
 

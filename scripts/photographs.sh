@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Tiles of the photographs in Debian's mate-backgrounds (twelve of nature, GPL-2+) as a data set: DIR/train, DIR/valid
-# and DIR/test, each from photographs of its own. Installs the package where it is missing; does nothing when DIR is
-# there.
+# Makes a data set of tiles of the photographs in Debian's mate-backgrounds (twelve of nature, GPL-2+): DIR/train,
+# DIR/valid and DIR/test, from different photographs. Installs the package if it is missing; does nothing if DIR exists.
 #
 #   scripts/photographs.sh DIR
 #
-# GLOW_PYTHON in the environment is a Python with Pillow; without it scripts/setup.sh's is taken.
+# The environment variable GLOW_PYTHON is a Python with Pillow (default: the one that scripts/setup.sh installs).
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"

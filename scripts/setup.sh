@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Installs what Glow is built from, on Debian 12. Does nothing when all of it is there; only else it needs root.
+# Installs the packages that Glow needs, on Debian 12. Needs root or sudo only if packages are missing.
 #
 #   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers] [--with-photographs]
 #                    [--with-valgrind]
 #
 #   --torch debian     Debian's LibTorch, for the CPU; the default
-#           pypi       PyPI's LibTorch in .deps/pypi, a CUDA build that needs the CUDA toolkit; the default where there
-#                      are a GPU and nvcc
+#           pypi       PyPI's LibTorch in .deps/pypi, a CUDA build that needs the CUDA toolkit; the default if there are
+#                      a GPU and nvcc
 #           PATH       an unpacked LibTorch
-#   --without-tests    leave out what only the tests and benchmarks need
-#   --with-fuzzers     clang and what scripts/fuzz.sh needs of it too
-#   --with-photographs mate-backgrounds, for scripts/photographs.sh
-#   --with-valgrind    valgrind, for scripts/massif.sh
+#   --without-tests    without the packages of tests and benchmarks
+#   --with-fuzzers     also clang, for scripts/fuzz.sh
+#   --with-photographs also mate-backgrounds, for scripts/photographs.sh
+#   --with-valgrind    also valgrind, for scripts/massif.sh
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -26,7 +26,7 @@ libtorch_test_packages=(python3-torch) # has torchrun
 fuzzer_packages=(clang libclang-rt-dev llvm) # libFuzzer is in libclang-rt-dev, llvm names the lines in its reports
 python_packages=(python3 python3-venv ca-certificates)
 
-# PyPI's LibTorch wants this CUDA toolkit or a newer one, and a newer CMake than Debian's.
+# PyPI's LibTorch needs this CUDA toolkit or a newer one, and a newer CMake than Debian's.
 pypi_libtorch=("torch==2.11.0" "cmake>=3.26,<4")
 pypi_cuda=13.0
 pypi_checks=("numpy>=1.24" "safetensors>=0.4" "selenium>=4.10" "matplotlib>=3.6")
@@ -37,14 +37,14 @@ as_root() {
   elif sudo -n true 2>/dev/null; then
     sudo -n "$@"
   else
-    fail "not root, and no sudo without a password; please run as root: $*"
+    fail "needs root, or sudo without a password; run as root: $*"
   fi
 }
 
-# install_packages PACKAGE...: those of them that are missing.
+# install_packages PACKAGE...: installs the missing ones.
 install_packages() {
   command -v dpkg-query >/dev/null ||
-    fail "this is not Debian; install the like of these with your own package manager, then call CMake: $*"
+    fail "not a Debian system; install the equivalents of these packages, then call CMake: $*"
   local package missing=()
   for package in "$@"; do
     [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == *" installed" ]] || missing+=("$package")
@@ -56,7 +56,7 @@ install_packages() {
   fi
 }
 
-# install_python FOLDER REQUIREMENT...: a virtual environment that has them, unless it does already.
+# install_python FOLDER REQUIREMENT...: installs missing requirements into the virtual environment FOLDER.
 install_python() {
   local folder=$1 base=/usr/bin/python3
   shift
@@ -73,10 +73,10 @@ install_python() {
 check_cuda_toolkit() {
   local nvcc version
   nvcc=$(nvcc_path) ||
-    fail "--torch pypi needs the CUDA toolkit $pypi_cuda or newer; there is no nvcc on PATH, in CUDA_HOME or /usr/local/cuda"
+    fail "--torch pypi needs the CUDA toolkit $pypi_cuda or newer; no nvcc on PATH, in CUDA_HOME or /usr/local/cuda"
   version=$("$nvcc" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p')
   [[ $(printf '%s\n' "$pypi_cuda" "$version" | sort -V | head -n 1) == "$pypi_cuda" ]] ||
-    fail "--torch pypi needs the CUDA toolkit $pypi_cuda or newer; $nvcc is of $version"
+    fail "--torch pypi needs the CUDA toolkit $pypi_cuda or newer; $nvcc is version $version"
 }
 
 [[ $without_tests ]] || packages+=("${test_packages[@]}" "${python_packages[@]}")
@@ -99,8 +99,8 @@ if [[ $torch == pypi ]]; then
   install_python "$root/.deps/pypi" "${pypi_libtorch[@]}" "${pypi_checks[@]}"
 elif [[ ! $without_tests ]]; then
   install_python "$root/.deps/python" "${pypi_checks[@]}" ||
-    say "without numpy, safetensors, selenium and matplotlib the tests that run Python will be left out"
+    say "numpy, safetensors, selenium or matplotlib is missing: the tests that run Python will be skipped"
 fi
 
 locate_tools
-say "everything is there; LibTorch is ${torch_dir%/share/cmake/Torch}"
+say "all packages are installed; LibTorch: ${torch_dir%/share/cmake/Torch}"
