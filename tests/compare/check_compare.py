@@ -1,4 +1,4 @@
-"""Runs scripts/compare.sh at its smallest, stops it on the way, lets it go on, and looks at what it leaves.
+"""Runs scripts/compare.sh at its smallest scale, kills it, runs it again, and checks the results.
 
 python check_compare.py SCRIPT TOOLS PYTHON WORK
 """
@@ -43,7 +43,7 @@ def rows_of(path):
 def main():
     script, tools, python, work = sys.argv[1:]
     work = pathlib.Path(work)
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # more than one thread would only wait, at this size
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # at this size more threads would only wait
     shutil.rmtree(work, ignore_errors=True)
     make_images(work / "images")
     out = work / "out"
@@ -63,13 +63,13 @@ def main():
     second = start(script, tools, python, work / "images", out)
     text, _ = second.communicate()
     require(second.returncode == 0, f"the second call ended with {second.returncode}:\n{text}")
-    require(model.stat().st_mtime_ns == before, "a run that was done was done again")
+    require(model.stat().st_mtime_ns == before, "a finished run was repeated")
     pattern = re.compile(r"\d+/\d+ \S+, seed \d: \d+\.\d{4} bits/dim, \d+ s")
     progress = [line for line in text.splitlines() if pattern.fullmatch(line)]
     total = int(progress[-1].split("/")[1].split()[0])
     require(len(progress) == total, f"expected {total} lines of progress, got:\n{text}")
     require([line.rpartition(",")[0] for line in progress[:3]] == [line.rpartition(",")[0] for line in lines],
-            f"the second call says {progress[:3]}, the first said {lines}")
+            f"the second call printed {progress[:3]}, the first {lines}")
 
     results = rows_of(out / "results.csv")
     require(len(results) == total, f"results.csv has {len(results)} lines for {total} runs")
@@ -83,14 +83,14 @@ def main():
         scores = [float(row["bits_per_dim"]) for row in results if row["setting"] == setting]
         require(f"| {sum(scores) / len(scores):.3f}" in table, f"table.md lacks the mean of {setting}, {scores}:\n{table}")
     svg = xml.etree.ElementTree.parse(out / "curves.svg").getroot()
-    require(svg.tag.endswith("svg") and len(list(svg.iter())) > 100, "curves.svg is no picture")
+    require(svg.tag.endswith("svg") and len(list(svg.iter())) > 100, "curves.svg is not a picture")
     for name in ("curves", "temperature", "shallow", "deep"):
         with Image.open(out / f"{name}.png") as picture:
             require(min(picture.size) > 8, f"{name}.png is {picture.size}")
 
     other = start(script, tools, python, work / "other", out)
     other.communicate()
-    require(other.returncode == 1, "runs of other images were mixed with these")
+    require(other.returncode == 1, "runs of other images were accepted in the same folder")
     print(f"{total} runs, {len(curves)} evaluations")
 
 

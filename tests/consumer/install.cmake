@@ -1,5 +1,5 @@
-# cmake -DBUILD_DIR= -DSOURCE_DIR= -DPREFIX= -P install.cmake: installs the build afresh, then moves the installation,
-# which must not mind.
+# cmake -DBUILD_DIR= -DSOURCE_DIR= -DPREFIX= -P install.cmake: installs the build, then moves the installation, which
+# must still work. No installed file may contain a path of the sources or the build.
 file(REMOVE_RECURSE "${PREFIX}" "${PREFIX}.elsewhere")
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD_DIR}" --prefix "${PREFIX}.elsewhere"
   COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
@@ -11,7 +11,7 @@ foreach(file IN LISTS package_files)
   foreach(path IN ITEMS "${SOURCE_DIR}" "${BUILD_DIR}")
     string(FIND "${text}" "${path}" position)
     if(NOT position EQUAL -1)
-      message(SEND_ERROR "${file} names ${path}")
+      message(SEND_ERROR "${file} contains the path ${path}")
     endif()
   endforeach()
 endforeach()

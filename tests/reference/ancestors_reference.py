@@ -1,7 +1,6 @@
 """RealNVP (Dinh et al. 2016, arXiv 1605.08803) and NICE (Dinh et al. 2014, arXiv 1410.8516) in float64 NumPy, as
-glow_reference.py is for Glow: slow, plain, one line a formula. RealNVP's masks are written as masks, over the squares of
-a checkerboard and over halves of the channels; the orders of the channels in a model file are only asked whether they
-agree.
+glow_reference.py is for Glow: slow, plain, one line per formula. RealNVP's masks are masks here, over the squares of a
+checkerboard and over halves of the channels; the orders of the channels in a model file are only checked against them.
 """
 
 import math
@@ -20,7 +19,7 @@ def logit(p):
 
 
 def checkerboard(channels):
-    """Which channels of a squeezed tensor (c*4 + dy*2 + dx) are even squares of the board before the squeeze."""
+    """bool [channels]: which channels (c*4 + dy*2 + dx) of a squeezed tensor are even squares before the squeeze."""
     offset = np.arange(channels) % 4
     return (offset // 2 + offset % 2) % 2 == 0
 
@@ -30,10 +29,10 @@ def first_channels(channels):
 
 
 class Ancestor(glow.Glow):
-    """What the two have in common with Glow and each other: weights, classes; a class moves the top, else it is N(0, I)."""
+    """Shared by RealNVP and NICE: weights as in Glow; the top latent is N(0, I), shifted and scaled by the class."""
 
     def class_gaussian(self, shape, labels):
-        """(mean, log_sd) of the top, by class where there are any."""
+        """(mean, log_sd) of the top latent, by class in a conditional model."""
         if self.config["num_classes"] == 0:
             return np.zeros((1, shape[1], 1, 1)), np.zeros((1, shape[1], 1, 1))
         one_hot = np.eye(self.config["num_classes"])[labels]
@@ -42,7 +41,7 @@ class Ancestor(glow.Glow):
 
 class RealNVP(Ancestor):
     def masks(self, level):
-        """Of every step of a level: which channels of the squeezed tensor stay as they are."""
+        """For every step of a level: the channels of the squeezed tensor that stay unchanged, bool [channels]."""
         channels = self.config["channels"] * 4 * 2 ** level
         even, first = checkerboard(channels), first_channels(channels)
         if level == self.config["levels"] - 1:
@@ -50,11 +49,11 @@ class RealNVP(Ancestor):
         return [even, ~even, even, first, ~first, first]
 
     def orders(self, level):
-        """Of every step: the channels in the order in which the step's tensors have them, and before it."""
+        """For every step: the order of the channels before it, their order in it, and its mask."""
         before = np.arange(self.config["channels"] * 4 * 2 ** level)
         for step, mask in enumerate(self.masks(level)):
             order = before[self.weights[f"levels.{level}.steps.{step}.permutation.indices"]]
-            assert set(order[:len(order) // 2]) == set(np.flatnonzero(mask)), "the file's order is not the mask's"
+            assert set(order[:len(order) // 2]) == set(np.flatnonzero(mask)), "the file's order does not match the mask"
             yield before, order, mask
             before = order
         assert (before == np.arange(len(before))).all() or level == self.config["levels"] - 1
@@ -75,7 +74,7 @@ class RealNVP(Ancestor):
         return shift, over_channels(self.weights[f"{layer}.bound"]) * np.tanh(r)
 
     def normalisation(self, layer, before):
-        """Mean and deviation of every channel in the squeeze's order; the file has them in the order before the step."""
+        """Mean and standard deviation per channel in the squeeze's order; the file has the order before the step."""
         mean, variance = self.weights_of(f"{layer}.batch_norm", "running_mean", "running_variance")
         natural = np.argsort(before)
         return over_channels(mean[natural]), over_channels(np.sqrt(variance + VARIANCE_FLOOR)[natural])
@@ -187,7 +186,7 @@ def normal_probability(z):
 
 
 def normal_quantile(p):
-    """By bisection, which needs no formula."""
+    """The inverse of normal_probability, by bisection."""
     low, high = np.full(p.shape, -40.0), np.full(p.shape, 40.0)
     for _ in range(100):
         middle = (low + high) / 2

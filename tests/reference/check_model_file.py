@@ -1,7 +1,7 @@
-"""Opens a model file with the public safetensors reader and checks it: python check_model_file.py FILE
+"""Checks a model file with the public safetensors reader: python check_model_file.py FILE
 
-Checked: metadata, names, shapes and dtypes, values, checksum. Prints "ok: N tensors", or one line about the
-first thing that is wrong and exits 1.
+Checks metadata, names, shapes, dtypes, values and checksum. Prints "ok: N tensors", or a line about the first error and
+exits with 1.
 """
 
 import json
@@ -57,13 +57,13 @@ def check_tensor(name, tensor, shape):
     dtype = model_file.tensor_dtype(name)
     require(tensor.dtype == dtype, f"{name}: expected {dtype}, found {tensor.dtype}")
     require(list(tensor.shape) == shape, f"{name}: expected {shape}, found {list(tensor.shape)}")
-    require(np.isfinite(tensor).all(), f"{name}: holds a number that is not finite")
+    require(np.isfinite(tensor).all(), f"{name}: contains a number that is not finite")
     if name.endswith(".indices"):
-        require((np.sort(tensor) == np.arange(len(tensor))).all(), f"{name}: is no permutation")
+        require((np.sort(tensor) == np.arange(len(tensor))).all(), f"{name}: is not a permutation")
     if name.endswith(".running_variance"):
-        require((tensor >= 0).all(), f"{name}: holds a negative variance")
+        require((tensor >= 0).all(), f"{name}: contains a negative variance")
     if name.endswith(".sign_diagonal"):
-        require((np.abs(tensor) == 1).all(), f"{name}: holds a sign other than +1 and -1")
+        require((np.abs(tensor) == 1).all(), f"{name}: contains a sign other than +1 and -1")
 
 
 def check(path):

@@ -1,7 +1,7 @@
-"""Glow (Kingma & Dhariwal 2018, arXiv 1807.03039) in float64 NumPy: slow, plain, one line a formula.
+"""Glow (Kingma & Dhariwal 2018, arXiv 1807.03039) in float64 NumPy: slow, plain, one line per formula.
 
-This is what the C++ library is compared with, so it shares nothing with it but the formulas and the names of
-the weights in a model file. Images are [N, C, H, W]; log-densities are in nats, one per image.
+The C++ library is compared with it, so the two share only the formulas and the names of the weights in a model file.
+Images are [N, C, H, W]; log-densities are in nats, one per image.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def conv1x1(x, matrix):
 
 
 def conv3x3(x, weight, edge_bias):
-    """Zero-padded; with edge_bias a last input plane is 1 on the padded ring and 0 inside."""
+    """Zero-padded; with edge_bias an additional last input plane is 1 on the padded ring and 0 inside."""
     n, _, h, w = x.shape
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     if edge_bias:
@@ -124,7 +124,7 @@ class Encoding:
 
 
 class Glow:
-    """config and weights are those of a model file; computed in float64 whatever the weights' type."""
+    """config and weights are those of a model file; all computation is in float64."""
 
     def __init__(self, config, weights):
         self.config = config
@@ -215,7 +215,7 @@ class Glow:
         n, c, h, w = top_shape
         prior = np.zeros((n, 2 * c, h, w))
         if self.config["learn_top"]:
-            # A ZeroConv of an input that is zero everywhere: of its weights only the edge plane's can act.
+            # A ZeroConv of a zero input: only the weights of the edge plane have an effect.
             if self.config["edge_bias"]:
                 prior = conv3x3(np.zeros((n, 0, h, w)), self.weights["top.prior.edge_weight"], edge_bias=True)
             bias, log_scale = self.weights_of("top.prior", "bias", "log_scale")
@@ -273,7 +273,7 @@ class Glow:
         return np.logaddexp.reduce(per_class, axis=0) - math.log(classes)
 
     def initialise(self, x):
-        """Sets every actnorm from x, in the order x meets them; returns their weights by name."""
+        """Sets every actnorm from x in the order of computation; returns their weights by name."""
         initialised, z = {}, x
 
         def initialised_actnorm(values, layer):
@@ -299,9 +299,9 @@ class Glow:
         return initialised
 
 
-# Training: the numbers of the schedule, and paths of parameters [steps, parameters] for given gradients
+# Training: the schedule, and paths of parameters [steps, parameters] for given gradients
 
-IMAGES_PER_EPOCH = 50_000  # of 32x32, whatever the data set
+IMAGES_PER_EPOCH = 50_000  # of 32x32, for every data set
 
 
 def counted_images(global_batch, height, width):
@@ -320,7 +320,7 @@ def warmup_factor(steps_before, global_batch, height, width, warmup_epochs=10):
 
 
 def adamax_path(initial, gradients, learning_rates, beta1, beta2):
-    """The reference code's Adamax, which is not the textbook's."""
+    """The Adamax of the reference code, which differs from the textbook's."""
     w, m, v, path = initial, 0, 0, []
     for t, (g, rate) in enumerate(zip(gradients, learning_rates), start=1):
         m = beta1 * m + (1 - beta1) * g
@@ -342,7 +342,7 @@ def adam_path(initial, gradients, learning_rates, beta1, beta2):
 
 
 def zero_debiased_average_path(path, decay):
-    """The exponential moving average of the parameters after each step; after the first it is the first."""
+    """The exponential moving average of the parameters after each step; after step 1 it equals the parameters."""
     total, averages = 0, []
     for t, w in enumerate(path, start=1):
         total = decay * total + (1 - decay) * w

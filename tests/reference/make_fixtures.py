@@ -1,8 +1,8 @@
-"""Writes fixtures/: models with random weights and what glow_reference computes from them, an initialisation,
-and paths of the optimisers. Running it again writes the same bytes. README.md describes the files.
+"""Writes fixtures/: models with random weights and the values that the reference computes from them, an initialisation,
+and paths of the optimisers. The same machine writes the same bytes again. README.md describes the files.
 
-The reference is proven first: decode inverts encode, and each sum of log-determinants is that of a numerical
-Jacobian of encode.
+The reference is checked first: decode inverts encode, and each log-determinant equals that of a numerical Jacobian of
+encode.
 """
 
 import math
@@ -43,7 +43,7 @@ def nice(channels, height, width, network, prior, **others):
             "hidden_layers": 2 if network == "dense" else 5, "prior": prior, **others}
 
 
-# 8x8 with 3 levels ends at 1x1, where every neighbour of a pixel is the padded ring.
+# 8x8 with 3 levels ends at 1x1, where all neighbours of a pixel are padding.
 CASES = {
     "smallest": config(1, 2, 2, 1, "reverse", "additive", bits=1, hidden_width=6),
     "grey_lu_affine": config(1, 4, 8, 2, "lu", "affine"),
@@ -68,7 +68,7 @@ CASES = {
 
 
 def random_for(name):
-    """RandomState's streams never change between versions of NumPy; one of its own for each file."""
+    """A stream for each file. RandomState's streams are the same in all versions of NumPy."""
     return np.random.RandomState(zlib.crc32(name.encode()))
 
 
@@ -88,7 +88,7 @@ def random_order(random, name, channels, case_config):
 
 
 def realnvp_orders(case_config, level):
-    """Of every step of a level: indices that bring to the front what the step's mask leaves as it is."""
+    """For every step of a level: the indices that move the channels which the mask leaves unchanged to the front."""
     masks = ancestors.RealNVP(case_config, {}).masks(level)
     before, orders = np.arange(len(masks[0])), []
     for mask in masks:
@@ -99,14 +99,14 @@ def realnvp_orders(case_config, level):
 
 
 def random_weight(random, name, shape, case_config):
-    """Nothing is zero and everything stays of the order of one."""
+    """No weight is zero, and all values stay of order one."""
     leaf = name.rsplit(".", 1)[1]
     if leaf == "indices":
         return random_order(random, name, shape[0], case_config)
     if leaf == "running_variance":
         return random.uniform(0.5, 1.5, size=shape)
     if leaf == "running_mean":
-        return 0.1 * random.normal(size=shape)  # they add up, and far out logits have no digits left
+        return 0.1 * random.normal(size=shape)  # small, because they add up and large logits lose precision
     if leaf in ("weight_g", "bound"):
         return 0.5 + 0.1 * random.normal(size=shape)
     if leaf == "sign_diagonal":
@@ -116,11 +116,11 @@ def random_weight(random, name, shape, case_config):
     if leaf == "bias":
         return 0.3 * random.normal(size=shape)
     if leaf in ("lower", "upper"):
-        # Whole matrices: readers must not look at the diagonal and the other triangle.
+        # Full matrices: readers must ignore the diagonal and the other triangle.
         return 0.5 * random.normal(size=shape) / math.sqrt(shape[0])
     if name.endswith("permutation.weight"):
         return random_rotation(random, shape[0]) + 0.1 * random.normal(size=shape)
-    # The networks' output layers are kept small: what they do to the scales compounds over the steps.
+    # Small output layers, because their effect on the scales multiplies over the steps.
     gain = 1.0 if name.endswith(("conv1.weight", "conv2.weight", "classifier.weight")) else 0.25
     return gain * random.normal(size=shape) / math.sqrt(math.prod(shape[1:]))
 
@@ -141,7 +141,7 @@ def make_weights(random, case_config, make_weight):
             for name, shape in shapes.items()}
 
 
-# Proofs of the reference
+# Checks of the reference
 
 def assert_close(actual, expected, tolerance):
     assert np.all(np.abs(actual - expected) <= tolerance * (1 + np.abs(expected)))
@@ -212,7 +212,7 @@ def write_case(name, case_config):
 
 
 def write_scores(name, model):
-    """What scoring images by the model comes to: their bits/dim under the library's noise, draw by draw."""
+    """Writes bits/dim of images with the library's noise, for each draw."""
     random, case_config = random_for(f"{name}.scores"), model.config
     shape = [SCORED_IMAGES] + [case_config[axis] for axis in ("channels", "height", "width")]
     image_bytes = random.randint(0, 256, size=shape).astype(np.uint8)
@@ -252,7 +252,7 @@ def write_tensors(name, tensors, metadata=None):
 
 
 def write_initialisation():
-    """Channel 2 of the images is constant, so that the floor acts on the first actnorm's channels 8 to 11."""
+    """Channel 2 of the images is constant, so that the floor applies to channels 8 to 11 of the first actnorm."""
     random = random_for("init")
     case_config = config(3, 8, 12, 2, "conv1x1", "affine")
     weights = make_weights(random, case_config, uninitialised_weight)
@@ -271,8 +271,8 @@ def write_initialisation():
 
 
 def write_optimizers():
-    """Gradients of every size from 1e-9 (where the 1e-8 of the denominators matters) to 10, with rare spikes
-    of 100 times as much, which Adamax's maximum remembers; the last parameter has none for 50 steps."""
+    """Gradients of sizes from 1e-9 (where the 1e-8 of the denominators matters) to 10, with rare spikes of 100 times
+    the size, which stay in Adamax's maximum; the last parameter has a zero gradient for 50 steps."""
     random = random_for("optimizer")
     steps, parameters = 1000, 10
     batch, height, width, learning_rate, beta1 = 256, 64, 64, 1e-3, 0.9
@@ -302,7 +302,7 @@ def main():
     philox.prove()
     for name, case_config in CASES.items():
         write_case(name, case_config)
-        print(f"{name}: written and proven")
+        print(f"{name}: checked and written")
     write_initialisation()
     write_optimizers()
     total = sum(path.stat().st_size for path in FIXTURES.iterdir())

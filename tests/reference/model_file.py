@@ -17,7 +17,7 @@ PERMUTATION_TENSORS = {
 
 
 def level_channels(config, level):
-    """Channels at a level after its squeeze: each level halves them by the split, then quadruples them."""
+    """Channels of a level after its squeeze: each split halves them, each squeeze multiplies them by four."""
     return config["channels"] * 4 * 2 ** level
 
 
@@ -103,7 +103,7 @@ def tensor_dtype(name):
 
 
 def checksum(file_bytes):
-    """(stored, computed) SHA-256 of the file with the stored digits as zeros; stored is None without one."""
+    """(stored, computed): SHA-256 of the file with zeros for the stored digits; both are None without a checksum."""
     header_end = 8 + int.from_bytes(file_bytes[:8], "little")
     found = CHECKSUM_IN_HEADER.search(file_bytes, 8, header_end)
     if found is None:
@@ -113,7 +113,7 @@ def checksum(file_bytes):
 
 
 def write_tensors(path, tensors, metadata=None):
-    """The same tensors and metadata give the same bytes, which the package alone does not promise."""
+    """Writes the same bytes for the same tensors and metadata, which the package alone does not guarantee."""
     path.write_bytes(with_sorted_metadata(safetensors.numpy.save(tensors, metadata)))
 
 

@@ -1,15 +1,15 @@
-# Model files that this project wrote, read by Python's public safetensors reader.
+# Checks model files of this project with Python's public safetensors reader.
 find_package(Python3 COMPONENTS Interpreter)
 set(GLOW_PYTHON "${Python3_EXECUTABLE}" CACHE FILEPATH "A Python with numpy and safetensors, for the tests")
-option(GLOW_REQUIRE_PYTHON "Refuse to configure without that Python, instead of leaving its tests out" OFF)
+option(GLOW_REQUIRE_PYTHON "Fail to configure without that Python instead of skipping its tests" OFF)
 
 execute_process(COMMAND "${GLOW_PYTHON}" -c "import numpy, safetensors"
   RESULT_VARIABLE python_result OUTPUT_QUIET ERROR_QUIET)
 if(NOT python_result EQUAL 0 AND GLOW_REQUIRE_PYTHON)
-  message(FATAL_ERROR "GLOW_PYTHON (${GLOW_PYTHON}) has no numpy and safetensors; scripts/setup.sh makes one that has")
+  message(FATAL_ERROR "GLOW_PYTHON (${GLOW_PYTHON}) lacks numpy or safetensors; scripts/setup.sh installs them")
 endif()
 
-# glow_add_model_file_test(NAME FILE): FILE is a model file in every point, says the public reader.
+# glow_add_model_file_test(NAME FILE): checks with the public reader that FILE is a valid model file.
 function(glow_add_model_file_test name file)
   add_test(NAME reference.${name}
     COMMAND "${GLOW_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/reference/check_model_file.py" "${file}")

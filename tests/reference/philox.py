@@ -1,16 +1,16 @@
-"""Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") and the dequantisation noise that the
-library takes from it."""
+"""Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") and the library's dequantisation
+noise, which is made from it."""
 
 import numpy as np
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 LOW_WORD = 0xFFFFFFFF
-DEQUANTISATION = 4  # the number of this stream
+DEQUANTISATION = 4  # number of the stream
 
 
 def philox4x32_10(counter, key):
-    """Four words for a counter of four words and a key of two, as Python integers."""
+    """Four words from a counter of four words and a key of two, as Python integers."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
@@ -35,7 +35,7 @@ def dequantisation_uniform(seed, draw, index, count):
 
 
 def prove():
-    """The known answers that the authors publish with their code (Random123, kat_vectors)."""
+    """Checks the known answers that the authors publish with their code (Random123, kat_vectors)."""
     assert philox4x32_10((0, 0, 0, 0), (0, 0)) == (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)
     assert philox4x32_10((LOW_WORD,) * 4, (LOW_WORD,) * 2) == (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)
     assert philox4x32_10((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0)) == (

@@ -1,4 +1,4 @@
-// Writes model files that together hold every kind of tensor and metadata: write_models FOLDER
+// Writes model files that together contain every kind of tensor and metadata: write_models FOLDER
 #include <filesystem>
 
 #include <glow/nn/model_file.h>

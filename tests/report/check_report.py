@@ -1,8 +1,8 @@
-"""Trains a small model with glow-train and looks at its report.html in Chromium.
+"""Trains a small model with glow-train and checks its report.html in Chromium.
 
     python check_report.py --glow-train PATH [--chromium PATH] [--chromedriver PATH] [--screenshots DIR]
 
---screenshots leaves pictures of the page, light and dark, on a desktop and on a phone.
+--screenshots writes pictures of the page, light and dark, on a desktop and on a phone.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def slopes():
 
 
 def train(directory, name, *more, returns=0):
-    """A run in a folder of that name. Returns the folder."""
+    """Trains into the folder `name` and returns it."""
     numpy.save(directory / "images.npy", slopes())
     run = directory / name
     flags = "--bits 5 --levels 2 --depth 1 --width 8 --batch 8 --valid-images 16 --threads 1 --log-every 2 --quiet"
@@ -54,7 +54,7 @@ def start_browser():
     for flag in ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking"]:
         options.add_argument(f"--{flag}")
     if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # it cannot be had as root
+        options.add_argument("--no-sandbox")  # the sandbox does not work as root
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     return webdriver.Chrome(options=options, service=Service(arguments.chromedriver))
 
@@ -77,7 +77,7 @@ class ReportPage(unittest.TestCase):
         cls.directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.directory.cleanup)
         flags = f"--steps {STEPS} --eval-every 20 --sample-every 40 --warmup-epochs 0.001".split()
-        # The folder has a name that is no text in HTML.
+        # The name of the folder has characters that HTML must escape.
         cls.run_directory = train(pathlib.Path(cls.directory.name), "<b>a run & 'more'", *flags)
         cls.browser = start_browser()
         cls.addClassCleanup(cls.browser.quit)
@@ -87,7 +87,7 @@ class ReportPage(unittest.TestCase):
         self.data = json.loads(self.script("return document.getElementById('data').textContent"))
 
     def open(self, screen, scheme):
-        """The run's page, when it has drawn itself."""
+        """Opens the run's page and waits until it is drawn."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
@@ -97,11 +97,11 @@ class ReportPage(unittest.TestCase):
 
     def go_to(self, page):
         for log in ["browser", "performance"]:
-            self.browser.get_log(log)  # what came before
+            self.browser.get_log(log)  # drop earlier entries
         self.browser.get(page.as_uri())
 
     def open_with(self, data):
-        """The page of other data, which its policy does not mind."""
+        """Opens the page with other data, which its policy allows."""
         page = (self.run_directory / "report.html").read_text()
         tag = '<script id="data" type="application/json">'
         before, rest = page.split(tag)
@@ -124,7 +124,7 @@ class ReportPage(unittest.TestCase):
         curve = self.data["record"]["curves"][name]
         return dict(zip(curve["steps"], curve["values"]))
 
-    def test_is_silent_and_asks_nobody(self):
+    def test_has_no_console_messages_and_no_requests(self):
         self.assertEqual(self.browser.get_log("browser"), [])
         events = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
         requests = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
@@ -148,7 +148,7 @@ class ReportPage(unittest.TestCase):
         self.assertEqual(self.browser.title, f"{self.run_directory.name} – Glow")
         self.assertEqual(self.browser.find_elements(By.TAG_NAME, "b"), [])
 
-    def test_shows_nothing_of_a_run_that_has_hardly_begun(self):
+    def test_hides_empty_sections_of_a_new_run(self):
         record = {"curves": {}, "texts": {}, "skipped": 0, "skipped_steps": [], "rollbacks": [], "last_step": 0}
         pictures = {name: {**picture, "image": ""} for name, picture in self.data["pictures"].items()}
         nothing = {"name": "new", "config": "", "record": record, "grids": {"count": 0, "shown": []}}
@@ -168,7 +168,7 @@ class ReportPage(unittest.TestCase):
         self.wait("return document.querySelectorAll('svg circle').length >= 9")
         self.assertEqual(self.browser.get_log("browser"), [])
 
-    def test_says_what_went_wrong(self):
+    def test_shows_warnings(self):
         markup = "<img src=x onerror=alert(1)>"
         rollback = {"step": 40, "rollbacks": 1, "from_step": 60, "not_finite": markup}
         self.data["record"].update(skipped=2, skipped_steps=[50, 52], rollbacks=[rollback])
@@ -180,7 +180,7 @@ class ReportPage(unittest.TestCase):
         self.wait("return document.querySelectorAll('#bits .mark').length === 3")
         self.assertEqual(self.browser.get_log("browser"), [])
 
-    def test_says_what_went_wrong_in_a_run_that_broke(self):
+    def test_shows_warnings_of_a_run_that_failed(self):
         flags = "--steps 100 --lr 1e30 --warmup-epochs 0 --skip-limit 3 --checkpoint-every 1 --sample-every 0".split()
         self.go_to(train(pathlib.Path(self.directory.name), "broken", *flags, returns=1) / "report.html")
         self.wait("return document.querySelectorAll('#warnings li').length === 3")
@@ -225,7 +225,7 @@ class ReportPage(unittest.TestCase):
             self.assertFalse([tick for tick in chart["ticks"] if "NaN" in tick], chart)
         points = {chart["id"]: [path["points"] for path in chart["paths"]] for chart in charts}
         evaluations, lines = STEPS // 20, STEPS // 2
-        self.assertEqual(points["bits"], [lines, lines, 2 * evaluations, evaluations])  # a band below its line
+        self.assertEqual(points["bits"], [lines, lines, 2 * evaluations, evaluations])  # a band, then its line
         self.assertEqual(points["rate"], [lines])
         self.assertEqual(points["reconstruction"], [evaluations] * 3)
 
@@ -262,7 +262,7 @@ class ReportPage(unittest.TestCase):
             self.assertIn(str(grids[place]["step"]), image.get_attribute("alt"))
             self.wait("return arguments[0].complete && arguments[0].naturalWidth === 58", image)
 
-    def test_shows_pictures_with_a_label_beside_each_row(self):
+    def test_labels_each_row_of_a_picture(self):
         rows = {"temperatures": ["0.0", "0.5", "0.7", "0.9", "1.0"], "interpolations": [],
                 "levels": ["original", "reconstructed", "level 1 anew", "all levels anew"]}  # fmt: skip
         for name, expected in rows.items():
@@ -274,8 +274,8 @@ class ReportPage(unittest.TestCase):
                 part = (middle - picture["y"]) / picture["height"] * len(labels)
                 self.assertTrue(row + 0.3 < part < row + 0.7, (name, row, part))
 
-    def test_shows_settings_and_how_to_do_it_again(self):
-        # As a shell takes it.
+    def test_shows_settings_and_the_command(self):
+        # Quoted for a shell.
         self.assertEqual(shlex.split(self.find("#command").text), json.loads(self.data["config"])["command"])
         self.assertIn("seed 0", self.find("#versions").text)
         rows = "return [...document.querySelectorAll('tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
@@ -283,7 +283,7 @@ class ReportPage(unittest.TestCase):
         for row in [["steps", str(STEPS)], ["hidden width", "8"], ["edge bias", "true"], ["train", "48"]]:
             self.assertIn(row, settings)
 
-    def test_draws_its_charts_again_when_the_window_changes(self):
+    def test_redraws_charts_when_the_window_changes(self):
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
         self.wait("return [...document.querySelectorAll('svg')].every((svg) => svg.viewBox.baseVal.width < innerWidth)")
 
@@ -317,9 +317,9 @@ class ReportPage(unittest.TestCase):
                     self.assertGreater(contrast(colours[name], colours[ground]), 4.5, (scheme, name))
         self.assertGreater(contrast(pages["light"], pages["dark"]), 15)
 
-    def test_leaves_screenshots_where_they_are_wanted(self):
+    def test_writes_screenshots(self):
         if not arguments.screenshots:
-            self.skipTest("--screenshots is not given")
+            self.skipTest("--screenshots not given")
         for device, screen in [("desktop", DESKTOP), ("phone", PHONE)]:
             for scheme in ["light", "dark"]:
                 self.open(screen, scheme)

@@ -1,7 +1,7 @@
-# A run's report.html, opened in a real browser.
+# Opens a run's report.html in a browser.
 find_program(GLOW_CHROMIUM chromium DOC "A Chromium, for the test of report.html")
 find_program(GLOW_CHROMEDRIVER chromedriver DOC "The WebDriver of that Chromium")
-option(GLOW_REQUIRE_BROWSER "Refuse to configure without them and selenium, instead of leaving the test out" OFF)
+option(GLOW_REQUIRE_BROWSER "Fail to configure without them and selenium instead of skipping the test" OFF)
 
 execute_process(COMMAND "${GLOW_PYTHON}" -c "import numpy, selenium"
   RESULT_VARIABLE selenium_result OUTPUT_QUIET ERROR_QUIET)
