@@ -19,7 +19,10 @@ CONFIG_KEYS = {
     "realnvp": COMMON_KEYS | {"levels", "residual_blocks"},
     "nice": COMMON_KEYS | {"depth", "network", "hidden_layers", "prior"},
 }
-GLOW_KEYS = {"glow.version", "glow.config", "glow.checksum", "glow.classes"}
+REQUIRED_KEYS = {"glow.version", "glow.config", "glow.checksum"}
+GLOW_KEYS = REQUIRED_KEYS | {"glow.classes", "glow.data"}
+DATA_KEYS = {"format_version", "source", "images", "fingerprint", "skip_corrupt", "held_out", "split_seed", "resize",
+             "random_crop", "seed", "batch"}
 
 
 class WrongFile(Exception):
@@ -35,7 +38,7 @@ def check_metadata(metadata):
     """Returns the config."""
     file_format = metadata.get("format")
     require(file_format == "glow", f"metadata format: expected glow, found {file_format}")
-    for key in sorted(GLOW_KEYS - {"glow.classes"}):
+    for key in sorted(REQUIRED_KEYS):
         require(key in metadata, f"metadata {key}: missing")
     for key in metadata:
         require(not key.startswith("glow.") or key in GLOW_KEYS, f"metadata {key}: unknown")
@@ -50,6 +53,11 @@ def check_metadata(metadata):
         names = json.loads(metadata["glow.classes"])
         require(len(names) == config["num_classes"],
                 f"glow.classes: expected {config['num_classes']} names, found {len(names)}")
+    if "glow.data" in metadata:
+        data = json.loads(metadata["glow.data"])
+        require(data["format_version"] == 1, "glow.data: not version 1")
+        differing = sorted(set(data) ^ DATA_KEYS)
+        require(not differing, f"glow.data: missing or unknown {differing}")
     return config
 
 
