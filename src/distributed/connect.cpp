@@ -11,9 +11,8 @@
 #include <glow/distributed/communicator.h>
 #include <glow/error.h>
 
-#include "distributed/meeting.h"
-#include "distributed/own_address.h"
-#include "distributed/watch.h"
+#include "distributed/failure_detector.h"
+#include "distributed/rendezvous.h"
 
 namespace glow::distributed {
 namespace {
@@ -27,16 +26,14 @@ std::string message_of(const std::exception& error) {
   return first_line(torch_error != nullptr ? torch_error->what_without_backtrace() : error.what());
 }
 
-std::string place_of(const Launch& launch) { return launch.address + ":" + std::to_string(launch.port); }
-
-/// The latest that the device does for all.
-class LatestWork {
+/// The most recent collective on the device. Thread-safe.
+class DeviceWork {
  public:
   void set(WorkPointer work) {
     const std::lock_guard lock(mutex_);
     work_ = std::move(work);
   }
-  /// Whoever waits for the device goes on then.
+  /// Aborts it unless it is done, so that a thread that waits for the device continues.
   void abort() {
     const std::lock_guard lock(mutex_);
     if (work_ && !work_->isCompleted()) work_->abort();
@@ -47,70 +44,73 @@ class LatestWork {
   WorkPointer work_;
 };
 
-class Processes : public Communicator {
+/// The collectives run in c10d's process groups; the failure detector finds out which rank is the cause when one fails.
+class ConnectedProcesses : public Communicator {
  public:
-  Processes(const Launch& launch, const ConnectOptions& options)
-      : Communicator(launch.rank, launch.size), options_(options), meeting_(launch, options.timeout) {
+  ConnectedProcesses(const Launch& launch, const ConnectOptions& options)
+      : Communicator(launch.rank, launch.size), options_(options), rendezvous_(launch, options.timeout) {
     auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     gloo->devices.push_back(interface != nullptr
                                 ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
-                                : c10d::ProcessGroupGloo::createDeviceForHostname(own_address(launch)));
-    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(meeting_.part("gloo"), static_cast<int>(launch.rank),
+                                : c10d::ProcessGroupGloo::createDeviceForHostname(rendezvous_.own_address()));
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous_.store("gloo"), static_cast<int>(launch.rank),
                                                         static_cast<int>(launch.size), gloo);
-    watch_ = Watch::start(meeting_.own_connection("watch"),
-                          {.rank = launch.rank,
-                           .size = launch.size,
-                           .is_host = meeting_.is_host(),
-                           .timeout = options.timeout,
-                           .failed = [failed = options.failed, latest = latest_on_device_](const std::string& what) {
-                             if (failed) failed(what);
-                             latest->abort();
-                           }});
+    detector_ = FailureDetector::start(
+        rendezvous_.separate_store("watch"),
+        {.rank = launch.rank,
+         .size = launch.size,
+         .is_store_host = rendezvous_.is_store_host(),
+         .timeout = options.timeout,
+         .failed = [failed = options.failed, device_work = device_work_](const std::string& what) {
+           if (failed) failed(what);
+           device_work->abort();
+         }});
     try {
-      require_right_sums();
+      require_correct_sums();
     } catch (...) {
-      watch_->end();
+      detector_->end();
       throw;
     }
   }
 
-  ~Processes() override { watch_->end(); }
+  ~ConnectedProcesses() override { detector_->end(); }
 
   Wait start_sum(const torch::Tensor& tensor) override {
     std::vector<at::Tensor> tensors{tensor};
-    return started(tensor, [&](auto& group) { return group.allreduce(tensors); });
+    return start(tensor, [&](auto& group) { return group.allreduce(tensors); });
   }
 
   void broadcast(const torch::Tensor& tensor) override {
     std::vector<at::Tensor> tensors{tensor};
-    started(tensor, [&](auto& group) { return group.broadcast(tensors); })();
+    start(tensor, [&](auto& group) { return group.broadcast(tensors); })();
   }
 
-  bool announce_failure(const std::string& what) override { return watch_->announce(what); }
-  void ask_to_stop() override { watch_->ask_to_stop(); }
-  bool stop_asked() const override { return watch_->stop_asked(); }
+  bool announce_failure(const std::string& what) override { return detector_->announce(what); }
+  void ask_to_stop() override { detector_->ask_to_stop(); }
+  bool stop_asked() const override { return detector_->stop_asked(); }
 
  private:
-  /// What `begin` begins with the group that knows the tensor's device, to be waited for.
+  /// Starts the collective `begin` in the process group of the tensor's device.
   template <class Begin>
-  Wait started(const torch::Tensor& tensor, Begin&& begin) {
+  Wait start(const torch::Tensor& tensor, Begin&& begin) {
     if (!tensor.is_contiguous()) throw ShapeError("processes: expected a contiguous tensor");
-    watch_->count();
+    detector_->start_collective();
     WorkPointer work;
-    guarded([&] { work = on(tensor, begin); });
+    guarded([&] { work = in_group_of(tensor, begin); });
     return [this, tensor, work] {
       guarded([&] { work->wait(); });
-      // On CUDA only the stream has waited.
+      // On CUDA wait() has blocked the stream only, so the detector has to see when the work is done.
       if (tensor.is_cuda()) {
-        latest_on_device_->set(work);
-        watch_->expect([work] { return work->isCompleted(); });
+        device_work_->set(work);
+        detector_->expect([work] { return work->isCompleted(); });
       }
-      // Written through a pointer: autograd has to know that what it saved of the tensor is no longer there.
+      // c10d writes through a raw pointer, which autograd's version counter does not notice.
       tensor.unsafeGetTensorImpl()->bump_version();
     };
   }
 
+  /// Turns c10d's errors into a ProcessError that names the rank that caused it.
   template <class Call>
   void guarded(Call&& call) {
     try {
@@ -118,34 +118,35 @@ class Processes : public Communicator {
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
-      throw ProcessError(watch_->blame(message_of(error)));
+      throw ProcessError(detector_->diagnose(message_of(error)));
     }
   }
 
-  /// Calls `use` with the group that knows the tensor's device.
+  /// Calls `use` with the process group for the tensor's device.
   template <class Use>
-  WorkPointer on(const torch::Tensor& tensor, Use&& use) {
+  WorkPointer in_group_of(const torch::Tensor& tensor, Use&& use) {
 #ifdef USE_C10D_NCCL
     if (tensor.is_cuda()) {
       if (!nccl_) {
-        // Its own watch ends the process without a word of who was lost; this one's comes first.
+        // NCCL's own watchdog ends the process without naming a rank. The failure detector has to be earlier.
         constexpr std::chrono::seconds kMargin{60};
         auto options = c10d::ProcessGroupNCCL::Options::create();
         options->timeout = options_.timeout + kMargin;
-        nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(meeting_.part("nccl"), static_cast<int>(rank()),
+        nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(rendezvous_.store("nccl"), static_cast<int>(rank()),
                                                             static_cast<int>(size()), options);
       }
       return use(*nccl_);
     }
 #endif
     if (!tensor.is_cpu()) {
-      throw ConfigError("device: several processes compute on the CPU with this build, which has no NCCL");
+      throw ConfigError("device: in this build, which has no NCCL, several processes can compute on the CPU only");
     }
     return use(*gloo_);
   }
 
-  /// Gloo's headers need not be those that LibTorch was compiled with; what does not fit them shows here.
-  void require_right_sums() {
+  /// Gloo's headers may be of another version than the Gloo that is compiled into LibTorch. A difference in their class
+  /// layouts shows in the result of a known sum.
+  void require_correct_sums() {
     const auto numbers = torch::arange(1, 1001, torch::kDouble);
     const auto ranks = static_cast<double>(size() * (size() + 1)) / 2;
     for (const auto dtype : {torch::kFloat, torch::kDouble, torch::kLong}) {
@@ -153,18 +154,19 @@ class Processes : public Communicator {
       sum(tensor);
       if (tensor.to(torch::kDouble).equal(numbers * ranks)) continue;
       throw Error(
-          "a known sum over the processes came out wrong: LibTorch's Gloo and the one this was built with differ");
+          "a sum over the processes was wrong: LibTorch contains another version of Gloo than this library was built "
+          "with");
     }
   }
 
   ConnectOptions options_;
-  Meeting meeting_;
+  Rendezvous rendezvous_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
 #ifdef USE_C10D_NCCL
   c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;
 #endif
-  std::shared_ptr<LatestWork> latest_on_device_ = std::make_shared<LatestWork>();
-  std::shared_ptr<Watch> watch_;
+  std::shared_ptr<DeviceWork> device_work_ = std::make_shared<DeviceWork>();
+  std::shared_ptr<FailureDetector> detector_;
 };
 
 }  // namespace
@@ -174,11 +176,12 @@ bool can_connect() { return true; }
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options) {
   if (launch.size == 1 && launch.address.empty()) return single_process();
   try {
-    return std::make_shared<Processes>(launch, options);
+    return std::make_shared<ConnectedProcesses>(launch, options);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw ProcessError("the processes did not meet at " + place_of(launch) + ": " + message_of(error));
+    throw ProcessError("the processes did not meet at " + launch.address + ":" + std::to_string(launch.port) + ": " +
+                       message_of(error));
   }
 }
 

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distributed/failure_board.h"
+#include "distributed/heartbeat.h"
+
+namespace glow::distributed {
+
+/// Finds out from heartbeats which ranks caused a failure. An investigation starts when the next rank's heartbeat or a
+/// collective on the device exceeds the time-out (`round`), or when a collective failed (`investigate`). It reads all
+/// heartbeats twice, `silence` apart: ranks without a new heartbeat are lost. If there are none, the verdict is the one
+/// rank that has started fewer collectives than this rank.
+///
+/// It has no thread, never sleeps, and takes the time from Options::now. The store thread calls all of it, except
+/// start_collective and expect, which any thread may call.
+class PeerMonitor {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  using Answer = std::function<void(const std::string& verdict)>;
+
+  struct Options {
+    /// How long another rank may send no heartbeat, and a collective on the device may take.
+    std::chrono::milliseconds timeout{};
+    /// A rank with no heartbeat for this long during an investigation is declared lost. Much longer than a busy machine
+    /// delays a heartbeat.
+    std::chrono::milliseconds silence{};
+    std::function<TimePoint()> now = std::chrono::steady_clock::now;
+  };
+
+  /// `heartbeat` and `board` outlive it.
+  PeerMonitor(Heartbeat& heartbeat, FailureBoard& board, Options options);
+
+  /// Counts the collectives that this rank has started, by which the others see whether it is late.
+  void start_collective() { ++collectives_; }
+  /// Sets the most recent collective of the device, which replaces the one before. It is checked in every round,
+  /// because no thread may be waiting for it. `is_done` may be called from the store thread, and may throw.
+  void expect(std::function<bool()> is_done);
+
+  /// Writes a heartbeat and checks the board, the next rank's heartbeat and the device's collective. Returns the
+  /// failure of the run once it is known, published by another rank or by this one. Each rank checks only one other, to
+  /// limit the load on the store.
+  std::optional<std::string> round();
+  /// Writes a heartbeat only.
+  void write_heartbeat() { heartbeat_.write(collectives_); }
+
+  /// Starts an investigation of a collective that failed with `error`. A later round calls `answer` with the verdict.
+  void investigate(const std::string& error, Answer answer);
+  /// Ends an investigation, if there is one, and answers it with a failure that became known otherwise.
+  void answer_investigation(const std::string& failure);
+
+ private:
+  struct Investigation {
+    std::string error;
+    /// The first reading, by rank, and the time after it.
+    std::vector<Heartbeat::Value> before;
+    TimePoint since;
+    /// Null when a round has found the suspect by itself.
+    Answer answer;
+  };
+
+  void check_neighbour();
+  /// The error when the neighbour or the device's collective has exceeded the time-out; nullopt when neither has.
+  std::optional<std::string> overdue();
+  bool device_is_overdue();
+  std::string verdict();
+
+  Heartbeat& heartbeat_;
+  FailureBoard& board_;
+  Options options_;
+
+  // Of the store thread.
+  /// The last heartbeat of the next rank, and when it was first read.
+  Heartbeat::Value neighbour_;
+  TimePoint neighbour_since_;
+  std::optional<Investigation> investigation_;
+
+  std::atomic<std::int64_t> collectives_ = 0;
+  /// Protects the two members below.
+  std::mutex device_mutex_;
+  std::function<bool()> device_is_done_;
+  TimePoint device_since_;
+};
+
+}  // namespace glow::distributed
