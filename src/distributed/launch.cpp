@@ -11,8 +11,8 @@ namespace {
 
 constexpr const char* kLoopback = "127.0.0.1";
 constexpr std::int64_t kHighestPort = 65535;
-/// c10d's own.
-constexpr std::uint16_t kUsualPort = 29500;
+/// c10d's default.
+constexpr std::uint16_t kDefaultPort = 29500;
 
 std::optional<std::int64_t> number_in(const std::string& text) {
   std::int64_t value = 0;
@@ -54,10 +54,10 @@ class Variables {
   const Environment& environment_;
 };
 
-/// More processes than anyone starts.
+/// A bound for counts, above the size of any run.
 constexpr std::int64_t kMostProcesses = 1 << 20;
 
-/// Rank and size, of all and of the host, by the variables' names.
+/// Rank and size among all processes and on the host, from the variables of these names.
 Launch ranks(const Variables& variables, const char* rank, const char* size, const char* local_rank,
              const char* local_size) {
   Launch launch;
@@ -68,7 +68,7 @@ Launch ranks(const Variables& variables, const char* rank, const char* size, con
   return launch;
 }
 
-/// One that no other job of the host is likely to have, out of what is a job's own.
+/// A port that is unlikely to be that of another job on the same host, computed from the job's number.
 std::uint16_t port_of_job(std::uint64_t job) {
   constexpr std::uint64_t kFirst = 20000, kCount = 10000, kMix = 0x9e3779b97f4a7c15;
   return static_cast<std::uint16_t>(kFirst + (job * kMix >> 32) % kCount);
@@ -81,7 +81,7 @@ Launch of_torchrun(const Variables& variables) {
   launch.restarts = variables.number("TORCHELASTIC_RESTART_COUNT", 0, kMostProcesses, 0);
   if (launch.size == 1 && !launch.has_store) return launch;
   launch.address = variables.text("MASTER_ADDR");
-  launch.port = variables.port("MASTER_PORT", kUsualPort);
+  launch.port = variables.port("MASTER_PORT", kDefaultPort);
   return launch;
 }
 
@@ -95,14 +95,14 @@ Launch of_mpirun(const Variables& variables) {
   }
   launch.address = variables.text("MASTER_ADDR", kLoopback);
   const auto job = number_in(variables.text("OMPI_MCA_ess_base_jobid", ""));
-  launch.port = variables.port("MASTER_PORT", job ? port_of_job(static_cast<std::uint64_t>(*job)) : kUsualPort);
+  launch.port = variables.port("MASTER_PORT", job ? port_of_job(static_cast<std::uint64_t>(*job)) : kDefaultPort);
   return launch;
 }
 
 Launch of_slurm(const Variables& variables) {
   auto launch = ranks(variables, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "");
   launch.launcher = "SLURM";
-  // "4(x2),3": the tasks of each host; which of them is this process's stands in SLURM_NODEID.
+  // "4(x2),3" means 4 tasks on each of the first two hosts and 3 on the third. SLURM_NODEID is this process's host.
   std::int64_t host = variables.number("SLURM_NODEID", 0, kMostProcesses, 0);
   const auto tasks = variables.text("SLURM_STEP_TASKS_PER_NODE", std::to_string(launch.size));
   for (std::size_t begin = 0; begin < tasks.size();) {
@@ -132,7 +132,7 @@ Launch of_slurm(const Variables& variables) {
 Launch launch_of(const Variables& variables) {
   if (variables.has("RANK") && variables.has("WORLD_SIZE")) return of_torchrun(variables);
   if (variables.has("OMPI_COMM_WORLD_SIZE")) return of_mpirun(variables);
-  // The batch script itself has most of SLURM's variables too, but is no step.
+  // A batch script has most of SLURM's variables too, but is not a task of a step.
   if (variables.has("SLURM_STEP_NUM_TASKS") && variables.has("SLURM_PROCID")) return of_slurm(variables);
   return {};
 }
@@ -142,7 +142,7 @@ Launch launch_of(const Variables& variables) {
 Launch read_launch(const Environment& environment) {
   const Variables variables(environment);
   auto launch = launch_of(variables);
-  // Whatever a job of SLURM starts its processes with, it may have been queued again.
+  // A requeued job of SLURM may start its processes by another launcher.
   launch.restarts += variables.number("SLURM_RESTART_COUNT", 0, kMostProcesses, 0);
   return launch;
 }

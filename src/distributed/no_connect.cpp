@@ -6,8 +6,9 @@ namespace glow::distributed {
 bool can_connect() { return false; }
 
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions&) {
-  throw ConfigError(launch.launcher + " started " + std::to_string(launch.size) +
-                    " processes, and this build knows one only: it was made without Gloo (libgloo-dev on Debian)");
+  throw ConfigError(
+      launch.launcher + " started " + std::to_string(launch.size) +
+      " processes, but this library was built without Gloo (libgloo-dev on Debian) and supports one only");
 }
 
 }  // namespace glow::distributed

@@ -1,4 +1,4 @@
-// The processes are threads of one, which to c10d is the same.
+// The processes are threads of this one: for c10d there is no difference.
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 using namespace glow::testing;
 using CommunicatorPointer = std::shared_ptr<Communicator>;
 
-TEST(Connect, SumsWhereTheNumbersLie) {
+TEST(Connect, SumsInPlace) {
   as_processes(3, [](const CommunicatorPointer& processes) {
     for (const auto dtype : {torch::kFloat, torch::kDouble, torch::kLong, torch::kByte}) {
       const auto all = torch::arange(20, torch::kLong).to(dtype);
@@ -33,15 +33,15 @@ TEST(Connect, SumsWhereTheNumbersLie) {
       EXPECT_TRUE(slice.equal(torch::arange(5, 15).to(dtype) * 3)) << dtype;
       EXPECT_TRUE(all.narrow(0, 0, 5).equal(torch::arange(5).to(dtype)));
     }
-    const auto none = torch::zeros({0});
-    processes->sum(none);
+    const auto empty = torch::zeros({0});
+    processes->sum(empty);
   });
 }
 
-TEST(Connect, SumsOfSeveralStartedAtOnceAreTheSameBitForBit) {
+TEST(Connect, SumsThatOverlapAreTheSameBitForBitOnAllRanks) {
   std::vector<torch::Tensor> results(4);
   as_processes(4, [&](const CommunicatorPointer& processes) {
-    // As the gradients of a large model are: 40 MB in five slices.
+    // Like the gradients of a large model: 40 MB in five slices.
     constexpr std::int64_t kSlice = 2'000'000;
     const auto own = random_normal({5 * kSlice}, 1 + static_cast<std::uint64_t>(processes->rank())).to(torch::kFloat);
     const auto expected = [&] {
@@ -54,14 +54,14 @@ TEST(Connect, SumsOfSeveralStartedAtOnceAreTheSameBitForBit) {
       waits.push_back(processes->start_sum(own.narrow(0, slice * kSlice, kSlice)));
     }
     for (const auto& wait : waits) wait();
-    // Three additions of numbers of the order of one.
+    // The rounding error of three additions of numbers near one.
     EXPECT_LT((own - expected).abs().max().item<double>(), 3e-6);
     results[static_cast<std::size_t>(processes->rank())] = own;
   });
   for (const auto& result : results) EXPECT_TRUE(result.equal(results[0]));
 }
 
-TEST(Connect, BroadcastsGathersAndAgrees) {
+TEST(Connect, BroadcastsAndGathers) {
   as_processes(3, [](const CommunicatorPointer& processes) {
     const auto rank = processes->rank();
     const auto tensor = torch::full({7}, static_cast<double>(rank), torch::kDouble);
@@ -76,7 +76,7 @@ TEST(Connect, BroadcastsGathersAndAgrees) {
   });
 }
 
-TEST(Connect, RefusesWhatIsNotContiguousAndTheOthersAreNotLost) {
+TEST(Connect, RefusesATensorThatIsNotContiguousAndStaysUsable) {
   as_processes(2, [](const CommunicatorPointer& processes) {
     const auto columns = torch::zeros({4, 4}).narrow(1, 0, 2);
     EXPECT_TRUE(throws<ShapeError>([&] { processes->sum(columns); }, {"contiguous"}));
@@ -84,7 +84,7 @@ TEST(Connect, RefusesWhatIsNotContiguousAndTheOthersAreNotLost) {
   });
 }
 
-TEST(Connect, AProcessAloneMeetsItselfWhenItSaysWhere) {
+TEST(Connect, ALaunchOfOneProcessWithAnAddressConnects) {
   as_processes(1, [](const CommunicatorPointer& processes) {
     EXPECT_NE(processes, single_process());
     const auto tensor = torch::arange(3);
@@ -94,7 +94,7 @@ TEST(Connect, AProcessAloneMeetsItselfWhenItSaysWhere) {
   EXPECT_EQ(connect({}), single_process());
 }
 
-TEST(Connect, OneThatIsAskedToStopTellsAll) {
+TEST(Connect, ARequestToStopReachesAllRanks) {
   as_processes(3, [](const CommunicatorPointer& processes) {
     EXPECT_FALSE(processes->stop_asked());
     processes->barrier();
@@ -106,7 +106,7 @@ TEST(Connect, OneThatIsAskedToStopTellsAll) {
   });
 }
 
-TEST(Connect, AFailureIsHeardOnceAndOnlyTheFirstCounts) {
+TEST(Connect, TheFirstFailureIsReportedOnceOnTheOtherRanks) {
   std::mutex mutex;
   std::vector<std::string> heard;
   const ConnectOptions options{.failed = [&](const std::string& what) {
@@ -131,12 +131,12 @@ TEST(Connect, AFailureIsHeardOnceAndOnlyTheFirstCounts) {
   EXPECT_EQ(heard, (std::vector<std::string>(2, "rank 0 failed")));
 }
 
-TEST(Connect, StartsOnALaunchersStoreKeepApartWhateverTheLaunchersCount) {
+TEST(Connect, RestartsOnALaunchersStoreAreKeptApartWhateverTheLaunchersCount) {
   c10d::TCPStoreOptions options;
   options.port = 0;
   options.isServer = true;
   const auto store = c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
-  // What the launchers of three hosts say at each start.
+  // The restarts that the launchers of three hosts report at each start.
   for (const auto& restarts : {std::vector<std::int64_t>{0, 0, 0}, {1, 0, 0}, {1, 2, 0}}) {
     std::vector<std::jthread> threads;
     for (std::int64_t rank = 0; rank < 3; ++rank) {
@@ -149,7 +149,7 @@ TEST(Connect, StartsOnALaunchersStoreKeepApartWhateverTheLaunchersCount) {
                                         .restarts = restarts[static_cast<std::size_t>(rank)]},
                                        {.timeout = 30s});
         EXPECT_EQ(processes->gather(std::to_string(rank)), (std::vector<std::string>{"0", "1", "2"}));
-        // Nobody hears what was said at an earlier start.
+        // The request to stop of the start before is not seen.
         EXPECT_FALSE(processes->stop_asked());
         processes->barrier();
         processes->ask_to_stop();
@@ -158,13 +158,13 @@ TEST(Connect, StartsOnALaunchersStoreKeepApartWhateverTheLaunchersCount) {
   }
 }
 
-TEST(Connect, NobodyComes) {
+TEST(Connect, ThrowsWhenARankDoesNotJoin) {
   const Launch launch{.rank = 0, .size = 2, .address = "127.0.0.1", .port = free_port()};
   EXPECT_TRUE(throws<ProcessError>([&] { connect(launch, {.timeout = 2s}); },
                                    {"did not meet at 127.0.0.1:" + std::to_string(launch.port)}));
 }
 
-/// With one process, for which one GPU is enough.
+/// In one process, so that one GPU is enough.
 TEST(Connect, SumsOnADevice) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";
   std::atomic<bool> is_heard = false;
@@ -173,7 +173,7 @@ TEST(Connect, SumsOnADevice) {
                  const auto tensor = torch::arange(1'000'000, torch::kFloat).cuda();
                  for (int i = 0; i < 100; ++i) processes->sum(tensor);
                  processes->broadcast(tensor);
-                 // Longer than the time-out: what is done is not taken for lost.
+                 // Longer than the time-out: a collective that is done is not overdue.
                  std::this_thread::sleep_for(6s);
                  EXPECT_TRUE(tensor.cpu().equal(torch::arange(1'000'000, torch::kFloat)));
                },

@@ -67,7 +67,7 @@ TEST(Launch, ReadsMpirun) {
   EXPECT_EQ(again.port, found.port);
   values["OMPI_MCA_ess_base_jobid"] = "123456790";
   EXPECT_NE(launch(values).port, found.port);
-  // Over two hosts somebody must say where they meet.
+  // With two hosts mpirun's variables do not contain an address.
   values["OMPI_COMM_WORLD_LOCAL_SIZE"] = "1";
   EXPECT_TRUE(throws<ConfigError>([&] { launch(values); }, {"MASTER_ADDR", "-x MASTER_ADDR=HOST"}));
   values["MASTER_ADDR"] = "10.0.0.1";
@@ -94,13 +94,13 @@ TEST(Launch, ReadsAStepOfSlurm) {
   EXPECT_EQ(found.restarts, 1);
   values["SLURM_NODEID"] = "1";
   EXPECT_EQ(launch(values).local_size, 2);
-  // On one host there is no name to look up.
+  // On one host the loopback address is used, and no name is resolved.
   values["SLURM_NODEID"] = "0";
   values["SLURM_STEP_TASKS_PER_NODE"] = "7";
   EXPECT_EQ(launch(values).address, "127.0.0.1");
 }
 
-TEST(Launch, AJobThatIsQueuedAgainStartsAgainWhateverStartsItsProcesses) {
+TEST(Launch, ARequeuedJobCountsAsARestartWithAnyLauncher) {
   EXPECT_EQ(launch({{"SLURM_RESTART_COUNT", "2"}}).restarts, 2);
   EXPECT_EQ(
       launch({{"SLURM_RESTART_COUNT", "2"}, {"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "1"}}).restarts, 2);
@@ -113,11 +113,11 @@ TEST(Launch, AJobThatIsQueuedAgainStartsAgainWhateverStartsItsProcesses) {
             3);
 }
 
-TEST(Launch, TheBatchScriptOfSlurmIsNoStep) {
+TEST(Launch, ABatchScriptOfSlurmIsOneProcess) {
   EXPECT_EQ(launch({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "4711"}}).size, 1);
 }
 
-TEST(Launch, NamesTheVariableThatIsMissingOrMakesNoSense) {
+TEST(Launch, NamesTheVariableThatIsMissingOrInvalid) {
   EXPECT_TRUE(throws<ConfigError>([] { launch({{"RANK", "0"}, {"WORLD_SIZE", "2"}}); }, {"MASTER_ADDR", "not set"}));
   EXPECT_TRUE(throws<ConfigError>(
       [] {

@@ -1,4 +1,4 @@
-// A build without Gloo, under names of its own beside the library's, which may have it.
+// The functions of a build without Gloo, renamed, because the library may have been built with it.
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -13,14 +13,14 @@
 namespace glow::distributed::no_connect_test {
 namespace {
 
-TEST(NoConnect, SeveralProcessesAreRefusedAndOneIsNot) {
+TEST(NoConnect, SeveralProcessesAreRefused) {
   EXPECT_FALSE(can_connect_without_gloo());
   EXPECT_TRUE(glow::testing::throws<ConfigError>([] { connect_without_gloo({.size = 4, .launcher = "mpirun"}); },
                                                  {"mpirun started 4 processes", "without Gloo", "libgloo-dev"}));
   EXPECT_EQ(single_process()->size(), 1);
 }
 
-TEST(NoConnect, OneProcessAgreesWithItself) {
+TEST(NoConnect, TheCollectivesOfASingleProcessReturnItsValues) {
   const auto alone = single_process();
   EXPECT_TRUE(alone->is_root());
   EXPECT_TRUE(alone->any(true));

@@ -1,4 +1,4 @@
-// This test is a process of glow-train's run itself: one of another version.
+// The test joins a run of glow-train as rank 1, with another version.
 #include <string>
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace {
 
 class GlowTrainVersion : public TrainRanks {};
 
-TEST_F(GlowTrainVersion, OfAnotherProcessMustBeItsOwn) {
+TEST_F(GlowTrainVersion, MustBeTheSameInAllProcesses) {
   Ranks ranks(2);
   ranks.start(flags({"--steps", "2"}));
   auto processes = distributed::connect({.rank = 1, .size = 2, .address = "127.0.0.1", .port = ranks.port()});

@@ -15,8 +15,8 @@
 
 namespace glow::testing {
 
-/// Calls `work` with the communicator of each of `size` processes that are threads of this one, and meet on a port of
-/// this host. What one throws is a failure of the test.
+/// Calls `work` in `size` threads, each with the communicator of another rank; they connect over a port of this host.
+/// An exception in a thread is a failure of the test.
 template <class Work>
 void as_processes(std::int64_t size, Work&& work, const distributed::ConnectOptions& options = {}) {
   const auto port = free_port();

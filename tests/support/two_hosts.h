@@ -9,7 +9,7 @@
 
 namespace glow::testing {
 
-/// Two network namespaces with a link between them, which only root can make: to a program, two hosts.
+/// Two network namespaces with a link between them: for a program, two hosts. Only root can create them.
 class TwoHosts {
  public:
   TwoHosts() {
@@ -27,13 +27,13 @@ class TwoHosts {
   bool are_there() const { return error_.empty(); }
   const std::string& why_not() const { return error_; }
   std::string address(int host) const { return "10.213.7." + std::to_string(host + 1); }
-  /// What a command begins with that is to run there.
+  /// The beginning of a command that runs on the host.
   Arguments on(int host) const { return {"/usr/bin/env", "ip", "netns", "exec", name(host)}; }
-  /// Pulls the cable: packets are lost from then on, and nobody is told.
+  /// Breaks the link: from now on packets are lost without an error.
   void cut() const { shell(kPath + ("ip -n " + name(1)) + " link set " + name(1) + " down"); }
 
  private:
-  /// Where it is when it is not on the PATH of a user.
+  /// `ip` may be in a directory that is not on the PATH of a user.
   static inline const std::string kPath = "PATH=$PATH:/usr/sbin:/sbin ";
 
   static std::string name(int host) { return "glow" + std::to_string(host) + "-" + std::to_string(::getpid()); }

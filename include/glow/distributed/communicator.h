@@ -14,46 +14,47 @@
 
 namespace glow::distributed {
 
-/// The processes that train one model together, as one of them sees them. What they do together (broadcast, sum and
-/// what is built on these) each calls in the same order, from one thread at a time; each call throws ProcessError when
-/// another process is lost or does not come within the time-out.
+/// The processes that train one model together, as seen by one of them. All ranks call the collective operations
+/// (broadcast, sum and the functions built on them) in the same order, each rank from one thread at a time. A
+/// collective throws ProcessError when another rank is lost or does not join it within the time-out.
 class Communicator {
  public:
   virtual ~Communicator();
 
   std::int64_t rank() const { return rank_; }
   std::int64_t size() const { return size_; }
-  /// Whether this is the process that prints and writes.
+  /// Whether this is rank 0, the process that prints and writes files.
   bool is_root() const { return rank_ == 0; }
-  /// This process's part of what is shared out.
+  /// This rank's part of a batch or of a data set.
   Shard shard() const { return {rank_, size_}; }
 
-  /// Waits for what was started; call it once.
+  /// Waits for an operation that was started. Call it once.
   using Wait = std::function<void()>;
-  /// Begins to add the tensor up over all processes, in place; it must not be touched until the wait is over. It is
-  /// contiguous, on the CPU or a CUDA device, and of the same shape and dtype (floating point or an integer) in all of
-  /// them; the sum is the same, bit for bit. On CUDA the stream waits, not the host. Throws ShapeError, and ConfigError
-  /// for a device that the build has no means for.
+  /// Starts to sum the tensor over all ranks, in place; the tensor must not be used before the wait returns. It is
+  /// contiguous, on the CPU or a CUDA device, and has the same shape and dtype (floating point or integer) on all
+  /// ranks. All ranks get the same sum, bit for bit. On CUDA the wait blocks the current stream, not the host. Throws
+  /// ShapeError, and ConfigError for a device that this build cannot communicate on.
   virtual Wait start_sum(const torch::Tensor& tensor) = 0;
-  /// The same, and waits.
+  /// start_sum, and waits for the result.
   void sum(const torch::Tensor& tensor) { start_sum(tensor)(); }
-  /// Replaces the tensor by that of rank 0, in place. The same holds of it.
+  /// Replaces the tensor by that of rank 0, in place. Same requirements and errors as start_sum.
   virtual void broadcast(const torch::Tensor& tensor) = 0;
 
-  // Small things, built on a sum on the CPU.
+  // Collectives for small values, built on a sum on the CPU.
 
-  /// Each process's text, by rank.
+  /// The text of each process, by rank.
   std::vector<std::string> gather(const std::string& text);
-  /// Whether it is true in one of them.
+  /// Whether `value` is true on at least one rank.
   bool any(bool value);
-  /// Waits until all are here.
+  /// Returns once all ranks have called it.
   void barrier() { any(false); }
 
-  // What one process alone may call, whatever the others do.
+  // Not collective: a rank calls these independently of the others.
 
-  /// Tells the others that this process cannot go on; whether nobody had said such a thing before.
+  /// Tells the other ranks that this process cannot continue. Returns whether this was the first failure of the run;
+  /// only the first one is passed on.
   virtual bool announce_failure(const std::string& what) = 0;
-  /// Makes stop_asked true in all of them, for good: here at once, elsewhere soon.
+  /// Makes stop_asked true on all ranks, permanently: on this one at once, on the others within about a second.
   virtual void ask_to_stop() = 0;
   virtual bool stop_asked() const = 0;
 
@@ -64,24 +65,25 @@ class Communicator {
   std::int64_t rank_, size_;
 };
 
-/// A process by itself: sums and broadcasts leave everything as it is, and nobody is told anything.
+/// A single process: sums and broadcasts leave the tensor as it is.
 std::shared_ptr<Communicator> single_process();
 
 struct ConnectOptions {
-  /// How long to wait for a process that does not come, at the start or later, or that gives no sign of life. On the
-  /// CPU a process that ends is noticed at once.
+  /// How long to wait for a process that does not join, at the start or later, or that sends no heartbeat. On the CPU
+  /// a process that ends is noticed at once, because its connections break.
   std::chrono::seconds timeout{600};
-  /// Called once, on a thread of its own, when another process has said or was found to be lost: "rank 3 failed". What
-  /// waits for it may wait for the whole time-out, so a program may want to end here. May be null.
+  /// Called at most once, on a thread of the library, when another rank has announced a failure or was found to be
+  /// lost; the argument says which: "rank 3 failed". The computing thread may be blocked in a collective for the rest
+  /// of the time-out, so a program may want to exit here. May be null.
   std::function<void(const std::string&)> failed = nullptr;
 };
 
-/// Whether this library was built with what `connect` needs.
+/// Whether this library was built with Gloo, which `connect` needs.
 bool can_connect();
 
-/// Meets the other processes of the launch: c10d with Gloo for tensors on the CPU and NCCL for those on CUDA. All
-/// processes call it. A launch of one process that names no address is single_process(). Throws ConfigError when the
-/// library was built without, ProcessError when they do not come.
+/// Connects the processes of the launch, by c10d: Gloo for tensors on the CPU, NCCL for those on CUDA. All processes
+/// call it. A launch of one process without an address is single_process(). Throws ConfigError when the library was
+/// built without Gloo, ProcessError when not all processes join within the time-out.
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options = {});
 
 }  // namespace glow::distributed
