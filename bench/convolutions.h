@@ -9,17 +9,18 @@
 
 namespace glow::bench {
 
-/// The convolutions of a model's coupling networks and nothing else, by at::conv2d, the thin ones as products (3x3
-/// C->width as 9C->width at every pixel, width->C as width->9C). A yardstick, not a bound: where LibTorch has a faster
-/// product than its convolution, the model uses that. In the dtype of the hidden tensors; but in float32 on a CPU that
-/// does not multiply bfloat16, where LibTorch's convolutions of it would make any model look fast.
+/// Only the convolutions of a model's coupling networks, by at::conv2d; the first and last of a network as 1x1
+/// convolutions (3x3 C->width as 9C->width, 3x3 width->C as width->9C). They are a reference, not an upper bound: where
+/// LibTorch's matrix product is faster than its convolution, the model uses the product. The dtype is that of the
+/// hidden tensors, but float32 on a CPU without bfloat16 instructions, where LibTorch's bfloat16 convolutions are very
+/// slow.
 class Convolutions {
  public:
   explicit Convolutions(const Settings& settings);
 
-  /// Those of one pass through the model.
+  /// The convolutions of one pass through the model.
   void forward() const;
-  /// Those of a training step: forward, and the gradients of inputs and weights.
+  /// The convolutions of a training step: forward, and the gradients of inputs and weights.
   void train() const;
 
  private:

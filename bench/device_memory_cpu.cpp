@@ -1,4 +1,4 @@
-// In a build without CUDA.
+// For a build without CUDA.
 #include "bench/device_memory.h"
 #include "compat/counting_allocator.h"
 

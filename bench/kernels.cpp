@@ -1,4 +1,4 @@
-// What a flow step is made of, at the three levels of the CIFAR-10 model: bench_kernels --help
+// The operations of a flow step, at the three levels of the CIFAR-10 model: bench_kernels --help
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
@@ -25,7 +25,7 @@ void levels(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"C", "H"})->Args({12, 16})->Args({24, 8})->Args({48, 4})->Unit(benchmark::kMicrosecond);
 }
 
-/// Runs `work` over and over; `numbers` of 4 bytes are read or written each time.
+/// Runs `work` repeatedly; each time it reads or writes `numbers` values of 4 bytes.
 template <class Work>
 void repeat(benchmark::State& state, std::int64_t numbers, Work&& work) {
   const torch::NoGradGuard no_grad;
@@ -56,7 +56,7 @@ void couple(benchmark::State& state) {
 BENCHMARK(couple)->Apply(levels);
 
 void couple_backward(benchmark::State& state) {
-  // Scales of 1, or what is scaled over and over would end as denormals.
+  // The scales are 1: repeated scaling by less would produce denormal numbers, which are slow.
   const auto z = images(state.range(0), state.range(1)), h = images(state.range(0), state.range(1)) * 0 + 20;
   const auto gradient = images(state.range(0), state.range(1)), of_log_det = at::ones({kBatch});
   repeat(state, 4 * z.numel(), [&] { ops::couple_backward_(ops::CouplingKind::kAffine, z, h, gradient, of_log_det); });
@@ -86,7 +86,7 @@ void relu_backward(benchmark::State& state) {
 }
 BENCHMARK(relu_backward)->Apply(levels);
 
-/// All maps of a level, with their log-determinants.
+/// The channel maps of all steps of a level, with their log-determinants.
 void fold_maps(benchmark::State& state) {
   const nn::GlowOptions options{.height = 32, .width = 32, .levels = 3, .depth = 32, .hidden_width = 8};
   const nn::Level level(options, state.range(0) == 12 ? 0 : state.range(0) == 24 ? 1 : 2);

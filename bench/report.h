@@ -8,23 +8,23 @@
 
 namespace glow::bench {
 
-/// Something beside the convolutions that it cannot do without.
+/// The rate of an operation, and that of the convolutions that it contains.
 struct Row {
   std::string name;
   double images_per_second;
   double convolutions_per_second;
 };
 
-/// A number beside the rows, with its unit in its name: "seconds_to_load".
+/// Another result, with its unit in its name: "seconds_to_load".
 struct Figure {
   std::string name;
   double value;
 };
 
-/// To stdout: a table, or one JSON object.
+/// Prints a table, or one JSON object, to stdout.
 void print(const Settings& settings, const std::vector<Row>& rows, const std::vector<Figure>& figures);
 
-/// What main does with `measure`: exit status 0, or 1 and one line on stderr where it throws.
+/// Runs `measure` and returns the exit status: 0, or 1 after one line on stderr when it throws.
 int run_benchmark(const std::string& name, const std::function<void()>& measure);
 
 }  // namespace glow::bench

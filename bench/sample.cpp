@@ -1,4 +1,4 @@
-// From a model file to pictures: how soon the first comes, and how many a second then: bench_sample --help
+// The time from a model file to the first image, and the rate of sampling after it: bench_sample --help
 #include <unistd.h>
 
 #include <filesystem>
@@ -16,7 +16,7 @@
 namespace glow::bench {
 namespace {
 
-/// A model file of the settings' shape, removed in the end.
+/// A temporary model file of a model with these options.
 class ModelFile {
  public:
   explicit ModelFile(const nn::GlowOptions& options)
@@ -63,6 +63,7 @@ void measure(const Settings& settings) {
 int main(int argc, char** argv) {
   return glow::bench::run_benchmark("bench_sample", [&] {
     using namespace glow::bench;
-    measure(parse(argc, argv, "bench_sample", "From a model file to pictures: the first, and how many a second then."));
+    measure(parse(argc, argv, "bench_sample",
+                  "The time from a model file to the first image, and images a second after it."));
   });
 }

@@ -1,5 +1,5 @@
-// Training in several processes of one thread each beside one process of as many threads: bench_scaling --help
-// Started by mpirun or torchrun it measures what was started.
+// Compares training in several processes of one thread each with one process of as many threads: bench_scaling --help
+// Started in several processes by mpirun or torchrun, it measures those processes only.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -33,7 +33,7 @@ using Json = nlohmann::ordered_json;
 /// Set for the processes that this program starts itself.
 constexpr const char* kThreadsVariable = "GLOW_BENCH_THREADS";
 
-/// What all network interfaces of this host have sent.
+/// The bytes that all network interfaces of this host have sent.
 double bytes_sent() {
   std::ifstream file("/proc/net/dev");
   std::string line;
@@ -50,7 +50,7 @@ double bytes_sent() {
   return sum;
 }
 
-/// One process's part of the training steps.
+/// Measures training steps in one of the processes.
 class Worker {
  public:
   Worker(const Settings& settings, const distributed::Launch& launch)
@@ -93,7 +93,7 @@ class Worker {
   bool is_root() const { return processes_->is_root(); }
 
  private:
-  /// Those whose gradients come last.
+  /// The number of parameters whose gradients are complete last.
   std::int64_t first_level_parameters() const {
     std::int64_t count = 0;
     for (const auto& parameter : model_->named_parameters()) {
@@ -102,7 +102,7 @@ class Worker {
     return count;
   }
 
-  /// Of a message so short that only its ways count, as one of each step is.
+  /// The time of a message so short that only its latency counts. Each training step has one.
   double seconds_small_sum() {
     const auto numbers = torch::zeros({8}, torch::TensorOptions(settings_.device));
     constexpr int kCount = 200;
@@ -127,12 +127,12 @@ class Worker {
   torch::Tensor bytes_;
 };
 
-/// This program again, in so many processes of so many threads, and what the first of them prints.
+/// Runs this program in `processes` processes of `threads` threads each, and returns the output of rank 0.
 Json measure(const std::vector<std::string>& arguments, int processes, int threads) {
   static int port = 20000 + static_cast<int>(::getpid() % 20000);
   ++port;
   std::array<int, 2> ends{};
-  if (::pipe(ends.data()) != 0) throw Error("cannot make a pipe");
+  if (::pipe(ends.data()) != 0) throw Error("cannot create a pipe");
   std::vector<pid_t> children;
   for (int rank = 0; rank < processes; ++rank) {
     const auto child = ::fork();
@@ -231,9 +231,9 @@ int main(int argc, char** argv) {
     using namespace glow::bench;
     const std::vector<std::string> arguments(argv, argv + argc);
     const auto settings = parse(argc, argv, "bench_scaling",
-                                "Training in 1, 2 and 4 processes of one thread each, and in one of as many threads: "
-                                "images a second, bytes sent, and the share of a step spent waiting for gradients. "
-                                "Started in several processes by a launcher, measures these.");
+                                "Training in 1, 2 and 4 processes of one thread each, and in one process of as many "
+                                "threads: images a second, bytes sent, and the fraction of a step spent waiting for "
+                                "gradients. Started in several processes by a launcher, it measures those.");
     const auto launch = glow::distributed::read_launch();
     const char* threads = std::getenv(kThreadsVariable);
     if (launch.size == 1 && threads == nullptr) return compare(settings, arguments);

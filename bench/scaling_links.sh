@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Two processes of one thread each on two network namespaces, whose link is slowed by tc's token bucket: the time of a
-# step beside what bench/scaling_model.py predicts. As root, on a quiet machine.
+# Runs two processes of one thread each in two network namespaces, with a link that tc's token bucket limits, and compares
+# the time of a step with the prediction of bench/scaling_model.py. Run it as root, on a machine without other load.
 #
-#   bench/scaling_links.sh BENCH_SCALING BATCH [ITS OTHER FLAGS...]
+#   bench/scaling_links.sh BENCH_SCALING BATCH [OTHER FLAGS OF BENCH_SCALING...]
 #   bench/scaling_links.sh build/debian-release/bin/bench_scaling 32 --preset cifar10 --depth 16 --width 256
 set -euo pipefail
 here=$(dirname "$0")
@@ -24,7 +24,7 @@ for i in 0 1; do
   ip -n "${hosts[i]}" link set v$i up
 done
 
-# limit RATE: of both directions; nothing: as fast as the machine copies.
+# limit RATE: limits both directions of the link; an empty RATE removes the limit.
 limit() {
   for i in 0 1; do
     ip netns exec "${hosts[i]}" tc qdisc delete dev v$i root 2>/dev/null || true
@@ -32,7 +32,7 @@ limit() {
   done
 }
 
-# both: the steps in two processes, as JSON of the first.
+# both: runs the steps in two processes, and prints the JSON of rank 0.
 port=21000
 both() {
   ((++port))

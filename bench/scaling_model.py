@@ -1,19 +1,19 @@
-"""The time of a training step in N processes, out of what one process takes for its share and what a link carries.
+"""The time of a training step in N processes, from the time of one process for its shard and the bandwidth of a link.
 
     t(N) = o + m + k h a + max(c + s C, f + C)        C = 2 (N - 1)/N * 4 P / w
 
-    c  forward and backward pass of a process's share       f  its forward pass
+    c  forward and backward pass of a process's shard       f  its forward pass
     o  the optimiser                                         P  parameters, 4 bytes each
-    w  bytes a second of a process's slowest link            s  part of P whose gradients come last, with the first level
-    m  what the cores that compute have to do for the messages; 0 where a GPU or another core does it
-    a  seconds from one process to the next, h how often a message goes on: 2 (N - 1) in Gloo's ring, 2 log2 N in NCCL's trees
-    k  messages of a step behind which nothing is computed: the last slice, and loss and norm
+    w  bytes a second of a process's slowest link            s  part of P whose gradients are complete last: the first level's
+    m  time that the computing cores spend on messages; 0 where a GPU or another core sends them
+    a  latency of a hop in seconds, h hops of a message: 2 (N - 1) in Gloo's ring, 2 log2 N in NCCL's trees
+    k  messages of a step after which nothing is computed: the last slice, and loss and norm
 
-Sums start when a level's gradients are complete: those of the levels above the first travel while the first, which has
-most of the arithmetic, is still computed; s C is left when it is done. A ring sends each byte 2 (N - 1)/N times.
+Sums start when a level's gradients are complete: those of the deeper levels are sent while the first level, which has
+most of the arithmetic, is still computed; s C remains when it is done. A ring sends each byte 2 (N - 1)/N times.
 
-python bench/scaling_model.py RESULTS    measured by bench/scaling_links.sh beside what this says
-python bench/scaling_model.py            the prediction for GPUs of docs/performance.md, from the figures below
+python bench/scaling_model.py RESULTS    compares the results of bench/scaling_links.sh with the prediction
+python bench/scaling_model.py            the prediction for GPUs of docs/distributed.md, from the figures below
 """
 
 import json
@@ -33,7 +33,7 @@ def latency(hops, hop_seconds):
 
 
 def step_seconds(compute, forward, optimizer, last, communication, waiting):
-    """waiting: for messages, whatever their length."""
+    """waiting: time for messages that does not depend on their length."""
     return optimizer + waiting + max(compute + last * communication, forward + communication)
 
 

@@ -40,20 +40,20 @@ nn::HiddenPrecision precision_of(const std::string& name) {
 
 Settings parse(int argc, char** argv, const std::string& name, const std::string& what) {
   cxxopts::Options parser(name, what);
-  parser.add_options()("preset", "cifar10, imagenet64 or celeba-hq-256; the next five change it",
+  parser.add_options()("preset", "cifar10, imagenet64 or celeba-hq-256; the next five flags override it",
                        cxxopts::value<std::string>()->default_value("cifar10"))(
       "size", "height and width", cxxopts::value<std::int64_t>())("levels", "L", cxxopts::value<std::int64_t>())(
       "depth", "K", cxxopts::value<std::int64_t>())("width", "hidden width", cxxopts::value<std::int64_t>())(
       "coupling", "affine or additive", cxxopts::value<std::string>())(
       "memory", "store, recompute or reversible", cxxopts::value<std::string>()->default_value("store"))(
-      "precision", "fp32, bf16 or tf32: of the coupling networks",
+      "precision", "of the coupling networks: fp32, bf16 or tf32",
       cxxopts::value<std::string>()->default_value("fp32"))("device", "cpu or cuda",
                                                             cxxopts::value<std::string>()->default_value("cpu"))(
       "cuda-graph", "capture the training step")("batch", "images a step",
                                                  cxxopts::value<std::int64_t>()->default_value("16"))(
       "threads", "0: all", cxxopts::value<int>()->default_value("0"))(
-      "rounds", "timings of each, of which the median counts", cxxopts::value<int>()->default_value("5"))(
-      "json", "one JSON object instead of a table")("help", "print this");
+      "rounds", "timings of each operation; the median is shown", cxxopts::value<int>()->default_value("5"))(
+      "json", "one JSON object instead of a table")("help", "print the flags");
   const auto given = parser.parse(argc, argv);
   if (given.count("help") > 0) {
     std::cout << parser.help();

@@ -11,7 +11,7 @@
 
 namespace glow::bench {
 
-/// What a benchmark measures, and how.
+/// The options of a benchmark.
 struct Settings {
   nn::GlowOptions model;
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
@@ -22,16 +22,16 @@ struct Settings {
   int rounds = 5;
   bool json = false;
 
-  /// Of the coupling networks' hidden tensors.
+  /// The dtype of the coupling networks' hidden tensors.
   torch::Dtype hidden_dtype() const {
     return precision == nn::HiddenPrecision::kBf16 ? torch::kBFloat16 : torch::kFloat;
   }
 };
 
-/// From the command line; prints --help and exits where it is asked to. Throws what cxxopts and LibTorch throw.
+/// Reads the command line. With --help it prints the flags and exits. Throws the errors of cxxopts and LibTorch.
 Settings parse(int argc, char** argv, const std::string& name, const std::string& what);
 
-/// One line: the model, how it is computed, and with which LibTorch.
+/// One line: the model, how it is computed, and the version of LibTorch.
 std::string describe(const Settings& settings);
 
 }  // namespace glow::bench

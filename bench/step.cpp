@@ -1,4 +1,4 @@
-// Training, log_prob and sampling of a model's shape, beside its convolutions alone: bench_step --help
+// Rates of training, log_prob and sampling, compared with the model's convolutions alone: bench_step --help
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -27,7 +27,7 @@ class Step {
 
   std::vector<Row> rates() {
     auto trainer = make_trainer();
-    // What is trained must not be what is asked for densities, whose folded weights would be made anew each time.
+    // A copy of the model for densities and samples: after a training step the folded weights are computed again.
     Glow fixed(std::dynamic_pointer_cast<nn::GlowImpl>(model_->clone()));
     const auto x = fixed->quantizer().dequantize(bytes_.to(settings_.device));
     const Convolutions convolutions(settings_);
@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
     using namespace glow::bench;
     glow::compat::count_cpu_memory();
     const auto settings =
-        parse(argc, argv, "bench_step", "Images a second, as such and as a share of the convolutions alone.");
+        parse(argc, argv, "bench_step", "Images a second, also as a fraction of those of the convolutions alone.");
     Step step(settings);
     const auto figures = step.memory_of_a_step();
     print(settings, step.rates(), figures);

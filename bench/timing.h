@@ -12,7 +12,7 @@ namespace glow::bench {
 
 using Work = std::function<void()>;
 
-/// Of work on a device, until the device has done it.
+/// The time until the device has finished the work.
 inline double seconds_of(const Work& work, torch::Device device) {
   const auto start = std::chrono::steady_clock::now();
   work();
@@ -20,11 +20,11 @@ inline double seconds_of(const Work& work, torch::Device device) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Seconds that each of several pieces of work takes: medians of `rounds` rounds, in each of which all are timed one
-/// after the other, so that a machine that is slow for a while is slow for all of them.
+/// The seconds that each work takes: the median of `rounds` rounds. A round times all works one after the other, so
+/// that a period in which the machine is slow affects all of them.
 inline std::vector<double> median_seconds(const std::vector<Work>& works, int rounds, torch::Device device) {
   std::vector<std::vector<double>> seconds(works.size());
-  // A captured step is captured the fourth time.
+  // The CUDA graph of a training step is captured at its fourth call.
   for (int warm = 0; warm < (device.is_cuda() ? 5 : 1); ++warm) {
     for (const auto& work : works) seconds_of(work, device);
   }
