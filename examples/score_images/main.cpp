@@ -1,5 +1,5 @@
-// Prints how likely a model finds each picture: score_images MODEL IMAGE...
-// The pictures are PNG or JPEG files of the size and the channels that the model was trained on.
+// Prints the bits/dim of images under a model: score_images MODEL IMAGE...
+// The images are PNG or JPEG files with the size and the number of channels that the model was trained on.
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -15,10 +15,10 @@ torch::Tensor read_bytes(const std::filesystem::path& file) {
   const auto [height, width, channels] = image.shape;
   return torch::from_blob(image.pixels.data(), {1, height, width, channels}, torch::kUInt8)
       .permute({0, 3, 1, 2})
-      .clone();  // `image` goes
+      .clone();  // from_blob does not copy, and `image` is destroyed
 }
 
-/// Bits/dim: the smaller, the likelier. The dequantisation noise is decided by its seed, so that two runs agree.
+/// Bits/dim: smaller means more likely. The seed fixes the dequantisation noise, so that two runs give the same result.
 double score(glow::Glow& model, const torch::Tensor& bytes) {
   const torch::Tensor log_prob = model->log_prob(model->quantizer().dequantize(bytes, {.seed = 0}));
   return model->quantizer().bits_per_dim(log_prob).item<double>();

@@ -1,4 +1,4 @@
-// Trains a Glow on tensors, with the library alone: train_tensors MODEL_TO_WRITE
+// Trains a Glow on tensors, with the library only: train_tensors MODEL_TO_WRITE
 #include <cstdlib>
 #include <iostream>
 #include <vector>
