@@ -15,7 +15,7 @@ Convolutions::Convolutions(const Settings& settings) {
       torch::TensorOptions().device(settings.device).dtype(without_bfloat16 ? torch::kFloat : settings.hidden_dtype());
   for (std::int64_t level = 0; level < options.levels; ++level) {
     const auto shape = nn::level_shape(options, level);
-    const auto outputs = options.coupling == nn::CouplingKind::kAffine ? shape.channels : shape.channels / 2;
+    const auto outputs = ops::coupling_outputs(options.coupling, shape.channels);
     const auto width = options.hidden_width;
     const auto images = [&](std::int64_t channels) {
       return at::randn({settings.batch, channels, shape.height, shape.width}, tensors)

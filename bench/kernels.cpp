@@ -2,12 +2,12 @@
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
-#include <glow/nn/level.h>
 #include <glow/ops/memory.h>
 #include <glow/ops/threads.h>
 #include <glow/train/optimizer.h>
 
-#include "ops/coupling_in_place.h"
+#include "nn/level.h"
+#include "ops/coupling.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
 

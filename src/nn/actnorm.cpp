@@ -1,4 +1,4 @@
-#include <glow/nn/actnorm.h>
+#include "nn/actnorm.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include <glow/nn/batch_norm.h>
+#include "nn/batch_norm.h"
 
 #include <array>
 #include <cstdint>
@@ -89,7 +89,7 @@ void BatchNormImpl::start_from(const ChannelMoments& moments) {
 
 void BatchNormImpl::update(const ChannelMoments& batch, const torch::Tensor& wanted) {
   const torch::NoGradGuard no_grad;
-  // What is not finite must not be multiplied, not even by nothing.
+  // 0 * NaN is NaN: select instead of scaling.
   running_mean.copy_(at::where(wanted, running_mean.lerp(batch.mean, kMomentum), running_mean));
   running_variance.copy_(at::where(wanted, running_variance.lerp(batch.variance, kMomentum), running_variance));
 }

@@ -1,4 +1,4 @@
-#include <glow/nn/convolution.h>
+#include "nn/convolution.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include <glow/nn/coupling.h>
+#include "nn/coupling.h"
 
 #include <utility>
 
@@ -46,7 +46,7 @@ CouplingNetImpl::CouplingNetImpl(const CouplingOptions& options) : options_(opti
 void CouplingNetImpl::reset() {
   const auto half = options_.channels / 2;
   const auto width = options_.hidden_width;
-  const auto outputs = options_.kind == ops::CouplingKind::kAffine ? options_.channels : half;
+  const auto outputs = ops::coupling_outputs(options_.kind, options_.channels);
   conv1 = register_module("conv1", ActNormConv(half + (options_.edge_bias ? 1 : 0), width, 3));
   conv2 = register_module("conv2", ActNormConv(width, width, 1));
   conv3 = register_module("conv3", ZeroConv(width, outputs, options_.edge_bias));

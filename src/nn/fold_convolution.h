@@ -1,6 +1,6 @@
 #pragma once
 
-#include <glow/nn/convolution.h>
+#include "nn/convolution.h"
 
 namespace glow::nn {
 

@@ -7,34 +7,33 @@
 #include <mutex>
 #include <vector>
 
-#include <glow/nn/level.h>
+#include "nn/level.h"
 
 namespace glow::nn {
 
-/// A whole model's weights ready to be applied.
+/// A whole model's weights as layers.
 struct FoldedGlow {
   std::vector<FoldedLevel> levels;
-  /// Mean and log_sd of the top before any class moves them.
+  /// Mean and log_sd of the top latent without the part of the class.
   torch::Tensor top;
 };
 
-/// Fills in the network of every step.
-void add_nets(FoldedGlow& folded, HiddenPrecision precision);
-/// Fills in the inverse map of every step.
-void add_inverses(FoldedGlow& folded);
+/// The model with every layer prepared (FlowLayer::prepared).
+FoldedGlow prepared(FoldedGlow folded, HiddenPrecision precision);
+/// The model with the inverse of every layer (FlowLayer::with_inverses).
+FoldedGlow with_inverses(FoldedGlow folded);
 
-/// What folded weights are for.
+/// How folded weights are used.
 struct FoldedUse {
   HiddenPrecision precision;
   bool with_inverses;
   auto operator<=>(const FoldedUse&) const = default;
 };
 
-/// Keeps folded weights until the parameters change. Safe to use from several threads at once.
+/// Keeps prepared layers until the parameters change. Safe to use from several threads at once.
 class FoldCache {
  public:
-  /// The folded weights, with networks, of the parameters with this FlatParameters::checksum; made by `fold` where
-  /// they are not at hand.
+  /// The prepared layers of the parameters with this FlatParameters::checksum; made from fold() if they are not kept.
   std::shared_ptr<const FoldedGlow> get(std::uint64_t checksum, FoldedUse use, const std::function<FoldedGlow()>& fold);
 
  private:

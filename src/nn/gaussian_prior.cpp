@@ -1,4 +1,4 @@
-#include <glow/nn/gaussian_prior.h>
+#include "nn/gaussian_prior.h"
 
 #include <ATen/ATen.h>
 
@@ -11,7 +11,7 @@ DiagonalGaussian DiagonalGaussian::from_halves(const torch::Tensor& mean_and_log
 
 torch::Tensor DiagonalGaussian::whiten(const torch::Tensor& z) const { return (z - mean) * log_sd.neg().exp(); }
 
-torch::Tensor DiagonalGaussian::color(const torch::Tensor& eps) const { return mean + eps * log_sd.exp(); }
+torch::Tensor DiagonalGaussian::unwhiten(const torch::Tensor& eps) const { return mean + eps * log_sd.exp(); }
 
 torch::Tensor DiagonalGaussian::log_det_of_whitening(torch::IntArrayRef z_shape) const {
   return log_sd.expand(z_shape).sum({1, 2, 3}).neg();

@@ -14,8 +14,10 @@
 
 #include "io/errors.h"
 #include "io/utf8.h"
+#include "nn/chain.h"
 #include "nn/folded_glow.h"
 #include "nn/preprocessing.h"
+#include "nn/top.h"
 #include "ops/check.h"
 
 namespace glow::nn {
@@ -51,10 +53,14 @@ GlowImpl::GlowImpl(const GlowOptions& options, std::uint64_t seed) : GlowImpl(op
   for (std::int64_t l = 0; l < options_.levels; ++l) level(l).draw(source);
 }
 
+LevelImpl& GlowImpl::level(std::int64_t index) const {
+  return *levels_->ptr<LevelImpl>(static_cast<std::size_t>(index));
+}
+
 void GlowImpl::reset() {
   levels_ = register_module("levels", torch::nn::ModuleList());
   for (std::int64_t l = 0; l < options_.levels; ++l) levels_->push_back(Level(options_, l));
-  top_ = register_module("top", Top(options_));
+  top_ = register_module("top", std::make_shared<TopImpl>(options_));
 }
 
 void GlowImpl::pretty_print(std::ostream& stream) const {
@@ -132,7 +138,7 @@ void GlowImpl::set_class_names(std::vector<std::string> names) {
 }
 
 FoldedLevel GlowImpl::fold_level(std::int64_t index) const {
-  return level(index).fold(/*by_batch=*/is_training() && torch::GradMode::is_enabled(), sum_);
+  return level(index).fold({is_training() && torch::GradMode::is_enabled(), sum_});
 }
 
 torch::Tensor GlowImpl::fold_top() const { return top_->fold(tensor_options()); }
@@ -155,12 +161,10 @@ void GlowImpl::set_hidden_precision(HiddenPrecision precision) {
 void GlowImpl::update_batch_norms(const Encoding& encoding, const torch::Tensor& wanted) {
   auto moments = encoding.batch_moments.begin();
   for (std::int64_t l = 0; l < options_.levels && moments != encoding.batch_moments.end(); ++l) {
-    level(l).for_each_step([&](auto& step, std::size_t) {
-      if constexpr (std::is_same_v<decltype(step), CouplingLayerImpl&>) {
-        if (moments->mean.defined()) step.batch_norm->update(*moments, wanted);
-        ++moments;
-      }
-    });
+    for (auto* step : level(l).all_steps()) {
+      if (moments->mean.defined()) step->running_norm()->update(*moments, wanted);
+      ++moments;
+    }
   }
 }
 
@@ -171,10 +175,7 @@ std::shared_ptr<const FoldedGlow> GlowImpl::kept_weights(HiddenPrecision precisi
 
 std::shared_ptr<const FoldedGlow> GlowImpl::weights_of_inverse(HiddenPrecision precision) const {
   if (auto kept = kept_weights(precision, /*with_inverses=*/true)) return kept;
-  auto folded = std::make_shared<FoldedGlow>(fold());
-  add_nets(*folded, precision);
-  add_inverses(*folded);
-  return folded;
+  return std::make_shared<const FoldedGlow>(with_inverses(prepared(fold(), precision)));
 }
 
 torch::Tensor GlowImpl::to_model(const torch::Tensor& x) const {
@@ -207,6 +208,38 @@ torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t
   return labels.to(device());
 }
 
+void GlowImpl::visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_batch) const {
+  const auto identity = [](const torch::Tensor& z) { return z; };
+  // Visits a latent's density, from the results of whitening it.
+  const auto visit_latent = [&](const std::string& name,
+                                const std::function<ops::Transformed(const torch::Tensor&)>& whiten) {
+    visitor.result(name, [&](const auto& z) { return ops::standard_normal_log_prob(whiten(z).y); });
+    visitor.result(name, [&](const auto& z) { return whiten(z).log_det; });
+  };
+  visitor.result("the images", identity);
+  visitor.advance([this](const auto& x) { return preprocess(options_.family, x).y; });
+  visitor.result("the preprocessing", identity);
+  for (std::int64_t l = 0; l < options_.levels; ++l) {
+    const auto name = "levels." + std::to_string(l);
+    visitor.advance(ops::squeeze);
+    std::size_t k = 0;
+    for (auto* step : level(l).all_steps()) step->visit(visitor, name + ".steps." + std::to_string(k++), by_batch);
+    if (!level(l).splits()) continue;
+    visit_latent(name + ".split.prior", [&](const torch::Tensor& z) {
+      const auto halves = z.chunk(2, 1);
+      const auto gaussian = split_gaussian(level(l).fold(), halves[0]);
+      return ops::Transformed{gaussian.whiten(halves[1]), gaussian.log_det_of_whitening(halves[1].sizes())};
+    });
+    visitor.advance([](const auto& z) { return z.chunk(2, 1)[0]; });
+  }
+  visit_latent("top", [&](const torch::Tensor& z) {
+    return top_->whiten(top_->fold(tensor_options()), checked_labels(labels, z.size(0)), z);
+  });
+  if (options_.num_classes > 0) {
+    visitor.result("top.classifier", [this](const auto& z) { return top_->class_logits(z); });
+  }
+}
+
 GlowImpl::Flow GlowImpl::flow(const FoldedGlow* kept, const torch::Tensor& x, HiddenPrecision precision) const {
   auto [z, log_det] = preprocess(options_.family, to_model(x));
   ChainOptions options{.memory = memory_, .precision = precision};
@@ -220,10 +253,11 @@ GlowImpl::Flow GlowImpl::flow(const FoldedGlow* kept, const torch::Tensor& x, Hi
     // Folded when it is its turn, so that on the way back a level's gradients are complete before the turn of the next.
     const auto own = kept != nullptr ? FoldedLevel() : fold_level(l);
     const auto& level = kept != nullptr ? kept->levels[static_cast<std::size_t>(l)] : own;
-    auto result = nn::apply(level, ops::squeeze(z), options);
+    const auto squeezed = ops::squeeze(z);
+    auto result = has_graph ? apply_layers(level.layers, squeezed, options) : apply_layers(level.layers, squeezed);
     z = result.y;
     log_det = log_det + result.log_det;
-    moments.insert(moments.end(), result.moments.begin(), result.moments.end());
+    moments.insert(moments.end(), result.batch_moments.begin(), result.batch_moments.end());
     if (!level.splits) continue;
     const auto halves = z.chunk(2, 1);
     const auto gaussian = split_gaussian(level, halves[0]);
@@ -301,11 +335,11 @@ torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labe
     return given.to(device(), dtype());
   };
   const auto top_eps = eps(levels - 1);
-  auto z = top_->color(weights->top, checked_labels(labels, top_eps.size(0)), top_eps);
+  auto z = top_->unwhiten(weights->top, checked_labels(labels, top_eps.size(0)), top_eps);
   for (auto l = levels; l-- > 0;) {
     const auto& level = weights->levels[l];
-    if (level.splits) z = at::cat({z, split_gaussian(level, z).color(eps(l))}, 1);
-    z = ops::unsqueeze(apply_inverse(level, z));
+    if (level.splits) z = at::cat({z, split_gaussian(level, z).unwhiten(eps(l))}, 1);
+    z = ops::unsqueeze(invert_layers(level.layers, z));
   }
   return undo_preprocessing(options_.family, z);
 }

@@ -4,10 +4,8 @@
 
 #include <glow/error.h>
 #include <glow/nn/glow.h>
-#include <glow/ops/squeeze.h>
 
-#include "nn/fold_steps.h"
-#include "nn/preprocessing.h"
+#include "nn/step.h"
 
 namespace glow::nn {
 namespace {
@@ -36,58 +34,34 @@ class Moments {
   torch::Tensor sums_;
 };
 
-/// Carries all images through the network, one layer after the other.
-class Initializer {
+/// Carries all images through the network and starts every norm from its input.
+class Initializer final : public PartVisitor {
  public:
   Initializer(std::vector<torch::Tensor> chunks, const InitializeOptions& options)
       : chunks_(std::move(chunks)), options_(options) {}
 
-  template <class Layer>
-  void transform(Layer&& layer) {
-    for (auto& chunk : chunks_) chunk = layer(chunk);
+  void start(const std::string& name, ActNormImpl& norm, const Function& input) override {
+    // The input of an actnorm is computed with the actnorm as the identity.
+    norm.bias.zero_();
+    norm.log_scale.zero_();
+    const auto floored = norm.start_from(statistics(name, input));
+    if (floored > 0) report_.floored.push_back({name, floored});
   }
-
-  void step(FlowStepImpl& step, const std::string& name) {
-    const auto net_input = [](const torch::Tensor& z) { return z.narrow(1, 0, z.size(1) / 2); };
-    auto& net = *step.coupling->net;
-    if (step.actnorm) start(*step.actnorm, name + ".actnorm", [](const torch::Tensor& z) { return z; });
-    transform([map = fold_steps({&step}).front().map](const torch::Tensor& z) { return ops::apply(map, z); });
-    start(*net.conv1->actnorm, name + ".coupling.net.conv1.actnorm",
-          [&](const torch::Tensor& z) { return first_layer(net.fold(), net_input(z)); });
-    start(*net.conv2->actnorm, name + ".coupling.net.conv2.actnorm", [&](const torch::Tensor& z) {
-      const auto folded = net.fold();
-      return second_layer(folded, first_layer(folded, net_input(z)));
-    });
-    transform([&, folded = net.fold()](const torch::Tensor& z) {
-      return ops::couple(step.coupling->kind(), z, apply(folded, net_input(z))).y;
-    });
+  void start(const std::string& name, BatchNormImpl& norm, const Function& input) override {
+    const auto found = statistics(name, input);
+    norm.start_from({found.mean, found.sd.square()});
   }
-
-  void step(CouplingLayerImpl& layer, const std::string& name) {
-    if (layer.batch_norm) {
-      const auto found = statistics(name + ".batch_norm", [](const torch::Tensor& z) { return z; });
-      layer.batch_norm->start_from({found.mean, found.sd.square()});
-    }
-    transform([folded = layer.fold(/*by_batch=*/false)](const torch::Tensor& z) { return apply(folded, z).y; });
+  void advance(const Function& next) override {
+    for (auto& chunk : chunks_) chunk = next(chunk);
   }
 
   InitializeReport report() && { return std::move(report_); }
 
  private:
-  /// Starts an actnorm from what `output` gives while the actnorm is the identity.
-  template <class Output>
-  void start(ActNormImpl& actnorm, const std::string& name, Output&& output) {
-    actnorm.bias.zero_();
-    actnorm.log_scale.zero_();
-    const auto floored = actnorm.start_from(statistics(name, output));
-    if (floored > 0) report_.floored.push_back({name, floored});
-  }
-
-  /// Of what `output` gives for all images: the input of the layer `name`.
-  template <class Output>
-  ChannelStatistics statistics(const std::string& name, Output&& output) {
+  /// Of the input of the norm `name`.
+  ChannelStatistics statistics(const std::string& name, const Function& input) {
     Moments moments;
-    for (const auto& chunk : chunks_) moments.add(output(chunk));
+    for (const auto& chunk : chunks_) moments.add(input(chunk));
     auto found = moments.statistics(options_);
     if (found.sd.isfinite().all().item<bool>()) return found;
     throw NumericalError("initialize: the input of " + name + " is not finite");
@@ -104,17 +78,7 @@ InitializeReport GlowImpl::initialize(const torch::Tensor& x, const InitializeOp
   if (options.chunk < 1) throw ConfigError("chunk: expected at least 1, got " + std::to_string(options.chunk));
   const torch::NoGradGuard no_grad;
   Initializer initializer(to_model(x).split(options.chunk), options);
-  initializer.transform([&](const torch::Tensor& images) { return preprocess(options_.family, images).y; });
-  for (std::int64_t l = 0; l < options_.levels; ++l) {
-    initializer.transform(ops::squeeze);
-    level(l).for_each_step([&](auto& step, std::size_t k) {
-      initializer.step(step, "levels." + std::to_string(l) + ".steps." + std::to_string(k));
-    });
-    // What leaves at a split does not take part in what follows.
-    if (level(l).splits()) {
-      initializer.transform([](const torch::Tensor& z) { return z.narrow(1, 0, z.size(1) / 2); });
-    }
-  }
+  visit(initializer, /*labels=*/{}, /*by_batch=*/false);
   initialized_ = true;
   return std::move(initializer).report();
 }

@@ -1,13 +1,11 @@
 #include <glow/nn/options.h>
 
-#include <algorithm>
-#include <array>
-
 #include <nlohmann/json.hpp>
 
 #include <glow/enum_names.h>
 #include <glow/error.h>
 
+#include "nn/families/family.h"
 #include "nn/json_object.h"
 
 namespace glow::nn {
@@ -45,24 +43,6 @@ constexpr EnumNames<PriorKind, 2> kPriorNames{{
     {"logistic", PriorKind::kLogistic},
 }};
 
-/// A field that is not of every family, and those that have it.
-struct FamilyField {
-  std::string_view name;
-  std::array<bool, 3> has;  // in the order of Family
-};
-constexpr std::array<FamilyField, 10> kFamilyFields{{
-    {"levels", {true, true, false}},
-    {"depth", {true, false, true}},
-    {"permutation", {true, false, false}},
-    {"coupling", {true, false, false}},
-    {"edge_bias", {true, false, false}},
-    {"learn_top", {true, false, false}},
-    {"residual_blocks", {false, true, false}},
-    {"network", {false, false, true}},
-    {"hidden_layers", {false, false, true}},
-    {"prior", {false, false, true}},
-}};
-
 Json json_of(std::int64_t value) { return value; }
 Json json_of(bool value) { return value; }
 template <class Kind>
@@ -98,71 +78,20 @@ void check_family(const GlowOptions& options) {
   });
 }
 
-/// The upper ends keep the sizes of networks far from overflow.
-void check_networks(const GlowOptions& options) {
-  require_range("residual_blocks", options.residual_blocks, 1, 1024);
-  require_range("hidden_layers", options.hidden_layers, 1, 1024);
-  constexpr std::int64_t kWidest = 1 << 16;
-  if (options.family == Family::kRealNVP) {
-    require_range("hidden_width", options.hidden_width, 1, kWidest >> (options.levels - 1));
-  }
-  require(options.network == NetworkKind::kDense || options.hidden_layers == GlowOptions{}.hidden_layers,
-          "hidden_layers: only a dense network has layers to choose, got " + std::to_string(options.hidden_layers));
-  constexpr std::int64_t kMostDimensions = 1 << 20;
-  require(options.network != NetworkKind::kDense || options.dimensions() <= kMostDimensions,
-          "network: a dense one is for images of at most " + std::to_string(kMostDimensions) + " numbers, these have " +
-              std::to_string(options.dimensions()));
-}
-
 }  // namespace
 
-GlowOptions GlowOptions::of_family(Family family) {
-  switch (family) {
-    case Family::kRealNVP:
-      return {.levels = 2,
-              .depth = 6,
-              .hidden_width = 64,
-              .permutation = PermutationKind::kShuffle,
-              .edge_bias = false,
-              .learn_top = false,
-              .family = family};
-    case Family::kNICE:
-      return {.levels = 1,
-              .depth = 4,
-              .permutation = PermutationKind::kReverse,
-              .coupling = CouplingKind::kAdditive,
-              .edge_bias = false,
-              .learn_top = false,
-              .family = family};
-    case Family::kGlow:
-      break;
-  }
-  return {};
-}
-
-bool has_field(Family family, std::string_view name) {
-  const auto* found = std::find_if(kFamilyFields.begin(), kFamilyFields.end(),
-                                   [&](const FamilyField& field) { return field.name == name; });
-  return found == kFamilyFields.end() || found->has[static_cast<std::size_t>(family)];
-}
-
-std::int64_t step_count(const GlowOptions& options, std::int64_t level) {
-  if (options.family != Family::kRealNVP) return options.depth;
-  // The last scale is four checkerboard couplings alone.
-  return level == options.levels - 1 ? 4 : options.depth;
-}
-
 void GlowOptions::validate() const {
-  // The upper ends keep every product of sizes far from overflow; no real model comes near them.
   require_range("channels", channels, 1, 1024);
   require_range("height", height, 1, 1 << 14);
   require_range("width", width, 1, 1 << 14);
   require_range("bits", bits, 1, 8);
   require_range("levels", levels, 1, 12);
   require_range("depth", depth, 1, 4096);
-  require_range("hidden_width", hidden_width, 1, 1 << 16);
+  require_range("hidden_width", hidden_width, 1, kWidestHidden);
   require_range("num_classes", num_classes, 0, 1 << 20);
-  check_networks(*this);
+  require_range("residual_blocks", residual_blocks, 1, 1024);
+  require_range("hidden_layers", hidden_layers, 1, 1024);
+  family_spec(family).validate(*this);
   check_family(*this);
   const auto multiple = std::int64_t{1} << levels;
   for (const auto& [name, size] : {std::pair{"height", height}, std::pair{"width", width}}) {

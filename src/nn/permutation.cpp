@@ -1,8 +1,37 @@
-#include <glow/nn/permutation.h>
+#include "nn/permutation.h"
 
 #include <ATen/ATen.h>
 
 namespace glow::nn {
+namespace {
+
+using Permutations = std::vector<const PermutationImpl*>;
+
+/// [K, ...]: one of the tensors of each permutation.
+torch::Tensor stack(const Permutations& permutations, torch::Tensor PermutationImpl::*member) {
+  std::vector<torch::Tensor> tensors;
+  for (const auto* permutation : permutations) tensors.push_back(permutation->*member);
+  return at::stack(tensors);
+}
+
+/// [K, C, C]: row i is one-hot at indices[i].
+torch::Tensor fixed_matrices(const Permutations& permutations, const torch::TensorOptions& options) {
+  const auto indices = stack(permutations, &PermutationImpl::indices);
+  return at::one_hot(indices, indices.size(1)).to(options);
+}
+
+/// P (L + I) (U + diag(sign * exp(log_diagonal))), and the sum of log_diagonal.
+PermutationImpl::Matrices lu_matrices(const Permutations& permutations) {
+  const auto lower = stack(permutations, &PermutationImpl::lower);
+  const auto upper = stack(permutations, &PermutationImpl::upper);
+  const auto log_diagonal = stack(permutations, &PermutationImpl::log_diagonal);
+  const auto sign = stack(permutations, &PermutationImpl::sign_diagonal);
+  const auto l = lower.tril(-1) + torch::eye(lower.size(1), lower.options().requires_grad(false));
+  const auto u = upper.triu(1) + (sign * log_diagonal.exp()).diag_embed();
+  return {fixed_matrices(permutations, lower.options()).matmul(l).matmul(u), log_diagonal.sum(1)};
+}
+
+}  // namespace
 
 PermutationImpl::PermutationImpl(PermutationKind kind, std::int64_t channels) : kind_(kind), channels_(channels) {
   reset();
@@ -56,27 +85,21 @@ void PermutationImpl::to(torch::Dtype dtype, bool non_blocking) {
   if (integers.defined()) indices.set_data(integers);
 }
 
-torch::Tensor PermutationImpl::lu_product() const {
-  const auto identity = torch::eye(channels_, sign_diagonal.options());
-  const auto p = identity.index_select(0, indices);
-  const auto u = upper.triu(1) + (sign_diagonal * log_diagonal.exp()).diag();
-  return p.matmul(lower.tril(-1) + identity).matmul(u);
-}
-
-ops::ChannelMap PermutationImpl::after(const ops::ChannelMap& first) const {
-  const auto composed = [&](const torch::Tensor& matrix, const torch::Tensor& log_abs_det) {
-    return ops::ChannelMap{matrix.matmul(first.weight), matrix.mv(first.bias), first.log_abs_det + log_abs_det};
-  };
-  switch (kind_) {
-    case PermutationKind::kConv1x1:
-      return composed(weight, ops::log_abs_det(weight));
+PermutationImpl::Matrices PermutationImpl::stacked(const Permutations& permutations,
+                                                   const torch::TensorOptions& options) {
+  switch (permutations.front()->kind()) {
+    case PermutationKind::kConv1x1: {
+      const auto weight = stack(permutations, &PermutationImpl::weight);
+      return {weight, ops::log_abs_det(weight)};
+    }
     case PermutationKind::kLU:
-      return composed(lu_product(), log_diagonal.sum());
+      return lu_matrices(permutations);
     case PermutationKind::kReverse:
     case PermutationKind::kShuffle:
       break;
   }
-  return {first.weight.index_select(0, indices), first.bias.index_select(0, indices), first.log_abs_det};
+  const auto count = static_cast<std::int64_t>(permutations.size());
+  return {fixed_matrices(permutations, options), torch::zeros({count}, options.requires_grad(false))};
 }
 
 }  // namespace glow::nn

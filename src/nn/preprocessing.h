@@ -5,8 +5,7 @@
 
 namespace glow::nn {
 
-/// What a family makes of images x [N, C, H, W] in [-1/2, 1/2) before its flow: RealNVP their logits, NICE their values
-/// in [0, 1), Glow nothing. Differentiable.
+/// The transform of a family's FamilySpec::preprocessing on images x [N, C, H, W] in [-1/2, 1/2). Differentiable.
 ops::Transformed preprocess(Family family, const torch::Tensor& x);
 
 /// The inverse of preprocess. Differentiable.

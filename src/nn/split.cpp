@@ -1,4 +1,4 @@
-#include <glow/nn/split.h>
+#include "nn/split.h"
 
 namespace glow::nn {
 

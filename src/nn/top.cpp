@@ -1,9 +1,11 @@
-#include <glow/nn/top.h>
+#include "nn/top.h"
 
 #include <ATen/ATen.h>
 
 #include <glow/ops/edge_padding.h>
 #include <glow/ops/logistic.h>
+
+#include "nn/families/family.h"
 
 namespace glow::nn {
 
@@ -40,7 +42,7 @@ TopImpl::TopImpl(const GlowOptions& options) : options_(options) { reset(); }
 void TopImpl::reset() {
   const auto shape = latent_shape(options_, options_.levels - 1);
   const auto channels = shape.channels;
-  if (options_.family == Family::kNICE) scaling = register_module("scaling", DiagonalScaling(shape));
+  if (family_spec(options_.family).scales_top) scaling = register_module("scaling", DiagonalScaling(shape));
   if (options_.learn_top) prior = register_module("prior", TopPrior(channels, options_.edge_bias));
   if (options_.num_classes > 0) {
     class_embedding = register_module("class_embedding", ZeroLinear(options_.num_classes, 2 * channels));
@@ -81,9 +83,10 @@ ops::Transformed TopImpl::whiten(const torch::Tensor& folded, const torch::Tenso
   return {normal, log_det + of_normal};
 }
 
-torch::Tensor TopImpl::color(const torch::Tensor& folded, const torch::Tensor& labels, const torch::Tensor& eps) const {
+torch::Tensor TopImpl::unwhiten(const torch::Tensor& folded, const torch::Tensor& labels,
+                                const torch::Tensor& eps) const {
   const auto base = gaussian(folded, labels);
-  return base.color(options_.prior == PriorKind::kGaussian ? eps : ops::normal_to_logistic(eps));
+  return base.unwhiten(options_.prior == PriorKind::kGaussian ? eps : ops::normal_to_logistic(eps));
 }
 
 torch::Tensor TopImpl::class_logits(const torch::Tensor& z) const { return classifier->forward(z.mean({2, 3})); }

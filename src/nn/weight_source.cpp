@@ -1,4 +1,4 @@
-#include <glow/nn/weight_source.h>
+#include "nn/weight_source.h"
 
 #include <ATen/ATen.h>
 #include <c10/util/accumulate.h>

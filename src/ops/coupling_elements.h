@@ -1,13 +1,46 @@
 #pragma once
 
-#include "ops/coupling_scale.h"
+#include <cmath>
+
+#include <c10/macros/Macros.h>
+
 #include "ops/pixel_index.h"
 #include "ops/pixels.h"
 
 namespace glow::ops {
 
-// What a thread of a CUDA kernel does for an affine coupling: one number of the second half of the channels. Plain
-// functions, so that tests run them without a GPU. `index`: into a channels_last tensor [N, C/2, H, W].
+// The arithmetic of an affine coupling, shared by the CPU's loops and the CUDA kernels.
+
+/// An affine coupling scales by sigmoid(r + 2): a step that starts with r = 0 is close to the identity.
+inline constexpr double kScaleOffset = 2.0;
+
+/// s = sigmoid(r + 2), and log s without a log of a small number.
+template <class T>
+struct CouplingScale {
+  C10_HOST_DEVICE explicit CouplingScale(T r) {
+    const T v = r + T(kScaleOffset);
+    const T e = std::exp(-std::abs(v));
+    value = v >= 0 ? 1 / (1 + e) : e / (1 + e);
+    log = (v < 0 ? v : T(0)) - std::log1p(e);
+  }
+  T value;
+  T log;
+};
+
+/// s alone.
+template <class T>
+C10_HOST_DEVICE T coupling_scale(T r) {
+  return 1 / (1 + std::exp(-r - T(kScaleOffset)));
+}
+
+/// 1 / s
+template <class T>
+C10_HOST_DEVICE T inverse_coupling_scale(T r) {
+  return 1 + std::exp(-r - T(kScaleOffset));
+}
+
+// One thread of a CUDA kernel transforms one number of the second half of the channels. These are plain functions, so
+// that tests run them without a GPU. `index`: into a channels_last tensor [N, C/2, H, W].
 
 /// x becomes y; returns log s.
 template <class T>

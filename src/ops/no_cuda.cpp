@@ -1,7 +1,7 @@
 // Stands in for the .cu files in a build without CUDA, whose LibTorch has no CUDA tensors that could come here.
 #include <glow/error.h>
 
-#include "ops/coupling_in_place_cuda.h"
+#include "ops/coupling.h"
 #include "ops/matrix_inverse_cuda.h"
 #include "ops/patches_cuda.h"
 #include "ops/pixel_product_cuda.h"

@@ -9,9 +9,10 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
-#include <glow/nn/actnorm.h>
-#include <glow/nn/permutation.h>
 #include <glow/ops/random.h>
+
+#include "nn/actnorm.h"
+#include "nn/permutation.h"
 
 namespace glow::train {
 namespace {

@@ -70,7 +70,7 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
     throw ConfigError("cuda_graph: goes with a CUDA device and a model without classes");
   }
   if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph: goes with one process");
-  if (options.accumulate > 1 && model->options().family == nn::Family::kRealNVP) {
+  if (options.accumulate > 1 && nn::normalizes_by_batch(model->options())) {
     throw ConfigError("accumulate: expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
                       std::to_string(options.accumulate));
   }

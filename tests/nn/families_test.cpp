@@ -5,10 +5,10 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <glow/error.h>
-#include <glow/nn/coupling_layer.h>
 #include <glow/nn/glow.h>
 #include <glow/ops/squeeze.h>
 
+#include "nn/coupling_step.h"
 #include "support/finite_differences.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"
@@ -32,23 +32,25 @@ using glow::testing::trained_model;
 
 GlowOptions small_realnvp() { return other_families().front(); }
 
-/// A layer of the model, its batch norm left out: which pixels it moves, and what they depend on, is the mask's doing.
-FoldedLayer masked_coupling(const Glow& model, std::int64_t step) {
-  std::vector<FoldedLayer> found;
+/// A step of the model without its batch norm: the mask alone decides which pixels it changes and depends on.
+std::shared_ptr<const FlowLayer> masked_coupling(const Glow& model, std::int64_t step) {
+  std::vector<CouplingStepImpl*> found;
   for (const auto& module : model->modules()) {
-    if (const auto* layer = module->as<CouplingLayerImpl>()) found.push_back(layer->fold(/*by_batch=*/false));
+    if (auto* coupling_step = module->as<CouplingStepImpl>()) found.push_back(coupling_step);
   }
-  auto layer = found.at(static_cast<std::size_t>(step));
-  layer.moments = {};
+  auto& coupling_step = *found.at(static_cast<std::size_t>(step));
+  const auto batch_norm = std::exchange(coupling_step.batch_norm, BatchNorm(nullptr));
+  const auto layer = coupling_step.layer({})->prepared(HiddenPrecision::kFull);
+  coupling_step.batch_norm = batch_norm;
   return layer;
 }
 
 /// Images before and after a coupling, with the channels in the squeeze's order on both sides: `order` is what the
 /// steps before and the coupling's own come to.
-torch::Tensor moved_pixels(const FoldedLayer& layer, const torch::Tensor& before, const torch::Tensor& order,
+torch::Tensor moved_pixels(const FlowLayer& layer, const torch::Tensor& before, const torch::Tensor& order,
                            const torch::Tensor& x) {
   const auto in = ops::squeeze(x).index_select(1, before);
-  const auto out = apply(layer, in).y.index_select(1, order.argsort());
+  const auto out = layer.forward(in).y.index_select(1, order.argsort());
   return ops::unsqueeze(out).ne(x);
 }
 
@@ -67,7 +69,7 @@ TEST(RealNVP, MasksSquaresOfACheckerboardThenHalvesOfTheSqueezedChannels) {
   auto before = torch::arange(channels, torch::kLong);
   for (std::int64_t step = 0; step < 6; ++step) {
     const auto order = before.index_select(0, realnvp_order(options, 0, step));
-    const auto moved = moved_pixels(masked_coupling(model, step), before, order, x);
+    const auto moved = moved_pixels(*masked_coupling(model, step), before, order, x);
     auto expected = even_squares(options.height, options.width).logical_xor(torch::tensor(step != 1));
     if (step >= 3) {
       // The second or first half of the channels: odd or even rows, as the squeeze has it with one channel.

@@ -1,12 +1,10 @@
-#include <glow/nn/flow_step.h>
-
-#include <array>
+#include "nn/flow_step.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "nn/fold_steps.h"
 #include "support/finite_differences.h"
+#include "support/flow_layers.h"
 #include "support/jacobian.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"
@@ -19,7 +17,10 @@ using glow::testing::close;
 using glow::testing::every_combination;
 using glow::testing::jacobian_log_det;
 using glow::testing::kCaseName;
+using glow::testing::layers_of;
 using glow::testing::matches_finite_differences;
+using glow::testing::plain_flow_step;
+using glow::testing::prepared;
 using glow::testing::random_normal;
 using glow::testing::randomize;
 
@@ -28,16 +29,11 @@ const GlowOptions kBase{.height = 4, .width = 6, .levels = 1, .depth = 1, .hidde
 
 class FlowStepTest : public ::testing::TestWithParam<GlowOptions> {
  protected:
-  FlowStep random_step() const {
+  FlowStep random_step(std::uint64_t seed = 1) const {
     FlowStep step(level_shape(GetParam(), 0), GetParam());
     step->to(torch::kDouble);
-    randomize(step, 1);
+    randomize(step, seed);
     return step;
-  }
-  static FoldedStep with_inverse(const FlowStep& step) {
-    auto folded = step->fold();
-    folded.inverse = ops::invert(folded.map);
-    return folded;
   }
   torch::Tensor random_x(std::int64_t count) const {
     const auto shape = level_shape(GetParam(), 0);
@@ -45,26 +41,36 @@ class FlowStepTest : public ::testing::TestWithParam<GlowOptions> {
   }
 };
 
+TEST_P(FlowStepTest, IsTheStepOfThePaper) {
+  const torch::NoGradGuard no_grad;
+  const auto step = random_step();
+  const auto x = random_x(3);
+  const auto actual = apply_layers(prepared(layers_of(step)), x);
+  const auto expected = plain_flow_step(*step, x, GetParam().edge_bias);
+  EXPECT_TRUE(close(actual.y, expected.y, 1e-12));
+  EXPECT_TRUE(close(actual.log_det, expected.log_det, 1e-11));
+}
+
 TEST_P(FlowStepTest, TheInverseUndoesIt) {
   const torch::NoGradGuard no_grad;
-  const auto step = with_inverse(random_step());
+  const auto layers = prepared(layers_of(random_step()), /*inverses=*/true);
   const auto x = random_x(3);
-  EXPECT_TRUE(close(apply_inverse(step, apply(step, x).y), x, 1e-10));
-  EXPECT_TRUE(close(apply(step, apply_inverse(step, x)).y, x, 1e-10));
+  EXPECT_TRUE(close(invert_layers(layers, apply_layers(layers, x).y), x, 1e-10));
+  EXPECT_TRUE(close(apply_layers(layers, invert_layers(layers, x)).y, x, 1e-10));
 }
 
 TEST_P(FlowStepTest, TheLogDeterminantIsThatOfTheJacobian) {
-  const auto step = random_step()->fold();
+  const auto layers = layers_of(random_step());
   const auto x = random_x(2);
-  const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return apply(step, z).y; }, x);
-  EXPECT_TRUE(close(apply(step, x).log_det, expected, 1e-8));
+  const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return apply_layers(layers, z, {}).y; }, x);
+  EXPECT_TRUE(close(apply_layers(layers, x, {}).log_det, expected, 1e-8));
 }
 
 TEST_P(FlowStepTest, GradientsMatchFiniteDifferences) {
   const auto step = random_step();
   const auto x = random_x(2).requires_grad_();
   const auto function = [&] {
-    const auto result = apply(step->fold(), x);
+    const auto result = apply_layers(layers_of(step), x, {});
     return result.y.square().mean() + result.log_det.mean();
   };
   function().backward();
@@ -75,26 +81,21 @@ TEST_P(FlowStepTest, GradientsMatchFiniteDifferences) {
 }
 
 TEST_P(FlowStepTest, TheInverseHasTheGradientOfTheInverse) {
-  const auto step = with_inverse(random_step());
+  const auto layers = prepared(layers_of(random_step()), /*inverses=*/true);
   const auto y = random_x(2).requires_grad_();
-  const auto function = [&] { return apply_inverse(step, y).square().mean(); };
+  const auto function = [&] { return invert_layers(layers, y).square().mean(); };
   function().backward();
   EXPECT_TRUE(matches_finite_differences(function, y, y.grad(), 8));
 }
 
-TEST_P(FlowStepTest, FoldsAsOneOfSeveral) {
-  auto other = random_step();
-  randomize(other, 5);
-  const auto step = random_step();
-  const auto map = step->permutation->after(step->actnorm->channel_map());
-  const auto net = step->coupling->net->scaled();
-  const auto actual = fold_steps({other.get(), step.get()})[1];
-  EXPECT_TRUE(close(actual.map.weight, map.weight, 1e-13));
-  EXPECT_TRUE(close(actual.map.bias, map.bias, 1e-13));
-  EXPECT_TRUE(close(actual.map.log_abs_det, map.log_abs_det, 1e-13));
-  EXPECT_TRUE(actual.scaled_net.first.scale.equal(net.first.scale));
-  EXPECT_TRUE(actual.scaled_net.second.scale.equal(net.second.scale));
-  EXPECT_TRUE(actual.scaled_net.third.scale.equal(net.third.scale));
+TEST_P(FlowStepTest, IsTheSameLayerAloneAndAsOneOfSeveral) {
+  const auto step = random_step(), other = random_step(5);
+  const std::vector<const Step*> both{other.get(), step.get()};
+  const auto actual = step->layers(both, {})[1], expected = layers_of(step)[0];
+  EXPECT_TRUE(close(actual->log_abs_det(), expected->log_abs_det(), 1e-13));
+  for (std::size_t i = 0; i < expected->weights().size(); ++i) {
+    EXPECT_TRUE(close(actual->weights()[i], expected->weights()[i], 1e-13)) << i;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Combinations, FlowStepTest, ::testing::ValuesIn(every_combination(kBase)), kCaseName);

@@ -1,4 +1,4 @@
-#include <glow/nn/gaussian_prior.h>
+#include "nn/gaussian_prior.h"
 
 #include <cmath>
 #include <numbers>
@@ -6,9 +6,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <glow/nn/split.h>
 #include <glow/ops/gaussian.h>
 
+#include "nn/split.h"
 #include "support/jacobian.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
@@ -36,8 +36,8 @@ TEST_P(DiagonalGaussianTest, TakesTheMeanFromTheFirstHalf) {
 }
 
 TEST_P(DiagonalGaussianTest, ColouringUndoesWhitening) {
-  EXPECT_TRUE(close(gaussian().color(gaussian().whiten(z)), z, 1e-13));
-  EXPECT_TRUE(close(gaussian().whiten(gaussian().color(z)), z, 1e-13));
+  EXPECT_TRUE(close(gaussian().unwhiten(gaussian().whiten(z)), z, 1e-13));
+  EXPECT_TRUE(close(gaussian().whiten(gaussian().unwhiten(z)), z, 1e-13));
 }
 
 TEST_P(DiagonalGaussianTest, IsTheDensityOfANormalDistribution) {
@@ -72,7 +72,7 @@ class SplitTest : public ::testing::TestWithParam<std::tuple<bool, std::int64_t>
 
 TEST_P(SplitTest, TheLatentGivesBackWhatLeft) {
   const auto halves = forward(z).chunk(2, 1);
-  EXPECT_TRUE(close(at::cat({halves[0], gaussian(halves[0]).color(halves[1])}, 1), z, 1e-10));
+  EXPECT_TRUE(close(at::cat({halves[0], gaussian(halves[0]).unwhiten(halves[1])}, 1), z, 1e-10));
 }
 
 TEST_P(SplitTest, TheLogDeterminantIsThatOfTheJacobian) {

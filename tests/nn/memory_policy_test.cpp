@@ -5,9 +5,9 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <glow/error.h>
-#include <glow/nn/flow_chain.h>
 
 #include "compat/counting_allocator.h"
+#include "support/flow_layers.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
@@ -59,17 +59,10 @@ INSTANTIATE_TEST_SUITE_P(Deep, MemoryPolicyTest, ::testing::ValuesIn(deep_models
 INSTANTIATE_TEST_SUITE_P(OtherFamilies, MemoryPolicyTest, ::testing::ValuesIn(glow::testing::other_families()),
                          kCaseName);
 
-/// With the networks.
-std::vector<FoldedStep> folded_steps(const Level& level) {
-  auto steps = std::get<std::vector<FoldedStep>>(level->fold().steps);
-  for (auto& step : steps) step.net = fold(step.scaled_net);
-  return steps;
-}
+/// The chain's backward pass by hand against autograd's through the steps as they are defined.
+class ChainTest : public ::testing::TestWithParam<GlowOptions> {};
 
-/// What the chain does by hand, one step after the other by autograd.
-class FlowChainTest : public ::testing::TestWithParam<GlowOptions> {};
-
-TEST_P(FlowChainTest, IsWhatItsStepsAre) {
+TEST_P(ChainTest, IsOneStepAfterTheOther) {
   const auto shape = level_shape(GetParam(), 0);
   Level level(GetParam(), 0);
   level->to(torch::kDouble);
@@ -79,7 +72,7 @@ TEST_P(FlowChainTest, IsWhatItsStepsAre) {
   const auto gradients = [&](auto&& chain) {
     level->zero_grad();
     const auto input = x.clone().requires_grad_();
-    const auto result = chain(folded_steps(level), input);
+    const ChainResult result = chain(input);
     ((result.y * y_weight).sum() + (result.log_det * log_det_weight).sum()).backward();
     std::vector<torch::Tensor> all{result.y.detach(), result.log_det.detach(), input.grad()};
     for (const auto& parameter : level->parameters()) {
@@ -87,35 +80,35 @@ TEST_P(FlowChainTest, IsWhatItsStepsAre) {
     }
     return all;
   };
-  const auto expected = gradients([](const auto& steps, auto z) {
-    torch::Tensor log_det;
-    for (const auto& step : steps) {
-      const auto result = apply(step, z);
-      z = result.y;
-      log_det = log_det.defined() ? log_det + result.log_det : result.log_det;
+  const auto expected = gradients([&](const auto& input) {
+    ChainResult chain{input, torch::zeros({3}, input.options()), {}};
+    for (const auto* step : level->all_steps()) {
+      const auto& flow_step = dynamic_cast<const FlowStepImpl&>(*step);
+      const auto result = glow::testing::plain_flow_step(flow_step, chain.y, GetParam().edge_bias);
+      chain = {result.y, chain.log_det + result.log_det, {}};
     }
-    return ops::CouplingResult{z, log_det};
+    return chain;
   });
   for (const auto memory : {MemoryPolicy::kStore, MemoryPolicy::kRecompute, MemoryPolicy::kReversible}) {
     const auto actual =
-        gradients([&](const auto& steps, const auto& z) { return apply_steps(steps, z, {.memory = memory}); });
+        gradients([&](const auto& input) { return apply_layers(level->fold().layers, input, {.memory = memory}); });
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t i = 0; i < actual.size(); ++i) {
       EXPECT_TRUE(glow::testing::close(actual[i], expected[i], 1e-9)) << to_string(memory) << " " << i;
     }
   }
   const torch::NoGradGuard no_grad;
-  const auto result = apply_steps(folded_steps(level), x);
-  EXPECT_TRUE(glow::testing::close(result.y, expected[0], 1e-12));
+  const auto result = apply_layers(glow::testing::prepared(level->fold().layers), x);
+  EXPECT_TRUE(glow::testing::close(result.y, expected[0], 1e-11));
   EXPECT_TRUE(glow::testing::close(result.log_det, expected[1], 1e-11));
 }
 
-INSTANTIATE_TEST_SUITE_P(Combinations, FlowChainTest,
+INSTANTIATE_TEST_SUITE_P(Combinations, ChainTest,
                          ::testing::ValuesIn(glow::testing::every_combination(
                              {.height = 4, .width = 6, .levels = 2, .depth = 3, .hidden_width = 5})),
                          kCaseName);
 
-TEST(FlowChain, SaysHowFarRoundingWasFromLeadingBack) {
+TEST(Chain, SaysHowFarRoundingWasFromLeadingBack) {
   const GlowOptions options{.height = 8, .width = 8, .levels = 2, .depth = 6, .hidden_width = 8};
   const auto error = [&](torch::Dtype dtype, MemoryPolicy memory) {
     auto model = trained_model(options, dtype);
@@ -134,7 +127,7 @@ TEST(FlowChain, SaysHowFarRoundingWasFromLeadingBack) {
   EXPECT_FALSE(error(torch::kFloat, MemoryPolicy::kRecompute).defined());
 }
 
-TEST(FlowChain, HasNoSecondDerivative) {
+TEST(Chain, HasNoSecondDerivative) {
   const GlowOptions options{.height = 4, .width = 4, .levels = 1, .depth = 1, .hidden_width = 4};
   auto model = trained_model(options, torch::kDouble);
   const auto x = random_images(options, 2, 4).requires_grad_();

@@ -1,4 +1,4 @@
-#include <glow/nn/permutation.h>
+#include "nn/permutation.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -17,9 +17,10 @@ using glow::testing::matches_finite_differences;
 using glow::testing::random_normal;
 using glow::testing::randomize;
 
-ops::ChannelMap identity_map(std::int64_t channels) {
-  return {torch::eye(channels, torch::kDouble), torch::zeros(channels, torch::kDouble),
-          torch::zeros({}, torch::kDouble)};
+/// The layer's matrix as a map without a bias.
+ops::ChannelMap map_of(const Permutation& permutation, torch::Dtype dtype = torch::kDouble) {
+  const auto [weight, log_abs_det] = PermutationImpl::stacked({permutation.get()}, dtype);
+  return {weight[0], torch::zeros(weight.size(1), dtype), log_abs_det[0]};
 }
 
 class PermutationTest : public ::testing::TestWithParam<std::tuple<PermutationKind, std::int64_t>> {
@@ -48,28 +49,18 @@ class PermutationTest : public ::testing::TestWithParam<std::tuple<PermutationKi
 
 TEST_P(PermutationTest, MultipliesByItsMatrix) {
   const auto permutation = random_permutation();
-  const auto map = permutation->after(identity_map(channels()));
+  const auto map = map_of(permutation);
   EXPECT_TRUE(close(map.weight, matrix(*permutation), 1e-13));
-  EXPECT_TRUE(close(map.bias, torch::zeros(channels()), 0));
-}
-
-TEST_P(PermutationTest, ComesAfterTheFirstMap) {
-  const auto permutation = random_permutation();
-  const auto weight = random_normal({channels(), channels()}, 2);
-  const ops::ChannelMap first{weight, random_normal({channels()}, 3), ops::log_abs_det(weight)};
-  const auto x = random_normal({2, channels(), 3, 2}, 4);
-  const auto expected = at::einsum("oc,nchw->nohw", {matrix(*permutation), ops::apply(first, x)});
-  EXPECT_TRUE(close(ops::apply(permutation->after(first), x), expected, 1e-12));
 }
 
 TEST_P(PermutationTest, TheInverseMapUndoesIt) {
-  const auto map = random_permutation()->after(identity_map(channels()));
+  const auto map = map_of(random_permutation());
   const auto x = random_normal({2, channels(), 3, 2}, 5);
   EXPECT_TRUE(close(ops::apply(ops::invert(map), ops::apply(map, x)), x, 1e-10));
 }
 
 TEST_P(PermutationTest, TheLogDeterminantIsThatOfTheJacobian) {
-  const auto map = random_permutation()->after(identity_map(channels()));
+  const auto map = map_of(random_permutation());
   const auto x = random_normal({1, channels(), 3, 2}, 6);
   const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return ops::apply(map, z); }, x);
   EXPECT_TRUE(close(map.log_abs_det * 6, expected[0], 1e-8));
@@ -81,7 +72,7 @@ TEST_P(LearnedPermutationTest, GradientsMatchFiniteDifferences) {
   auto permutation = random_permutation();
   const auto factor = random_normal({channels(), channels()}, 7);
   const auto function = [&] {
-    const auto map = permutation->after(identity_map(channels()));
+    const auto map = map_of(permutation);
     return (map.weight * factor).sum() + map.log_abs_det;
   };
   function().backward();
@@ -95,7 +86,7 @@ TEST_P(PermutationTest, IsDrawnAsARotation) {
   WeightSource source(8);
   permutation->draw(source);
   permutation->to(torch::kDouble);
-  const auto map = permutation->after(identity_map(channels()));
+  const auto map = map_of(permutation);
   EXPECT_TRUE(close(map.weight.matmul(map.weight.t()), torch::eye(channels()), 1e-5));
   EXPECT_TRUE(close(map.log_abs_det, torch::zeros({}), 1e-5));
   const bool whole_numbers = map.weight.frac().eq(0).all().item<bool>();
@@ -104,10 +95,9 @@ TEST_P(PermutationTest, IsDrawnAsARotation) {
 
 TEST_P(PermutationTest, IsTheSameInFloat64AndFloat32) {
   auto permutation = random_permutation();
-  const auto expected = permutation->after(identity_map(channels()));
+  const auto expected = map_of(permutation);
   permutation->to(torch::kFloat);
-  const ops::ChannelMap identity{torch::eye(channels()), torch::zeros(channels()), torch::zeros({})};
-  const auto map = permutation->after(identity);
+  const auto map = map_of(permutation, torch::kFloat);
   EXPECT_EQ(map.weight.scalar_type(), torch::kFloat);
   EXPECT_EQ(map.log_abs_det.scalar_type(), torch::kFloat);
   EXPECT_TRUE(close(map.weight, expected.weight, 1e-5));
@@ -129,10 +119,7 @@ INSTANTIATE_TEST_SUITE_P(Learned, PermutationTest, kLearned, kName);
 INSTANTIATE_TEST_SUITE_P(Learned, LearnedPermutationTest, kLearned, kName);
 
 TEST(ReverseTest, ReversesTheChannels) {
-  const auto map = Permutation(PermutationKind::kReverse, 5)
-                       ->after({torch::eye(5), torch::arange(5, torch::kFloat), torch::zeros({})});
-  EXPECT_TRUE(map.weight.equal(torch::eye(5).flip(0)));
-  EXPECT_TRUE(map.bias.equal(torch::arange(5, torch::kFloat).flip(0)));
+  EXPECT_TRUE(map_of(Permutation(PermutationKind::kReverse, 5), torch::kFloat).weight.equal(torch::eye(5).flip(0)));
 }
 
 TEST(LUTest, TheDrawnFactorsKeepWhatTheyMustNotTouchZero) {
@@ -148,7 +135,7 @@ TEST(LUTest, OnlyTheStrictTrianglesGetGradients) {
   Permutation permutation(PermutationKind::kLU, 6);
   permutation->to(torch::kDouble);
   randomize(permutation, 10);
-  permutation->after(identity_map(6)).weight.square().sum().backward();
+  map_of(permutation).weight.square().sum().backward();
   EXPECT_TRUE(permutation->lower.grad().equal(permutation->lower.grad().tril(-1)));
   EXPECT_TRUE(permutation->upper.grad().equal(permutation->upper.grad().triu(1)));
   EXPECT_FALSE(permutation->sign_diagonal.requires_grad());

@@ -1,4 +1,4 @@
-#include <glow/nn/top.h>
+#include "nn/top.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -74,7 +74,7 @@ TEST(TopTest, TheClassMovesTheGaussianAtEveryPixel) {
     EXPECT_TRUE(close(moved.y.narrow(0, i, 1), expected.whiten(z_i), 1e-13));
     EXPECT_TRUE(close(moved.log_det.narrow(0, i, 1), expected.log_det_of_whitening(z_i.sizes()), 1e-12));
   }
-  EXPECT_TRUE(close(top->color(folded, labels, moved.y), z, 1e-13));
+  EXPECT_TRUE(close(top->unwhiten(folded, labels, moved.y), z, 1e-13));
 }
 
 TEST(TopTest, LogitsComeFromTheMeanOverSpace) {

@@ -5,8 +5,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "ops/coupling.h"
 #include "ops/coupling_elements.h"
-#include "ops/coupling_in_place.h"
 #include "ops/matrix_inverse_elements.h"
 #include "ops/patches.h"
 #include "ops/patches_elements.h"

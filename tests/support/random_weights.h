@@ -7,9 +7,9 @@
 #include <torch/nn/module.h>
 
 #include <glow/nn/glow.h>
-#include <glow/nn/permutation.h>
-#include <glow/nn/weight_source.h>
 
+#include "nn/permutation.h"
+#include "nn/weight_source.h"
 #include "support/tensors.h"
 
 namespace glow::testing {

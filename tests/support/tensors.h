@@ -5,7 +5,8 @@
 #include <torch/types.h>
 
 #include <glow/nn/options.h>
-#include <glow/nn/weight_source.h>
+
+#include "nn/weight_source.h"
 
 namespace glow::testing {
 

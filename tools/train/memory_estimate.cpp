@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <glow/nn/model_file.h>
+#include <glow/nn/memory_policy.h>
 
 namespace glow::tools {
 namespace {
@@ -19,33 +19,10 @@ struct PixelNumbers {
   double used;
 };
 
-/// Numbers at every pixel of a level that a coupling network computes, and that its backward pass takes beside them.
-struct NetworkNumbers {
-  double activations;
-  double workspace;
-};
-
-/// `hidden_size`: of a number of the hidden tensors, where others have size 1.
-NetworkNumbers network_numbers(const nn::GlowOptions& model, std::int64_t level, double hidden_size) {
-  const auto shape = nn::level_shape(model, level);
-  const auto channels = static_cast<double>(shape.channels), width = static_cast<double>(model.hidden_width);
-  if (model.family == nn::Family::kRealNVP) {
-    // What every convolution takes in, and behind the last of them shift and scale on their way.
-    const auto wide = hidden_size * static_cast<double>(model.hidden_width << level);
-    return {static_cast<double>(2 * model.residual_blocks + 2) * wide + 3 * channels, 4 * wide};
-  }
-  if (model.network == nn::NetworkKind::kDense) {
-    const auto pixels = static_cast<double>(shape.height * shape.width);
-    return {hidden_size * static_cast<double>(model.hidden_layers) * width / pixels + channels, channels};
-  }
-  const auto outputs = model.coupling == nn::CouplingKind::kAffine ? channels : channels / 2;
-  return {hidden_size * 2 * width + outputs, hidden_size * (2 * width + 9 * (channels / 2 + 1) + 9 * outputs)};
-}
-
 PixelNumbers pixel_numbers(const nn::GlowOptions& model, std::int64_t level, nn::MemoryPolicy memory,
                            double hidden_size) {
   const auto channels = static_cast<double>(nn::level_shape(model, level).channels);
-  const auto [activations, workspace] = network_numbers(model, level, hidden_size);
+  const auto [activations, workspace] = nn::network_memory(model, level, hidden_size);
   const auto used = workspace + 4 * channels;
   switch (memory) {
     case nn::MemoryPolicy::kStore:
@@ -71,7 +48,7 @@ MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainO
     const auto shape = nn::level_shape(model, level);
     const auto pixels = static_cast<double>(images * shape.height * shape.width);
     const auto numbers = pixel_numbers(model, level, training.memory, hidden_size);
-    constexpr double kEnds = 3;  // before and behind a level, and its latent
+    constexpr double kEnds = 3;  // before and after a level, and its latent
     kept += pixels * (static_cast<double>(nn::step_count(model, level)) * numbers.kept +
                       kEnds * static_cast<double>(shape.channels));
     used = std::max(used, pixels * numbers.used);

@@ -18,33 +18,8 @@ std::string count_text(std::int64_t count, const std::string& thing) {
   return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
 }
 
-std::string glow_text(const nn::GlowOptions& model) {
-  std::string text = count_text(model.levels, "level") + " of " + count_text(model.depth, "step");
-  text += ", width " + std::to_string(model.hidden_width) + ", " + to_string(model.coupling) + " coupling, ";
-  text += to_string(model.permutation);
-  if (!model.edge_bias) text += ", no edge bias";
-  if (!model.learn_top) text += ", fixed top prior";
-  return text;
-}
-
-std::string realnvp_text(const nn::GlowOptions& model) {
-  std::string text = "RealNVP, " + count_text(model.levels, "level") + ", networks of ";
-  text += count_text(model.residual_blocks, "residual block");
-  return text + ", width " + std::to_string(model.hidden_width) + " doubling with each level";
-}
-
-std::string nice_text(const nn::GlowOptions& model) {
-  std::string text =
-      "NICE, " + count_text(model.depth, "step") + ", " + to_string(model.network) + " networks of width ";
-  text += std::to_string(model.hidden_width);
-  if (model.network == nn::NetworkKind::kDense) text += " and " + count_text(model.hidden_layers, "hidden layer");
-  return text + ", " + to_string(model.prior) + " prior";
-}
-
 std::string model_text(const nn::GlowOptions& model) {
-  auto text = model.family == nn::Family::kGlow      ? glow_text(model)
-              : model.family == nn::Family::kRealNVP ? realnvp_text(model)
-                                                     : nice_text(model);
+  auto text = nn::describe(model);
   if (model.num_classes > 0) text += ", " + grouped(model.num_classes) + " classes";
   return text + "\n" + grouped(nn::parameter_count(model)) + " parameters";
 }

@@ -10,22 +10,25 @@
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/pimpl.h>
 
+#include <glow/nn/batch_moments.h>
 #include <glow/nn/flat_parameters.h>
 #include <glow/nn/hidden_precision.h>
 #include <glow/nn/initialize.h>
 #include <glow/nn/latents.h>
-#include <glow/nn/level.h>
 #include <glow/nn/memory_policy.h>
 #include <glow/nn/options.h>
 #include <glow/nn/quantizer.h>
 #include <glow/nn/sample_options.h>
-#include <glow/nn/top.h>
 #include <glow/nn/training_data.h>
 
 namespace glow::nn {
 
-struct FoldedGlow;
 class FoldCache;
+struct FoldedGlow;
+struct FoldedLevel;
+class LevelImpl;
+class PartVisitor;
+class TopImpl;
 
 /// What one pass from image to latents gives.
 struct Encoding {
@@ -52,7 +55,7 @@ struct Encoding {
 /// Wrong shapes (of labels too; N = 0 is one) throw ShapeError, labels missing or out of range ConfigError.
 ///
 /// With GradMode on, every function records a graph; that of log_prob, encode and evaluate is differentiable once, a
-/// second derivative throws Error (but for coupling layers under MemoryPolicy::kStore). Without it, under
+/// second derivative throws Error (except for RealNVP and dense NICE under MemoryPolicy::kStore). Without it, under
 /// torch::NoGradGuard or c10::InferenceMode, the folded weights are prepared once and kept for as long as a checksum of
 /// all weights, computed with every call, stays the same, so that writes by any means are noticed. Several threads may
 /// call at once then, as long as none writes.
@@ -150,7 +153,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   void to(torch::Device device, bool non_blocking = false) override;
 
  private:
-  LevelImpl& level(std::int64_t index) const { return *levels_->ptr<LevelImpl>(static_cast<std::size_t>(index)); }
+  LevelImpl& level(std::int64_t index) const;
   /// The flow without the top's prior: latents of the levels below, the top's z, and their log-determinant.
   struct Flow {
     std::vector<torch::Tensor> eps;
@@ -166,6 +169,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   FoldedLevel fold_level(std::int64_t index) const;
   torch::Tensor fold_top() const;
   FoldedGlow fold() const;
+  /// Visits all parts in the order of computation.
+  void visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_batch) const;
   /// Folded once for as long as the parameters stay; with a graph there is none.
   std::shared_ptr<const FoldedGlow> kept_weights(HiddenPrecision precision, bool with_inverses) const;
   std::shared_ptr<const FoldedGlow> weights_of_inverse(HiddenPrecision precision) const;
@@ -185,7 +190,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   FlatParameters flat_;
   std::shared_ptr<FoldCache> cache_;
   torch::nn::ModuleList levels_{nullptr};
-  Top top_{nullptr};
+  std::shared_ptr<TopImpl> top_;
 };
 TORCH_MODULE(Glow);
 

@@ -37,7 +37,4 @@ struct ModelInfo {
 /// Reads the metadata alone, without the weights and without verifying the checksum. Throws IoError, FormatError.
 ModelInfo read_model_info(const std::filesystem::path& path);
 
-/// How many numbers a model with these options learns. Allocates nothing.
-std::int64_t parameter_count(const GlowOptions& options);
-
 }  // namespace glow::nn

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include <glow/ops/coupling_transform.h>
+#include <glow/ops/coupling_kind.h>
 
 namespace glow::nn {
 
@@ -47,7 +47,7 @@ enum class NetworkKind {
 /// What NICE's scaled latents are distributed as, each on its own.
 enum class PriorKind { kGaussian, kLogistic };
 
-/// Everything that defines a model but its weights; the `glow.config` of a model file. Of the fields behind
+/// Everything that defines a model but its weights; the `glow.config` of a model file. Of the fields after
 /// `hidden_width` each family has some; the others keep the values of of_family.
 struct GlowOptions {
   /// Channels of the images: 1 grey, 3 RGB; any number >= 1.
@@ -112,6 +112,15 @@ LevelShape latent_shape(const GlowOptions& options, std::int64_t level);
 
 /// Flow steps of level `level`.
 std::int64_t step_count(const GlowOptions& options, std::int64_t level);
+
+/// Numbers that a model of these options learns; RealNVP's running moments count too.
+std::int64_t parameter_count(const GlowOptions& options);
+
+/// Whether a model in training normalises by the moments of its batch, so that its density is one of the whole batch.
+bool normalizes_by_batch(const GlowOptions& options);
+
+/// The architecture in one line: "3 levels of 32 steps, width 512, affine coupling, conv1x1".
+std::string describe(const GlowOptions& options);
 
 /// Whether a family has the field of this name; of a field that it has not, every value but the family's own is an
 /// error.

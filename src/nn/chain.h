@@ -1,0 +1,39 @@
+#pragma once
+
+#include <vector>
+
+#include <glow/nn/memory_policy.h>
+
+#include "nn/layer.h"
+
+namespace glow::nn {
+
+/// How layers are applied with a graph.
+struct ChainOptions {
+  MemoryPolicy memory = MemoryPolicy::kStore;
+  HiddenPrecision precision = HiddenPrecision::kFull;
+  /// With kReversible, a scalar that the backward pass raises to max|x' - x| / max|x|, x' being the chain's input as
+  /// rebuilt from its output: the rounding error of the inverse. Undefined: the error is not measured.
+  torch::Tensor reconstruction_error = {};
+};
+
+struct ChainResult {
+  torch::Tensor y;
+  /// log|det dy/dx| [N], nats.
+  torch::Tensor log_det;
+  /// Of every layer, without a graph; undefined where a layer does not normalise by its batch.
+  std::vector<ChannelMoments> batch_moments;
+};
+
+/// Prepared layers (FlowLayer::prepared) one after the other, without a graph: x [N, C, H, W] -> y [N, C, H, W].
+ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x);
+
+/// The same for layers that are not prepared, as part of a graph that is differentiable once (else Error). The layers
+/// are prepared one at a time. Layers without a backward of their own record an ordinary graph under
+/// MemoryPolicy::kStore; in all other cases the chain is one node of the graph.
+ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x, const ChainOptions& options);
+
+/// x from y. The layers are prepared and have their inverses (FlowLayer::with_inverses). Differentiable.
+torch::Tensor invert_layers(const FlowLayers& layers, const torch::Tensor& y);
+
+}  // namespace glow::nn

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <vector>
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/pimpl.h>
+
+#include <glow/nn/options.h>
+
+#include "nn/convolution.h"
+#include "nn/gaussian_prior.h"
+#include "nn/layer.h"
+#include "nn/split.h"
+#include "nn/step.h"
+
+namespace glow::nn {
+
+/// A level's weights as layers.
+struct FoldedLevel {
+  FlowLayers layers;
+  /// Whether half of the channels leave as latent; not at the top.
+  bool splits = false;
+  /// The network of the Gaussian of the half that leaves; undefined tensors: N(0, I).
+  FoldedConvolution split_prior = {};
+};
+
+/// The Gaussian of the half that leaves at a split, given the half that stays; of shape [1, 1, 1, 1] for N(0, I).
+DiagonalGaussian split_gaussian(const FoldedLevel& level, const torch::Tensor& stays);
+
+/// One scale of the model: flow steps, and a split below the top (Glow, figure 2b). The squeeze before it has no
+/// weights.
+class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
+ public:
+  LevelImpl(const GlowOptions& options, std::int64_t index);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  void draw(WeightSource& source);
+  /// With layers that are not prepared. Differentiable.
+  FoldedLevel fold(const BatchMode& mode = {}) const;
+
+  /// From the first to the last.
+  std::vector<Step*> all_steps() const;
+  /// Whether this level splits.
+  bool splits() const { return index_ < options_.levels - 1; }
+
+  /// FlowSteps or CouplingSteps.
+  torch::nn::ModuleList steps{nullptr};
+  /// Null where nothing splits, or where the half that leaves is N(0, I).
+  Split split{nullptr};
+
+ private:
+  GlowOptions options_;
+  std::int64_t index_;
+};
+TORCH_MODULE(Level);
+
+}  // namespace glow::nn

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <torch/nn/cloneable.h>
+#include <torch/nn/pimpl.h>
+
+#include <glow/nn/options.h>
+#include <glow/ops/channel_map.h>
+
+#include "nn/weight_source.h"
+
+namespace glow::nn {
+
+/// Mixes the channels between couplings, by one of four linear maps (Glow, section 3.2).
+class PermutationImpl : public torch::nn::Cloneable<PermutationImpl> {
+ public:
+  PermutationImpl(PermutationKind kind, std::int64_t channels);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// Draws the start: a random order (shuffle), a random rotation (conv1x1, lu). Reverse has nothing to draw.
+  void draw(WeightSource& source);
+
+  /// Matrices of several permutations [K, C, C] and log|det| of each [K].
+  struct Matrices {
+    torch::Tensor weight;
+    torch::Tensor log_abs_det;
+  };
+  /// The matrices of permutations of one kind and size, `options` being those of the result. log|det| comes from
+  /// ops::log_abs_det in float64, or from the diagonal of the LU form. Differentiable.
+  static Matrices stacked(const std::vector<const PermutationImpl*>& permutations, const torch::TensorOptions& options);
+
+  PermutationKind kind() const { return kind_; }
+
+  /// As Module::to, which would make the indices floating-point too.
+  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+  void to(torch::Dtype dtype, bool non_blocking = false) override;
+  using torch::nn::Module::to;
+
+  /// conv1x1: [C, C]
+  torch::Tensor weight;
+  /// lu: [C, C]; only the strict triangles count.
+  torch::Tensor lower, upper;
+  /// lu: [C]; the diagonal of U is sign_diagonal * exp(log_diagonal). The signs are fixed.
+  torch::Tensor log_diagonal, sign_diagonal;
+  /// reverse, shuffle: int64 [C], y_i = x_{indices[i]}; lu: row i of P is one-hot at indices[i].
+  torch::Tensor indices;
+
+ private:
+  void draw_lu(WeightSource& source);
+
+  PermutationKind kind_;
+  std::int64_t channels_;
+};
+TORCH_MODULE(Permutation);
+
+}  // namespace glow::nn

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include <torch/types.h>
+
+#include "nn/actnorm.h"
+#include "nn/batch_norm.h"
+#include "nn/layer.h"
+#include "nn/weight_source.h"
+
+namespace glow::nn {
+
+/// Follows images through the parts of a model in the order of computation. initialize.cpp starts norms from the data,
+/// first_not_finite.cpp looks at the results.
+class PartVisitor {
+ public:
+  /// Of the flow variable z [N, C, H, W] at the present place in the model.
+  using Function = std::function<torch::Tensor(const torch::Tensor& z)>;
+
+  virtual ~PartVisitor() = default;
+  /// A norm whose input is input(z) and which starts from the statistics of that. `name`: "levels.0.steps.3.actnorm".
+  virtual void start(const std::string& /*name*/, ActNormImpl& /*norm*/, const Function& /*input*/) {}
+  virtual void start(const std::string& /*name*/, BatchNormImpl& /*norm*/, const Function& /*input*/) {}
+  /// The part `name` computes result(z), which may be undefined.
+  virtual void result(const std::string& /*name*/, const Function& /*result*/) {}
+  /// z becomes next(z).
+  virtual void advance(const Function& next) = 0;
+};
+
+/// How a step's batch norms work.
+struct BatchMode {
+  /// By the moments of the batch instead of the running ones.
+  bool by_batch = false;
+  SumOverProcesses sum_over_processes = nullptr;
+};
+
+/// A step of a level as a module: the trained parameters from which a FlowLayer is made.
+class Step {
+ public:
+  virtual ~Step() = default;
+
+  virtual void draw(WeightSource& source) = 0;
+  /// The layers of several steps of one level, all of this step's type; not prepared. Differentiable.
+  virtual FlowLayers layers(std::span<const Step* const> steps, const BatchMode& mode) const = 0;
+  /// Visits the step's parts; their names begin with `name`.
+  virtual void visit(PartVisitor& visitor, const std::string& name, bool by_batch) = 0;
+  /// Null where there is none.
+  virtual BatchNormImpl* running_norm() { return nullptr; }
+};
+
+}  // namespace glow::nn
