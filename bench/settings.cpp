@@ -25,7 +25,7 @@ nn::GlowOptions preset(const std::string& name) {
       {"celeba-hq-256", {.height = 256, .width = 256, .levels = 6, .depth = 32, .coupling = CouplingKind::kAdditive}},
   };
   const auto found = presets.find(name);
-  if (found == presets.end()) throw ConfigError("preset: expected cifar10, imagenet64 or celeba-hq-256, got " + name);
+  if (found == presets.end()) throw ConfigError("preset", "expected cifar10, imagenet64 or celeba-hq-256, got " + name);
   return found->second;
 }
 
@@ -33,7 +33,7 @@ nn::HiddenPrecision precision_of(const std::string& name) {
   if (name == "fp32") return nn::HiddenPrecision::kFull;
   if (name == "tf32") return nn::HiddenPrecision::kTf32;
   if (name == "bf16") return nn::HiddenPrecision::kBf16;
-  throw ConfigError("precision: expected fp32, tf32 or bf16, got " + name);
+  throw ConfigError("precision", "expected fp32, tf32 or bf16, got " + name);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ Enum enumerator_of(const EnumNames<Enum, Count>& names, const char* what, const 
     if (wanted == name) return value;
     known += (known.empty() ? "" : ", ") + std::string(name);
   }
-  throw ConfigError(std::string(what) + ": unknown value '" + wanted + "', expected one of " + known);
+  throw ConfigError(what, "unknown value '" + wanted + "', expected one of " + known);
 }
 
 }  // namespace glow

@@ -112,7 +112,7 @@ class Lines {
   std::string_view line() const { return line_; }
 
   [[noreturn]] void fail(const std::string& problem) const {
-    throw io::format_error(path_, "line " + std::to_string(number_) + ": " + problem);
+    throw FormatError(path_, "line " + std::to_string(number_) + ": " + problem);
   }
 
  private:

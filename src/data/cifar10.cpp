@@ -26,7 +26,7 @@ std::vector<std::string> read_class_names(const fs::path& path) {
     if (line.ends_with('\r')) line.pop_back();
     if (!line.empty()) names.push_back(line);
   }
-  if (names.empty()) throw io::format_error(path, "expected one class name a line, has none");
+  if (names.empty()) throw FormatError(path, "expected one class name a line, has none");
   return names;
 }
 
@@ -39,14 +39,14 @@ struct Records {
 void append_file(const fs::path& path, std::size_t classes, Records& records) {
   const std::string file = io::read_file(path, kMaxBytes);
   if (file.empty() || file.size() % kRecord != 0)
-    throw io::format_error(
+    throw FormatError(
         path, "expected a multiple of " + std::to_string(kRecord) + " bytes, has " + std::to_string(file.size()));
   records.pixels.reserve(records.pixels.size() + file.size());
   for (std::size_t start = 0; start < file.size(); start += kRecord) {
     const auto label = static_cast<std::uint8_t>(file[start]);
     if (label >= classes)
-      throw io::format_error(path, "expected labels 0.." + std::to_string(classes - 1) + ", record " +
-                                       std::to_string(start / kRecord) + " has " + std::to_string(label));
+      throw FormatError(path, "expected labels 0.." + std::to_string(classes - 1) + ", record " +
+                                  std::to_string(start / kRecord) + " has " + std::to_string(label));
     records.labels.push_back(label);
     for (std::size_t pixel = start + 1; pixel <= start + kPlane; ++pixel)
       for (std::size_t channel = 0; channel < 3; ++channel) records.pixels.push_back(file[pixel + channel * kPlane]);

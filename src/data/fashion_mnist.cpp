@@ -29,20 +29,19 @@ io::IdxArray read_array(const fs::path& path, std::size_t dimensions) {
   io::IdxArray array = io::read_idx(path);
   const bool is_empty = std::find(array.shape.begin(), array.shape.end(), 0) != array.shape.end();
   if (array.shape.size() != dimensions || is_empty)
-    throw io::format_error(path, "expected " + std::to_string(dimensions) + " dimensions, none of them 0, has " +
-                                     io::to_text(array.shape));
+    throw FormatError(path, "expected " + std::to_string(dimensions) + " dimensions, none of them 0, has " +
+                                io::to_text(array.shape));
   return array;
 }
 
 std::vector<std::uint8_t> read_labels(const fs::path& path, std::int64_t images) {
   const io::IdxArray array = read_array(path, 1);
   if (array.shape[0] != images)
-    throw io::format_error(
+    throw FormatError(
         path, "expected " + std::to_string(images) + " labels, one an image, has " + std::to_string(array.shape[0]));
   std::vector<std::uint8_t> labels(array.bytes.begin(), array.bytes.end());
   const std::uint8_t highest = *std::max_element(labels.begin(), labels.end());
-  if (highest >= kClassNames.size())
-    throw io::format_error(path, "expected labels 0..9, has " + std::to_string(highest));
+  if (highest >= kClassNames.size()) throw FormatError(path, "expected labels 0..9, has " + std::to_string(highest));
   return labels;
 }
 

@@ -41,14 +41,13 @@ std::map<std::string, Folder> find_split_folders(const fs::path& directory) {
 void check_splits(const fs::path& directory, const std::vector<std::string>& files,
                   const std::map<std::string, Folder>& splits) {
   if (!splits.contains("train"))
-    throw io::format_error(directory,
-                           "expected a folder train beside the folder " + splits.begin()->first + ", has none");
+    throw FormatError(directory, "expected a folder train beside the folder " + splits.begin()->first + ", has none");
   if (splits.contains("valid") && splits.contains("val"))
-    throw io::format_error(directory, "expected one validation split, has a folder valid and a folder val");
+    throw FormatError(directory, "expected one validation split, has a folder valid and a folder val");
   for (const std::string& file : files)
     if (!splits.contains(top_folder(file)))
-      throw io::format_error(directory / file,
-                             "expected images in the folders train, valid (or val) and test only, is beside them");
+      throw FormatError(directory / file,
+                        "expected images in the folders train, valid (or val) and test only, is beside them");
 }
 
 std::map<std::string, Folder> find_splits(const fs::path& directory) {
@@ -63,7 +62,7 @@ std::map<std::string, Folder> find_splits(const fs::path& directory) {
   }
   for (const auto& [name, folder] : splits)
     if (folder.files.empty())
-      throw io::format_error(folder.root, "expected PNG or JPEG files in this folder or below it, has none");
+      throw FormatError(folder.root, "expected PNG or JPEG files in this folder or below it, has none");
   return splits;
 }
 
@@ -85,7 +84,7 @@ std::vector<std::string> leave_out_corrupt(std::map<std::string, Folder>& splits
       ++problem;
     }
     if (intact.empty())
-      throw io::format_error(folder.root, "expected an image that can be decoded, has none: " + skipped.back());
+      throw FormatError(folder.root, "expected an image that can be decoded, has none: " + skipped.back());
     folder.files = std::move(intact);
   }
   return skipped;
@@ -96,7 +95,7 @@ std::vector<std::string> find_classes(const Folder& folder) {
   std::set<std::string> names;
   for (const std::string& file : folder.files) names.insert(top_folder(file));
   for (const std::string& name : names)
-    if (!io::is_utf8(name)) throw io::format_error(folder.root / name, "expected the name of a class in UTF-8, is not");
+    if (!io::is_utf8(name)) throw FormatError(folder.root / name, "expected the name of a class in UTF-8, is not");
   return {names.begin(), names.end()};
 }
 
@@ -110,11 +109,11 @@ std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<st
   for (const std::string& file : folder.files) {
     const std::string name = top_folder(file);
     if (name.empty())
-      throw io::format_error(folder.root / file, "expected images in a folder named after their class, is in none");
+      throw FormatError(folder.root / file, "expected images in a folder named after their class, is in none");
     const auto place = places.find(name);
     if (place == places.end())
-      throw io::format_error(folder.root / name, "expected a class of the " + whose + ", is none of their " +
-                                                     std::to_string(class_names.size()));
+      throw FormatError(folder.root / name, "expected a class of the " + whose + ", is none of their " +
+                                                std::to_string(class_names.size()));
     labels.push_back(place->second);
   }
   return labels;
@@ -169,7 +168,7 @@ std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& pa
   if (paths.size() == 1 && is_folder(paths[0])) {
     folder = {paths[0], find_images(paths[0])};
     if (folder.files.empty())
-      throw io::format_error(paths[0], "expected PNG or JPEG files in this folder or below it, has none");
+      throw FormatError(paths[0], "expected PNG or JPEG files in this folder or below it, has none");
     if (skipped != nullptr) {
       std::map<std::string, Folder> alone{{"", std::move(folder)}};
       *skipped = leave_out_corrupt(alone, {});

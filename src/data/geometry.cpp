@@ -48,13 +48,13 @@ constexpr const char* kNeverEnlarged = ": images are never enlarged";
 
 /// `image`: its name and size.
 void check_resize(const Geometry& geometry, const Size& size, const std::string& image) {
-  const std::string resize = "resize: " + std::to_string(geometry.resize);
+  const std::string resize = std::to_string(geometry.resize);
   if (std::min(size.height, size.width) < geometry.resize)
-    throw ConfigError(resize + " is too large for " + image + kNeverEnlarged);
+    throw ConfigError("resize", resize + " is too large for " + image + kNeverEnlarged);
   const Size resized = with_shorter_side(size, geometry.resize);
   if (!contains(resized, target(geometry)))
-    throw ConfigError(resize + " makes " + image + ", " + text(resized) + ", too small for a crop of " +
-                      text(target(geometry)));
+    throw ConfigError("resize", resize + " makes " + image + ", " + text(resized) + ", too small for a crop of " +
+                                    text(target(geometry)));
 }
 
 at::Tensor crop(const at::Tensor& pixels, std::int64_t top, std::int64_t left, const Size& size) {
@@ -115,9 +115,9 @@ at::Tensor shift(const at::Tensor& pixels, const Augmentation& augmentation) {
 }  // namespace
 
 void Geometry::validate() const {
-  if (height < 1 || width < 1) throw ConfigError("image_size: must be at least 1x1, is " + text(target(*this)));
+  if (height < 1 || width < 1) throw ConfigError("image_size", "must be at least 1x1, is " + text(target(*this)));
   if (resize != 0 && resize < std::min(height, width))
-    throw ConfigError("resize: " + std::to_string(resize) + " is too small for a crop of " + text(target(*this)));
+    throw ConfigError("resize", std::to_string(resize) + " is too small for a crop of " + text(target(*this)));
 }
 
 Augmentation draw_augmentation(std::uint64_t seed, std::int64_t epoch, std::int64_t index) {
@@ -134,7 +134,7 @@ void check_shape(const Geometry& geometry, const io::ImageShape& shape, bool may
   } else {
     const bool is_padded = may_pad && contains(target(geometry), size);
     if (!is_padded && !contains(size, target(geometry)))
-      throw ConfigError("image_size: " + text(target(geometry)) + " is too large for " + image + kNeverEnlarged);
+      throw ConfigError("image_size", text(target(geometry)) + " is too large for " + image + kNeverEnlarged);
   }
 }
 

@@ -51,8 +51,8 @@ std::int64_t widest(const std::vector<std::string>& labels) {
 
 void check_labels(const char* field, const std::vector<std::string>& labels, std::int64_t places) {
   if (labels.empty() || static_cast<std::int64_t>(labels.size()) == places) return;
-  throw ConfigError("labels." + std::string(field) + ": expected none or " + std::to_string(places) + ", got " +
-                    std::to_string(labels.size()));
+  throw ConfigError("labels." + std::string(field),
+                    "expected none or " + std::to_string(places) + ", got " + std::to_string(labels.size()));
 }
 
 Layout make_layout(const torch::Tensor& bytes, const LabelledGridOptions& options) {
@@ -102,9 +102,10 @@ io::Image labelled_grid(const torch::Tensor& bytes, const LabelledGridOptions& o
   ops::check_shape(bytes.dim() == 4 && bytes.size(0) > 0 && (bytes.size(1) == 1 || bytes.size(1) == 3) &&
                        bytes.scalar_type() == torch::kByte,
                    "image grid: expected uint8 [N, C, H, W] with 1 or 3 channels", bytes);
-  if (options.columns < 0) throw ConfigError("columns: expected at least 0, got " + std::to_string(options.columns));
+  if (options.columns < 0) throw ConfigError("columns", "expected at least 0, got " + std::to_string(options.columns));
   if (options.scale < 1 || options.scale > kMostScale) {
-    throw ConfigError("scale: expected 1 to " + std::to_string(kMostScale) + ", got " + std::to_string(options.scale));
+    throw ConfigError("scale",
+                      "expected 1 to " + std::to_string(kMostScale) + ", got " + std::to_string(options.scale));
   }
   const auto layout = make_layout(bytes, options);
   check_size(layout);

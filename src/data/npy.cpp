@@ -25,8 +25,8 @@ DataSet open_npy(const std::filesystem::path& file) {
   const auto reader = std::make_shared<const io::NpyReader>(file);
   const std::vector<std::int64_t>& shape = reader->shape();
   if (reader->dtype() != "|u1" || !holds_images(shape))
-    throw io::format_error(file, "expected images, \"|u1\" (uint8) [N, H, W, C] or [N, H, W] and not empty, is " +
-                                     io::in_quotes(reader->dtype()) + " " + io::to_text(shape));
+    throw FormatError(file, "expected images, \"|u1\" (uint8) [N, H, W, C] or [N, H, W] and not empty, is " +
+                                io::in_quotes(reader->dtype()) + " " + io::to_text(shape));
   const int channels = shape.size() == 4 ? static_cast<int>(shape[3]) : 1;
   DataSet set;
   set.train = std::make_shared<ArraySource>(

@@ -42,14 +42,16 @@ DataSet open_data_set(const std::string& specification, const OpenOptions& optio
   const auto kind = std::find_if(kinds().begin(), kinds().end(),
                                  [&](const Kind& each) { return each.name == specification.substr(0, colon); });
   if (kind == kinds().end())
-    throw ConfigError("data set \"" + specification + "\" is of no known kind: expected " + kinds()[0].usage + ", " +
-                      kinds()[1].usage + ", " + kinds()[2].usage + " or " + kinds()[3].usage);
+    throw ConfigError(options.field, "data set \"" + specification + "\" is of no known kind: expected " +
+                                         kinds()[0].usage + ", " + kinds()[1].usage + ", " + kinds()[2].usage + " or " +
+                                         kinds()[3].usage);
   const bool has_path = colon != std::string::npos;
   const std::string path = has_path ? specification.substr(colon + 1) : kind->default_path;
-  if (path.empty()) throw ConfigError("data set \"" + specification + "\" names no path: expected " + kind->usage);
+  if (path.empty())
+    throw ConfigError(options.field, "data set \"" + specification + "\" names no path: expected " + kind->usage);
   if (options.skip_corrupt && !kind->has_image_files)
-    throw ConfigError("skip_corrupt: expected folder:DIR, whose images can be left out one by one, got \"" +
-                      specification + "\"");
+    throw ConfigError("skip_corrupt",
+                      "expected folder:DIR, whose images can be left out one by one, got \"" + specification + "\"");
   DataSet set = kind->open(path, options);
   set.name = specification;
   return set;

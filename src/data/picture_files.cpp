@@ -46,7 +46,7 @@ std::string PictureFiles::content(std::int64_t index) const {
 
 void PictureFiles::check_colour(const io::ImageShape& shape, std::int64_t index) const {
   if (channels_ == 1 && !is_grey(shape))
-    throw io::format_error(path(index), "expected a grey image (1 channel is wanted), has colour");
+    throw FormatError(path(index), "expected a grey image (1 channel is wanted), has colour");
 }
 
 }  // namespace glow::data

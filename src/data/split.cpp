@@ -23,8 +23,8 @@ DataSet hold_out_validation(DataSet set, std::int64_t count, std::uint64_t seed)
   const std::int64_t size = set.train->size();
   if (count < 0) count = default_valid_images(size);
   if (count >= size)
-    throw ConfigError("valid_images: " + std::to_string(count) + " leaves no training image of the " +
-                      std::to_string(size) + " in " + set.name);
+    throw ConfigError("valid_images", std::to_string(count) + " leaves no training image of the " +
+                                          std::to_string(size) + " in " + set.name);
   set.valid = nullptr;
   if (count == 0) return set;
 

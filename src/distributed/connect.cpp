@@ -139,7 +139,7 @@ class ConnectedProcesses : public Communicator {
     }
 #endif
     if (!tensor.is_cpu()) {
-      throw ConfigError("device: in this build, which has no NCCL, several processes can compute on the CPU only");
+      throw ConfigError("device", "in this build, which has no NCCL, several processes can compute on the CPU only");
     }
     return use(*gloo_);
   }

@@ -90,8 +90,8 @@ Launch of_mpirun(const Variables& variables) {
                       "OMPI_COMM_WORLD_LOCAL_SIZE");
   launch.launcher = "mpirun";
   if (launch.local_size < launch.size && !variables.has("MASTER_ADDR")) {
-    throw ConfigError(
-        "MASTER_ADDR: is not set; over several hosts mpirun needs -x MASTER_ADDR=HOST, the host of rank 0");
+    throw ConfigError("MASTER_ADDR",
+                      "is not set; over several hosts mpirun needs -x MASTER_ADDR=HOST, the host of rank 0");
   }
   launch.address = variables.text("MASTER_ADDR", kLoopback);
   const auto job = number_in(variables.text("OMPI_MCA_ess_base_jobid", ""));

@@ -181,7 +181,7 @@ torch::Tensor shares_of(const torch::Tensor& numbers, const Axis& across, std::i
 }  // namespace
 
 std::string histogram_svg(const std::vector<HistogramSeries>& series, const HistogramOptions& options) {
-  if (options.bins < 1) throw ConfigError("bins: expected at least 1, got " + std::to_string(options.bins));
+  if (options.bins < 1) throw ConfigError("bins", "expected at least 1, got " + std::to_string(options.bins));
   if (series.empty()) throw ConfigError("histogram: there is no series");
   std::vector<torch::Tensor> finite_numbers, shares;
   for (const auto& each : series) {

@@ -37,8 +37,8 @@ torch::Tensor there_and_back(const nn::Glow& model, const torch::Tensor& x, cons
 }  // namespace
 
 RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const RoundTripOptions& options) {
-  if (options.batch < 1) throw ConfigError("batch: expected at least 1, got " + std::to_string(options.batch));
-  if (options.count < 0) throw ConfigError("count: expected at least 0, got " + std::to_string(options.count));
+  if (options.batch < 1) throw ConfigError("batch", "expected at least 1, got " + std::to_string(options.batch));
+  if (options.count < 0) throw ConfigError("count", "expected at least 0, got " + std::to_string(options.count));
   const torch::NoGradGuard no_grad;
   const auto count = options.count == 0 ? images.size() : std::min(options.count, images.size());
   auto batches = data::all_batches(images, std::min(options.batch, std::max<std::int64_t>(1, count)), true);

@@ -27,8 +27,8 @@ void check(const ScoreOptions& options, std::int64_t images) {
   constexpr std::int64_t kMost = std::int64_t{1} << 24;
   const auto require = [](const char* field, std::int64_t value, std::int64_t lowest) {
     if (value >= lowest && value <= kMost) return;
-    throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(kMost) +
-                      ", got " + std::to_string(value));
+    throw ConfigError(field, "expected " + std::to_string(lowest) + " to " + std::to_string(kMost) + ", got " +
+                                 std::to_string(value));
   };
   if (images == 0) throw ConfigError("score: there are no images");
   require("batch", options.batch, 1);

@@ -9,7 +9,7 @@
 namespace glow::evaluate {
 
 torch::Tensor complexity_corrected(const Scores& scores) {
-  if (!scores.png_bits_per_dim.defined()) throw ConfigError("compress: the images were not compressed");
+  if (!scores.png_bits_per_dim.defined()) throw ConfigError("compress", "the images were not compressed");
   return scores.bits_per_dim - scores.png_bits_per_dim;
 }
 

@@ -18,6 +18,27 @@ std::string path_text(const std::filesystem::path& path) {
 std::string system_text(int error_number) { return std::generic_category().message(error_number); }
 
 }  // namespace
+}  // namespace glow::io
+
+namespace glow {
+
+ConfigError::ConfigError(std::string_view field, std::string_view text)
+    : Error(field.empty() ? std::string(text) : std::string(field).append(": ").append(text)),
+      field_size_(field.size()),
+      text_begin_(field.empty() ? 0 : field.size() + 2) {}
+
+FormatError::FormatError(const std::filesystem::path& path, std::string_view text)
+    : Error(io::path_text(path).append(": ").append(text)),
+      path_(std::make_shared<const std::filesystem::path>(path)) {}
+
+const std::filesystem::path& FormatError::path() const noexcept {
+  static const std::filesystem::path none;
+  return path_ ? *path_ : none;
+}
+
+}  // namespace glow
+
+namespace glow::io {
 
 IoError cannot_read(const std::filesystem::path& path, std::string_view reason) {
   return IoError("cannot read " + path_text(path) + ": " + std::string(reason));
@@ -33,10 +54,6 @@ IoError cannot_write(const std::filesystem::path& path, std::string_view reason)
 
 IoError cannot_write(const std::filesystem::path& path, int error_number) {
   return cannot_write(path, system_text(error_number));
-}
-
-FormatError format_error(const std::filesystem::path& path, std::string_view problem) {
-  return FormatError(path_text(path) + ": " + std::string(problem));
 }
 
 std::string in_quotes(std::string_view text) {

@@ -22,9 +22,6 @@ IoError cannot_write(const std::filesystem::path& path, std::string_view reason)
 /// The same, the reason being the system's.
 IoError cannot_write(const std::filesystem::path& path, int error_number);
 
-/// "PATH: `problem`".
-FormatError format_error(const std::filesystem::path& path, std::string_view problem);
-
 /// Text out of a file, fit for a one-line message: in double quotes, ASCII, other characters escaped, cut
 /// when long.
 std::string in_quotes(std::string_view text);

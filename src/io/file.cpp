@@ -63,8 +63,8 @@ class GzipStream {
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   const RegularFile file(path);
   if (file.size() > max_bytes) {
-    throw format_error(path, "has " + std::to_string(file.size()) + " bytes, more than the " +
-                                 std::to_string(max_bytes) + " accepted here");
+    throw FormatError(path, "has " + std::to_string(file.size()) + " bytes, more than the " +
+                                std::to_string(max_bytes) + " accepted here");
   }
   std::string content(file.size(), '\0');
   std::size_t filled = 0;
@@ -93,10 +93,10 @@ std::string read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes
     }
     const std::string_view piece = stream.inflate_some(input);
     if (stream.problem() != nullptr) {
-      throw format_error(path, std::string("not a whole gzip file: ") + stream.problem());
+      throw FormatError(path, std::string("not a whole gzip file: ") + stream.problem());
     }
     if (piece.size() > max_bytes - content.size()) {
-      throw format_error(path, "expands beyond the " + std::to_string(max_bytes) + " bytes accepted here");
+      throw FormatError(path, "expands beyond the " + std::to_string(max_bytes) + " bytes accepted here");
     }
     content += piece;
   } while (!stream.at_member_end() || !input.empty());

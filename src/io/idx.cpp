@@ -19,16 +19,16 @@ std::uint8_t byte_at(const std::string& content, std::size_t position) {
 /// The number of dimensions, from the magic: two zeros, the type, the number.
 std::size_t dimension_count(const std::filesystem::path& path, const std::string& content) {
   if (content.size() < kMagicSize || content[0] != 0 || content[1] != 0) {
-    throw format_error(path, "not an idx file");
+    throw FormatError(path, "not an idx file");
   }
   constexpr std::uint8_t kUnsignedByte = 0x08;
   if (byte_at(content, 2) != kUnsignedByte) {
-    throw format_error(
+    throw FormatError(
         path, "idx elements of type " + std::to_string(byte_at(content, 2)) + ", expected unsigned bytes (type 8)");
   }
   const std::size_t count = byte_at(content, 3);
   if (count == 0 || content.size() < kMagicSize + count * kDimensionSize) {
-    throw format_error(path, "the idx header ends before its " + std::to_string(count) + " dimensions");
+    throw FormatError(path, "the idx header ends before its " + std::to_string(count) + " dimensions");
   }
   return count;
 }
@@ -52,8 +52,8 @@ IdxArray read_idx(const std::filesystem::path& path) {
   const std::size_t header_size = kMagicSize + count * kDimensionSize;
   std::vector<std::int64_t> shape = read_shape(content, count);
   if (array_bytes(shape, 1) != content.size() - header_size) {
-    throw format_error(path, "expected an array of shape " + to_text(shape) + ", found " +
-                                 std::to_string(content.size() - header_size) + " bytes");
+    throw FormatError(path, "expected an array of shape " + to_text(shape) + ", found " +
+                                std::to_string(content.size() - header_size) + " bytes");
   }
   content.erase(0, header_size);
   return {std::move(shape), std::move(content)};

@@ -31,9 +31,9 @@ class JpegDecoder {
     check(tjDecompressHeader3(handle_.get(), data(), bytes_.size(), &shape.width, &shape.height, &subsampling,
                               &colour_space));
     // A file that ends before its frame begins passes for one of tables alone.
-    if (shape.width < 1 || shape.height < 1) throw format_error(path_, "not a whole JPEG file: it holds no picture");
+    if (shape.width < 1 || shape.height < 1) throw FormatError(path_, "not a whole JPEG file: it holds no picture");
     if (colour_space == TJCS_CMYK || colour_space == TJCS_YCCK) {
-      throw format_error(path_, "a CMYK JPEG image, expected grey or RGB");
+      throw FormatError(path_, "a CMYK JPEG image, expected grey or RGB");
     }
     shape.channels = colour_space == TJCS_GRAY ? 1 : 3;
     return shape;
@@ -53,7 +53,7 @@ class JpegDecoder {
 
   void check(int result) const {
     if (result != 0) {
-      throw format_error(path_, std::string("not a whole JPEG file: ") + tjGetErrorStr2(handle_.get()));
+      throw FormatError(path_, std::string("not a whole JPEG file: ") + tjGetErrorStr2(handle_.get()));
     }
   }
 

@@ -97,7 +97,7 @@ class PngDecoder {
  private:
   void check(bool completed) const {
     if (!completed) {
-      throw format_error(path_, std::string("not a whole PNG file: ") + state_.complaint.data());
+      throw FormatError(path_, std::string("not a whole PNG file: ") + state_.complaint.data());
     }
   }
 

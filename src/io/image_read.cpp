@@ -20,7 +20,7 @@ Result dispatch(const std::filesystem::path& path, Result (*png)(const std::file
   if (looks_like_jpeg(file.bytes())) {
     return jpeg(path, file.bytes());
   }
-  throw format_error(path, "neither a PNG nor a JPEG file");
+  throw FormatError(path, "neither a PNG nor a JPEG file");
 }
 
 }  // namespace
@@ -29,8 +29,8 @@ Image blank_image(const std::filesystem::path& path, const ImageShape& shape) {
   constexpr std::size_t kMostPixels = std::size_t{1} << 28;
   const std::size_t pixels = static_cast<std::size_t>(shape.height) * static_cast<std::size_t>(shape.width);
   if (pixels > kMostPixels) {
-    throw format_error(path, "has " + std::to_string(shape.height) + "x" + std::to_string(shape.width) +
-                                 " pixels, more than the 2^28 accepted");
+    throw FormatError(path, "has " + std::to_string(shape.height) + "x" + std::to_string(shape.width) +
+                                " pixels, more than the 2^28 accepted");
   }
   return {shape, std::vector<std::uint8_t>(pixels * static_cast<std::size_t>(shape.channels))};
 }

@@ -52,21 +52,21 @@ std::string without_byte_order(std::string descr) {
 std::pair<std::string_view, std::string_view> split(const std::filesystem::path& path, std::string_view bytes) {
   const std::size_t length_start = kMagic.size() + kVersion1.size();
   if (!bytes.starts_with(kMagic)) {
-    throw format_error(path, "not an npy file");
+    throw FormatError(path, "not an npy file");
   }
   const std::string_view version = bytes.substr(kMagic.size(), kVersion1.size());
   if (version != kVersion1 && version != kVersion2) {
-    throw format_error(path, "not of npy version 1.0 or 2.0");
+    throw FormatError(path, "not of npy version 1.0 or 2.0");
   }
   const std::string_view rest = bytes.substr(length_start);
   const std::size_t length_size = version == kVersion1 ? sizeof(std::uint16_t) : sizeof(std::uint32_t);
   if (rest.size() < length_size) {
-    throw format_error(path, "the npy header ends early");
+    throw FormatError(path, "the npy header ends early");
   }
   const std::uint64_t length =
       version == kVersion1 ? read_little_endian<std::uint16_t>(rest) : read_little_endian<std::uint32_t>(rest);
   if (length > rest.size() - length_size) {
-    throw format_error(path, "the npy header ends early");
+    throw FormatError(path, "the npy header ends early");
   }
   return {rest.substr(length_size, length), rest.substr(length_size + length)};
 }
@@ -79,7 +79,7 @@ std::string array_text(const std::string& dtype, const std::vector<std::int64_t>
 std::uint64_t size_to_write(const std::filesystem::path& path, const std::string& dtype,
                             const std::vector<std::int64_t>& shape) {
   const auto bytes = array_bytes(shape, element_size(dtype));
-  if (element_size(dtype) == 0 || !bytes) throw format_error(path, "cannot write " + array_text(dtype, shape));
+  if (element_size(dtype) == 0 || !bytes) throw FormatError(path, "cannot write " + array_text(dtype, shape));
   return *bytes;
 }
 
@@ -91,7 +91,7 @@ std::string npy_start(const std::filesystem::path& path, const NpyHeader& header
   const std::size_t padding = kAlignment - 1 - (before + dictionary.size()) % kAlignment;
   const std::string text = dictionary + std::string(padding, ' ') + '\n';
   if (text.size() > std::numeric_limits<std::uint16_t>::max()) {
-    throw format_error(path, "cannot write an array of " + std::to_string(header.shape.size()) + " dimensions");
+    throw FormatError(path, "cannot write an array of " + std::to_string(header.shape.size()) + " dimensions");
   }
   const auto length = static_cast<std::uint16_t>(text.size());
   std::string start;
@@ -111,14 +111,14 @@ NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
   shape_ = std::move(header.shape);
   data_ = data;
   if (element_size(dtype_) == 0) {
-    throw format_error(path, "dtype " + in_quotes(dtype_) + " is none of the little-endian numbers accepted");
+    throw FormatError(path, "dtype " + in_quotes(dtype_) + " is none of the little-endian numbers accepted");
   }
   if (header.fortran_order) {
-    throw format_error(path, "the array is in Fortran order, expected C order");
+    throw FormatError(path, "the array is in Fortran order, expected C order");
   }
   if (array_bytes(shape_, element_size(dtype_)) != data.size()) {
-    throw format_error(path, "expected an array of dtype " + dtype_ + " and shape " + to_text(shape_) + ", found " +
-                                 std::to_string(data.size()) + " bytes");
+    throw FormatError(path, "expected an array of dtype " + dtype_ + " and shape " + to_text(shape_) + ", found " +
+                                std::to_string(data.size()) + " bytes");
   }
 }
 
@@ -142,7 +142,7 @@ void NpyWriter::finish() {
 }
 
 FormatError NpyWriter::wrong_size(std::uint64_t bytes) const {
-  return format_error(path_, "cannot write " + std::to_string(bytes) + " bytes as " + array_text(dtype_, shape_));
+  return FormatError(path_, "cannot write " + std::to_string(bytes) + " bytes as " + array_text(dtype_, shape_));
 }
 
 void write_npy(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape,

@@ -40,7 +40,7 @@ class HeaderParser {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& problem) const { throw format_error(path_, "npy header: " + problem); }
+  [[noreturn]] void fail(const std::string& problem) const { throw FormatError(path_, "npy header: " + problem); }
 
   void skip_space() {
     while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n')) {

@@ -27,14 +27,14 @@ class StructureCheck {
     constexpr int kDeepest = 3;  // header, tensor, shape
     const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
     if (opens && depth >= kDeepest) {
-      throw format_error(path_, "the header is nested too deeply for safetensors");
+      throw FormatError(path_, "the header is nested too deeply for safetensors");
     }
     if (event == Json::parse_event_t::object_start) {
       keys_.emplace_back();
     } else if (event == Json::parse_event_t::object_end) {
       keys_.pop_back();
     } else if (event == Json::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-      throw format_error(path_, "the key " + in_quotes(parsed.get<std::string>()) + " appears twice in the header");
+      throw FormatError(path_, "the key " + in_quotes(parsed.get<std::string>()) + " appears twice in the header");
     }
     return true;
   }
@@ -47,11 +47,11 @@ class StructureCheck {
 
 Json parse_json(const std::filesystem::path& path, std::string_view text) {
   if (!text.starts_with('{')) {
-    throw format_error(path, "the header does not begin with {");
+    throw FormatError(path, "the header does not begin with {");
   }
   if (text.find('\0') != std::string_view::npos) {
     // The parser would take it for the end and not look at what follows.
-    throw format_error(path, "the header holds a NUL byte");
+    throw FormatError(path, "the header holds a NUL byte");
   }
   // A std::function copies what it is given.
   StructureCheck check(path);
@@ -60,20 +60,20 @@ Json parse_json(const std::filesystem::path& path, std::string_view text) {
       return check(depth, event, parsed);
     });
   } catch (const Json::parse_error& error) {
-    throw format_error(path, "the header is not JSON, as byte " + std::to_string(error.byte) + " of it shows");
+    throw FormatError(path, "the header is not JSON, as byte " + std::to_string(error.byte) + " of it shows");
   } catch (const Json::out_of_range&) {
-    throw format_error(path, "a number in the header is too large");
+    throw FormatError(path, "a number in the header is too large");
   }
 }
 
 Metadata read_metadata(const std::filesystem::path& path, const Json& object) {
   if (!object.is_object()) {
-    throw format_error(path, std::string(kMetadataKey) + " is not an object");
+    throw FormatError(path, std::string(kMetadataKey) + " is not an object");
   }
   Metadata metadata;
   for (const auto& [key, value] : object.items()) {
     if (!value.is_string()) {
-      throw format_error(path, "the metadata of " + in_quotes(key) + " is not a string");
+      throw FormatError(path, "the metadata of " + in_quotes(key) + " is not a string");
     }
     metadata.emplace(key, value.get<std::string>());
   }
@@ -109,7 +109,7 @@ class TensorParser {
 
  private:
   [[noreturn]] void fail(const std::string& problem) const {
-    throw format_error(path_, tensor_text(name_) + ": " + problem);
+    throw FormatError(path_, tensor_text(name_) + ": " + problem);
   }
 
   const Json& member(const char* key) const {
@@ -175,7 +175,7 @@ void order(const std::filesystem::path& path, std::vector<SafetensorsHeader::Ten
   std::uint64_t previous_end = 0;
   for (const SafetensorsHeader::Tensor& tensor : tensors) {
     if (tensor.begin != previous_end) {
-      throw format_error(
+      throw FormatError(
           path, tensor_text(tensor.entry.name) + " begins at offset " + std::to_string(tensor.begin) +
                     (tensor.begin < previous_end ? ", inside another that ends at " : ", leaving a hole after ") +
                     std::to_string(previous_end));

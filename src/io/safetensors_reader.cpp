@@ -16,15 +16,15 @@ constexpr std::size_t kLengthSize = sizeof(std::uint64_t);
 /// The length of the JSON. Throws FormatError when it is not inside the file.
 std::size_t json_size(const std::filesystem::path& path, std::string_view bytes) {
   if (bytes.size() < kLengthSize) {
-    throw format_error(path, "not a safetensors file: it has only " + std::to_string(bytes.size()) + " bytes");
+    throw FormatError(path, "not a safetensors file: it has only " + std::to_string(bytes.size()) + " bytes");
   }
   const auto size = read_little_endian<std::uint64_t>(bytes);
   if (size > kMaxHeaderSize) {
-    throw format_error(path, "a safetensors header of " + std::to_string(size) + " bytes, more than the " +
-                                 std::to_string(kMaxHeaderSize) + " accepted");
+    throw FormatError(path, "a safetensors header of " + std::to_string(size) + " bytes, more than the " +
+                                std::to_string(kMaxHeaderSize) + " accepted");
   }
   if (size > bytes.size() - kLengthSize) {
-    throw format_error(
+    throw FormatError(
         path, "truncated: a header of " + std::to_string(size) + " bytes in a file of " + std::to_string(bytes.size()));
   }
   return size;
@@ -37,15 +37,15 @@ std::vector<TensorEntry> attach(const std::filesystem::path& path, std::vector<S
   std::uint64_t last_end = 0;
   for (SafetensorsHeader::Tensor& tensor : tensors) {
     if (tensor.end > data.size()) {
-      throw format_error(path, "truncated: " + tensor_text(tensor.entry.name) + " ends at offset " +
-                                   std::to_string(tensor.end) + ", the data at " + std::to_string(data.size()));
+      throw FormatError(path, "truncated: " + tensor_text(tensor.entry.name) + " ends at offset " +
+                                  std::to_string(tensor.end) + ", the data at " + std::to_string(data.size()));
     }
     tensor.entry.data = data.substr(tensor.begin, tensor.end - tensor.begin);
     entries.push_back(std::move(tensor.entry));
     last_end = tensor.end;
   }
   if (last_end != data.size()) {
-    throw format_error(path, std::to_string(data.size() - last_end) + " bytes follow the last tensor");
+    throw FormatError(path, std::to_string(data.size() - last_end) + " bytes follow the last tensor");
   }
   return entries;
 }
@@ -54,11 +54,11 @@ std::vector<TensorEntry> attach(const std::filesystem::path& path, std::vector<S
 std::size_t find_digits(const std::filesystem::path& path, std::string_view header, const std::string& digits) {
   const bool well_formed = digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (!well_formed) {
-    throw format_error(path, std::string(kChecksumKey) + " is not 64 lower-case hexadecimal digits");
+    throw FormatError(path, std::string(kChecksumKey) + " is not 64 lower-case hexadecimal digits");
   }
   const std::size_t position = header.find(digits);
   if (position == std::string_view::npos || header.find(digits, position + 1) != std::string_view::npos) {
-    throw format_error(path, std::string(kChecksumKey) + " does not stand in the header once, as plain digits");
+    throw FormatError(path, std::string(kChecksumKey) + " does not stand in the header once, as plain digits");
   }
   return position;
 }
@@ -76,7 +76,7 @@ SafetensorsReader::SafetensorsReader(const std::filesystem::path& path) : path_(
 const std::string& SafetensorsReader::metadata_value(const std::string& key) const {
   const auto found = metadata_.find(key);
   if (found == metadata_.end()) {
-    throw format_error(path_, "the metadata lack " + in_quotes(key));
+    throw FormatError(path_, "the metadata lack " + in_quotes(key));
   }
   return found->second;
 }
@@ -91,7 +91,7 @@ void SafetensorsReader::verify_checksum() const {
   sha256.update(bytes.substr(position + expected.size()));
   const std::string seen = sha256.hex_digest();
   if (seen != expected) {
-    throw format_error(path_, "damaged: its checksum says " + expected + ", its content " + seen);
+    throw FormatError(path_, "damaged: its checksum says " + expected + ", its content " + seen);
   }
 }
 

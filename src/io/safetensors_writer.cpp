@@ -23,13 +23,13 @@ std::vector<std::uint64_t> tensor_sizes(const std::filesystem::path& path, const
   std::vector<std::uint64_t> sizes;
   for (const TensorEntry& tensor : tensors) {
     if (!names.insert(tensor.name).second) {
-      throw format_error(path, "cannot write " + tensor_text(tensor.name) + ": the name is taken");
+      throw FormatError(path, "cannot write " + tensor_text(tensor.name) + ": the name is taken");
     }
     const std::uint64_t element_size = dtype_size(tensor.dtype);
     const auto size = array_bytes(tensor.shape, element_size);
     if (element_size == 0 || !size) {
-      throw format_error(path, "cannot write " + tensor_text(tensor.name) + " as " + in_quotes(tensor.dtype) + " " +
-                                   to_text(tensor.shape));
+      throw FormatError(path, "cannot write " + tensor_text(tensor.name) + " as " + in_quotes(tensor.dtype) + " " +
+                                  to_text(tensor.shape));
     }
     sizes.push_back(*size);
   }
@@ -50,12 +50,12 @@ std::string safetensors_start(const std::filesystem::path& path, const Metadata&
   try {
     text = json.dump();
   } catch (const nlohmann::json::type_error&) {
-    throw format_error(path, "cannot write a name or metadata that is not UTF-8");
+    throw FormatError(path, "cannot write a name or metadata that is not UTF-8");
   }
   constexpr std::size_t kAlignment = 8;
   text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
   if (text.size() > kMaxHeaderSize) {
-    throw format_error(path, "cannot write a header of " + std::to_string(text.size()) + " bytes");
+    throw FormatError(path, "cannot write a header of " + std::to_string(text.size()) + " bytes");
   }
   const std::uint64_t length = text.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
@@ -104,8 +104,8 @@ std::string SafetensorsWriter::finish() {
 }
 
 FormatError SafetensorsWriter::wrong_size(const Part& part, std::uint64_t bytes) const {
-  return format_error(path_, "cannot write " + tensor_text(part.name) + ": " + std::to_string(bytes) + " bytes as " +
-                                 in_quotes(part.dtype) + " " + to_text(part.shape));
+  return FormatError(path_, "cannot write " + tensor_text(part.name) + ": " + std::to_string(bytes) + " bytes as " +
+                                in_quotes(part.dtype) + " " + to_text(part.shape));
 }
 
 /// Of the file as it is now. What came in pieces is in order only there.

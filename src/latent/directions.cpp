@@ -31,8 +31,9 @@ void check_labels(const torch::Tensor& has, std::int64_t images, std::int64_t at
   ops::check_shape(has.dim() == 2 && has.size(0) == images && has.size(1) == attributes && is_integer, expected.c_str(),
                    has);
   if (has.numel() > 0 && (has.lt(-1).any().item<bool>() || has.gt(1).any().item<bool>())) {
-    throw ConfigError("directions: expected labels 1, 0 or -1, got " + std::to_string(has.min().item<std::int64_t>()) +
-                      " to " + std::to_string(has.max().item<std::int64_t>()));
+    throw ConfigError("directions", "expected labels 1, 0 or -1, got " +
+                                        std::to_string(has.min().item<std::int64_t>()) + " to " +
+                                        std::to_string(has.max().item<std::int64_t>()));
   }
 }
 
@@ -41,11 +42,11 @@ void check_labels(const torch::Tensor& has, std::int64_t images, std::int64_t at
 torch::Tensor Directions::vector(const std::string& name) const {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return vectors[found - names.begin()];
-  throw ConfigError("direction: expected one of " + listed(names) + ", got " + io::in_quotes(name));
+  throw ConfigError("direction", "expected one of " + listed(names) + ", got " + io::in_quotes(name));
 }
 
 DirectionAccumulator::DirectionAccumulator(std::vector<std::string> names) : names_(std::move(names)) {
-  if (const auto problem = problem_of(names_); !problem.empty()) throw ConfigError("directions: " + problem);
+  if (const auto problem = problem_of(names_); !problem.empty()) throw ConfigError("directions", problem);
   with_ = torch::zeros({static_cast<std::int64_t>(names_.size())}, torch::kLong);
   without_ = with_.clone();
 }
@@ -71,7 +72,7 @@ void DirectionAccumulator::add(const nn::Latents& latents, const torch::Tensor& 
 Directions DirectionAccumulator::finish() const {
   const auto kept = with_.gt(0).logical_and(without_.gt(0)).nonzero().flatten();
   if (kept.numel() == 0) {
-    throw ConfigError("directions: no attribute has images with it and images without it");
+    throw ConfigError("directions", "no attribute has images with it and images without it");
   }
   Directions directions;
   for (std::int64_t i = 0; i < kept.numel(); ++i) {

@@ -22,10 +22,10 @@ std::vector<std::string> parse_names(const io::SafetensorsReader& file) {
     if (name.is_string()) names.push_back(name.get<std::string>());
   }
   if (!json.is_array() || names.empty() || names.size() != json.size()) {
-    throw io::format_error(file.path(), std::string(kNamesKey) + ": expected a JSON array of names");
+    throw FormatError(file.path(), std::string(kNamesKey) + ": expected a JSON array of names");
   }
   if (const auto problem = problem_of(names); !problem.empty()) {
-    throw io::format_error(file.path(), std::string(kNamesKey) + ": " + problem);
+    throw FormatError(file.path(), std::string(kNamesKey) + ": " + problem);
   }
   return names;
 }
@@ -35,13 +35,12 @@ torch::Tensor read_tensor(const io::SafetensorsReader& file, const std::string& 
   for (const auto& entry : file.entries()) {
     if (entry.name != name) continue;
     if (entry.dtype != dtype || entry.shape != shape) {
-      throw io::format_error(file.path(), "tensor " + io::in_quotes(name) + ": expected " + dtype + " " +
-                                              io::to_text(shape) + ", is " + entry.dtype + " " +
-                                              io::to_text(entry.shape));
+      throw FormatError(file.path(), "tensor " + io::in_quotes(name) + ": expected " + dtype + " " +
+                                         io::to_text(shape) + ", is " + entry.dtype + " " + io::to_text(entry.shape));
     }
     return nn::to_tensor(entry);
   }
-  throw io::format_error(file.path(), "missing tensor " + io::in_quotes(name));
+  throw FormatError(file.path(), "missing tensor " + io::in_quotes(name));
 }
 
 }  // namespace
@@ -64,7 +63,7 @@ Directions load_directions(const std::filesystem::path& path, const nn::GlowOpti
   const io::SafetensorsReader file(path);
   const auto& format = file.metadata_value("format");
   if (format != kDirectionsFormat) {
-    throw io::format_error(path, "expected directions, its format is " + io::in_quotes(format));
+    throw FormatError(path, "expected directions, its format is " + io::in_quotes(format));
   }
   check_model(file, model_checksum);
   Directions directions{.names = parse_names(file), .vectors = {}, .counts = {}};
@@ -72,7 +71,7 @@ Directions load_directions(const std::filesystem::path& path, const nn::GlowOpti
   directions.vectors = read_tensor(file, "directions", "F32", {attributes, options.dimensions()});
   directions.counts = read_tensor(file, "counts", "I64", {attributes, 2});
   if (!directions.vectors.isfinite().all().item<bool>()) {
-    throw io::format_error(path, "tensor \"directions\" is not finite");
+    throw FormatError(path, "tensor \"directions\" is not finite");
   }
   return directions;
 }

@@ -69,7 +69,7 @@ void from_string(const std::string& name, InterpolationKind& kind) { kind = enum
 nn::Latents interpolate(const nn::Latents& from, const nn::Latents& to, double position, InterpolationKind kind) {
   check_alike(from, to);
   if (!(position >= 0 && position <= 1)) {
-    throw ConfigError("position: expected 0 to 1, got " + std::to_string(position));
+    throw ConfigError("position", "expected 0 to 1, got " + std::to_string(position));
   }
   if (position == 0) return from;
   if (position == 1) return to;
@@ -81,13 +81,13 @@ nn::Latents interpolate(const nn::Latents& from, const nn::Latents& to, double p
 void PathOptions::validate(std::int64_t levels) const {
   constexpr std::int64_t kMostPoints = 1 << 20;
   if (points < 2 || points > kMostPoints) {
-    throw ConfigError("points: expected 2 to " + std::to_string(kMostPoints) + ", got " + std::to_string(points));
+    throw ConfigError("points", "expected 2 to " + std::to_string(kMostPoints) + ", got " + std::to_string(points));
   }
   for (std::int64_t l = 0; l < levels; ++l) {
     try {
       static_cast<void>(middle_temperature.at(l, levels));
     } catch (const ConfigError& error) {
-      throw ConfigError(std::string("middle_") + error.what());
+      throw ConfigError("middle_" + std::string(error.field()), error.text());
     }
   }
 }
@@ -96,7 +96,7 @@ LatentPath::LatentPath(nn::Latents images, PathOptions options)
     : images_(std::move(images)), options_(std::move(options)), legs_(count(images_) - (options_.closed ? 0 : 1)) {
   options_.validate(static_cast<std::int64_t>(images_.eps.size()));
   if (count(images_) < 2) {
-    throw ConfigError("images: expected at least 2 to go from one to another, got " + std::to_string(count(images_)));
+    throw ConfigError("images", "expected at least 2 to go from one to another, got " + std::to_string(count(images_)));
   }
 }
 

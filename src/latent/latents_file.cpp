@@ -55,9 +55,9 @@ void read_npy(Content& content) {
   const auto& shape = file->shape();
   const auto dimensions = content.options.dimensions();
   if (file->dtype() != "<f4" || shape.size() != 2 || shape[0] < 1 || shape[1] != dimensions) {
-    throw io::format_error(content.path, "expected latents of this model, \"<f4\" (float32) [N," +
-                                             std::to_string(dimensions) + "] with N > 0, is " +
-                                             io::in_quotes(file->dtype()) + " " + io::to_text(shape));
+    throw FormatError(content.path, "expected latents of this model, \"<f4\" (float32) [N," +
+                                        std::to_string(dimensions) + "] with N > 0, is " +
+                                        io::in_quotes(file->dtype()) + " " + io::to_text(shape));
   }
   content.parts.push_back({shape, file->data()});
   content.owner = file;
@@ -79,28 +79,28 @@ io::TensorEntry level_entry(const io::SafetensorsReader& file, const nn::GlowOpt
   const auto name = eps_name(static_cast<std::size_t>(level));
   const auto shape = nn::latent_shape(options, level);
   const auto* entry = find_entry(file, name);
-  if (entry == nullptr) throw io::format_error(file.path(), "missing tensor " + io::in_quotes(name));
+  if (entry == nullptr) throw FormatError(file.path(), "missing tensor " + io::in_quotes(name));
   const auto& seen = entry->shape;
   const bool fits = entry->dtype == "F32" && seen.size() == 4 && seen[0] > 0 &&
                     seen[0] == find_entry(file, eps_name(0))->shape[0] && seen[1] == shape.channels &&
                     seen[2] == shape.height && seen[3] == shape.width;
   if (fits) return *entry;
-  throw io::format_error(file.path(), "tensor " + io::in_quotes(name) + ": expected " + expected_shape(shape) +
-                                          ", is " + entry->dtype + " " + io::to_text(seen));
+  throw FormatError(file.path(), "tensor " + io::in_quotes(name) + ": expected " + expected_shape(shape) + ", is " +
+                                     entry->dtype + " " + io::to_text(seen));
 }
 
 torch::Tensor read_labels(const io::SafetensorsReader& file, const nn::GlowOptions& options, std::int64_t images) {
   const auto* entry = find_entry(file, kLabelsName);
   if (entry == nullptr) return {};
   if (options.num_classes == 0) {
-    throw io::format_error(file.path(), "tensor \"labels\": expected none, for the model has no classes");
+    throw FormatError(file.path(), "tensor \"labels\": expected none, for the model has no classes");
   }
   const bool fits = entry->dtype == "I64" && entry->shape == std::vector<std::int64_t>{images};
   const auto labels = fits ? nn::to_tensor(*entry) : torch::Tensor();
   if (!fits || labels.lt(0).any().item<bool>() || labels.ge(options.num_classes).any().item<bool>()) {
-    throw io::format_error(file.path(), "tensor \"labels\": expected I64 [" + std::to_string(images) + "] of 0 to " +
-                                            std::to_string(options.num_classes - 1) + ", is " + entry->dtype + " " +
-                                            io::to_text(entry->shape));
+    throw FormatError(file.path(), "tensor \"labels\": expected I64 [" + std::to_string(images) + "] of 0 to " +
+                                       std::to_string(options.num_classes - 1) + ", is " + entry->dtype + " " +
+                                       io::to_text(entry->shape));
   }
   return labels;
 }
@@ -116,8 +116,8 @@ void read_safetensors(Content& content, const std::string& model_checksum) {
   content.labels = read_labels(*file, content.options, content.size());
   const auto expected = content.parts.size() + (content.labels.defined() ? 1 : 0);
   if (file->entries().size() != expected) {
-    throw io::format_error(content.path, "expected the tensors eps.0 to eps." +
-                                             std::to_string(content.options.levels - 1) + " and labels, has others");
+    throw FormatError(content.path, "expected the tensors eps.0 to eps." + std::to_string(content.options.levels - 1) +
+                                        " and labels, has others");
   }
   content.owner = file;
 }
@@ -154,8 +154,8 @@ nn::Latents LatentsReader::read(std::int64_t first, std::int64_t count) const {
   if (parts.front().shape.size() == 2) latents = nn::unflatten(latents.eps.front(), content_->options);
   for (const auto& eps : latents.eps) {
     if (!eps.isfinite().all().item<bool>()) {
-      throw io::format_error(content_->path, "latents of images " + std::to_string(first) + " to " +
-                                                 std::to_string(first + count - 1) + " are not finite");
+      throw FormatError(content_->path, "latents of images " + std::to_string(first) + " to " +
+                                            std::to_string(first + count - 1) + " are not finite");
     }
   }
   return latents;

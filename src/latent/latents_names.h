@@ -15,7 +15,7 @@ inline constexpr const char* kLabelsName = "labels";
 inline std::string eps_name(std::size_t level) { return "eps." + std::to_string(level); }
 
 inline ConfigError unknown_extension(const std::filesystem::path& path) {
-  return ConfigError("latents: expected FILE.npy or FILE.safetensors, got " + path.string());
+  return ConfigError("latents", "expected FILE.npy or FILE.safetensors, got " + path.string());
 }
 
 }  // namespace glow::latent

@@ -40,11 +40,11 @@ nn::Latents noise_like(const nn::Latents& latents, const VaryOptions& options) {
 void VaryOptions::validate(std::int64_t levels) const {
   const auto given = static_cast<std::int64_t>(amount.size());
   if (given != 1 && given != levels) {
-    throw ConfigError("amount: expected one number or one for each of " + std::to_string(levels) + " levels, got " +
-                      std::to_string(given));
+    throw ConfigError("amount", "expected one number or one for each of " + std::to_string(levels) + " levels, got " +
+                                    std::to_string(given));
   }
   for (const double each : amount) {
-    if (!(each >= 0 && each <= 1)) throw ConfigError("amount: expected 0 to 1, got " + std::to_string(each));
+    if (!(each >= 0 && each <= 1)) throw ConfigError("amount", "expected 0 to 1, got " + std::to_string(each));
   }
   for (std::int64_t l = 0; l < levels; ++l) static_cast<void>(temperature.at(l, levels));
 }
@@ -66,8 +66,8 @@ nn::Latents vary(const nn::Latents& latents, const VaryOptions& options) {
 nn::Latents resample_finest(const nn::Latents& latents, std::int64_t resampled, VaryOptions options) {
   const auto levels = static_cast<std::int64_t>(latents.eps.size());
   if (resampled < 0 || resampled > levels) {
-    throw ConfigError("resampled: expected 0 to " + std::to_string(levels) + " levels, got " +
-                      std::to_string(resampled));
+    throw ConfigError("resampled",
+                      "expected 0 to " + std::to_string(levels) + " levels, got " + std::to_string(resampled));
   }
   options.amount.assign(latents.eps.size(), 0);
   std::fill_n(options.amount.begin(), resampled, 1.0);

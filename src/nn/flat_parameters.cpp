@@ -116,8 +116,8 @@ void FlatParameters::require_alike(std::size_t index) const {
     return c10::toString(parameters_[i].scalar_type()) + std::string(" on ") + parameters_[i].device().str();
   };
   if (is_alike(parameters_[index], parameters_.front())) return;
-  throw ConfigError(names_[index] + ": is " + text(index) + ", " + names_.front() + " is " + text(0) +
-                    "; all parameters of a model are of one dtype and on one device");
+  throw ConfigError(names_[index], "is " + text(index) + ", " + names_.front() + " is " + text(0) +
+                                       "; all parameters of a model are of one dtype and on one device");
 }
 
 torch::Tensor FlatParameters::gradients() {

@@ -32,7 +32,7 @@ const GlowOptions& validated(const GlowOptions& options) {
 }
 
 std::vector<std::int64_t> index_range(std::int64_t first, std::int64_t count) {
-  if (count < 1) throw ConfigError("count: expected at least 1, got " + std::to_string(count));
+  if (count < 1) throw ConfigError("count", "expected at least 1, got " + std::to_string(count));
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), first);
   return indices;
@@ -152,8 +152,8 @@ FoldedGlow GlowImpl::fold() const {
 
 void GlowImpl::set_hidden_precision(HiddenPrecision precision) {
   if (precision != HiddenPrecision::kFull && dtype() != torch::kFloat) {
-    throw ConfigError("precision: hidden tensors in " + to_string(precision) + " go with a model in float32, not in " +
-                      c10::toString(dtype()));
+    throw ConfigError("precision", "hidden tensors in " + to_string(precision) +
+                                       " go with a model in float32, not in " + c10::toString(dtype()));
   }
   precision_ = precision;
 }
@@ -192,18 +192,18 @@ torch::Tensor GlowImpl::to_model(const torch::Tensor& x) const {
 
 torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t count) const {
   if (options_.num_classes == 0) {
-    if (labels.defined()) throw ConfigError("labels: the model is unconditional and takes none");
+    if (labels.defined()) throw ConfigError("labels", "the model is unconditional and takes none");
     return labels;
   }
-  if (!labels.defined()) throw ConfigError("labels: the model is conditional and needs one per image");
+  if (!labels.defined()) throw ConfigError("labels", "the model is conditional and needs one per image");
   if (labels.dim() != 1 || labels.size(0) != count || labels.scalar_type() != torch::kLong) {
     throw ShapeError("labels: expected int64 [N] with N = " + std::to_string(count) + ", got " +
                      c10::toString(labels.scalar_type()) + " " + ops::shape_text(labels.sizes()));
   }
   const auto lowest = labels.min().item<std::int64_t>(), highest = labels.max().item<std::int64_t>();
   if (lowest < 0 || highest >= options_.num_classes) {
-    throw ConfigError("labels: expected 0.." + std::to_string(options_.num_classes - 1) + ", got " +
-                      std::to_string(lowest) + ".." + std::to_string(highest));
+    throw ConfigError("labels", "expected 0.." + std::to_string(options_.num_classes - 1) + ", got " +
+                                    std::to_string(lowest) + ".." + std::to_string(highest));
   }
   return labels.to(device());
 }

@@ -75,7 +75,7 @@ class Initializer final : public PartVisitor {
 }  // namespace
 
 InitializeReport GlowImpl::initialize(const torch::Tensor& x, const InitializeOptions& options) {
-  if (options.chunk < 1) throw ConfigError("chunk: expected at least 1, got " + std::to_string(options.chunk));
+  if (options.chunk < 1) throw ConfigError("chunk", "expected at least 1, got " + std::to_string(options.chunk));
   const torch::NoGradGuard no_grad;
   Initializer initializer(to_model(x).split(options.chunk), options);
   visit(initializer, /*labels=*/{}, /*by_batch=*/false);

@@ -30,10 +30,11 @@ auto naming(const std::filesystem::path& path, Read&& read) {
     return read();
   } catch (const IoError&) {
     throw;
+  } catch (const FormatError& error) {
+    if (!error.path().empty()) throw;
+    throw FormatError(path, error.what());
   } catch (const Error& error) {
-    const std::string message = error.what();
-    const bool named = message.starts_with(io::format_error(path, "").what());
-    throw named ? FormatError(message) : io::format_error(path, message);
+    throw FormatError(path, error.what());
   }
 }
 

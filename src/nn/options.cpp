@@ -48,13 +48,13 @@ Json json_of(bool value) { return value; }
 template <class Kind>
 requires std::is_enum_v<Kind> Json json_of(Kind value) { return to_string(value); }
 
-void require(bool holds, const std::string& message) {
-  if (!holds) throw ConfigError(message);
+void require(bool holds, const std::string& field, const std::string& text) {
+  if (!holds) throw ConfigError(field, text);
 }
 
 void require_range(const char* name, std::int64_t value, std::int64_t low, std::int64_t high) {
-  require(value >= low && value <= high, std::string(name) + ": expected " + std::to_string(low) + ".." +
-                                             std::to_string(high) + ", got " + std::to_string(value));
+  require(value >= low && value <= high, name,
+          "expected " + std::to_string(low) + ".." + std::to_string(high) + ", got " + std::to_string(value));
 }
 
 Family read_family(JsonObject& reader) {
@@ -73,8 +73,8 @@ void check_family(const GlowOptions& options) {
   visit_fields(defaults, [&](const char* name, auto value) { own[name] = json_of(value); });
   visit_fields(options, [&](const char* name, auto value) {
     if (has_field(options.family, name) || json_of(value) == own[name]) return;
-    throw ConfigError(std::string(name) + ": the family " + to_string(options.family) + " has none to choose, got " +
-                      json_of(value).dump());
+    throw ConfigError(name,
+                      "the family " + to_string(options.family) + " has none to choose, got " + json_of(value).dump());
   });
 }
 
@@ -95,9 +95,9 @@ void GlowOptions::validate() const {
   check_family(*this);
   const auto multiple = std::int64_t{1} << levels;
   for (const auto& [name, size] : {std::pair{"height", height}, std::pair{"width", width}}) {
-    require(size % multiple == 0, std::string(name) + ": expected a multiple of " + std::to_string(multiple) +
-                                      " (2^levels) with " + std::to_string(levels) + " levels, got " +
-                                      std::to_string(size));
+    require(size % multiple == 0, name,
+            "expected a multiple of " + std::to_string(multiple) + " (2^levels) with " + std::to_string(levels) +
+                " levels, got " + std::to_string(size));
   }
 }
 

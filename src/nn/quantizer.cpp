@@ -15,8 +15,8 @@
 namespace glow::nn {
 
 Quantizer::Quantizer(std::int64_t bits, std::int64_t dimensions) : bits_(bits), dimensions_(dimensions) {
-  if (bits < 1 || bits > 8) throw ConfigError("bits: expected 1..8, got " + std::to_string(bits));
-  if (dimensions < 1) throw ConfigError("dimensions: expected at least 1, got " + std::to_string(dimensions));
+  if (bits < 1 || bits > 8) throw ConfigError("bits", "expected 1..8, got " + std::to_string(bits));
+  if (dimensions < 1) throw ConfigError("dimensions", "expected at least 1, got " + std::to_string(dimensions));
 }
 
 torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {

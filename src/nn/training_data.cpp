@@ -16,8 +16,8 @@ constexpr std::int64_t kFormatVersion = 1;
 
 void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
   if (value >= lowest && value <= highest) return;
-  throw ConfigError(std::string(field) + ": expected " + std::to_string(lowest) + " to " + std::to_string(highest) +
-                    ", got " + std::to_string(value));
+  throw ConfigError(field, "expected " + std::to_string(lowest) + " to " + std::to_string(highest) + ", got " +
+                               std::to_string(value));
 }
 
 bool is_digest(const std::string& text) {
@@ -34,7 +34,7 @@ void TrainingData::validate() const {
   require_range("held_out", held_out, 0, images - 1);
   require_range("resize", resize, 0, kMostPixels);
   require_range("batch", batch, 1, kLargestBatch);
-  if (!is_digest(fingerprint)) throw ConfigError("fingerprint: expected a SHA-256 in 64 hexadecimal digits");
+  if (!is_digest(fingerprint)) throw ConfigError("fingerprint", "expected a SHA-256 in 64 hexadecimal digits");
 }
 
 std::string to_json(const TrainingData& data) {

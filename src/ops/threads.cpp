@@ -30,7 +30,7 @@ int available_threads() {
 }
 
 void use_threads(int count) {
-  if (count < 0) throw ConfigError("threads: expected a number >= 0, got " + std::to_string(count));
+  if (count < 0) throw ConfigError("threads", "expected a number >= 0, got " + std::to_string(count));
   at::set_num_threads(count > 0 ? count : available_threads());
   keep_openblas_on_one_thread();
   try {

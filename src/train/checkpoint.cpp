@@ -113,15 +113,14 @@ TrainingState parse_state(const std::string& training, const std::vector<io::Ten
 LoadedCheckpoint parse_checkpoint(const io::SafetensorsReader& file) {
   const auto& format = file.metadata_value("format");
   if (format != kFormat) {
-    throw io::format_error(file.path(),
-                           "expected the format " + std::string(kFormat) + ", got " + io::in_quotes(format));
+    throw FormatError(file.path(), "expected the format " + std::string(kFormat) + ", got " + io::in_quotes(format));
   }
   const auto& config = file.metadata_value("glow.config");
   const auto& training = file.metadata_value("glow.training");
   try {
     return {parse_state(training, file.entries()), config};
   } catch (const FormatError& error) {
-    throw io::format_error(file.path(), error.what());
+    throw FormatError(file.path(), error.what());
   }
 }
 

@@ -22,10 +22,10 @@ void require(const char* field, Number value, double low, double high = kInfinit
   const auto number = static_cast<double>(value);
   if (number >= low && number < high) return;
   std::ostringstream message;
-  message << field << ": expected at least " << low;
+  message << "expected at least " << low;
   if (high < kInfinity) message << " and below " << high;
   message << ", got " << value;
-  throw ConfigError(message.str());
+  throw ConfigError(field, message.str());
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ void TrainOptions::validate() const {
   require("accumulate", accumulate, 1);
   require("steps", steps, 0);
   require("epochs", epochs, 0, 1e9);
-  if (steps == 0 && epochs == 0) throw ConfigError("epochs: expected more than 0 where steps is 0, got 0");
+  if (steps == 0 && epochs == 0) throw ConfigError("epochs", "expected more than 0 where steps is 0, got 0");
   require("lr", learning_rate, 0);
   require("warmup_epochs", warmup_epochs, 0);
   require("beta2", beta2, 0, 1);
@@ -45,7 +45,7 @@ void TrainOptions::validate() const {
   require("skip_limit", skip_limit, 1);
   require("weight_y", weight_y, 0);
   if (cuda_graph && memory == nn::MemoryPolicy::kReversible) {
-    throw ConfigError("cuda_graph: goes with memory store or recompute, not with reversible");
+    throw ConfigError("cuda_graph", "goes with memory store or recompute, not with reversible");
   }
   require("log_every", log_every, 1);
   require("eval_every", eval_every, 0);

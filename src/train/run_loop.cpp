@@ -33,9 +33,9 @@ Trainer continued(const nn::Glow& model, const TrainOptions& options,
   try {
     if (!is_new) trainer.restore(state);
   } catch (const FormatError& error) {
-    throw io::format_error(checkpoint, error.what());
+    throw FormatError(checkpoint, error.what());
   } catch (const ConfigError& error) {
-    throw ConfigError(std::string(error.what()) + " (" + checkpoint.string() + ")");
+    throw ConfigError(error.field(), std::string(error.text()) + " (" + checkpoint.string() + ")");
   }
   trainer.follow_root();
   return trainer;

@@ -64,25 +64,25 @@ double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision prec
 void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int64_t processes) {
   options.validate();
   if (options.weight_y > 0 && model->options().num_classes == 0) {
-    throw ConfigError("weight_y: the model is unconditional and has no classifier");
+    throw ConfigError("weight_y", "the model is unconditional and has no classifier");
   }
   if (options.cuda_graph && (!model->device().is_cuda() || model->options().num_classes > 0)) {
-    throw ConfigError("cuda_graph: goes with a CUDA device and a model without classes");
+    throw ConfigError("cuda_graph", "goes with a CUDA device and a model without classes");
   }
-  if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph: goes with one process");
+  if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph", "goes with one process");
   if (options.accumulate > 1 && nn::normalizes_by_batch(model->options())) {
-    throw ConfigError("accumulate: expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
-                      std::to_string(options.accumulate));
+    throw ConfigError("accumulate", "expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
+                                        std::to_string(options.accumulate));
   }
   // The smallest shard.
   const auto images = options.batch / processes;
   if (images < 1) {
-    throw ConfigError("batch: expected at least an image for each of the " + std::to_string(processes) +
-                      " processes, got " + std::to_string(options.batch));
+    throw ConfigError("batch", "expected at least an image for each of the " + std::to_string(processes) +
+                                   " processes, got " + std::to_string(options.batch));
   }
   if (images < options.accumulate) {
-    throw ConfigError("accumulate: expected at most the images that a process has of a step, " +
-                      std::to_string(images) + ", got " + std::to_string(options.accumulate));
+    throw ConfigError("accumulate", "expected at most the images that a process has of a step, " +
+                                        std::to_string(images) + ", got " + std::to_string(options.accumulate));
   }
 }
 
@@ -137,10 +137,10 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   const TrainingMode training_mode(*model_);
   attach();
   if (bytes.size(0) < options_.accumulate) {
-    throw ConfigError("accumulate: expected at most the images of a process, " + std::to_string(bytes.size(0)) +
-                      ", got " + std::to_string(options_.accumulate));
+    throw ConfigError("accumulate", "expected at most the images of a process, " + std::to_string(bytes.size(0)) +
+                                        ", got " + std::to_string(options_.accumulate));
   }
-  if (batch == 0 && processes_->size() > 1) throw ConfigError("batch: expected that of all processes, got 0");
+  if (batch == 0 && processes_->size() > 1) throw ConfigError("batch", "expected that of all processes, got 0");
   batch_ = batch > 0 ? batch : bytes.size(0);
   StepReport report{.step = steps_done_ + 1, .learning_rate = learning_rate(steps_done_)};
   // Made under InferenceMode, they could not be kept for the backward pass.

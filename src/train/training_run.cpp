@@ -19,9 +19,9 @@ namespace {
 void require_not_shorter(const TrainOptions& options, std::int64_t train_images, std::int64_t steps_done) {
   const auto steps = total_steps(options, train_images);
   if (steps >= steps_done) return;
-  throw ConfigError(std::string(options.steps > 0 ? "steps" : "epochs") + ": the run has done " +
-                    std::to_string(steps_done) + " steps already, got " + std::to_string(steps) +
-                    " (it is the length of the whole run, not of what is added)");
+  throw ConfigError(options.steps > 0 ? "steps" : "epochs",
+                    "the run has done " + std::to_string(steps_done) + " steps already, got " + std::to_string(steps) +
+                        " (it is the length of the whole run, not of what is added)");
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 bool has_cuda() { return torch::cuda::is_available(); }
 
 ConfigError device_error(const std::string& name, const std::string& problem) {
-  return ConfigError("device: " + name + ": " + problem);
+  return ConfigError("device", name + ": " + problem);
 }
 
 /// The N of "cuda:N".
@@ -64,7 +64,7 @@ Compute start_computing(const ComputeSettings& settings) {
   ops::keep_freed_memory();
   const auto device = find_device(settings.device);
   if (settings.precision == Precision::kTf32 && !device.is_cuda()) {
-    throw ConfigError("precision: tf32 needs a CUDA device, and this is " + device.str());
+    throw ConfigError("precision", "tf32 needs a CUDA device, and this is " + device.str());
   }
   const auto dtype = settings.precision == Precision::kFp64 ? torch::kDouble : torch::kFloat;
   const auto threads = at::get_num_threads();

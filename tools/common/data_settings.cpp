@@ -18,7 +18,7 @@ void check(const DataSettings& settings) {
 
 ImageSize common_size(const data::DataSet& set) {
   const auto shape = set.train->common_shape();
-  if (!shape) throw ConfigError("image_size: not given, and the images of " + set.name + " may differ in size");
+  if (!shape) throw ConfigError("image_size", "not given, and the images of " + set.name + " may differ in size");
   return {shape->height, shape->width};
 }
 
@@ -34,11 +34,11 @@ data::Geometry geometry_of(const DataSettings& settings) {
 using Progress = std::function<void(std::int64_t, std::int64_t)>;
 
 data::DataSet open_undivided(const DataSettings& settings, const Progress& progress) {
-  auto set =
-      open_data_set("data", settings.data,
-                    {.with_labels = settings.conditional, .skip_corrupt = settings.skip_corrupt, .progress = progress});
-  if (settings.conditional && set.class_names.empty())
-    throw ConfigError("conditional: " + set.name + " has no classes");
+  auto set = data::open_data_set(settings.data, {.with_labels = settings.conditional,
+                                                 .skip_corrupt = settings.skip_corrupt,
+                                                 .progress = progress,
+                                                 .field = "data"});
+  if (settings.conditional && set.class_names.empty()) throw ConfigError("conditional", set.name + " has no classes");
   return set;
 }
 
@@ -60,8 +60,8 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
   auto& held_out = settings.held_out;
   set = divide(std::move(set), record.fingerprint, held_out, before, before_file, seed);
   if (!set.valid) {
-    throw ConfigError("valid_images: expected at least 1 to choose the best model by, there are 0 of the " +
-                      std::to_string(set.train->size()) + " in " + set.name);
+    throw ConfigError("valid_images", "expected at least 1 to choose the best model by, there are 0 of the " +
+                                          std::to_string(set.train->size()) + " in " + set.name);
   }
   record.held_out = record.images - set.train->size();
   const bool goes_on = before && before->fingerprint == record.fingerprint;

@@ -20,7 +20,7 @@ std::string choices(const std::vector<std::string>& names, std::int64_t classes)
 std::int64_t find_class(const std::string& wanted, const nn::Glow& model) {
   const auto classes = model->options().num_classes;
   if (wanted.empty()) return -1;
-  if (classes == 0) throw ConfigError("class: the model is unconditional and has none");
+  if (classes == 0) throw ConfigError("class", "the model is unconditional and has none");
   const auto& names = model->class_names();
   const auto named = std::find(names.begin(), names.end(), wanted);
   if (named != names.end()) return named - names.begin();
@@ -28,7 +28,7 @@ std::int64_t find_class(const std::string& wanted, const nn::Glow& model) {
   const auto end = wanted.data() + wanted.size();
   const auto [stopped, error] = std::from_chars(wanted.data(), end, index);
   if (error == std::errc() && stopped == end && index >= 0 && index < classes) return index;
-  throw ConfigError("class: expected one of " + choices(names, classes) + ", got '" + wanted + "'");
+  throw ConfigError("class", "expected one of " + choices(names, classes) + ", got '" + wanted + "'");
 }
 
 }  // namespace glow::tools

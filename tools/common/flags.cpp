@@ -21,9 +21,7 @@ void naming(const Flag& flag, Set&& set) {
   try {
     set();
   } catch (const ConfigError& error) {
-    const std::string message = error.what();
-    const std::string field = flag.text.field + ": ";
-    throw ConfigError("--" + flag.name + ": " + (message.starts_with(field) ? message.substr(field.size()) : message));
+    throw flag.error(error.text());
   }
 }
 
@@ -41,7 +39,7 @@ const GivenFlag* find(const GivenFlags& given, const std::string& name) {
 
 void refuse(const GivenFlags& given, const std::vector<std::string>& names, const std::string& reason) {
   for (const auto& name : names) {
-    if (find(given, name) != nullptr) throw ConfigError("--" + name + ": " + reason);
+    if (find(given, name) != nullptr) throw ConfigError("--" + name, reason);
   }
 }
 
@@ -55,7 +53,7 @@ const Flag& Flags::at(const std::string& name) const {
   return *found;
 }
 
-Flag* Flags::by_field(const std::string& field) {
+const Flag* Flags::by_field(std::string_view field) const {
   const auto found =
       std::find_if(flags_.begin(), flags_.end(), [&](const Flag& flag) { return flag.text.field == field; });
   return found == flags_.end() ? nullptr : &*found;
@@ -96,13 +94,6 @@ void Flags::restore(const Json& kept) const {
     if (found == flags_.end()) throw ConfigError("unknown option '" + item.key() + "'");
     naming(*found, [&] { found->restore(item.value()); });
   }
-}
-
-std::string Flags::with_flag_name(const std::string& message) const {
-  for (const auto& flag : flags_) {
-    if (message.starts_with(flag.text.field + ": ")) return "--" + flag.name + message.substr(flag.text.field.size());
-  }
-  return message;
 }
 
 }  // namespace glow::tools

@@ -49,6 +49,8 @@ struct Flag {
   std::function<void(const Json&)> restore;
 
   bool is_switch() const { return text.value.empty(); }
+  /// "--NAME: `problem`"
+  ConfigError error(std::string_view problem) const { return {"--" + name, problem}; }
 };
 
 /// What stood on a command line: a flag's name without "--", and its value ("true" for a switch).
@@ -74,7 +76,9 @@ class Flags {
   template <class Settings>
   void bind(Settings& settings) {
     visit_fields(settings, [&](const char* field, auto& value) {
-      if (Flag* flag = by_field(field)) tie(*flag, value);
+      for (auto& flag : flags_) {
+        if (flag.text.field == field) tie(flag, value);
+      }
     });
   }
 
@@ -92,20 +96,21 @@ class Flags {
   /// The reverse; fields that are missing stay as they are. Throws ConfigError for one that is unknown or does not fit.
   void restore(const Json& kept) const;
 
-  /// What `work` returns; a ConfigError that names a field ("hidden_width: ...", as the library's do) names the flag
-  /// instead.
+  /// What `work` returns; a ConfigError of a field ("hidden_width") becomes one of the field's flag ("--width").
   template <class Work>
   auto naming_flags(Work&& work) const {
     try {
       return work();
     } catch (const ConfigError& error) {
-      throw ConfigError(with_flag_name(error.what()));
+      const Flag* flag = by_field(error.field());
+      if (flag == nullptr) throw;
+      throw flag->error(error.text());
     }
   }
 
  private:
-  std::string with_flag_name(const std::string& message) const;
-  Flag* by_field(const std::string& field);
+  /// Nullptr when no flag has it.
+  const Flag* by_field(std::string_view field) const;
 
   template <class Value>
   static void tie(Flag& flag, Value& value) {

@@ -155,8 +155,8 @@ OutputFile output_file(const fs::path& path, const ImageOutputOptions& options) 
 }
 
 ConfigError wrong_channels(const ImageOutputOptions& options, const std::string& can_hold) {
-  return ConfigError("out: " + options.path.string() + ": " + can_hold + ", the model's images have " +
-                     std::to_string(options.shape.channels) + " (an .npy file holds them)");
+  return ConfigError("out", options.path.string() + ": " + can_hold + ", the model's images have " +
+                                std::to_string(options.shape.channels) + " (an .npy file holds them)");
 }
 
 std::unique_ptr<ImageOutput> open_file(const ImageOutputOptions& options, const std::string& extension) {
@@ -180,8 +180,8 @@ std::unique_ptr<ImageOutput> open_folder(const ImageOutputOptions& options) {
     // They need not be this tool's.
     if (std::stoll(file.stem().string()) < options.count) continue;
     const auto pictures = std::to_string(options.count) + (options.count == 1 ? " picture" : " pictures");
-    throw ConfigError("out: " + file.string() + " is beyond the " + pictures +
-                      " of this call, which --overwrite replaces (remove it, or choose another folder)");
+    throw ConfigError("out", file.string() + " is beyond the " + pictures +
+                                 " of this call, which --overwrite replaces (remove it, or choose another folder)");
   }
   return std::make_unique<Folder>(options.path, std::move(old));
 }
@@ -198,16 +198,16 @@ std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options
   const bool is_folder = fs::is_directory(options.path, ignored) || extension.empty();
   const bool is_grid = !is_folder && extension == ".png";
   if (options.columns > 0 && !is_grid) {
-    throw ConfigError("columns: only a grid (.png) has columns, not " + options.path.string());
+    throw ConfigError("columns", "only a grid (.png) has columns, not " + options.path.string());
   }
   if (options.scale != 1 && !is_grid) {
-    throw ConfigError("scale: only a grid (.png) is scaled, not " + options.path.string());
+    throw ConfigError("scale", "only a grid (.png) is scaled, not " + options.path.string());
   }
   if (is_folder) return open_folder(options);
   const bool is_animation = extension == ".apng" && options.frame_milliseconds > 0;
   if (extension == ".png" || extension == ".npy" || is_animation) return open_file(options, extension);
   const std::string animation = options.frame_milliseconds > 0 ? ", FILE.apng" : "";
-  throw ConfigError("out: expected FILE.png, FILE.npy" + animation + " or a folder, got " + options.path.string());
+  throw ConfigError("out", "expected FILE.png, FILE.npy" + animation + " or a folder, got " + options.path.string());
 }
 
 }  // namespace glow::tools

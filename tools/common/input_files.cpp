@@ -30,7 +30,7 @@ void InputFiles::add_source(const std::string& specification) {
 void InputFiles::refuse(const std::string& field, const std::filesystem::path& file) const {
   const auto found = identity(file);
   if (!found || !files_.contains(*found)) return;
-  throw ConfigError(field + ": " + file.string() + " is read here, and --overwrite replaces no file that is");
+  throw ConfigError(field, file.string() + " is read here, and --overwrite replaces no file that is");
 }
 
 }  // namespace glow::tools

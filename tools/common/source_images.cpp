@@ -59,38 +59,29 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource&
 
 }  // namespace
 
-data::DataSet open_data_set(const std::string& field, const std::string& specification,
-                            const data::OpenOptions& options) {
-  try {
-    return data::open_data_set(specification, options);
-  } catch (const ConfigError& error) {
-    const std::string message = error.what();
-    throw ConfigError(message.starts_with("skip_corrupt: ") ? message : field + ": " + message);
-  }
-}
-
 data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
                              Labels labels) {
   const auto& record = model->training_data();
   const bool wants_labels = model->options().num_classes > 0 && labels != Labels::kUnused;
   data::OpenOptions options{.with_labels = wants_labels || labels == Labels::kOfData,
                             .skip_corrupt = record && record->skip_corrupt && specification.starts_with("folder:"),
-                            .channels = static_cast<int>(model->options().channels)};
+                            .channels = static_cast<int>(model->options().channels),
+                            .field = field};
   if (labels != Labels::kOfData) options.class_names = model->class_names();
-  if (!options.with_labels || labels == Labels::kOfData) return open_data_set(field, specification, options);
+  if (!options.with_labels || labels == Labels::kOfData) return data::open_data_set(specification, options);
   std::string problem;
   try {
-    auto set = open_data_set(field, specification, options);
+    auto set = data::open_data_set(specification, options);
     if (same_classes(set, model)) return set;
   } catch (const FormatError& error) {
     // Of a folder, whose images may lie in no folder of a class. Whatever else is wrong is found again below.
     problem = error.what();
   }
   options.with_labels = false;
-  auto set = open_data_set(field, specification, options);
+  auto set = data::open_data_set(specification, options);
   if (labels == Labels::kIfKnown) return set;
   if (problem.empty()) problem = specification + (set.class_names.empty() ? " has no classes" : " has other classes");
-  throw ConfigError(field + ": " + problem + ", and the model is conditional (--classes marginal needs none)");
+  throw ConfigError(field, problem + ", and the model is conditional (--classes marginal needs none)");
 }
 
 bool same_classes(const data::DataSet& set, const nn::Glow& model) {
@@ -134,20 +125,19 @@ FittedImages fitted(const std::string& field, const std::string& name,
                     const GeometrySettings& settings) {
   const auto channels = model->options().channels;
   if (source->channels() != channels) {
-    throw ConfigError(field + ": the images of " + name + " have " + std::to_string(source->channels()) +
-                      (source->channels() == 1 ? " channel" : " channels") + ", the model's " +
-                      std::to_string(channels));
+    throw ConfigError(field, "the images of " + name + " have " + std::to_string(source->channels()) +
+                                 (source->channels() == 1 ? " channel" : " channels") + ", the model's " +
+                                 std::to_string(channels));
   }
   const auto [geometry, from] = choose_geometry(*source, model, settings);
   try {
     return {std::make_shared<const data::Images>(source, geometry), from, is_framed(*source, geometry)};
   } catch (const ConfigError& error) {
     // The size is the model's, for which there is no flag, and so may be the rest.
-    const std::string message = error.what(), size = "image_size: ", resize = "resize: ";
-    if (message.starts_with(size)) throw ConfigError(field + ": " + message.substr(size.size()));
-    if (from != GeometryFrom::kModel || !message.starts_with(resize)) throw;
-    throw ConfigError(field + ": the training's resize of " + message.substr(resize.size()) +
-                      " (--resize 0 takes as much as fits)");
+    if (error.field() == "image_size") throw ConfigError(field, error.text());
+    if (error.field() != "resize" || from != GeometryFrom::kModel) throw;
+    throw ConfigError(field,
+                      "the training's resize of " + std::string(error.text()) + " (--resize 0 takes as much as fits)");
   }
 }
 

@@ -14,10 +14,6 @@
 
 namespace glow::tools {
 
-/// data::open_data_set, whose ConfigError names `field`, but for one that names `skip_corrupt`.
-data::DataSet open_data_set(const std::string& field, const std::string& specification,
-                            const data::OpenOptions& options = {});
-
 /// Which labels are wanted of images.
 enum class Labels {
   kUnused,
@@ -29,8 +25,8 @@ enum class Labels {
   kOfData,
 };
 
-/// The same for a model: in its channels, and without the images that cannot be decoded where these were left out in
-/// its training, too.
+/// Opens a data set for a model: in its channels, and without the images that cannot be decoded where these were left
+/// out in its training, too. Throws as data::open_data_set, ConfigError of `field`.
 data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
                              Labels labels);
 

@@ -79,7 +79,7 @@ std::vector<const data::Attributes::Row*> rows_of(const data::ImageSource& sourc
   try {
     return attributes.find_all(names);
   } catch (const FormatError& error) {
-    throw FormatError(list + ": " + error.what());
+    throw FormatError(list, error.what());
   }
 }
 
@@ -97,8 +97,8 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
     labels.insert(labels.end(), row->begin(), row->end());
   }
   if (places.empty()) {
-    throw ConfigError("attributes: " + settings.attributes + " lists none of the images of " + settings.data + ", " +
-                      listed_name(source, 0) + " for one");
+    throw ConfigError("attributes", settings.attributes + " lists none of the images of " + settings.data + ", " +
+                                        listed_name(source, 0) + " for one");
   }
   const auto images = static_cast<std::int64_t>(places.size());
   return {places,
@@ -108,7 +108,8 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
 /// The classes as attributes: each against all others.
 std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataSet& set) {
   if (set.class_names.empty()) {
-    throw ConfigError("attributes: expected a list of attributes, for the images of " + set.name + " have no classes");
+    throw ConfigError("attributes",
+                      "expected a list of attributes, for the images of " + set.name + " have no classes");
   }
   std::vector<std::int64_t> places(static_cast<std::size_t>(set.train->size()));
   for (std::size_t i = 0; i < places.size(); ++i) places[i] = static_cast<std::int64_t>(i);
@@ -174,8 +175,9 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
 void require_two_sided(const torch::Tensor& has, const DirectionsSettings& settings) {
   if (has.eq(1).any(0).logical_and(has.eq(0).any(0)).any().item<bool>()) return;
   const bool of_classes = settings.attributes.empty();
-  throw ConfigError((of_classes ? "data: no class of " + settings.data : "attributes: none of " + settings.attributes) +
-                    " has images with it and images without it");
+  throw ConfigError(of_classes ? "data" : "attributes",
+                    (of_classes ? "no class of " + settings.data : "none of " + settings.attributes) +
+                        " has images with it and images without it");
 }
 
 void list_directions(const latent::Directions& directions) {

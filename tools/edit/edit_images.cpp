@@ -55,7 +55,7 @@ GeometrySettings geometry_of(const ImageSettings& settings) {
   auto geometry = settings.geometry;
   if (!settings.fit) return geometry;
   if (geometry.resize || geometry.random_crop) {
-    throw ConfigError("fit: is --resize 0, and goes neither with --resize nor with --random-crop");
+    throw ConfigError("fit", "is --resize 0, and goes neither with --resize nor with --random-crop");
   }
   geometry.resize = 0;
   return geometry;
@@ -83,9 +83,9 @@ void check_sizes(const data::ImageSource& source, const nn::GlowOptions& model) 
     const auto shape = source.shape(i);
     const bool is_framed = source.is_on_black() && shape.height <= model.height && shape.width <= model.width;
     if (is_framed || (shape.height == model.height && shape.width == model.width)) continue;
-    throw ConfigError("images: " + source.name(i) + " is " + text(shape.height, shape.width) +
-                      " (height x width), the model's images are " + text(model.height, model.width) +
-                      " (--fit crops and scales larger ones)");
+    throw ConfigError("images", source.name(i) + " is " + text(shape.height, shape.width) +
+                                    " (height x width), the model's images are " + text(model.height, model.width) +
+                                    " (--fit crops and scales larger ones)");
   }
 }
 
@@ -132,8 +132,8 @@ EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model,
   constexpr std::int64_t kMostShown = 1000;
   auto images = open_edit_images(settings, model, inputs);
   if (images.size() > kMostShown) {
-    throw ConfigError("images: " + std::to_string(images.size()) + " are more than the " + std::to_string(kMostShown) +
-                      " that can be shown together (--pick chooses)");
+    throw ConfigError("images", std::to_string(images.size()) + " are more than the " + std::to_string(kMostShown) +
+                                    " that can be shown together (--pick chooses)");
   }
   return images;
 }

@@ -42,8 +42,8 @@ torch::Tensor Editor::labels(const torch::Tensor& stored, std::int64_t count, co
   if (options().num_classes == 0) return {};
   if (class_index_ >= 0) return torch::full({count}, class_index_, torch::kLong);
   if (stored.defined()) return stored;
-  throw ConfigError("class: expected a class of " + std::to_string(options().num_classes) +
-                    ", for the model is conditional and " + file + " says none");
+  throw ConfigError("class", "expected a class of " + std::to_string(options().num_classes) +
+                                 ", for the model is conditional and " + file + " says none");
 }
 
 torch::Tensor Editor::labels(const EditImages& images) const {
@@ -52,15 +52,15 @@ torch::Tensor Editor::labels(const EditImages& images) const {
   const auto own = images.labels();
   const auto without = own.lt(0).nonzero();
   if (without.numel() == 0) return own;
-  throw ConfigError("class: expected one for all, for " + images.images().name(without[0].item<std::int64_t>()) +
-                    " lies in no folder that is named after a class of the model");
+  throw ConfigError("class", "expected one for all, for " + images.images().name(without[0].item<std::int64_t>()) +
+                                 " lies in no folder that is named after a class of the model");
 }
 
 torch::Tensor Editor::common_labels(const EditImages& images) const {
   const auto labels = this->labels(images);
   if (labels.defined() && !labels.eq(labels[0]).all().item<bool>()) {
-    throw ConfigError(
-        "class: expected one for all, for the images are of several classes and the model is conditional");
+    throw ConfigError("class",
+                      "expected one for all, for the images are of several classes and the model is conditional");
   }
   return labels;
 }

@@ -146,10 +146,10 @@ void check_vary(const VarySettings& settings, std::int64_t levels) {
   constexpr std::int64_t kMostVariations = 1000;
   require_range("count", settings.count, 1, kMostVariations);
   for (const double amount : settings.amounts) {
-    if (!(amount >= 0 && amount <= 1)) throw ConfigError("amounts: expected 0 to 1, got " + brief(amount));
+    if (!(amount >= 0 && amount <= 1)) throw ConfigError("amounts", "expected 0 to 1, got " + brief(amount));
   }
   for (const double temperature : settings.temperatures) {
-    if (!(temperature >= 0)) throw ConfigError("temperatures: expected numbers >= 0, got " + brief(temperature));
+    if (!(temperature >= 0)) throw ConfigError("temperatures", "expected numbers >= 0, got " + brief(temperature));
   }
   latent::VaryOptions{.temperature = settings.temperature}.validate(levels);
 }

@@ -56,15 +56,15 @@ Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow
   if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
   if (split == EvalSplit::kAll) return {all_images(set), "all", ops::Stream::kDequantisation};
   if (split == EvalSplit::kTest) {
-    if (!set.test) throw ConfigError("split: " + set.name + " has no test images");
+    if (!set.test) throw ConfigError("split", set.name + " has no test images");
     return {set.test, "test", ops::Stream::kTestNoise};
   }
   const auto fingerprint = data::fingerprint(set);
   set = divide(std::move(set), fingerprint, settings.held_out, model->training_data(), settings.model);
   if (split == EvalSplit::kTrain) return {set.train, "train", ops::Stream::kTrainScoreNoise};
   if (!set.valid) {
-    throw ConfigError("split: " + set.name + " has no validation images, and none of its " +
-                      grouped(set.train->size()) + " can be held out (--split all scores them)");
+    throw ConfigError("split", set.name + " has no validation images, and none of its " + grouped(set.train->size()) +
+                                   " can be held out (--split all scores them)");
   }
   return {set.valid, "valid", ops::Stream::kValidationNoise};
 }

@@ -95,11 +95,10 @@ void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFla
 
 void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model) {
   const bool marginal = settings.classes == evaluate::ClassDensity::kMarginal;
-  if (model.num_classes == 0 && marginal)
-    throw ConfigError("classes: " + settings.model + " is an unconditional model");
+  if (model.num_classes == 0 && marginal) throw ConfigError("classes", settings.model + " is an unconditional model");
   if (model.num_classes > 0 && !marginal && !settings.ood.empty()) {
-    throw ConfigError("ood: other images have no labels of " + settings.model +
-                      ", so both are to be scored with --classes marginal");
+    throw ConfigError("ood", "other images have no labels of " + settings.model +
+                                 ", so both are to be scored with --classes marginal");
   }
 }
 

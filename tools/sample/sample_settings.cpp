@@ -29,7 +29,7 @@ const std::vector<FlagText>& sample_flag_table() {
 void check(const SampleSettings& settings) {
   require_given("model", settings.model, "a model file");
   if (settings.describe && !settings.out.empty()) {
-    throw ConfigError("out: nothing is written with --describe, which prints and stops");
+    throw ConfigError("out", "nothing is written with --describe, which prints and stops");
   }
   if (!settings.describe) require_given("out", settings.out, "a file or folder");
   require_range("count", settings.count, 1, kMostImages);

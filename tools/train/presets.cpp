@@ -104,7 +104,7 @@ const GivenFlags& preset_flags(const std::string& name) {
     if (preset.name == name) return preset.flags;
     known += (known.empty() ? "" : ", ") + preset.name;
   }
-  throw ConfigError("preset: unknown value '" + name + "', expected one of " + known);
+  throw ConfigError("preset", "unknown value '" + name + "', expected one of " + known);
 }
 
 std::string describe_presets() {

@@ -40,16 +40,16 @@ RunConfig parse_run_config(const std::string& text, const fs::path& path) {
   // Deeper than any that was written; copying what is deeper still would overflow the stack.
   const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
     constexpr int kDeepest = 8;
-    if (depth > kDeepest) throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
+    if (depth > kDeepest) throw FormatError(path, std::string("not the configuration of a run of ") + kTool);
     return true;
   };
   const auto json = Json::parse(text, check_depth, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("tool", Json()) != kTool) {
-    throw FormatError(path.string() + ": not the configuration of a run of " + kTool);
+    throw FormatError(path, std::string("not the configuration of a run of ") + kTool);
   }
   const auto part = [&](const char* key) {
     Json object = json.value(key, Json());
-    if (!object.is_object()) throw FormatError(path.string() + ": expected an object '" + key + "'");
+    if (!object.is_object()) throw FormatError(path, std::string("expected an object '") + key + "'");
     return object;
   };
   return {part("options"), part("resolved"), part("model"), part("images"), part("versions"), {}};
@@ -129,7 +129,7 @@ void check_same_run(const RunConfig& config, const fs::path& path) {
   for (auto [now, then] : {std::pair{config.model, before.model}, std::pair{config.images, before.images}}) {
     if (!then.contains(kFingerprint)) now.erase(kFingerprint);
     if (now != then) {
-      throw FormatError(path.string() + ": the run had " + then.dump() + ", its data now give " + now.dump());
+      throw FormatError(path, "the run had " + then.dump() + ", its data now give " + now.dump());
     }
   }
 }
@@ -140,8 +140,8 @@ void check_same_run(const RunConfig& config, const train::IntactCheckpoint& chec
     for (const auto& item : now.items()) {
       const auto other = then.value(item.key(), Json());
       if (other == item.value() || (item.key() == kFingerprint && other.is_null())) continue;
-      throw FormatError(checkpoint.path.string() + ": is of another run: " + part + "." + item.key() + " is " +
-                        other.dump() + ", here it is " + item.value().dump());
+      throw FormatError(checkpoint.path, "is of another run: " + part + "." + item.key() + " is " + other.dump() +
+                                             ", here it is " + item.value().dump());
     }
   };
   compare("model", config.model, before.model);
@@ -170,15 +170,15 @@ void check_out_directory(const RunSettings& settings) {
   const train::RunDirectory directory(out);
   if (settings.resume || directory.is_unused()) return;
   if (!settings.overwrite) {
-    throw ConfigError("out: " + out.string() +
-                      " is not empty (--overwrite replaces an earlier run in it, --resume goes on with that)");
+    throw ConfigError(
+        "out", out.string() + " is not empty (--overwrite replaces an earlier run in it, --resume goes on with that)");
   }
-  if (!directory.holds_run()) throw ConfigError("overwrite: " + out.string() + " holds no run of " + kTool);
+  if (!directory.holds_run()) throw ConfigError("overwrite", out.string() + " holds no run of " + kTool);
   // Without one it was killed as it began.
   if (is_there(directory.config())) read_run_config(directory.config());
   std::error_code ignored;
   if (fs::equivalent(settings.init_from, directory.model(), ignored)) {
-    throw ConfigError("init_from: " + settings.init_from + " belongs to the run that --overwrite would replace");
+    throw ConfigError("init_from", settings.init_from + " belongs to the run that --overwrite would replace");
   }
 }
 

@@ -9,14 +9,14 @@ namespace glow::tools {
 namespace {
 
 void refuse_other_model(const TrainSettings& settings, const nn::ModelInfo& info, const ImageSplits& images) {
-  const auto start = "init_from: " + settings.run.init_from + " is a model of ";
+  const auto start = settings.run.init_from + " is a model of ";
   if (info.options.channels != settings.model.channels) {
-    throw ConfigError(start + std::to_string(info.options.channels) + " channels, the images have " +
-                      std::to_string(settings.model.channels));
+    throw ConfigError("init_from", start + std::to_string(info.options.channels) + " channels, the images have " +
+                                       std::to_string(settings.model.channels));
   }
   const bool other_names = !info.class_names.empty() && info.class_names != images.class_names;
   if (other_names || info.options.num_classes != settings.model.num_classes) {
-    throw ConfigError(start + "other classes than " + settings.data.data);
+    throw ConfigError("init_from", start + "other classes than " + settings.data.data);
   }
 }
 
@@ -29,7 +29,7 @@ void fit_model_to_images(TrainSettings& settings, const ImageSplits& images) {
   model.width = settings.data.image_size.width;
   model.num_classes = static_cast<std::int64_t>(images.class_names.size());
   if (settings.training.weight_y > 0 && model.num_classes == 0) {
-    throw ConfigError("weight_y: expected 0 without --conditional, got " + brief(settings.training.weight_y));
+    throw ConfigError("weight_y", "expected 0 without --conditional, got " + brief(settings.training.weight_y));
   }
   if (!settings.run.init_from.empty() && !settings.run.resume) {
     refuse_other_model(settings, nn::read_model_info(settings.run.init_from), images);
@@ -37,9 +37,8 @@ void fit_model_to_images(TrainSettings& settings, const ImageSplits& images) {
   try {
     model.validate();
   } catch (const ConfigError& error) {
-    const std::string message = error.what();
-    const bool is_size = message.starts_with("height: ") || message.starts_with("width: ");
-    throw ConfigError(is_size ? "image_size: " + message : message);
+    if (error.field() != "height" && error.field() != "width") throw;
+    throw ConfigError("image_size", error.what());
   }
 }
 

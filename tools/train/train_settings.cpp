@@ -53,7 +53,7 @@ void restore(TrainSettings& settings, const Flags& flags, const std::filesystem:
     flags.restore(before.options);
     keep_decays(settings.training, before.resolved);
   } catch (const ConfigError& error) {
-    throw FormatError(config.string() + ": " + error.what());
+    throw FormatError(config, error.what());
   }
 }
 
@@ -74,7 +74,7 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFl
   settings.model = nn::GlowOptions::of_family(settings.model.family);
   flags.set(all);
   auto& run = settings.run;
-  if (run.out.empty() && !run.dry_run) throw ConfigError("out: expected a directory, none is given");
+  if (run.out.empty() && !run.dry_run) throw ConfigError("out", "expected a directory, none is given");
   if (run.resume) {
     const auto config = train::RunDirectory(run.out).config();
     restore(settings, flags, config);

@@ -72,6 +72,8 @@ struct OpenOptions {
   int channels = 0;
   /// Called, while that lasts, with images decoded and images in all.
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
+  /// ConfigError::field when the specification cannot be opened: the caller's name for it.
+  std::string field = {};
 };
 
 /// Opens a data set by its specification:
@@ -84,8 +86,8 @@ struct OpenOptions {
 ///   images are grey when all for training are, else RGB; alpha is composited onto white.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
 ///
-/// Throws ConfigError for a specification it does not know and, naming skip_corrupt, where that is asked of another
-/// than a folder; IoError and FormatError as the files deserve.
+/// Throws ConfigError of `options.field` for a specification that it does not know, and of skip_corrupt where that is
+/// asked of another kind than a folder; IoError and FormatError as the files deserve.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
 /// Pictures without more ado: one .npy file as above, all PNG and JPEG files at any depth below one folder (train,
