@@ -15,8 +15,8 @@ using Json = nlohmann::ordered_json;
 
 void print_json(const Settings& settings, const std::vector<Row>& rows, const std::vector<Figure>& figures) {
   Json json{{"model", Json::parse(nn::to_json(settings.model))},
-            {"memory", nn::to_string(settings.memory)},
-            {"precision", nn::to_string(settings.precision)},
+            {"memory", to_string(settings.memory)},
+            {"precision", to_string(settings.precision)},
             {"batch", settings.batch},
             {"device", settings.device.str()},
             {"cuda_graph", settings.cuda_graph},

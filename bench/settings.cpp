@@ -66,8 +66,8 @@ Settings parse(int argc, char** argv, const std::string& name, const std::string
   if (given.count("levels") > 0) model.levels = given["levels"].as<std::int64_t>();
   if (given.count("depth") > 0) model.depth = given["depth"].as<std::int64_t>();
   if (given.count("width") > 0) model.hidden_width = given["width"].as<std::int64_t>();
-  if (given.count("coupling") > 0) nn::from_string(given["coupling"].as<std::string>(), model.coupling);
-  nn::from_string(given["memory"].as<std::string>(), settings.memory);
+  if (given.count("coupling") > 0) from_string(given["coupling"].as<std::string>(), model.coupling);
+  from_string(given["memory"].as<std::string>(), settings.memory);
   settings.precision = precision_of(given["precision"].as<std::string>());
   settings.device = torch::Device(given["device"].as<std::string>());
   settings.cuda_graph = given.count("cuda-graph") > 0;
@@ -83,8 +83,8 @@ std::string describe(const Settings& settings) {
   const auto& model = settings.model;
   std::ostringstream text;
   text << "L" << model.levels << " K" << model.depth << " width " << model.hidden_width << " "
-       << nn::to_string(model.coupling) << ", " << model.height << "x" << model.width << ", batch " << settings.batch
-       << ", " << nn::to_string(settings.memory) << ", hidden tensors in " << c10::toString(settings.hidden_dtype())
+       << to_string(model.coupling) << ", " << model.height << "x" << model.width << ", batch " << settings.batch
+       << ", " << to_string(settings.memory) << ", hidden tensors in " << c10::toString(settings.hidden_dtype())
        << (settings.precision == nn::HiddenPrecision::kTf32 ? " (TF32)" : "")
        << (settings.cuda_graph ? ", CUDA graph" : "") << ", " << settings.device << ", " << at::get_num_threads()
        << " threads, LibTorch " << TORCH_VERSION;

@@ -3,33 +3,59 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <glow/error.h>
 
 namespace glow {
 
-/// The enumerators of an enumeration and what users call them.
+/// What users call the enumerators of an enumeration. Returned by a function beside the enumeration, in its namespace:
+///
+///   enum class Family { kGlow, kNICE };
+///   constexpr EnumNames<Family, 2> enum_names(Family) {
+///     return {"family", {{{"glow", Family::kGlow}, {"nice", Family::kNICE}}}};
+///   }
 template <class Enum, std::size_t Count>
-using EnumNames = std::array<std::pair<const char*, Enum>, Count>;
+struct EnumNames {
+  /// ConfigError::field for an unknown name.
+  const char* field;
+  std::array<std::pair<const char*, Enum>, Count> names;
+};
 
-template <class Enum, std::size_t Count>
-std::string name_of(const EnumNames<Enum, Count>& names, Enum wanted) {
-  for (const auto& [name, value] : names) {
-    if (value == wanted) return name;
-  }
-  throw ConfigError("an enumerator without a name");
+template <class Enum>
+concept NamedEnum = std::is_enum_v<Enum> && requires {
+  enum_names(Enum{});
+};
+
+/// "glow, nice"
+template <NamedEnum Enum>
+std::string all_names() {
+  std::string text;
+  for (const auto& [name, value] : enum_names(Enum{}).names) text += (text.empty() ? "" : ", ") + std::string(name);
+  return text;
 }
 
-/// Throws ConfigError "`what`: unknown value 'x', expected one of ...".
-template <class Enum, std::size_t Count>
-Enum enumerator_of(const EnumNames<Enum, Count>& names, const char* what, const std::string& wanted) {
-  std::string known;
-  for (const auto& [name, value] : names) {
-    if (wanted == name) return value;
-    known += (known.empty() ? "" : ", ") + std::string(name);
+/// The enumerator's name.
+template <NamedEnum Enum>
+std::string to_string(Enum wanted) {
+  const auto known = enum_names(wanted);
+  for (const auto& [name, value] : known.names) {
+    if (value == wanted) return name;
   }
-  throw ConfigError(what, "unknown value '" + wanted + "', expected one of " + known);
+  throw ConfigError(known.field, "an enumerator without a name");
+}
+
+/// The reverse. Throws ConfigError "FIELD: unknown value 'x', expected one of ..." when `wanted` is no name.
+template <NamedEnum Enum>
+void from_string(const std::string& wanted, Enum& result) {
+  const auto known = enum_names(Enum{});
+  for (const auto& [name, value] : known.names) {
+    if (wanted != name) continue;
+    result = value;
+    return;
+  }
+  throw ConfigError(known.field, "unknown value '" + wanted + "', expected one of " + all_names<Enum>());
 }
 
 }  // namespace glow

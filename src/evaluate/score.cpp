@@ -7,7 +7,6 @@
 
 #include <ATen/ATen.h>
 
-#include <glow/enum_names.h>
 #include <glow/error.h>
 #include <glow/evaluate/ood.h>
 
@@ -16,11 +15,6 @@
 
 namespace glow::evaluate {
 namespace {
-
-constexpr EnumNames<ClassDensity, 2> kClassDensityNames{{
-    {"label", ClassDensity::kLabel},
-    {"marginal", ClassDensity::kMarginal},
-}};
 
 void check(const ScoreOptions& options, std::int64_t images) {
   // More than anyone waits for; products of such numbers do not overflow.
@@ -148,12 +142,6 @@ Scores concatenated(const std::vector<Scores>& batches, std::int64_t draws) {
 }
 
 }  // namespace
-
-std::string to_string(ClassDensity density) { return name_of(kClassDensityNames, density); }
-
-void from_string(const std::string& name, ClassDensity& density) {
-  density = enumerator_of(kClassDensityNames, "classes", name);
-}
 
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options) {
   check(options, images.size());

@@ -7,7 +7,6 @@
 
 #include <ATen/ATen.h>
 
-#include <glow/enum_names.h>
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 
@@ -15,11 +14,6 @@
 
 namespace glow::latent {
 namespace {
-
-constexpr EnumNames<InterpolationKind, 2> kKindNames{{
-    {"spherical", InterpolationKind::kSpherical},
-    {"linear", InterpolationKind::kLinear},
-}};
 
 torch::Tensor norm_of(const torch::Tensor& rows) { return rows.norm(2, {1}, /*keepdim=*/true); }
 
@@ -61,10 +55,6 @@ void check_alike(const nn::Latents& from, const nn::Latents& to) {
 }
 
 }  // namespace
-
-std::string to_string(InterpolationKind kind) { return name_of(kKindNames, kind); }
-
-void from_string(const std::string& name, InterpolationKind& kind) { kind = enumerator_of(kKindNames, "kind", name); }
 
 nn::Latents interpolate(const nn::Latents& from, const nn::Latents& to, double position, InterpolationKind kind) {
   check_alike(from, to);

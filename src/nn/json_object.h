@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <string>
-#include <type_traits>
 
 #include <nlohmann/json.hpp>
+
+#include <glow/enum_names.h>
 
 namespace glow::nn {
 
@@ -21,8 +22,7 @@ class JsonObject {
   void operator()(const char* key, std::uint64_t& value) { value = take(key, &Json::is_number_unsigned); }
   void operator()(const char* key, bool& value) { value = take(key, &Json::is_boolean); }
   void operator()(const char* key, std::string& value) { value = take(key, &Json::is_string); }
-  template <class Kind>
-  requires std::is_enum_v<Kind>
+  template <NamedEnum Kind>
   void operator()(const char* key, Kind& value) {
     from_string(take(key, &Json::is_string).template get<std::string>(), value);
   }

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <glow/enum_names.h>
 #include <glow/error.h>
 
 #include "nn/families/family.h"
@@ -15,38 +14,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kFormatVersion = 1;
 
-constexpr EnumNames<Family, 3> kFamilyNames{{
-    {"glow", Family::kGlow},
-    {"realnvp", Family::kRealNVP},
-    {"nice", Family::kNICE},
-}};
-
-constexpr EnumNames<PermutationKind, 4> kPermutationNames{{
-    {"reverse", PermutationKind::kReverse},
-    {"shuffle", PermutationKind::kShuffle},
-    {"conv1x1", PermutationKind::kConv1x1},
-    {"lu", PermutationKind::kLU},
-}};
-
-constexpr EnumNames<CouplingKind, 2> kCouplingNames{{
-    {"additive", CouplingKind::kAdditive},
-    {"affine", CouplingKind::kAffine},
-}};
-
-constexpr EnumNames<NetworkKind, 2> kNetworkNames{{
-    {"convolutional", NetworkKind::kConvolutional},
-    {"dense", NetworkKind::kDense},
-}};
-
-constexpr EnumNames<PriorKind, 2> kPriorNames{{
-    {"gaussian", PriorKind::kGaussian},
-    {"logistic", PriorKind::kLogistic},
-}};
-
 Json json_of(std::int64_t value) { return value; }
 Json json_of(bool value) { return value; }
-template <class Kind>
-requires std::is_enum_v<Kind> Json json_of(Kind value) { return to_string(value); }
+template <NamedEnum Kind>
+Json json_of(Kind value) {
+  return to_string(value);
+}
 
 void require(bool holds, const std::string& field, const std::string& text) {
   if (!holds) throw ConfigError(field, text);
@@ -60,7 +33,7 @@ void require_range(const char* name, std::int64_t value, std::int64_t low, std::
 Family read_family(JsonObject& reader) {
   std::string name;
   reader("family", name);
-  for (const auto& [known, family] : kFamilyNames) {
+  for (const auto& [known, family] : enum_names(Family{}).names) {
     if (name == known) return family;
   }
   throw FormatError("glow.config: unknown family '" + name + "', this library reads 'glow', 'realnvp' and 'nice'");
@@ -111,26 +84,6 @@ LevelShape latent_shape(const GlowOptions& options, std::int64_t level) {
   if (level < options.levels - 1) shape.channels /= 2;
   return shape;
 }
-
-std::string to_string(Family family) { return name_of(kFamilyNames, family); }
-std::string to_string(NetworkKind kind) { return name_of(kNetworkNames, kind); }
-std::string to_string(PriorKind kind) { return name_of(kPriorNames, kind); }
-std::string to_string(PermutationKind kind) { return name_of(kPermutationNames, kind); }
-std::string to_string(CouplingKind kind) { return name_of(kCouplingNames, kind); }
-
-void from_string(const std::string& name, PermutationKind& kind) {
-  kind = enumerator_of(kPermutationNames, "permutation", name);
-}
-
-void from_string(const std::string& name, CouplingKind& kind) {
-  kind = enumerator_of(kCouplingNames, "coupling", name);
-}
-
-void from_string(const std::string& name, Family& family) { family = enumerator_of(kFamilyNames, "family", name); }
-
-void from_string(const std::string& name, NetworkKind& kind) { kind = enumerator_of(kNetworkNames, "network", name); }
-
-void from_string(const std::string& name, PriorKind& kind) { kind = enumerator_of(kPriorNames, "prior", name); }
 
 std::string to_json(const GlowOptions& options) {
   Json json{{"format_version", kFormatVersion}};

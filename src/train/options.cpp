@@ -3,16 +3,10 @@
 #include <limits>
 #include <sstream>
 
-#include <glow/enum_names.h>
 #include <glow/error.h>
 
 namespace glow::train {
 namespace {
-
-constexpr EnumNames<OptimizerKind, 2> kOptimizerNames{{
-    {"adamax", OptimizerKind::kAdamax},
-    {"adam", OptimizerKind::kAdam},
-}};
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -52,12 +46,6 @@ void TrainOptions::validate() const {
   require("sample_every", sample_every, 0);
   require("checkpoint_every", checkpoint_every, 0);
   require("keep", keep, 1);
-}
-
-std::string to_string(OptimizerKind kind) { return name_of(kOptimizerNames, kind); }
-
-void from_string(const std::string& name, OptimizerKind& kind) {
-  kind = enumerator_of(kOptimizerNames, "optimizer", name);
 }
 
 }  // namespace glow::train

@@ -96,11 +96,11 @@ inline std::vector<nn::GlowOptions> other_families() {
 
 /// What a case of another family is called.
 inline std::string family_case_name(const nn::GlowOptions& options) {
-  auto name = nn::to_string(options.family);
+  auto name = to_string(options.family);
   const auto add = [&name](const char* before, const std::string& text) { name.append(before).append(text); };
   if (options.family == nn::Family::kNICE) {
-    add("_", nn::to_string(options.network));
-    add("_", nn::to_string(options.prior));
+    add("_", to_string(options.network));
+    add("_", to_string(options.prior));
   }
   add("_", std::to_string(options.channels));
   add("x", std::to_string(options.height));
@@ -113,7 +113,7 @@ inline std::string family_case_name(const nn::GlowOptions& options) {
 /// A name for a test of a model with these options: letters, digits and underscores.
 inline std::string case_name(const nn::GlowOptions& options) {
   if (options.family != nn::Family::kGlow) return family_case_name(options);
-  return nn::to_string(options.permutation) + "_" + nn::to_string(options.coupling) +
+  return to_string(options.permutation) + "_" + to_string(options.coupling) +
          (options.edge_bias ? "_edge_" : "_plain_") + std::to_string(options.channels) + "x" +
          std::to_string(options.height) + "x" + std::to_string(options.width) + "_L" + std::to_string(options.levels) +
          "_K" + std::to_string(options.depth) + (options.learn_top ? "" : "_fixed_top") +

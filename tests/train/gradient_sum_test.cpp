@@ -97,7 +97,7 @@ TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstIsDone) {
 INSTANTIATE_TEST_SUITE_P(, GradientSumTest,
                          ::testing::Values(nn::MemoryPolicy::kStore, nn::MemoryPolicy::kRecompute,
                                            nn::MemoryPolicy::kReversible),
-                         [](const auto& test) { return nn::to_string(test.param); });
+                         [](const auto& test) { return to_string(test.param); });
 
 }  // namespace
 }  // namespace glow::train::gradient_sum_test

@@ -65,7 +65,7 @@ TEST_P(MonitorsOf, ASoundModelShowRoundingAlone) {
 INSTANTIATE_TEST_SUITE_P(Permutations, MonitorsOf,
                          ::testing::Values(PermutationKind::kConv1x1, PermutationKind::kLU, PermutationKind::kShuffle,
                                            PermutationKind::kReverse),
-                         [](const auto& test) { return nn::to_string(test.param); });
+                         [](const auto& test) { return to_string(test.param); });
 
 TEST(Monitors, KnowTheSmallestSingularValueOfEachMap) {
   const torch::NoGradGuard no_grad;

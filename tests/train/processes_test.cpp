@@ -54,7 +54,7 @@ TEST_P(ProcessesWith, GradientsOfManySlicesAreThoseOfOneProcess) {
 INSTANTIATE_TEST_SUITE_P(, ProcessesWith,
                          ::testing::Values(nn::MemoryPolicy::kStore, nn::MemoryPolicy::kRecompute,
                                            nn::MemoryPolicy::kReversible),
-                         [](const auto& test) { return nn::to_string(test.param); });
+                         [](const auto& test) { return to_string(test.param); });
 
 /// One step of a trainer on this process's shard of eight images.
 StepReport take_step(Trainer& trainer, const distributed::Communicator& processes, const TrainOptions& options) {

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
-#include <glow/enum_names.h>
 #include <glow/error.h>
 #include <glow/ops/memory.h>
 #include <glow/ops/threads.h>
@@ -37,25 +36,12 @@ torch::Device find_device(const std::string& name) {
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(name == "cuda" ? 0 : cuda_index(name))};
 }
 
-constexpr EnumNames<Precision, 4> kPrecisionNames{{
-    {"fp32", Precision::kFp32},
-    {"fp64", Precision::kFp64},
-    {"tf32", Precision::kTf32},
-    {"bf16", Precision::kBf16},
-}};
-
 nn::HiddenPrecision hidden_precision(Precision precision) {
   if (precision == Precision::kTf32) return nn::HiddenPrecision::kTf32;
   return precision == Precision::kBf16 ? nn::HiddenPrecision::kBf16 : nn::HiddenPrecision::kFull;
 }
 
 }  // namespace
-
-std::string to_string(Precision precision) { return name_of(kPrecisionNames, precision); }
-
-void from_string(const std::string& name, Precision& precision) {
-  precision = enumerator_of(kPrecisionNames, "precision", name);
-}
 
 Compute start_computing(const ComputeSettings& settings) {
   constexpr std::int64_t kMostThreads = 1024;

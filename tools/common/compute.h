@@ -5,6 +5,7 @@
 
 #include <torch/types.h>
 
+#include <glow/enum_names.h>
 #include <glow/nn/hidden_precision.h>
 
 namespace glow::tools {
@@ -13,9 +14,13 @@ namespace glow::tools {
 enum class Precision { kFp32, kFp64, kTf32, kBf16 };
 
 /// "fp32", "fp64", "tf32", "bf16"
-std::string to_string(Precision precision);
-/// Throws ConfigError that lists the names.
-void from_string(const std::string& name, Precision& precision);
+constexpr EnumNames<Precision, 4> enum_names(Precision) {
+  return {"precision",
+          {{{"fp32", Precision::kFp32},
+            {"fp64", Precision::kFp64},
+            {"tf32", Precision::kTf32},
+            {"bf16", Precision::kBf16}}}};
+}
 
 /// Where and how a tool computes.
 struct ComputeSettings {

@@ -8,14 +8,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include <glow/nn/options.h>
+#include <glow/enum_names.h>
 
 namespace glow::tools {
 
 using Json = nlohmann::ordered_json;
-// The coupling's kind lives in another namespace than its names.
-using nn::from_string;
-using nn::to_string;
 
 /// Pixels; 0x0: not given.
 struct ImageSize {
@@ -44,10 +41,11 @@ void parse_value(const std::string& text, std::optional<Value>& value) {
   value.reset();
   if (!text.empty()) parse_value(text, value.emplace());
 }
-/// An enumerator's name, for a type with its own from_string.
-template <class Kind>
-requires std::is_enum_v<Kind>
-void parse_value(const std::string& text, Kind& value) { from_string(text, value); }
+/// An enumerator's name.
+template <NamedEnum Kind>
+void parse_value(const std::string& text, Kind& value) {
+  from_string(text, value);
+}
 
 /// The reverse: a number or truth value as such, anything else as text that parse_value reads.
 template <class Value>
@@ -61,8 +59,10 @@ template <class Value>
 Json to_json(const std::optional<Value>& value) {
   return value ? to_json(*value) : Json("");
 }
-template <class Kind>
-requires std::is_enum_v<Kind> Json to_json(Kind value) { return to_string(value); }
+template <NamedEnum Kind>
+Json to_json(Kind value) {
+  return to_string(value);
+}
 
 /// The text of a JSON scalar, as parse_value reads it.
 std::string to_text(const Json& scalar);

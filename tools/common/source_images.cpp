@@ -2,20 +2,12 @@
 
 #include <utility>
 
-#include <glow/enum_names.h>
 #include <glow/error.h>
 
 #include "tools/common/checks.h"
 
 namespace glow::tools {
 namespace {
-
-constexpr EnumNames<GeometryFrom, 4> kFromNames{{
-    {"images", GeometryFrom::kImages},
-    {"flags", GeometryFrom::kFlags},
-    {"model", GeometryFrom::kModel},
-    {"default", GeometryFrom::kDefault},
-}};
 
 std::string size_text(std::int64_t height, std::int64_t width) {
   return std::to_string(height) + "x" + std::to_string(width);
@@ -103,8 +95,6 @@ void check(const GeometrySettings& settings) {
   constexpr std::int64_t kLargest = 1 << 20;
   require_range("resize", settings.resize.value_or(0), 0, kLargest);
 }
-
-std::string to_string(GeometryFrom from) { return name_of(kFromNames, from); }
 
 std::string FittedImages::geometry_text() const {
   const auto& geometry = images->geometry();

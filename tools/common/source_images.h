@@ -8,6 +8,7 @@
 
 #include <glow/data/images.h>
 #include <glow/data/source.h>
+#include <glow/enum_names.h>
 #include <glow/nn/glow.h>
 
 #include "tools/common/flags.h"
@@ -63,7 +64,13 @@ enum class GeometryFrom {
 };
 
 /// "images", "flags", "model", "default"
-std::string to_string(GeometryFrom from);
+constexpr EnumNames<GeometryFrom, 4> enum_names(GeometryFrom) {
+  return {"geometry",
+          {{{"images", GeometryFrom::kImages},
+            {"flags", GeometryFrom::kFlags},
+            {"model", GeometryFrom::kModel},
+            {"default", GeometryFrom::kDefault}}}};
+}
 
 /// Images at a model's size, and how they were brought to it.
 struct FittedImages {

@@ -1,20 +1,11 @@
 #include "tools/eval/eval_settings.h"
 
-#include <glow/enum_names.h>
 #include <glow/error.h>
 
 #include "tools/common/checks.h"
 
 namespace glow::tools {
 namespace {
-
-constexpr EnumNames<EvalSplit, 5> kSplitNames{{
-    {"auto", EvalSplit::kAuto},
-    {"train", EvalSplit::kTrain},
-    {"valid", EvalSplit::kValid},
-    {"test", EvalSplit::kTest},
-    {"all", EvalSplit::kAll},
-}};
 
 void check_ranges(const EvalSettings& settings) {
   constexpr std::int64_t kMostDraws = 1 << 20;
@@ -27,10 +18,6 @@ void check_ranges(const EvalSettings& settings) {
 }
 
 }  // namespace
-
-std::string to_string(EvalSplit split) { return name_of(kSplitNames, split); }
-
-void from_string(const std::string& name, EvalSplit& split) { split = enumerator_of(kSplitNames, "split", name); }
 
 const std::vector<FlagText>& eval_flag_table() {
   static const std::vector<FlagText> images{

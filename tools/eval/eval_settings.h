@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <glow/enum_names.h>
 #include <glow/evaluate/score.h>
 #include <glow/nn/glow.h>
 
@@ -27,9 +28,14 @@ enum class EvalSplit {
 };
 
 /// "auto", "train", "valid", "test", "all"
-std::string to_string(EvalSplit split);
-/// Throws ConfigError that lists the names.
-void from_string(const std::string& name, EvalSplit& split);
+constexpr EnumNames<EvalSplit, 5> enum_names(EvalSplit) {
+  return {"split",
+          {{{"auto", EvalSplit::kAuto},
+            {"train", EvalSplit::kTrain},
+            {"valid", EvalSplit::kValid},
+            {"test", EvalSplit::kTest},
+            {"all", EvalSplit::kAll}}}};
+}
 
 /// All that glow-eval's flags say.
 struct EvalSettings {

@@ -48,7 +48,7 @@ void TrainProgress::step(const train::StepReport& report) {
   if (report.fell_back) {
     status_.log("warning: step " + grouped(report.step) + " rebuilds its flow variables only to " +
                 brief(*report.reconstruction_error) + " of their size; from here on they are kept, as with --memory " +
-                nn::to_string(nn::MemoryPolicy::kRecompute));
+                to_string(nn::MemoryPolicy::kRecompute));
   }
   if (report.skipped) {
     ++skipped_;

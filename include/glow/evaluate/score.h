@@ -10,6 +10,7 @@
 
 #include <glow/data/images.h>
 #include <glow/distributed/communicator.h>
+#include <glow/enum_names.h>
 #include <glow/nn/glow.h>
 #include <glow/shard.h>
 
@@ -24,9 +25,9 @@ enum class ClassDensity {
 };
 
 /// "label", "marginal"
-std::string to_string(ClassDensity density);
-/// Throws ConfigError that lists the names.
-void from_string(const std::string& name, ClassDensity& density);
+constexpr EnumNames<ClassDensity, 2> enum_names(ClassDensity) {
+  return {"classes", {{{"label", ClassDensity::kLabel}, {"marginal", ClassDensity::kMarginal}}}};
+}
 
 struct ScoreOptions {
   /// Images at once.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include <glow/enum_names.h>
 #include <glow/nn/latents.h>
 #include <glow/nn/sample_options.h>
 
@@ -18,9 +19,9 @@ enum class InterpolationKind {
 };
 
 /// "spherical", "linear"
-std::string to_string(InterpolationKind kind);
-/// Throws ConfigError that lists the names.
-void from_string(const std::string& name, InterpolationKind& kind);
+constexpr EnumNames<InterpolationKind, 2> enum_names(InterpolationKind) {
+  return {"kind", {{{"spherical", InterpolationKind::kSpherical}, {"linear", InterpolationKind::kLinear}}}};
+}
 
 /// Image by image the point at `position`, from 0 at `from` to 1 at `to`, both bit for bit. Computed in float64, on
 /// their device and in their dtype. Opposite directions turn through a plane of their own that is the same every

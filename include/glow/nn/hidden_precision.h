@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string>
+#include <glow/enum_names.h>
 
 namespace glow::nn {
 
@@ -17,6 +17,9 @@ enum class HiddenPrecision {
 };
 
 /// "full", "tf32", "bf16"
-std::string to_string(HiddenPrecision precision);
+constexpr EnumNames<HiddenPrecision, 3> enum_names(HiddenPrecision) {
+  return {"precision",
+          {{{"full", HiddenPrecision::kFull}, {"tf32", HiddenPrecision::kTf32}, {"bf16", HiddenPrecision::kBf16}}}};
+}
 
 }  // namespace glow::nn

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
+#include <glow/enum_names.h>
 #include <glow/nn/options.h>
 
 namespace glow::nn {
@@ -17,6 +17,14 @@ enum class MemoryPolicy {
   kReversible,
 };
 
+/// "store", "recompute", "reversible"
+constexpr EnumNames<MemoryPolicy, 3> enum_names(MemoryPolicy) {
+  return {"memory",
+          {{{"store", MemoryPolicy::kStore},
+            {"recompute", MemoryPolicy::kRecompute},
+            {"reversible", MemoryPolicy::kReversible}}}};
+}
+
 /// Numbers at every pixel of a level that a coupling network computes.
 struct NetworkMemory {
   /// That the backward pass needs.
@@ -27,10 +35,5 @@ struct NetworkMemory {
 
 /// Of one step of level `level`. `hidden_size`: the size of a number of the hidden tensors in units of the others.
 NetworkMemory network_memory(const GlowOptions& options, std::int64_t level, double hidden_size);
-
-/// "store", "recompute", "reversible"
-std::string to_string(MemoryPolicy policy);
-/// Throws ConfigError that lists the names when `name` is none of them.
-void from_string(const std::string& name, MemoryPolicy& policy);
 
 }  // namespace glow::nn

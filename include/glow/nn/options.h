@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include <glow/enum_names.h>
 #include <glow/ops/coupling_kind.h>
 
 namespace glow::nn {
@@ -22,6 +23,15 @@ enum class PermutationKind {
   kLU,
 };
 
+/// "reverse", "shuffle", "conv1x1", "lu"
+constexpr EnumNames<PermutationKind, 4> enum_names(PermutationKind) {
+  return {"permutation",
+          {{{"reverse", PermutationKind::kReverse},
+            {"shuffle", PermutationKind::kShuffle},
+            {"conv1x1", PermutationKind::kConv1x1},
+            {"lu", PermutationKind::kLU}}}};
+}
+
 /// The flows that are made of the same parts.
 enum class Family {
   /// Kingma & Dhariwal 2018, arXiv 1807.03039.
@@ -36,6 +46,11 @@ enum class Family {
   kNICE,
 };
 
+/// "glow", "realnvp", "nice"
+constexpr EnumNames<Family, 3> enum_names(Family) {
+  return {"family", {{{"glow", Family::kGlow}, {"realnvp", Family::kRealNVP}, {"nice", Family::kNICE}}}};
+}
+
 /// What computes NICE's couplings.
 enum class NetworkKind {
   /// Glow's: three convolutions.
@@ -44,8 +59,18 @@ enum class NetworkKind {
   kDense,
 };
 
+/// "convolutional", "dense"
+constexpr EnumNames<NetworkKind, 2> enum_names(NetworkKind) {
+  return {"network", {{{"convolutional", NetworkKind::kConvolutional}, {"dense", NetworkKind::kDense}}}};
+}
+
 /// What NICE's scaled latents are distributed as, each on its own.
 enum class PriorKind { kGaussian, kLogistic };
+
+/// "gaussian", "logistic"
+constexpr EnumNames<PriorKind, 2> enum_names(PriorKind) {
+  return {"prior", {{{"gaussian", PriorKind::kGaussian}, {"logistic", PriorKind::kLogistic}}}};
+}
 
 /// Everything that defines a model but its weights; the `glow.config` of a model file. Of the fields after
 /// `hidden_width` each family has some; the others keep the values of of_family.
@@ -148,23 +173,6 @@ void visit_fields(Options& options, Visitor&& visit) {
   visit("hidden_layers", options.hidden_layers);
   visit("prior", options.prior);
 }
-
-/// "glow", "realnvp", "nice"
-std::string to_string(Family family);
-/// "reverse", "shuffle", "conv1x1", "lu"
-std::string to_string(PermutationKind kind);
-/// "additive", "affine"
-std::string to_string(CouplingKind kind);
-/// "convolutional", "dense"
-std::string to_string(NetworkKind kind);
-/// "gaussian", "logistic"
-std::string to_string(PriorKind kind);
-/// Throw ConfigError that lists the names when `name` is none of them.
-void from_string(const std::string& name, Family& family);
-void from_string(const std::string& name, PermutationKind& kind);
-void from_string(const std::string& name, CouplingKind& kind);
-void from_string(const std::string& name, NetworkKind& kind);
-void from_string(const std::string& name, PriorKind& kind);
 
 /// The JSON object of a model file's `glow.config`.
 std::string to_json(const GlowOptions& options);

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include <glow/enum_names.h>
+
 namespace glow::ops {
 
 /// How a coupling transforms the second half x2 of the channels, given its network's output h (Glow, section 3.3).
@@ -13,6 +15,11 @@ enum class CouplingKind {
   /// [shift | log_scale] = h, y2 = x2 * exp(log_scale) + shift (RealNVP, section 3.2)
   kAffineExp,
 };
+
+/// "additive", "affine"; kAffineExp belongs to RealNVP and cannot be chosen.
+constexpr EnumNames<CouplingKind, 2> enum_names(CouplingKind) {
+  return {"coupling", {{{"additive", CouplingKind::kAdditive}, {"affine", CouplingKind::kAffine}}}};
+}
 
 /// Channels of h for a flow variable of `channels` channels.
 constexpr std::int64_t coupling_outputs(CouplingKind kind, std::int64_t channels) {

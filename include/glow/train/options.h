@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include <glow/enum_names.h>
 #include <glow/nn/memory_policy.h>
 
 namespace glow::train {
@@ -13,6 +14,11 @@ enum class OptimizerKind {
   /// Textbook Adam (Kingma & Ba 2015, algorithm 1).
   kAdam,
 };
+
+/// "adamax", "adam"
+constexpr EnumNames<OptimizerKind, 2> enum_names(OptimizerKind) {
+  return {"optimizer", {{{"adamax", OptimizerKind::kAdamax}, {"adam", OptimizerKind::kAdam}}}};
+}
 
 /// How a model is trained. What a run's config.json holds beside the model's and the data's options.
 struct TrainOptions {
@@ -91,10 +97,5 @@ void visit_fields(Options& options, Visitor&& visit) {
   visit("checkpoint_every", options.checkpoint_every);
   visit("keep", options.keep);
 }
-
-/// "adamax", "adam"
-std::string to_string(OptimizerKind kind);
-/// Throws ConfigError that lists the names.
-void from_string(const std::string& name, OptimizerKind& kind);
 
 }  // namespace glow::train
