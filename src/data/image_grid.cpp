@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "ops/check.h"
@@ -30,7 +31,7 @@ io::Image image_grid(const torch::Tensor& bytes, std::int64_t columns) {
   ops::check_shape(bytes.dim() == 4 && bytes.size(0) > 0 && (bytes.size(1) == 1 || bytes.size(1) == 3) &&
                        bytes.scalar_type() == torch::kByte,
                    "image grid: expected uint8 [N, C, H, W] with 1 or 3 channels", bytes);
-  if (columns < 0) throw ConfigError("columns", "expected at least 0, got " + std::to_string(columns));
+  require_at_least("columns", columns, 0);
   const auto count = bytes.size(0), height = bytes.size(2), width = bytes.size(3);
   if (columns == 0) columns = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
   columns = std::min(columns, count);

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/data/image_grid.h>
 #include <glow/error.h>
 
@@ -102,11 +103,8 @@ io::Image labelled_grid(const torch::Tensor& bytes, const LabelledGridOptions& o
   ops::check_shape(bytes.dim() == 4 && bytes.size(0) > 0 && (bytes.size(1) == 1 || bytes.size(1) == 3) &&
                        bytes.scalar_type() == torch::kByte,
                    "image grid: expected uint8 [N, C, H, W] with 1 or 3 channels", bytes);
-  if (options.columns < 0) throw ConfigError("columns", "expected at least 0, got " + std::to_string(options.columns));
-  if (options.scale < 1 || options.scale > kMostScale) {
-    throw ConfigError("scale",
-                      "expected 1 to " + std::to_string(kMostScale) + ", got " + std::to_string(options.scale));
-  }
+  require_at_least("columns", options.columns, 0);
+  require_range("scale", options.scale, 1, kMostScale);
   const auto layout = make_layout(bytes, options);
   check_size(layout);
   const auto scaled = bytes.cpu().repeat_interleave(options.scale, 2).repeat_interleave(options.scale, 3);

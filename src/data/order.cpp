@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/ops/random.h>
 
@@ -13,7 +14,7 @@ std::vector<std::int64_t> epoch_order(std::int64_t size, std::uint64_t seed, std
 
 BatchOrder::BatchOrder(std::int64_t size, std::int64_t batch, std::uint64_t seed)
     : size_(size), batch_(batch), seed_(seed) {
-  if (batch < 1) throw ConfigError("batch", "must be at least 1, is " + std::to_string(batch));
+  require_at_least("batch", batch, 1);
   if (batch > size)
     throw ConfigError(
         "batch", std::to_string(batch) + " is larger than the training set of " + std::to_string(size) + " images");

@@ -11,6 +11,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "io/utf8.h"
@@ -181,7 +182,7 @@ torch::Tensor shares_of(const torch::Tensor& numbers, const Axis& across, std::i
 }  // namespace
 
 std::string histogram_svg(const std::vector<HistogramSeries>& series, const HistogramOptions& options) {
-  if (options.bins < 1) throw ConfigError("bins", "expected at least 1, got " + std::to_string(options.bins));
+  require_at_least("bins", options.bins, 1);
   if (series.empty()) throw ConfigError("histogram: there is no series");
   std::vector<torch::Tensor> finite_numbers, shares;
   for (const auto& each : series) {

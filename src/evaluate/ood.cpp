@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/io/image.h>
 
@@ -42,7 +43,7 @@ torch::Tensor as_pictures(const torch::Tensor& bytes) {
 torch::Tensor png_bits_per_dim(const torch::Tensor& bytes, std::int64_t bits) {
   ops::check_shape(bytes.dim() == 4 && bytes.numel() > 0 && bytes.scalar_type() == torch::kByte,
                    "complexity: expected uint8 [N, C, H, W]", bytes);
-  if (bits < 1 || bits > 8) throw ConfigError("bits", "expected 1..8, got " + std::to_string(bits));
+  require_range("bits", bits, 1, 8);
   const auto bin_width = std::int64_t{1} << (8 - bits);
   const auto pictures = as_pictures(bytes.to(torch::kCPU)).div(bin_width, "floor").contiguous();
   const io::ImageShape shape{static_cast<int>(pictures.size(1)), static_cast<int>(pictures.size(2)),

@@ -6,10 +6,11 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "data/batches.h"
-#include "evaluate/labels.h"
+#include "nn/labels.h"
 
 namespace glow::evaluate {
 namespace {
@@ -21,7 +22,7 @@ torch::Tensor labels_for(const nn::Glow& model, const data::Batch& batch, ClassD
   const auto num_classes = model->options().num_classes;
   if (num_classes == 0) return {};
   if (classes == ClassDensity::kMarginal) return at::zeros_like(batch.labels);
-  check_labels(batch.labels, num_classes);
+  nn::require_labels("labels", batch.labels, num_classes);
   return batch.labels;
 }
 
@@ -37,8 +38,8 @@ torch::Tensor there_and_back(const nn::Glow& model, const torch::Tensor& x, cons
 }  // namespace
 
 RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const RoundTripOptions& options) {
-  if (options.batch < 1) throw ConfigError("batch", "expected at least 1, got " + std::to_string(options.batch));
-  if (options.count < 0) throw ConfigError("count", "expected at least 0, got " + std::to_string(options.count));
+  require_at_least("batch", options.batch, 1);
+  require_at_least("count", options.count, 0);
   const torch::NoGradGuard no_grad;
   const auto count = options.count == 0 ? images.size() : std::min(options.count, images.size());
   auto batches = data::all_batches(images, std::min(options.batch, std::max<std::int64_t>(1, count)), true);

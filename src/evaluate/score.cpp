@@ -7,11 +7,12 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/evaluate/ood.h>
 
 #include "data/batches.h"
-#include "evaluate/labels.h"
+#include "nn/labels.h"
 
 namespace glow::evaluate {
 namespace {
@@ -19,15 +20,10 @@ namespace {
 void check(const ScoreOptions& options, std::int64_t images) {
   // More than anyone waits for; products of such numbers do not overflow.
   constexpr std::int64_t kMost = std::int64_t{1} << 24;
-  const auto require = [](const char* field, std::int64_t value, std::int64_t lowest) {
-    if (value >= lowest && value <= kMost) return;
-    throw ConfigError(field, "expected " + std::to_string(lowest) + " to " + std::to_string(kMost) + ", got " +
-                                 std::to_string(value));
-  };
   if (images == 0) throw ConfigError("score: there are no images");
-  require("batch", options.batch, 1);
-  require("draws", options.draws, 0);
-  require("importance", options.importance, 0);
+  require_range("batch", options.batch, 1, kMost);
+  require_range("draws", options.draws, 0, kMost);
+  require_range("importance", options.importance, 0, kMost);
 }
 
 /// log p at one point of each image, float64 [N] on the CPU, and, where classes are told apart, log p(x | y) [N, Y].
@@ -66,7 +62,7 @@ class Scorer {
 
   Scores score(const data::Batch& batch) {
     const bool needs_label = model_->options().num_classes > 0 && options_.classes == ClassDensity::kLabel;
-    if (needs_label) check_labels(batch.labels, model_->options().num_classes);
+    if (needs_label) nn::require_labels("labels", batch.labels, model_->options().num_classes);
     const auto bytes = batch.bytes.to(model_->device());
     std::vector<Densities> plain, noisy;
     if (options_.draws == 0) plain.push_back(at_point(model_->quantizer().center(bytes, model_->dtype()), batch));

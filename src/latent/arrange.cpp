@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "latent/rows.h"
@@ -71,7 +72,7 @@ nn::Latents concatenate(const std::vector<nn::Latents>& parts) {
 }
 
 nn::Latents repeat(const nn::Latents& latents, std::int64_t times) {
-  if (times < 1) throw ConfigError("times", "expected at least 1, got " + std::to_string(times));
+  require_at_least("times", times, 1);
   return by_level(latents, [&](const torch::Tensor& eps, std::size_t) { return eps.repeat_interleave(times, 0); });
 }
 

@@ -7,6 +7,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 
@@ -58,9 +59,7 @@ void check_alike(const nn::Latents& from, const nn::Latents& to) {
 
 nn::Latents interpolate(const nn::Latents& from, const nn::Latents& to, double position, InterpolationKind kind) {
   check_alike(from, to);
-  if (!(position >= 0 && position <= 1)) {
-    throw ConfigError("position", "expected 0 to 1, got " + std::to_string(position));
-  }
+  require_range("position", position, 0, 1);
   if (position == 0) return from;
   if (position == 1) return to;
   const auto start = nn::flatten(from).to(torch::kDouble), end = nn::flatten(to).to(torch::kDouble);
@@ -70,9 +69,7 @@ nn::Latents interpolate(const nn::Latents& from, const nn::Latents& to, double p
 
 void PathOptions::validate(std::int64_t levels) const {
   constexpr std::int64_t kMostPoints = 1 << 20;
-  if (points < 2 || points > kMostPoints) {
-    throw ConfigError("points", "expected 2 to " + std::to_string(kMostPoints) + ", got " + std::to_string(points));
-  }
+  require_range("points", points, 2, kMostPoints);
   for (std::int64_t l = 0; l < levels; ++l) {
     try {
       static_cast<void>(middle_temperature.at(l, levels));

@@ -8,6 +8,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 #include <glow/ops/random.h>
@@ -43,9 +44,7 @@ void VaryOptions::validate(std::int64_t levels) const {
     throw ConfigError("amount", "expected one number or one for each of " + std::to_string(levels) + " levels, got " +
                                     std::to_string(given));
   }
-  for (const double each : amount) {
-    if (!(each >= 0 && each <= 1)) throw ConfigError("amount", "expected 0 to 1, got " + std::to_string(each));
-  }
+  for (const double each : amount) require_range("amount", each, 0, 1);
   for (std::int64_t l = 0; l < levels; ++l) static_cast<void>(temperature.at(l, levels));
 }
 

@@ -7,6 +7,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/serialize/archive.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/ops/gaussian.h>
 #include <glow/ops/random.h>
@@ -16,6 +17,7 @@
 #include "io/utf8.h"
 #include "nn/chain.h"
 #include "nn/folded_glow.h"
+#include "nn/labels.h"
 #include "nn/preprocessing.h"
 #include "nn/top.h"
 #include "ops/check.h"
@@ -32,7 +34,7 @@ const GlowOptions& validated(const GlowOptions& options) {
 }
 
 std::vector<std::int64_t> index_range(std::int64_t first, std::int64_t count) {
-  if (count < 1) throw ConfigError("count", "expected at least 1, got " + std::to_string(count));
+  require_at_least("count", count, 1);
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), first);
   return indices;
@@ -200,11 +202,7 @@ torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t
     throw ShapeError("labels: expected int64 [N] with N = " + std::to_string(count) + ", got " +
                      c10::toString(labels.scalar_type()) + " " + ops::shape_text(labels.sizes()));
   }
-  const auto lowest = labels.min().item<std::int64_t>(), highest = labels.max().item<std::int64_t>();
-  if (lowest < 0 || highest >= options_.num_classes) {
-    throw ConfigError("labels", "expected 0.." + std::to_string(options_.num_classes - 1) + ", got " +
-                                    std::to_string(lowest) + ".." + std::to_string(highest));
-  }
+  require_labels("labels", labels, options_.num_classes);
   return labels.to(device());
 }
 

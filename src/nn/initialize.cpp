@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/nn/glow.h>
 
@@ -75,7 +76,7 @@ class Initializer final : public PartVisitor {
 }  // namespace
 
 InitializeReport GlowImpl::initialize(const torch::Tensor& x, const InitializeOptions& options) {
-  if (options.chunk < 1) throw ConfigError("chunk", "expected at least 1, got " + std::to_string(options.chunk));
+  require_at_least("chunk", options.chunk, 1);
   const torch::NoGradGuard no_grad;
   Initializer initializer(to_model(x).split(options.chunk), options);
   visit(initializer, /*labels=*/{}, /*by_batch=*/false);

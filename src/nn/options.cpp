@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "nn/families/family.h"
@@ -23,11 +24,6 @@ Json json_of(Kind value) {
 
 void require(bool holds, const std::string& field, const std::string& text) {
   if (!holds) throw ConfigError(field, text);
-}
-
-void require_range(const char* name, std::int64_t value, std::int64_t low, std::int64_t high) {
-  require(value >= low && value <= high, name,
-          "expected " + std::to_string(low) + ".." + std::to_string(high) + ", got " + std::to_string(value));
 }
 
 Family read_family(JsonObject& reader) {

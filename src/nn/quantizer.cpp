@@ -8,6 +8,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "ops/check.h"
@@ -15,8 +16,8 @@
 namespace glow::nn {
 
 Quantizer::Quantizer(std::int64_t bits, std::int64_t dimensions) : bits_(bits), dimensions_(dimensions) {
-  if (bits < 1 || bits > 8) throw ConfigError("bits", "expected 1..8, got " + std::to_string(bits));
-  if (dimensions < 1) throw ConfigError("dimensions", "expected at least 1, got " + std::to_string(dimensions));
+  require_range("bits", bits, 1, 8);
+  require_at_least("dimensions", dimensions, 1);
 }
 
 torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {

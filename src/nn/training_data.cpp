@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "io/utf8.h"
@@ -13,12 +14,6 @@ namespace {
 
 constexpr const char* kName = "glow.data";
 constexpr std::int64_t kFormatVersion = 1;
-
-void require_range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
-  if (value >= lowest && value <= highest) return;
-  throw ConfigError(field, "expected " + std::to_string(lowest) + " to " + std::to_string(highest) + ", got " +
-                               std::to_string(value));
-}
 
 bool is_digest(const std::string& text) {
   constexpr std::size_t kDigits = 64;

@@ -1,4 +1,5 @@
 #include "train/run_setup.h"
+#include "nn/labels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -21,12 +22,7 @@ std::string shape_text(std::int64_t channels, std::int64_t height, std::int64_t 
 void require_labels(const data::Images& images, const std::string& split, std::int64_t num_classes) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(images.size()));
   std::iota(indices.begin(), indices.end(), 0);
-  const auto labels = images.labels(indices);
-  for (const auto label : {labels.min().item<std::int64_t>(), labels.max().item<std::int64_t>()}) {
-    if (label >= 0 && label < num_classes) continue;
-    throw ConfigError(split + " images: the model needs labels 0.." + std::to_string(num_classes - 1) + ", " +
-                      (label < 0 ? "an image has none" : "an image has " + std::to_string(label)));
-  }
+  nn::require_labels(split + " labels", images.labels(indices), num_classes);
 }
 
 void require_images(const data::Images* images, const std::string& split, const nn::GlowOptions& model) {

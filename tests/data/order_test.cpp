@@ -61,7 +61,7 @@ TEST(BatchOrderTest, AStepIsTheSameWhateverWasAskedBefore) {
 
 TEST(BatchOrderTest, RefusesABatchThatDoesNotFit) {
   EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 11, 0); }, {"batch: ", "11", "10 images"}));
-  EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 0, 0); }, {"batch: ", "at least 1", "is 0"}));
+  EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 0, 0); }, {"batch: ", "at least 1", "got 0"}));
   EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(0, 1, 0); }, {"batch: ", "0 images"}));
 }
 

@@ -315,7 +315,7 @@ TEST(Score, RefusesWhatItCannotDo) {
 TEST(Score, RefusesImagesWithoutTheModelsLabelsUnlessTheDensityIsMarginal) {
   const auto model = started_tiny_model(3);
   const auto unlabelled = images_of(tiny_images(4)->bytes({0, 1, 2, 3}));
-  EXPECT_TRUE(throws<ConfigError>([&] { score(model, unlabelled); }, {"labels: ", "0..2", "an image has none"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { score(model, unlabelled); }, {"labels: ", "0 to 2", "an image has none"}));
   const auto others = images_of(tiny_images(2)->bytes({0, 1}), at::tensor({0, 3}, at::kLong));
   for (const bool classify : {false, true}) {
     EXPECT_TRUE(throws<ConfigError>([&] { score(model, others, {.classify = classify}); }, {"an image has 3"}));

@@ -228,8 +228,8 @@ TEST(GlowErrors, LabelsThatAreMissingOrWrong) {
     EXPECT_TRUE(throws<Exception>([&] { model->decode(unflatten(rows, options), labels); }, parts));
   };
   refused.operator()<ConfigError>({}, {"labels", "conditional", "needs one per image"});
-  refused.operator()<ConfigError>(torch::tensor({0, 3}, int64), {"labels", "0..2", "3"});
-  refused.operator()<ConfigError>(torch::tensor({-1, 1}, int64), {"labels", "0..2", "-1"});
+  refused.operator()<ConfigError>(torch::tensor({0, 3}, int64), {"labels", "0 to 2", "3"});
+  refused.operator()<ConfigError>(torch::tensor({-1, 1}, int64), {"labels", "0 to 2", "none"});
   refused.operator()<ShapeError>(torch::tensor({1}, int64), {"labels", "int64 [N]", "[1]"});
   refused.operator()<ShapeError>(torch::tensor({{1, 1}}, int64), {"labels", "int64 [N]", "[1, 2]"});
   refused.operator()<ShapeError>(torch::tensor({1, 2}, torch::kInt), {"labels", "int64 [N]", "Int"});

@@ -83,7 +83,7 @@ TEST(FamilyTest, HasNoFieldsOfAnother) {
   EXPECT_TRUE(
       refused(Family::kGlow, [](GlowOptions& o) { o.residual_blocks = 3; }, {"residual_blocks: the family glow", "3"}));
   EXPECT_TRUE(
-      refused(Family::kRealNVP, [](GlowOptions& o) { o.hidden_width = 1 << 16; }, {"hidden_width", "1..32768"}));
+      refused(Family::kRealNVP, [](GlowOptions& o) { o.hidden_width = 1 << 16; }, {"hidden_width", "1 to 32768"}));
   EXPECT_TRUE(refused(Family::kNICE,
                       [](GlowOptions& o) {
                         o.network = NetworkKind::kDense;
@@ -111,16 +111,16 @@ TEST_P(GlowOptionsErrors, NameTheField) {
 INSTANTIATE_TEST_SUITE_P(
     Fields, GlowOptionsErrors,
     ::testing::Values(
-        BadField{"channels", {.channels = 0}, "1..", "0"}, BadField{"channels", {.channels = -3}, "1..", "-3"},
-        BadField{"channels", {.channels = std::int64_t{1} << 62}, "1..", "4611686018427387904"},
-        BadField{"height", {.height = 0}, "1..", "0"}, BadField{"height", {.height = -8}, "1..", "-8"},
-        BadField{"height", {.height = 28}, "multiple of 8", "28"}, BadField{"width", {.width = 0}, "1..", "0"},
+        BadField{"channels", {.channels = 0}, "1 to ", "0"}, BadField{"channels", {.channels = -3}, "1 to ", "-3"},
+        BadField{"channels", {.channels = std::int64_t{1} << 62}, "1 to ", "4611686018427387904"},
+        BadField{"height", {.height = 0}, "1 to ", "0"}, BadField{"height", {.height = -8}, "1 to ", "-8"},
+        BadField{"height", {.height = 28}, "multiple of 8", "28"}, BadField{"width", {.width = 0}, "1 to ", "0"},
         BadField{"width", {.width = 36}, "multiple of 8", "36"},
-        BadField{"width", {.width = 1 << 30}, "1..", "1073741824"}, BadField{"bits", {.bits = 0}, "1..8", "0"},
-        BadField{"bits", {.bits = 9}, "1..8", "9"}, BadField{"levels", {.levels = 0}, "1..", "0"},
-        BadField{"levels", {.levels = 64}, "1..", "64"}, BadField{"depth", {.depth = 0}, "1..", "0"},
-        BadField{"depth", {.depth = -1}, "1..", "-1"}, BadField{"hidden_width", {.hidden_width = 0}, "1..", "0"},
-        BadField{"num_classes", {.num_classes = -1}, "0..", "-1"}));
+        BadField{"width", {.width = 1 << 30}, "1 to ", "1073741824"}, BadField{"bits", {.bits = 0}, "1 to 8", "0"},
+        BadField{"bits", {.bits = 9}, "1 to 8", "9"}, BadField{"levels", {.levels = 0}, "1 to ", "0"},
+        BadField{"levels", {.levels = 64}, "1 to ", "64"}, BadField{"depth", {.depth = 0}, "1 to ", "0"},
+        BadField{"depth", {.depth = -1}, "1 to ", "-1"}, BadField{"hidden_width", {.hidden_width = 0}, "1 to ", "0"},
+        BadField{"num_classes", {.num_classes = -1}, "0 to ", "-1"}));
 
 class GlowConfigErrors : public ::testing::Test {
  protected:

@@ -143,7 +143,7 @@ TEST(QuantizerShapeTest, TakesAnyShape) {
 
 TEST(QuantizerErrors, NameWhatIsWrong) {
   for (const std::int64_t bits : {-1, 0, 9}) {
-    EXPECT_TRUE(throws<ConfigError>([&] { Quantizer(bits, 4); }, {"bits", "1..8", std::to_string(bits)}));
+    EXPECT_TRUE(throws<ConfigError>([&] { Quantizer(bits, 4); }, {"bits", "1 to 8", std::to_string(bits)}));
   }
   EXPECT_TRUE(throws<ConfigError>([] { Quantizer(8, 0); }, {"dimensions", "0"}));
   const Quantizer quantizer(8, 4);

@@ -130,7 +130,7 @@ TEST(SampleLabelsTest, TheGivenOnesAreTaken) {
   const SampleOptions sampling{.seed = 10, .labels = labels};
   EXPECT_TRUE(model->sample(3, sampling).equal(model->decode(model->sample_latents(3, sampling), labels)));
   EXPECT_TRUE(throws<ShapeError>([&] { model->sample(2, sampling); }, {"labels", "[3]"}));
-  EXPECT_TRUE(throws<ConfigError>([&] { model->sample(3, {.labels = labels + 1}); }, {"labels", "0..4", "5"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { model->sample(3, {.labels = labels + 1}); }, {"labels", "0 to 4", "5"}));
   EXPECT_TRUE(throws<ConfigError>([&] { random_model(small_options())->sample(3, sampling); }, {"unconditional"}));
 }
 

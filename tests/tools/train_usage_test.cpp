@@ -159,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"ZeroBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
         Usage{"BatchLargerThanTheSet", {"--batch", "64"}, {"--batch: 64", "18"}},
         Usage{"ZeroLevels", {"--levels", "0"}, {"--levels: ", "got 0"}},
-        Usage{"NineBits", {"--bits", "9"}, {"--bits: expected 1..8, got 9"}},
+        Usage{"NineBits", {"--bits", "9"}, {"--bits: expected 1 to 8, got 9"}},
         Usage{"NotANumber", {"--lr", "nan"}, {"--lr: expected a number, got 'nan'"}},
         Usage{"NegativeSteps", {"--steps", "-1"}, {"--steps: ", "got -1"}},
         Usage{"StepsAndEpochs", {"--steps", "3", "--epochs", "2"}, {"--steps and --epochs contradict"}},

@@ -704,7 +704,7 @@ TEST(TrainingRun, RefusesWhatCannotWork) {
   options.batch = 11;
   EXPECT_TRUE(refuses(0, tiny_data(), options, {"batch", "11", "10"}));
   EXPECT_TRUE(refuses(0, {tiny_images(10), nullptr, nullptr}, tiny_options(), {"validation images", "none"}));
-  EXPECT_TRUE(refuses(2, tiny_data(), tiny_options(), {"training images", "labels 0..1", "an image has 2"}));
+  EXPECT_TRUE(refuses(2, tiny_data(), tiny_options(), {"training labels", "0 to 1", "an image has 2"}));
   options = tiny_options();
   options.keep = 0;
   EXPECT_TRUE(refuses(0, tiny_data(), options, {"keep"}));
