@@ -2,10 +2,10 @@
 #include <string>
 #include <utility>
 
+#include <glow/data/source.h>
 #include <glow/io/file.h>
 
 #include "data/array.h"
-#include "data/formats.h"
 #include "io/errors.h"
 
 namespace glow::data {
@@ -61,9 +61,8 @@ std::shared_ptr<const ImageSource> read_split(const fs::path& directory, const s
   return make_array_source(kShape, std::move(records.pixels), std::move(records.labels), name.string());
 }
 
-}  // namespace
-
-DataSet open_cifar10(const fs::path& directory) {
+/// The directory has data_batch_1.bin ... data_batch_5.bin, test_batch.bin and batches.meta.txt.
+DataSet open_cifar10(const fs::path& directory, const OpenOptions& /*options*/) {
   DataSet set;
   set.class_names = read_class_names(directory / "batches.meta.txt");
   set.train = read_split(
@@ -71,6 +70,12 @@ DataSet open_cifar10(const fs::path& directory) {
       set.class_names.size());
   set.test = read_split(directory, {"test_batch.bin"}, set.class_names.size());
   return set;
+}
+
+}  // namespace
+
+SourceKind cifar10_kind() {
+  return {.name = "cifar10", .usage = "cifar10:DIR", .description = "the binary version", .open = open_cifar10};
 }
 
 }  // namespace glow::data

@@ -3,10 +3,10 @@
 #include <system_error>
 #include <utility>
 
+#include <glow/data/source.h>
 #include <glow/io/idx.h>
 
 #include "data/array.h"
-#include "data/formats.h"
 #include "io/errors.h"
 
 namespace glow::data {
@@ -54,14 +54,23 @@ std::shared_ptr<const ImageSource> read_split(const fs::path& directory, const s
                            /*is_on_black=*/true);
 }
 
-}  // namespace
-
-DataSet open_fashion_mnist(const fs::path& directory) {
+/// The directory has train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k, each .gz or plain.
+DataSet open_fashion_mnist(const fs::path& directory, const OpenOptions& /*options*/) {
   DataSet set;
   set.train = read_split(directory, "train");
   set.test = read_split(directory, "t10k");
   set.class_names = kClassNames;
   return set;
+}
+
+}  // namespace
+
+SourceKind fashion_mnist_kind() {
+  return {.name = "fashion-mnist",
+          .usage = "fashion-mnist[:DIR]",
+          .description = "idx files",
+          .default_path = "/usr/share/datasets/fashion-mnist",
+          .open = open_fashion_mnist};
 }
 
 }  // namespace glow::data

@@ -6,9 +6,10 @@
 #include <system_error>
 #include <utility>
 
+#include <glow/data/source.h>
+
 #include "data/find_corrupt.h"
 #include "data/find_images.h"
-#include "data/formats.h"
 #include "data/picture_files.h"
 #include "io/errors.h"
 #include "io/utf8.h"
@@ -135,8 +136,7 @@ std::vector<std::int64_t> labels_by_folder(const Folder& folder, const std::vect
   return labels;
 }
 
-}  // namespace
-
+/// The directory has PNG and JPEG files at any depth; see open_data_set.
 DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   DataSet set;
   std::map<std::string, Folder> splits = find_splits(directory);
@@ -159,10 +159,20 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   return set;
 }
 
+}  // namespace
+
+SourceKind folder_kind() {
+  return {.name = "folder",
+          .usage = "folder:DIR",
+          .description = "PNG and JPEG files",
+          .has_image_files = true,
+          .open = open_folder};
+}
+
 std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& paths, int channels,
                                                  const std::vector<std::string>& class_names,
                                                  std::vector<std::string>* skipped) {
-  if (paths.size() == 1 && paths[0].extension() == ".npy") return open_npy(paths[0]).train;
+  if (paths.size() == 1 && paths[0].extension() == ".npy") return open_data_set("npy:" + paths[0].string()).train;
   Folder folder;
   std::vector<std::int64_t> labels;
   if (paths.size() == 1 && is_folder(paths[0])) {

@@ -1,10 +1,10 @@
 #include <limits>
 #include <string>
 
+#include <glow/data/source.h>
 #include <glow/io/npy.h>
 
 #include "data/array.h"
-#include "data/formats.h"
 #include "io/errors.h"
 
 namespace glow::data {
@@ -19,9 +19,8 @@ bool holds_images(const std::vector<std::int64_t>& shape) {
   return true;
 }
 
-}  // namespace
-
-DataSet open_npy(const std::filesystem::path& file) {
+/// A uint8 array [N, H, W, C] or [N, H, W].
+DataSet open_npy(const std::filesystem::path& file, const OpenOptions& /*options*/) {
   const auto reader = std::make_shared<const io::NpyReader>(file);
   const std::vector<std::int64_t>& shape = reader->shape();
   if (reader->dtype() != "|u1" || !holds_images(shape))
@@ -36,6 +35,12 @@ DataSet open_npy(const std::filesystem::path& file) {
                            .labels = {},
                            .name = file.string()});
   return set;
+}
+
+}  // namespace
+
+SourceKind npy_kind() {
+  return {.name = "npy", .usage = "npy:FILE", .description = "uint8 [N,H,W,C] or [N,H,W]", .open = open_npy};
 }
 
 }  // namespace glow::data

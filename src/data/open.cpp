@@ -1,57 +1,74 @@
-#include <algorithm>
-#include <array>
-#include <filesystem>
 #include <string>
+#include <vector>
 
 #include <glow/data/source.h>
 #include <glow/error.h>
 
-#include "data/formats.h"
-
 namespace glow::data {
+
+// Each is defined in the source file of its name.
+SourceKind fashion_mnist_kind();
+SourceKind cifar10_kind();
+SourceKind folder_kind();
+SourceKind npy_kind();
+
+const std::vector<SourceKind>& source_kinds() {
+  static const std::vector<SourceKind> kinds{fashion_mnist_kind(), cifar10_kind(), folder_kind(), npy_kind()};
+  return kinds;
+}
+
 namespace {
 
-using Path = std::filesystem::path;
-
-struct Kind {
-  std::string name;
-  /// How a specification of this kind is written.
-  std::string usage;
-  /// Where the data are when the specification does not say; empty: it must say.
-  std::string default_path;
-  DataSet (*open)(const Path& path, const OpenOptions& options);
-  /// Whether each image is a file of its own, which can be left out.
-  bool has_image_files;
-};
-
-const std::array<Kind, 4>& kinds() {
-  static const std::array<Kind, 4> all{{
-      {"fashion-mnist", "fashion-mnist[:DIR]", "/usr/share/datasets/fashion-mnist",
-       [](const Path& path, const OpenOptions&) { return open_fashion_mnist(path); }, false},
-      {"cifar10", "cifar10:DIR", "", [](const Path& path, const OpenOptions&) { return open_cifar10(path); }, false},
-      {"folder", "folder:DIR", "", open_folder, true},
-      {"npy", "npy:FILE", "", [](const Path& path, const OpenOptions&) { return open_npy(path); }, false},
-  }};
+/// "A, B or C"
+std::string alternatives(const std::vector<std::string>& texts) {
+  std::string all;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0) all += i + 1 < texts.size() ? ", " : " or ";
+    all += texts[i];
+  }
   return all;
+}
+
+template <class Wanted>
+std::string usages(Wanted&& wanted) {
+  std::vector<std::string> texts;
+  for (const auto& kind : source_kinds()) {
+    if (wanted(kind)) texts.push_back(kind.usage);
+  }
+  return alternatives(texts);
 }
 
 }  // namespace
 
+std::string describe_source_kinds() {
+  std::vector<std::string> texts;
+  for (const auto& kind : source_kinds()) texts.push_back(kind.usage + " (" + kind.description + ")");
+  return alternatives(texts);
+}
+
+Specification parse_specification(const std::string& specification) {
+  const auto colon = specification.find(':');
+  const auto name = specification.substr(0, colon);
+  for (const auto& kind : source_kinds()) {
+    if (kind.name != name) continue;
+    return {&kind, colon == std::string::npos ? kind.default_path : specification.substr(colon + 1)};
+  }
+  return {};
+}
+
 DataSet open_data_set(const std::string& specification, const OpenOptions& options) {
-  const std::size_t colon = specification.find(':');
-  const auto kind = std::find_if(kinds().begin(), kinds().end(),
-                                 [&](const Kind& each) { return each.name == specification.substr(0, colon); });
-  if (kind == kinds().end())
-    throw ConfigError(options.field, "data set \"" + specification + "\" is of no known kind: expected " +
-                                         kinds()[0].usage + ", " + kinds()[1].usage + ", " + kinds()[2].usage + " or " +
-                                         kinds()[3].usage);
-  const bool has_path = colon != std::string::npos;
-  const std::string path = has_path ? specification.substr(colon + 1) : kind->default_path;
-  if (path.empty())
-    throw ConfigError(options.field, "data set \"" + specification + "\" names no path: expected " + kind->usage);
-  if (options.skip_corrupt && !kind->has_image_files)
-    throw ConfigError("skip_corrupt",
-                      "expected folder:DIR, whose images can be left out one by one, got \"" + specification + "\"");
+  const auto [kind, path] = parse_specification(specification);
+  const auto quoted = "data set \"" + specification + "\"";
+  if (kind == nullptr) {
+    throw ConfigError(options.field,
+                      quoted + " is of no known kind: expected " + usages([](const SourceKind&) { return true; }));
+  }
+  if (path.empty()) throw ConfigError(options.field, quoted + " names no path: expected " + kind->usage);
+  if (options.skip_corrupt && !kind->has_image_files) {
+    throw ConfigError("skip_corrupt", "expected " +
+                                          usages([](const SourceKind& each) { return each.has_image_files; }) +
+                                          ", whose images can be left out one by one, got \"" + specification + "\"");
+  }
   DataSet set = kind->open(path, options);
   set.name = specification;
   return set;

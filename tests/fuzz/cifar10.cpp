@@ -1,7 +1,12 @@
 // The input is batches.meta.txt, a NUL and test_batch.bin.
 
-#include "data/formats.h"
+#include <glow/data/source.h>
+
 #include "fuzz/support.h"
+
+namespace glow::data {
+SourceKind cifar10_kind();
+}
 
 namespace glow::fuzzing {
 namespace {
@@ -67,6 +72,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Files files = split({reinterpret_cast<const char*>(data), size});
   glow::testing::put(directory / "batches.meta.txt", files.class_names);
   glow::testing::put(directory / "test_batch.bin", files.batch);
-  read_or_refuse([&] { check(glow::data::open_cifar10(directory), files.batch); });
+  read_or_refuse([&] { check(glow::data::cifar10_kind().open(directory, {}), files.batch); });
   return 0;
 }

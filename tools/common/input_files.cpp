@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <optional>
+#include <system_error>
 
+#include <glow/data/source.h>
 #include <glow/error.h>
 
 namespace glow::tools {
@@ -22,9 +24,10 @@ void InputFiles::add(const std::filesystem::path& file) {
 }
 
 void InputFiles::add_source(const std::string& specification) {
-  const std::string array = "npy:";
   add(specification);
-  if (specification.starts_with(array)) add(specification.substr(array.size()));
+  const auto path = data::parse_specification(specification).path;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) add(path);
 }
 
 void InputFiles::refuse(const std::string& field, const std::filesystem::path& file) const {

@@ -13,7 +13,7 @@ class InputFiles {
  public:
   /// One that is not there counts for nothing.
   void add(const std::filesystem::path& file);
-  /// The file of "npy:FILE" or "FILE"; of other data sets nothing.
+  /// The file of "FILE" or of a data set that is one file; of other data sets nothing.
   void add_source(const std::string& specification);
   /// Throws ConfigError naming `field` when `file` is one of them, by this name or another (as
   /// std::filesystem::equivalent has it).

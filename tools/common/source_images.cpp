@@ -54,9 +54,10 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource&
 data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
                              Labels labels) {
   const auto& record = model->training_data();
+  const auto* kind = data::parse_specification(specification).kind;
   const bool wants_labels = model->options().num_classes > 0 && labels != Labels::kUnused;
   data::OpenOptions options{.with_labels = wants_labels || labels == Labels::kOfData,
-                            .skip_corrupt = record && record->skip_corrupt && specification.starts_with("folder:"),
+                            .skip_corrupt = record && record->skip_corrupt && kind != nullptr && kind->has_image_files,
                             .channels = static_cast<int>(model->options().channels),
                             .field = field};
   if (labels != Labels::kOfData) options.class_names = model->class_names();

@@ -1,7 +1,6 @@
 #include "tools/edit/edit_images.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <numeric>
 #include <utility>
@@ -18,12 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_data_set(const std::string& text) {
-  constexpr std::array<const char*, 4> kKinds{"fashion-mnist", "cifar10", "folder", "npy"};
-  const auto kind = text.substr(0, text.find(':'));
-  return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
-}
-
 std::vector<fs::path> paths_in(const std::string& text) {
   if (is_there(text)) return {text};
   std::vector<std::string> names;
@@ -38,7 +31,7 @@ struct Opened {
 };
 
 Opened open_source(const std::string& text, const nn::Glow& model) {
-  if (is_there(text) || !is_data_set(text)) {
+  if (is_there(text) || data::parse_specification(text).kind == nullptr) {
     const bool skips = model->training_data() && model->training_data()->skip_corrupt;
     std::vector<std::string> skipped;
     const auto source = data::open_pictures(paths_in(text), static_cast<int>(model->options().channels),

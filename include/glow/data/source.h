@@ -76,6 +76,39 @@ struct OpenOptions {
   std::string field = {};
 };
 
+/// A kind of data set: what a specification begins with, and how it is opened.
+struct SourceKind {
+  /// "folder"
+  std::string name = {};
+  /// How a specification is written: "folder:DIR".
+  std::string usage = {};
+  /// What is read there: "PNG and JPEG files".
+  std::string description = {};
+  /// Where the data are when a specification names no path; empty: it must name one.
+  std::string default_path = {};
+  /// Whether each image is a file, so that OpenOptions::skip_corrupt can leave it out.
+  bool has_image_files = false;
+  /// Opens the data set at a path; DataSet::name stays empty. Throws IoError, FormatError.
+  DataSet (*open)(const std::filesystem::path& path, const OpenOptions& options) = nullptr;
+};
+
+/// All kinds that open_data_set knows.
+const std::vector<SourceKind>& source_kinds();
+
+/// "fashion-mnist[:DIR] (idx files), cifar10:DIR (...), ... or npy:FILE (...)": how the kinds are written, for help
+/// texts.
+std::string describe_source_kinds();
+
+struct Specification {
+  /// Null when there is no such kind.
+  const SourceKind* kind = nullptr;
+  /// Empty when there is none.
+  std::string path = {};
+};
+
+/// The parts of a specification, KIND or KIND:PATH.
+Specification parse_specification(const std::string& specification);
+
 /// Opens a data set by its specification:
 /// - `fashion-mnist[:DIR]`: four idx files, as .gz or not; without DIR where Debian's dataset-fashion-mnist puts them.
 /// - `cifar10:DIR`: the binary version, data_batch_1..5.bin, test_batch.bin and batches.meta.txt.
