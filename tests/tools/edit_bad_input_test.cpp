@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Usage{"UnknownSubcommand", {"encod"}, {"unknown subcommand 'encod'", "encode, decode, reconstruct"}},
         Usage{"UnknownFlag", encode({"--latents", "z.npy"}), {"unknown flag --latents"}},
-        Usage{"Precision", encode({"--precision", "bf16"}), {"unknown flag --precision"}},
+        Usage{"Precision", encode({"--precision", "bf16"}), {"--precision: expected fp32 or fp64", "got bf16"}},
         Usage{"NoModel", encode({"--model", ""}), {"--model: expected a model file"}},
         Usage{"NoOut", encode({"--out", ""}), {"--out: expected a file or folder"}},
         Usage{"NoImages", encode({"--images", ""}), {"--images: expected images"}},

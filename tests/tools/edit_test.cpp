@@ -152,18 +152,19 @@ TEST_F(GlowEdit, Float64IsCloserAndItsLatentsAreFloat32) {
   const auto bytes = put_colour(2);
   const Arguments images{"--images", path("colour.npy")};
   ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z32.npy")})));
-  ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z64.npy"), "--float64"})));
+  ASSERT_TRUE(
+      succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z64.npy"), "--precision", "fp64"})));
   EXPECT_EQ(io::NpyReader(path("z64.npy")).dtype(), "<f4");
   const auto single = floats_of(io::NpyReader(path("z32.npy")).data());
   const auto twice = floats_of(io::NpyReader(path("z64.npy")).data());
   EXPECT_NE(single, twice);
   ASSERT_EQ(single.size(), twice.size());
   for (std::size_t i = 0; i < single.size(); ++i) EXPECT_NEAR(single[i], twice[i], 1e-3) << i;
-  EXPECT_TRUE(array("decode", kColourModel, {"--latents", path("z64.npy"), "--float64"}) == bytes);
+  EXPECT_TRUE(array("decode", kColourModel, {"--latents", path("z64.npy"), "--precision", "fp64"}) == bytes);
   for (const auto& [subcommand, flags] : {std::pair{"interpolate", Arguments{"--middle-temperature", "0.8"}},
                                           std::pair{"reconstruct", Arguments{"--temperature", "0.3"}},
                                           std::pair{"vary", Arguments{"--amounts", "0.05", "--temperature", "0.5"}}}) {
-    const auto shown = array(subcommand, kColourModel, images + flags + Arguments{"--float64"});
+    const auto shown = array(subcommand, kColourModel, images + flags + Arguments{"--precision", "fp64"});
     EXPECT_TRUE(colour_image(shown, 0) == colour_image(bytes, 0)) << subcommand;
   }
 }
@@ -431,11 +432,11 @@ TEST_F(GlowEditDirections, PlantedAttributeIsFoundInItsImages) {
 
 TEST_F(GlowEditDirections, StrengthNothingIsTheImageAndOthersAreNot) {
   plant();
-  ASSERT_TRUE(succeeded(find({"--float64"})));
+  ASSERT_TRUE(succeeded(find({"--precision", "fp64"})));
   const auto images = std::string(io::NpyReader(path("images.npy")).data());
   const auto strip = array("apply", model(),
                            {"--directions", path("found.safetensors"), "--images", path("images.npy"), "--pick", "5,6",
-                            "--strengths", "-1,0,1", "--float64"});
+                            "--strengths", "-1,0,1", "--precision", "fp64"});
   ASSERT_EQ(shape_, (std::vector<std::int64_t>{6, 8, 8}));
   for (const std::size_t row : {0, 1}) {
     const auto image = images.substr((5 + row) * kNumbers, kNumbers);
@@ -469,11 +470,10 @@ TEST_F(GlowEdit, HelpListsSubcommandsAndEachItsFlags) {
     EXPECT_NE(help.out.find(std::string("\n  ") + name + " "), std::string::npos) << name;
     const auto own = edit({name, "--help"});
     ASSERT_TRUE(succeeded(own));
-    for (const char* text : {"--model FILE", "--out OUT", "--class NAME|I", "--overwrite", "--batch N", "--float64",
-                             "Examples\n  glow-edit "}) {
+    for (const char* text : {"--model FILE", "--out OUT", "--class NAME|I", "--overwrite", "--batch N",
+                             "--precision KIND", "Examples\n  glow-edit "}) {
       EXPECT_NE(own.out.find(text), std::string::npos) << name << " " << text;
     }
-    EXPECT_EQ(own.out.find("--precision"), std::string::npos);
   }
   EXPECT_TRUE(edit({"--version"}).out.starts_with("glow-edit "));
   EXPECT_NE(edit({"interpolate", "--help"}).out.find("--middle-temperature T|T0,T1,..."), std::string::npos);

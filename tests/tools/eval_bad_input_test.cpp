@@ -61,7 +61,6 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"NegativeRoundTrip", {"--round-trip", "-1"}, {"--round-trip: ", "got -1"}},
         Refusal{"NoBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
         Refusal{"UnknownClasses", {"--classes", "both"}, {"--classes: ", "'both'", "label, marginal"}},
-        Refusal{"TwoPrecisions", {"--float64", "--precision", "bf16"}, {"--float64: contradicts --precision bf16"}},
         Refusal{"ScoresOfAnotherKind", {"--scores", "DIRECTORY/s.txt"}, {"--scores: expected FILE.csv", "s.txt"}},
         Refusal{
             "HistogramOfAnotherKind", {"--histogram", "DIRECTORY/h.png"}, {"--histogram: expected FILE.svg", "h.png"}},

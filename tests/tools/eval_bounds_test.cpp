@@ -101,7 +101,8 @@ class GlowEvalClasses : public GlowEval {
             "--classes",   classes,
             "--scores",    file("scores.csv").string(),
             "--histogram", file("bits.svg").string(),
-            "--float64",   "--overwrite"};
+            "--precision", "fp64",
+            "--overwrite"};
   }
 };
 

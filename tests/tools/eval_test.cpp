@@ -23,33 +23,13 @@ using Json = nlohmann::json;
 TEST_F(GlowEval, HelpListsEveryFlag) {
   const auto outcome = eval({"--help"});
   EXPECT_TRUE(succeeded(outcome));
-  for (const char* flag : {"--model FILE",
-                           "--data SOURCE",
-                           "--split KIND",
-                           "--valid-images N",
-                           "--split-seed S",
-                           "--resize R",
-                           "--random-crop",
-                           "--count N",
-                           "--draws M",
-                           "--importance M",
-                           "--classes KIND",
-                           "--seed S",
-                           "--round-trip N",
-                           "--ood SOURCE",
-                           "--scores FILE.csv",
-                           "--histogram FILE.svg",
-                           "--overwrite",
-                           "--json",
-                           "--batch N",
-                           "--device NAME",
-                           "--precision KIND",
-                           "--float64",
-                           "--threads N",
-                           "--version",
-                           "--help",
-                           "(default: auto)",
-                           "Examples\n  glow-eval"}) {
+  for (const char* flag :
+       {"--model FILE",         "--data SOURCE", "--split KIND",   "--valid-images N", "--split-seed S",
+        "--resize R",           "--random-crop", "--count N",      "--draws M",        "--importance M",
+        "--classes KIND",       "--seed S",      "--round-trip N", "--ood SOURCE",     "--scores FILE.csv",
+        "--histogram FILE.svg", "--overwrite",   "--json",         "--batch N",        "--device NAME",
+        "--precision KIND",     "--threads N",   "--version",      "--help",           "(default: auto)",
+        "Examples\n  glow-eval"}) {
     EXPECT_NE(outcome.out.find(flag), std::string::npos) << flag;
   }
 }
@@ -75,7 +55,7 @@ TEST_F(GlowEval, BitsPerDimAreThoseOfThePythonReferenceWhateverTheBatch) {
                   way.tolerance);
       EXPECT_LT(data["importance_bits_per_dim"], data["bits_per_dim"]);
     }
-    const auto centres = results(flags + Arguments{"--draws", "0", "--float64"});
+    const auto centres = results(flags + Arguments{"--draws", "0", "--precision", "fp64"});
     EXPECT_NEAR(centres["data"]["bits_per_dim"].get<double>(), mean_of(reference.numbers("center_bits_per_dim")), 1e-9);
     EXPECT_EQ(centres["precision"], "fp64");
   }
@@ -85,8 +65,8 @@ TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
   const std::string name = "conditional_conv1x1_affine";
   const ScoreReference reference(name);
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
-  const Arguments flags{"--model", model_file(name), "--data", data,     "--split",        "all",      "--draws",
-                        "4",       "--importance",   "4",      "--seed", reference.seed(), "--float64"};
+  const Arguments flags{"--model", model_file(name), "--data", data,     "--split",        "all",         "--draws",
+                        "4",       "--importance",   "4",      "--seed", reference.seed(), "--precision", "fp64"};
   const auto labels = reference.labels(), predicted = reference.predicted();
   std::int64_t correct = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) correct += labels[i] == predicted[i] ? 1 : 0;
@@ -128,11 +108,11 @@ TEST_F(GlowEval, MarginalNeedsNoClassesAndIsNotMisledByOthers) {
 
 TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
   const ScoreReference reference("grey_lu_affine");
-  const Arguments flags{"--model",  model_file("grey_lu_affine"),
-                        "--data",   array(reference),
-                        "--split",  "all",
-                        "--seed",   reference.seed(),
-                        "--float64"};
+  const Arguments flags{"--model",     model_file("grey_lu_affine"),
+                        "--data",      array(reference),
+                        "--split",     "all",
+                        "--seed",      reference.seed(),
+                        "--precision", "fp64"};
   results(flags + Arguments{"--draws", "4", "--importance", "4", "--scores", file("scores.csv").string()});
   const auto lines = csv(file("scores.csv"));
   ASSERT_EQ(lines.size(), 8u);
@@ -239,7 +219,7 @@ TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
   EXPECT_EQ(single["changed"], 0);
   EXPECT_GT(single["max_error"], 0);
   EXPECT_LT(single["max_error"], 1e-4);
-  const auto two_in_float64 = results(flags + Arguments{"--round-trip", "2", "--float64"})["round_trip"];
+  const auto two_in_float64 = results(flags + Arguments{"--round-trip", "2", "--precision", "fp64"})["round_trip"];
   EXPECT_EQ(two_in_float64["images"], 2);
   EXPECT_LT(two_in_float64["max_error"], 1e-12);
   EXPECT_TRUE(results(flags + Arguments{"--round-trip", "0"})["round_trip"].is_null());

@@ -16,6 +16,7 @@
 #include <glow/latent/directions.h>
 
 #include "tools/common/checks.h"
+#include "tools/common/shared_flags.h"
 #include "tools/common/source_images.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
@@ -47,13 +48,12 @@ void visit_fields(DirectionsSettings& settings, Visitor&& visit) {
 
 const std::vector<FlagText>& directions_rows() {
   static const std::vector<FlagText> rows{
-      {"data", "Images", "SOURCE",
-       "training images as glow-train takes them: fashion-mnist[:DIR], cifar10:DIR, folder:DIR or npy:FILE"},
+      source_row("data", "Images", "training images as glow-train takes them"),
       {"attributes", "Images", "FILE",
        "who has what: CelebA's list_attr_celeba.txt, CelebA-HQ's list, or FILE.csv with a line of names and a line an "
        "image (file or place, then 1, 0 or -1); not given: the classes"},
       {"count", "Images", "N", "so many images, drawn by --seed; 0: all"},
-      {"seed", "Images", "S", "decides which images --count leaves"},
+      seed_row("Images", "the draw of --count"),
   };
   return rows;
 }

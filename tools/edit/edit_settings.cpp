@@ -1,15 +1,17 @@
 #include "tools/edit/edit_settings.h"
 
+#include <glow/error.h>
+
 #include "tools/common/checks.h"
+#include "tools/common/shared_flags.h"
 
 namespace glow::tools {
 
 std::vector<FlagText> image_flag_rows() {
   const std::vector<FlagText> rows{
       {"images", "Images", "IMAGES",
-       "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or a data set as glow-train takes it, "
-       "of "
-       "which its test images"},
+       "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or the test images of a data set, as "
+       "glow-train takes it"},
       {"pick", "Images", "I,J,...", "only these, by their place from 0; not given: all"},
       {"fit", "Images", "", "the same as --resize 0"},
   };
@@ -22,19 +24,16 @@ FlagText scale_row() {
 
 std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own) {
   const std::vector<FlagText> model{
-      {"model", "Model", "FILE", "the model file"},
+      model_row("Model"),
       {"class", "Model", "NAME|I",
        "of a conditional model: the class of all images; not given: their own, where they are known"},
   };
   const std::vector<FlagText> rest{
       {"out", "Output", "OUT", out},
-      {"overwrite", "Output", "", "replace what is there: the file, or the numbered pictures of the folder"},
-      {"batch", "Computing", "N", "images at once"},
-      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
-      {"float64", "Computing", "", "compute in double precision; files of latents stay float32"},
-      {"threads", "Computing", "N", "0: as many as the process may use"},
+      overwrite_row("Output"),
+      batch_row(),
   };
-  return model + own + rest;
+  return model + own + rest + compute_rows(Launchable::kNo);
 }
 
 void check(const EditSettings& settings) {
@@ -42,6 +41,11 @@ void check(const EditSettings& settings) {
   require_given("model", settings.model, "a model file");
   require_given("out", settings.out, "a file or folder");
   require_range("batch", settings.batch, 1, kLargestBatch);
+  const auto precision = settings.compute.precision;
+  if (precision != Precision::kFp32 && precision != Precision::kFp64) {
+    throw ConfigError("precision", "expected fp32 or fp64, because rounded networks have no exact inverse, got " +
+                                       to_string(precision));
+  }
 }
 
 }  // namespace glow::tools

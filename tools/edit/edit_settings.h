@@ -18,8 +18,7 @@ struct EditSettings {
   std::string class_name;
   std::int64_t batch = 32;
   bool overwrite = false;
-  bool float64 = false;
-  /// Its precision is no flag: what is edited is computed in full, in float32 or with float64 in that.
+  /// In kFp32 or kFp64: rounded networks have no exact inverse.
   ComputeSettings compute;
 };
 
@@ -30,7 +29,6 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
   visit("class", settings.class_name);
   visit("batch", settings.batch);
   visit("overwrite", settings.overwrite);
-  visit("float64", settings.float64);
   visit_fields(settings.compute, visit);
 }
 

@@ -29,7 +29,6 @@ bool has_format(const std::filesystem::path& path, const std::string& format) {
 
 Editor::Editor(const EditSettings& settings) : settings_(settings) {
   check(settings);
-  if (settings.float64) settings_.compute.precision = Precision::kFp64;
   nn::ModelInfo info;
   model_ = open_model(settings.model, start_computing(settings_.compute), &info);
   inputs_.add(settings.model);

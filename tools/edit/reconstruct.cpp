@@ -7,6 +7,7 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/vary.h>
 
+#include "tools/common/shared_flags.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
@@ -35,7 +36,7 @@ void visit_fields(ReconstructSettings& settings, Visitor&& visit) {
 const std::vector<FlagText>& reconstruct_rows() {
   static const std::vector<FlagText> rows{
       {"temperature", "Levels", "T|T0,T1,...", "of the levels that are drawn anew"},
-      {"seed", "Levels", "S", "seed of these; what an image gets does not depend on --pick"},
+      seed_row("Levels", "these; what an image gets does not depend on --pick"),
       scale_row(),
   };
   return rows;

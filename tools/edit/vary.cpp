@@ -9,6 +9,7 @@
 #include <glow/latent/vary.h>
 
 #include "tools/common/checks.h"
+#include "tools/common/shared_flags.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
@@ -50,7 +51,7 @@ const std::vector<FlagText>& vary_rows() {
        "how much of eps gives way to noise, 0 to 1, a row each; not given: 0.25,0.5,0.75,1"},
       {"count", "Noise", "N", "variations of each image; variation j stays the same whatever --count and --pick are"},
       {"temperature", "Noise", "T|T0,T1,...", "of the noise"},
-      {"seed", "Noise", "S", "seed of the noise"},
+      seed_row("Noise", "the noise"),
       {"temperatures", "Temperature", "T,...", "instead of noise: eps of the image times each of these, in a row"},
       {"per_level", "Levels", "", "change one level at a time, rows of its own each"},
       scale_row(),

@@ -3,6 +3,7 @@
 #include <glow/error.h>
 
 #include "tools/common/checks.h"
+#include "tools/common/shared_flags.h"
 
 namespace glow::tools {
 namespace {
@@ -21,8 +22,8 @@ void check_ranges(const EvalSettings& settings) {
 
 const std::vector<FlagText>& eval_flag_table() {
   static const std::vector<FlagText> images{
-      {"model", "Evaluation", "FILE", "the model file"},
-      {"data", "Evaluation", "SOURCE", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR (PNG and JPEG files) or npy:FILE"},
+      model_row("Evaluation"),
+      source_row("data", "Evaluation", ""),
       {"split", "Evaluation", "KIND",
        "train, valid, test, all (training and validation images together), or auto: test, valid where there is none"},
       {"split_seed", "Evaluation", "S",
@@ -37,22 +38,16 @@ const std::vector<FlagText>& eval_flag_table() {
       {"importance", "Evaluation", "M", "draws of the importance-weighted bound; 0: without it"},
       {"classes", "Evaluation", "KIND",
        "of a conditional model: label, p(x|y) under the image's own label, or marginal, the mean over all classes"},
-      {"seed", "Evaluation", "S", "of the noise; not given: that of the model's training"},
+      seed_row("Evaluation", "the noise; not given: that of the model's training"),
       {"round_trip", "Evaluation", "N", "images to encode and decode; 0: none"},
       {"ood", "Evaluation", "SOURCE", "other images (test, else all of them), to see how well scores tell them apart"},
       {"scores", "Output", "FILE.csv", "write every image's scores"},
       {"histogram", "Output", "FILE.svg", "draw how the bits/dim are distributed, those of --ood too"},
-      {"overwrite", "Output", "", "replace files that are there"},
+      overwrite_row("Output"),
       {"json", "Output", "", "print the results as one JSON object"},
-      {"batch", "Computing", "N", "images at once; not given: as in the evaluations of the model's training, else 64"},
-      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
-      {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32"},
-      {"float64", "Computing", "", "the same as --precision fp64"},
-      {"threads", "Computing", "N", "0: as many as the process may use, of several on a host its part"},
-      {"process_timeout", "Computing", "SECONDS",
-       "how long a process waits for others that torchrun, mpirun or SLURM started with it"},
+      batch_row("as in the evaluations of the model's training, else 64"),
   };
-  static const auto table = images + geometry_rows("Evaluation") + rest;
+  static const auto table = images + geometry_rows("Evaluation") + rest + compute_rows(Launchable::kYes);
   return table;
 }
 
@@ -73,11 +68,6 @@ void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFla
   if (!settings.scores.empty() && settings.scores == settings.histogram) {
     throw ConfigError("histogram: " + settings.histogram + " is the file of --scores");
   }
-  if (!settings.float64) return;
-  if (find(given, "precision") != nullptr && settings.compute.precision != Precision::kFp64) {
-    throw ConfigError("float64: contradicts --precision " + to_string(settings.compute.precision));
-  }
-  settings.compute.precision = Precision::kFp64;
 }
 
 void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model) {

@@ -64,8 +64,6 @@ struct EvalSettings {
   /// Not given: that of the evaluations in the model's training, 64 where the model file does not say.
   std::optional<std::int64_t> batch;
   ComputeSettings compute;
-  /// The same as compute.precision = kFp64.
-  bool float64 = false;
 };
 
 template <class Visitor>
@@ -87,7 +85,6 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
   visit("overwrite", settings.overwrite);
   visit("json", settings.json);
   visit("batch", settings.batch);
-  visit("float64", settings.float64);
   visit_fields(settings.compute, visit);
 }
 

@@ -3,11 +3,13 @@
 #include <glow/error.h>
 
 #include "tools/common/checks.h"
+#include "tools/common/shared_flags.h"
 
 namespace glow::tools {
+
 const std::vector<FlagText>& sample_flag_table() {
-  static const std::vector<FlagText> table{
-      {"model", "Sampling", "FILE", "the model file"},
+  static const std::vector<FlagText> own{
+      model_row("Sampling"),
       {"out", "Sampling", "OUT",
        "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ..."},
       {"count", "Sampling", "N", "how many images"},
@@ -15,14 +17,12 @@ const std::vector<FlagText>& sample_flag_table() {
       {"temperature", "Sampling", "T|T0,T1,...",
        "what latents are multiplied by, one number or one a level from the finest; 0: the mean image"},
       {"class", "Sampling", "NAME|I", "name or index of the class; not given: each image draws its own"},
-      {"seed", "Sampling", "S", "decides the latents of image I, whatever --count and --batch"},
-      {"overwrite", "Sampling", "", "replace what is there: the file, or the numbered pictures of the folder"},
+      seed_row("Sampling", "the latents; those of image I do not depend on --count and --batch"),
+      overwrite_row("Sampling"),
       {"describe", "Sampling", "", "print what the model file holds, and stop"},
-      {"batch", "Computing", "N", "images at once"},
-      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N"},
-      {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32"},
-      {"threads", "Computing", "N", "0: as many as the process may use"},
+      batch_row(),
   };
+  static const auto table = own + compute_rows(Launchable::kNo);
   return table;
 }
 

@@ -1,3 +1,4 @@
+#include "tools/common/shared_flags.h"
 #include "tools/train/train_settings.h"
 
 namespace glow::tools {
@@ -6,9 +7,8 @@ const std::vector<FlagText>& train_flag_table() {
   constexpr auto kFixed = Kept::kFixed;
   constexpr auto kChangeable = Kept::kChangeable;
   constexpr auto kNo = Kept::kNo;
-  static const std::vector<FlagText> table{
-      {"data", "Data", "SOURCE", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR (PNG and JPEG files) or npy:FILE",
-       kChangeable},
+  static const std::vector<FlagText> own{
+      source_row("data", "Data", ""),
       {"image_size", "Data", "S|HxW", "height and width in pixels; not given: that of the source", kFixed},
       {"resize", "Data", "R", "scale the shorter side to R pixels, then crop; 0: see --random-crop", kFixed},
       {"random_crop", "Data", "", "train on random crops instead of the centre, evaluate on the centre", kFixed},
@@ -24,7 +24,7 @@ const std::vector<FlagText>& train_flag_table() {
        "leave out images of a folder that cannot be decoded; all are decoded once for that before the run", kFixed},
 
       {"out", "Run", "DIR", "where the run is written"},
-      {"overwrite", "Run", "", "replace an earlier run in DIR"},
+      overwrite_row("Run"),
       {"resume", "Run", "", "go on with the run in DIR"},
       {"preset", "Run", "NAME", "start from the settings below; flags given beside it win"},
       {"init_from", "Run", "MODEL", "start from the weights of a model file", kFixed},
@@ -70,7 +70,7 @@ const std::vector<FlagText>& train_flag_table() {
        "store, recompute or reversible: what a step keeps, from most memory to least and from least work to most",
        kChangeable},
       {"cuda_graph", "Training", "", "on a GPU, capture the step as a CUDA graph (not yet run on one)", kChangeable},
-      {"seed", "Training", "S", "of everything random", kFixed},
+      seed_row("Training", "everything random"),
 
       {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},
       {"eval_every", "Reporting", "N", "steps between evaluations; 0: only at the end", kChangeable},
@@ -79,13 +79,8 @@ const std::vector<FlagText>& train_flag_table() {
        kChangeable},
       {"keep", "Reporting", "N", "newest checkpoints to keep, beside one that a stop or the end may leave",
        kChangeable},
-
-      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", kChangeable},
-      {"precision", "Computing", "KIND", "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32", kFixed},
-      {"threads", "Computing", "N", "0: as many as the process may use, of several on a host its part", kChangeable},
-      {"process_timeout", "Computing", "SECONDS",
-       "how long a process waits for others that torchrun, mpirun or SLURM started with it"},
   };
+  static const auto table = own + compute_rows(Launchable::kYes);
   return table;
 }
 
