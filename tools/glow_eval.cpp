@@ -115,15 +115,11 @@ class Evaluation {
   }
 
   ScoredImages score(EvalImages images, const std::string& what) {
-    evaluate::ScoreOptions options{.batch = *settings_.batch,
-                                   .draws = settings_.draws,
-                                   .importance = settings_.importance,
-                                   .seed = *settings_.seed,
-                                   .stream = images.noise,
-                                   .classes = settings_.classes,
-                                   .classify = result_.conditional,
-                                   .compress = !settings_.scores.empty() || !settings_.ood.empty(),
-                                   .shard = processes_.communicator()->shard()};
+    auto options = settings_.score;
+    options.stream = images.noise;
+    options.classify = result_.conditional;
+    options.compress = !settings_.scores.empty() || !settings_.ood.empty();
+    options.shard = processes_.communicator()->shard();
     options.progress = [&](std::int64_t done, std::int64_t total) {
       show(what, done * images.images().size() / total, images.images().size(), done, total);
     };
@@ -143,9 +139,9 @@ class Evaluation {
 
   evaluate::RoundTrip round_trip() {
     return evaluate::round_trip(model_, result_.data.images.images(),
-                                {.batch = *settings_.batch,
+                                {.batch = settings_.score.batch,
                                  .count = settings_.round_trip,
-                                 .classes = settings_.classes,
+                                 .classes = settings_.score.classes,
                                  .progress = [&](std::int64_t done, std::int64_t total) {
                                    show("images there and back", done, total, done, total);
                                  }});

@@ -33,7 +33,7 @@ ToolText tool_text() {
 nn::Glow load(const SampleSettings& settings, const Compute& compute) {
   auto model = open_model(settings.model, compute);
   for (std::int64_t level = 0; level < model->options().levels; ++level) {
-    static_cast<void>(nn::Temperature(settings.temperature).at(level, model->options().levels));
+    static_cast<void>(settings.sample.temperature.at(level, model->options().levels));
   }
   return model;
 }
@@ -47,7 +47,8 @@ std::int64_t draw(const SampleSettings& settings, nn::Glow& model, ImageOutput& 
   for (std::int64_t first = 0; first < settings.count; first += settings.batch) {
     throw_if_interrupted();
     const auto count = std::min(settings.batch, settings.count - first);
-    nn::SampleOptions options{.temperature = settings.temperature, .seed = settings.seed, .first_index = first};
+    auto options = settings.sample;
+    options.first_index = first;
     if (class_index >= 0) options.labels = torch::full({count}, class_index, torch::kLong);
     const auto images = model->sample(count, options);
     not_finite += images.isfinite().flatten(1).all(1).logical_not().sum().item<std::int64_t>();

@@ -17,15 +17,6 @@
 namespace glow::evaluate {
 namespace {
 
-void check(const ScoreOptions& options, std::int64_t images) {
-  // More than anyone waits for; products of such numbers do not overflow.
-  constexpr std::int64_t kMost = std::int64_t{1} << 24;
-  if (images == 0) throw ConfigError("score: there are no images");
-  require_range("batch", options.batch, 1, kMost);
-  require_range("draws", options.draws, 0, kMost);
-  require_range("importance", options.importance, 0, kMost);
-}
-
 /// log p at one point of each image, float64 [N] on the CPU, and, where classes are told apart, log p(x | y) [N, Y].
 struct Densities {
   torch::Tensor log_prob;
@@ -139,8 +130,17 @@ Scores concatenated(const std::vector<Scores>& batches, std::int64_t draws) {
 
 }  // namespace
 
+void ScoreOptions::validate() const {
+  // Products of such numbers do not overflow.
+  constexpr std::int64_t kMost = std::int64_t{1} << 24;
+  require_range("batch", batch, 1, kMost);
+  require_range("draws", draws, 0, kMost);
+  require_range("importance", importance, 0, kMost);
+}
+
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options) {
-  check(options, images.size());
+  if (images.size() == 0) throw ConfigError("score: there are no images");
+  options.validate();
   const torch::NoGradGuard no_grad;
   auto batches = data::all_batches(images, options.batch, /*with_labels=*/true, options.shard);
   const auto [first, end] = data::images_of_shard(images.size(), options.batch, options.shard);

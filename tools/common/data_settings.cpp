@@ -10,25 +10,10 @@
 namespace glow::tools {
 namespace {
 
-void check(const DataSettings& settings) {
-  constexpr std::int64_t kLargest = 1 << 20;
-  require_given("data", settings.data, "a data set");
-  require_range("resize", settings.resize, 0, kLargest);
-}
-
 ImageSize common_size(const data::DataSet& set) {
   const auto shape = set.train->common_shape();
   if (!shape) throw ConfigError("image_size", "not given, and the images of " + set.name + " may differ in size");
   return {shape->height, shape->width};
-}
-
-data::Geometry geometry_of(const DataSettings& settings) {
-  return {.height = static_cast<int>(settings.image_size.height),
-          .width = static_cast<int>(settings.image_size.width),
-          .resize = static_cast<int>(settings.resize),
-          .random_crop = settings.random_crop,
-          .flip = settings.flip,
-          .shift = settings.shift};
 }
 
 using Progress = std::function<void(std::int64_t, std::int64_t)>;
@@ -54,7 +39,7 @@ nn::TrainingData record_of(const data::DataSet& set, const DataSettings& setting
 
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
                         const std::string& before_file, const Progress& progress) {
-  check(settings);
+  require_given("data", settings.data, "a data set");
   auto set = open_undivided(settings, progress);
   auto record = record_of(set, settings);
   auto& held_out = settings.held_out;
@@ -71,9 +56,10 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
   }
   if (record.held_out > 0) record.split_seed = held_out.split_seed.value_or(seed);
   if (settings.image_size == ImageSize{}) settings.image_size = common_size(set);
-  const auto geometry = geometry_of(settings);
+  settings.geometry.height = static_cast<int>(settings.image_size.height);
+  settings.geometry.width = static_cast<int>(settings.image_size.width);
   const auto images = [&](const std::shared_ptr<const data::ImageSource>& source) {
-    return source ? std::make_shared<const data::Images>(source, geometry) : nullptr;
+    return source ? std::make_shared<const data::Images>(source, settings.geometry) : nullptr;
   };
   return {.train = images(set.train),
           .valid = images(set.valid),

@@ -21,10 +21,8 @@ struct DataSettings {
   std::string data;
   /// Not given: the size that all images of the source have.
   ImageSize image_size;
-  std::int64_t resize = 0;
-  bool random_crop = false;
-  bool flip = false;
-  bool shift = false;
+  /// Its height and width are those of image_size.
+  data::Geometry geometry;
   /// Whether the model knows the images' classes.
   bool conditional = false;
   HeldOutSettings held_out;
@@ -36,10 +34,10 @@ template <class Visitor>
 void visit_fields(DataSettings& settings, Visitor&& visit) {
   visit("data", settings.data);
   visit("image_size", settings.image_size);
-  visit("resize", settings.resize);
-  visit("random_crop", settings.random_crop);
-  visit("flip", settings.flip);
-  visit("shift", settings.shift);
+  visit("resize", settings.geometry.resize);
+  visit("random_crop", settings.geometry.random_crop);
+  visit("flip", settings.geometry.flip);
+  visit("shift", settings.geometry.shift);
   visit("conditional", settings.conditional);
   visit_fields(settings.held_out, visit);
   visit("skip_corrupt", settings.skip_corrupt);
@@ -58,10 +56,10 @@ struct ImageSplits {
   bool may_be_known = false;
 };
 
-/// Opens the data, resolves `settings.image_size` and holds validation images out: those that `before` says, the record
-/// of a model file `before_file` to start from that was trained on the same data, which then become the settings', else
-/// by `seed`. `progress`: data::OpenOptions. Throws ConfigError naming the field that cannot work with these data,
-/// IoError and FormatError as the files deserve.
+/// Opens the data, resolves `settings.image_size` and `settings.geometry`, and holds validation images out: those that
+/// `before` says, the record of a model file `before_file` to start from that was trained on the same data, which then
+/// become the settings', else by `seed`. `progress`: data::OpenOptions. Throws ConfigError naming the field that cannot
+/// work with these data, IoError and FormatError as the files deserve.
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
                         const std::string& before_file,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = nullptr);

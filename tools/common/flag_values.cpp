@@ -55,6 +55,8 @@ std::string joined(const std::vector<Item>& items, ToText&& to_text) {
 
 }  // namespace
 
+void parse_value(const std::string& text, int& value) { parse_number(text, "a whole number below 2^31", value); }
+
 void parse_value(const std::string& text, std::int64_t& value) { parse_number(text, "a whole number", value); }
 
 void parse_value(const std::string& text, std::uint64_t& value) {
@@ -92,6 +94,8 @@ void parse_value(const std::string& text, ImageSize& value) {
 
 void parse_value(const std::string& text, std::vector<double>& value) { value = parse_list<double>(text); }
 
+void parse_value(const std::string& text, nn::Temperature& value) { value = parse_list<double>(text); }
+
 void parse_value(const std::string& text, std::vector<std::int64_t>& value) {
   value = text.empty() ? std::vector<std::int64_t>() : parse_list<std::int64_t>(text);
 }
@@ -110,6 +114,8 @@ Json to_json(const ImageSize& value) {
 Json to_json(const std::vector<double>& value) {
   return joined(value, [](double number) { return brief(number); });
 }
+
+Json to_json(const nn::Temperature& value) { return to_json(value.values()); }
 
 Json to_json(const std::vector<std::int64_t>& value) {
   return joined(value, [](std::int64_t number) { return std::to_string(number); });

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <glow/enum_names.h>
+#include <glow/nn/sample_options.h>
 
 namespace glow::tools {
 
@@ -22,6 +23,7 @@ struct ImageSize {
 };
 
 /// Read the text of a flag. Throw ConfigError that says what was expected and what was seen.
+void parse_value(const std::string& text, int& value);
 void parse_value(const std::string& text, std::int64_t& value);
 void parse_value(const std::string& text, std::uint64_t& value);
 /// A finite number.
@@ -33,6 +35,7 @@ void parse_value(const std::string& text, std::string& value);
 void parse_value(const std::string& text, ImageSize& value);
 /// "0.7" or "0.5,0.7,1"; of whole numbers and texts an empty text is none.
 void parse_value(const std::string& text, std::vector<double>& value);
+void parse_value(const std::string& text, nn::Temperature& value);
 void parse_value(const std::string& text, std::vector<std::int64_t>& value);
 void parse_value(const std::string& text, std::vector<std::string>& value);
 /// An empty text is none.
@@ -53,6 +56,7 @@ requires std::is_arithmetic_v<Value> Json to_json(Value value) { return value; }
 Json to_json(const std::string& value);
 Json to_json(const ImageSize& value);
 Json to_json(const std::vector<double>& value);
+Json to_json(const nn::Temperature& value);
 Json to_json(const std::vector<std::int64_t>& value);
 Json to_json(const std::vector<std::string>& value);
 template <class Value>

@@ -4,8 +4,6 @@
 
 #include <glow/error.h>
 
-#include "tools/common/checks.h"
-
 namespace glow::tools {
 namespace {
 
@@ -36,7 +34,7 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource&
   data::Geometry geometry{.height = static_cast<int>(model->options().height),
                           .width = static_cast<int>(model->options().width)};
   if (settings.resize || settings.random_crop) {
-    geometry.resize = static_cast<int>(settings.resize.value_or(0));
+    geometry.resize = settings.resize.value_or(0);
     geometry.random_crop = settings.random_crop;
     return {geometry, GeometryFrom::kFlags};
   }
@@ -90,11 +88,6 @@ std::vector<FlagText> geometry_rows(const std::string& group) {
        "and --random-crop: as in the training"},
       {"random_crop", group, "", "take the centre without scaling, as glow-train --random-crop evaluates"},
   };
-}
-
-void check(const GeometrySettings& settings) {
-  constexpr std::int64_t kLargest = 1 << 20;
-  require_range("resize", settings.resize.value_or(0), 0, kLargest);
 }
 
 std::string FittedImages::geometry_text() const {

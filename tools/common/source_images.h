@@ -36,7 +36,7 @@ bool same_classes(const data::DataSet& set, const nn::Glow& model);
 
 /// How images are brought to a model's size; where neither is given, as in the training of the model.
 struct GeometrySettings {
-  std::optional<std::int64_t> resize;
+  std::optional<int> resize;
   bool random_crop = false;
 };
 
@@ -48,8 +48,6 @@ void visit_fields(GeometrySettings& settings, Visitor&& visit) {
 
 /// The rows of GeometrySettings.
 std::vector<FlagText> geometry_rows(const std::string& group);
-/// Throws ConfigError that names the field.
-void check(const GeometrySettings& settings);
 
 /// What decided how images were brought to a model's size.
 enum class GeometryFrom {

@@ -121,7 +121,6 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataS
 /// With the classes where they are the attributes, else with those of the model where the data have them.
 data::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
   require_given("data", settings.data, "a data set");
-  check(settings.geometry);
   return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown);
 }
 

@@ -99,7 +99,6 @@ torch::Tensor EditImages::labels() const {
 
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
   require_given("images", settings.images, "images");
-  check(settings.geometry);
   const auto geometry = geometry_of(settings);
   auto [source, labelled, skipped] = open_source(settings.images, model);
   add_files(settings.images, *source, inputs);

@@ -17,11 +17,7 @@ namespace {
 struct InterpolateSettings {
   EditSettings common;
   ImageSettings images;
-  latent::InterpolationKind kind = latent::InterpolationKind::kSpherical;
-  /// Pictures of a leg, both images counted.
-  std::int64_t points = 8;
-  std::vector<double> middle_temperature = {1.0};
-  bool closed = false;
+  latent::PathOptions path;
   std::int64_t frame_milliseconds = 100;
   std::int64_t scale = 1;
 };
@@ -30,10 +26,10 @@ template <class Visitor>
 void visit_fields(InterpolateSettings& settings, Visitor&& visit) {
   visit_fields(settings.common, visit);
   visit_fields(settings.images, visit);
-  visit("kind", settings.kind);
-  visit("points", settings.points);
-  visit("middle_temperature", settings.middle_temperature);
-  visit("closed", settings.closed);
+  visit("kind", settings.path.kind);
+  visit("points", settings.path.points);
+  visit("middle_temperature", settings.path.middle_temperature);
+  visit("closed", settings.path.closed);
   visit("frame_milliseconds", settings.frame_milliseconds);
   visit("scale", settings.scale);
 }
@@ -66,8 +62,8 @@ data::GridLabels interpolate_labels(const EditImages& images, std::int64_t legs,
 }
 
 /// As a grid, every leg with both its ends; as frames, each point once: a loop begins again where it would end.
-std::int64_t picture_count(const InterpolateSettings& settings, std::int64_t legs, bool as_grid) {
-  return as_grid ? legs * settings.points : legs * (settings.points - 1) + (settings.closed ? 0 : 1);
+std::int64_t picture_count(const latent::PathOptions& path, std::int64_t legs, bool as_grid) {
+  return as_grid ? legs * path.points : legs * (path.points - 1) + (path.closed ? 0 : 1);
 }
 
 /// Pictures first ... first + count - 1 of them.
@@ -95,22 +91,19 @@ void check_time(const InterpolateSettings& settings, const GivenFlags& given) {
 void interpolate(const InterpolateSettings& settings) {
   Editor editor(settings.common);
   require_range("frame_milliseconds", settings.frame_milliseconds, 1, 65535);
-  const latent::PathOptions options{.kind = settings.kind,
-                                    .points = settings.points,
-                                    .middle_temperature = settings.middle_temperature,
-                                    .closed = settings.closed};
+  const auto& options = settings.path;
   options.validate(editor.options().levels);
   const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
   if (images.size() < 2) throw ConfigError("images", "expected at least 2, got " + std::to_string(images.size()));
   const auto labels = editor.common_labels(images);
   const bool as_grid = std::filesystem::path(settings.common.out).extension() == ".png";
-  const auto legs = images.size() - (settings.closed ? 0 : 1);
-  const auto pictures = picture_count(settings, legs, as_grid);
-  const auto output = editor.output(pictures, settings.points, interpolate_labels(images, legs, settings.points),
+  const auto legs = images.size() - (options.closed ? 0 : 1);
+  const auto pictures = picture_count(options, legs, as_grid);
+  const auto output = editor.output(pictures, options.points, interpolate_labels(images, legs, options.points),
                                     settings.scale, settings.frame_milliseconds);
   const latent::LatentPath path(encode_all(editor, images, labels), options);
   editor.in_batches(pictures, "decoded", [&](std::int64_t first, std::int64_t count) {
-    output->add(editor.decode_batch(pictures_of(path, settings.points, as_grid, first, count),
+    output->add(editor.decode_batch(pictures_of(path, options.points, as_grid, first, count),
                                     repeat_labels(narrow_labels(labels, 0, 1), count)));
   });
   output->finish();

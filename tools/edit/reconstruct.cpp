@@ -18,9 +18,8 @@ namespace {
 struct ReconstructSettings {
   EditSettings common;
   ImageSettings images;
-  /// Of the levels drawn anew.
-  std::vector<double> temperature = {1.0};
-  std::uint64_t seed = 0;
+  /// Of the levels drawn anew, of which only temperature and seed are flags.
+  latent::VaryOptions redraw;
   std::int64_t scale = 1;
 };
 
@@ -28,8 +27,8 @@ template <class Visitor>
 void visit_fields(ReconstructSettings& settings, Visitor&& visit) {
   visit_fields(settings.common, visit);
   visit_fields(settings.images, visit);
-  visit("temperature", settings.temperature);
-  visit("seed", settings.seed);
+  visit("temperature", settings.redraw.temperature);
+  visit("seed", settings.redraw.seed);
   visit("scale", settings.scale);
 }
 
@@ -56,7 +55,7 @@ std::int64_t images_that_agree(const torch::Tensor& one, const torch::Tensor& ot
 void reconstruct(const ReconstructSettings& settings) {
   Editor editor(settings.common);
   const auto levels = editor.options().levels;
-  latent::VaryOptions options{.temperature = settings.temperature, .seed = settings.seed};
+  auto options = settings.redraw;
   options.validate(levels);
   const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
   const auto labels = editor.labels(images);

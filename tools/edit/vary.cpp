@@ -24,8 +24,8 @@ struct VarySettings {
   /// None: 0.25, 0.5, 0.75, 1.
   std::vector<double> amounts;
   std::int64_t count = 8;
-  std::vector<double> temperature = {1.0};
-  std::uint64_t seed = 0;
+  /// Of the noise, of which only temperature and seed are flags.
+  latent::VaryOptions noise;
   /// Not none: no noise, but eps times each of these.
   std::vector<double> temperatures;
   bool per_level = false;
@@ -38,8 +38,8 @@ void visit_fields(VarySettings& settings, Visitor&& visit) {
   visit_fields(settings.images, visit);
   visit("amounts", settings.amounts);
   visit("count", settings.count);
-  visit("temperature", settings.temperature);
-  visit("seed", settings.seed);
+  visit("temperature", settings.noise.temperature);
+  visit("seed", settings.noise.seed);
   visit("temperatures", settings.temperatures);
   visit("per_level", settings.per_level);
   visit("scale", settings.scale);
@@ -109,10 +109,9 @@ nn::Latents varied(const VarySettings& settings, const VariedRow& row, const nn:
     pictures.push_back(latent::scale(image, by_level(row, temperature, 1)));
   }
   if (pictures.empty()) {
-    latent::VaryOptions options{.amount = by_level(row, row.amount, 0),
-                                .temperature = settings.temperature,
-                                .seed = settings.seed,
-                                .indices = {place}};
+    auto options = settings.noise;
+    options.amount = by_level(row, row.amount, 0);
+    options.indices = {place};
     pictures.push_back(image);
     for (; options.draw < settings.count; ++options.draw) pictures.push_back(latent::vary(image, options));
   }
@@ -146,13 +145,9 @@ void check_noise(const VarySettings& settings, const GivenFlags& given) {
 void check_vary(const VarySettings& settings, std::int64_t levels) {
   constexpr std::int64_t kMostVariations = 1000;
   require_range("count", settings.count, 1, kMostVariations);
-  for (const double amount : settings.amounts) {
-    if (!(amount >= 0 && amount <= 1)) throw ConfigError("amounts", "expected 0 to 1, got " + brief(amount));
-  }
-  for (const double temperature : settings.temperatures) {
-    if (!(temperature >= 0)) throw ConfigError("temperatures", "expected numbers >= 0, got " + brief(temperature));
-  }
-  latent::VaryOptions{.temperature = settings.temperature}.validate(levels);
+  for (const double amount : settings.amounts) require_range("amounts", amount, 0, 1);
+  for (const double temperature : settings.temperatures) require_at_least("temperatures", temperature, 0);
+  settings.noise.validate(levels);
 }
 
 void vary(const VarySettings& settings) {

@@ -81,7 +81,7 @@ Source first_images(Source source, std::int64_t count) {
 
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model) {
   const bool conditional = model->options().num_classes > 0;
-  const bool needs_labels = conditional && settings.classes == evaluate::ClassDensity::kLabel;
+  const bool needs_labels = conditional && settings.score.classes == evaluate::ClassDensity::kLabel;
   const auto set = open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown);
   const bool labelled = conditional && same_classes(set, model);
   const auto [source, split, noise] = find_split(settings, set, model);

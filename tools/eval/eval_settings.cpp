@@ -9,13 +9,9 @@ namespace glow::tools {
 namespace {
 
 void check_ranges(const EvalSettings& settings) {
-  constexpr std::int64_t kMostDraws = 1 << 20;
   require_range("count", settings.count, 0, kMostImages);
-  check(settings.geometry);
-  require_range("draws", settings.draws, 0, kMostDraws);
-  require_range("importance", settings.importance, 0, kMostDraws);
+  settings.score.validate();
   require_range("round_trip", settings.round_trip, 0, kMostImages);
-  require_range("batch", settings.batch.value_or(1), 1, kMostDraws);
 }
 
 }  // namespace
@@ -52,15 +48,16 @@ const std::vector<FlagText>& eval_flag_table() {
 }
 
 void follow_training(EvalSettings& settings, const std::optional<nn::TrainingData>& record) {
-  if (!settings.seed) settings.seed = record ? record->seed : 0;
-  constexpr std::int64_t kBatch = 64;
-  if (!settings.batch) settings.batch = record ? record->batch : kBatch;
+  const auto of_training = record.value_or(nn::TrainingData());
+  settings.score.seed = settings.seed.value_or(of_training.seed);
+  settings.score.batch = settings.batch.value_or(of_training.batch);
 }
 
 void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given) {
   flags.set(given);
   require_given("model", settings.model, "a model file");
   require_given("data", settings.data, "a data set");
+  follow_training(settings, std::nullopt);  // --batch, for the checks
   check_ranges(settings);
   if (settings.split == EvalSplit::kAll || settings.split == EvalSplit::kTest) {
     refuse(given, {"split-seed", "valid-images"}, "nothing is held out for --split " + to_string(settings.split));
@@ -71,7 +68,7 @@ void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFla
 }
 
 void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model) {
-  const bool marginal = settings.classes == evaluate::ClassDensity::kMarginal;
+  const bool marginal = settings.score.classes == evaluate::ClassDensity::kMarginal;
   if (model.num_classes == 0 && marginal) throw ConfigError("classes", settings.model + " is an unconditional model");
   if (model.num_classes > 0 && !marginal && !settings.ood.empty()) {
     throw ConfigError("ood", "other images have no labels of " + settings.model +

@@ -49,11 +49,12 @@ struct EvalSettings {
   std::int64_t count = 0;
   /// Another source, to be told apart by its scores; empty: none.
   std::string ood;
-  std::int64_t draws = 1;
-  std::int64_t importance = 0;
-  evaluate::ClassDensity classes = evaluate::ClassDensity::kLabel;
-  /// Of the noise. Not given: that of the model's training, 0 where the model file does not say.
+  /// Seed and batch come from the next two.
+  evaluate::ScoreOptions score;
+  /// Not given: that of the model's training, 0 where the model file does not say.
   std::optional<std::uint64_t> seed;
+  /// Not given: that of the evaluations in the model's training, 64 where the model file does not say.
+  std::optional<std::int64_t> batch;
   /// Images that are encoded and decoded; 0: none.
   std::int64_t round_trip = 64;
   /// Files; empty: not written.
@@ -61,8 +62,6 @@ struct EvalSettings {
   std::string histogram;
   bool overwrite = false;
   bool json = false;
-  /// Not given: that of the evaluations in the model's training, 64 where the model file does not say.
-  std::optional<std::int64_t> batch;
   ComputeSettings compute;
 };
 
@@ -75,9 +74,9 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
   visit_fields(settings.geometry, visit);
   visit("count", settings.count);
   visit("ood", settings.ood);
-  visit("draws", settings.draws);
-  visit("importance", settings.importance);
-  visit("classes", settings.classes);
+  visit("draws", settings.score.draws);
+  visit("importance", settings.score.importance);
+  visit("classes", settings.score.classes);
   visit("seed", settings.seed);
   visit("round_trip", settings.round_trip);
   visit("scores", settings.scores);
@@ -95,7 +94,7 @@ const std::vector<FlagText>& eval_flag_table();
 /// out of range or contradicts another.
 void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given);
 
-/// Takes from the model's record what the settings leave to it: seed and batch.
+/// Sets seed and batch of the scores, from the model's record where they are not given.
 void follow_training(EvalSettings& settings, const std::optional<nn::TrainingData>& record);
 
 /// Throws ConfigError for what the settings ask and this model cannot do.

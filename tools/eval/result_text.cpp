@@ -29,8 +29,8 @@ std::string images_text(const ScoredImages& scored) {
 
 std::string plain_text(const EvalSettings& settings, const evaluate::ScoreSummary& summary) {
   auto text = estimate_text(summary.bits_per_dim);
-  text += settings.draws > 0 ? std::string(", ") + counted(settings.draws, "draw")
-                             : ", at the centres of the bins: no bound";
+  text += settings.score.draws > 0 ? std::string(", ") + counted(settings.score.draws, "draw")
+                                   : ", at the centres of the bins: no bound";
   if (summary.noise_standard_error) text += ", the noise's part " + fixed(*summary.noise_standard_error, 5);
   return text;
 }
@@ -42,7 +42,7 @@ void add_scores(Listing& listing, const EvalSettings& settings, const evaluate::
   listing.add("bits/dim", plain_text(settings, summary));
   if (summary.importance_bits_per_dim) {
     listing.add("importance",
-                estimate_text(*summary.importance_bits_per_dim) + ", " + counted(settings.importance, "draw"));
+                estimate_text(*summary.importance_bits_per_dim) + ", " + counted(settings.score.importance, "draw"));
   }
   if (summary.complexity_corrected) {
     listing.add("less PNG's", estimate_text(*summary.complexity_corrected) + ", PNG takes " +
@@ -79,7 +79,7 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result) 
   listing.add("data", images_text(result.data));
   listing.add("geometry", result.data.images.fitted.geometry_text());
   if (result.conditional) {
-    const bool marginal = settings.classes == evaluate::ClassDensity::kMarginal;
+    const bool marginal = settings.score.classes == evaluate::ClassDensity::kMarginal;
     listing.add("density", marginal ? "p(x), the mean over all classes" : "p(x|y) under each image's own label y");
   }
   add_scores(listing, settings, result.data.summary);

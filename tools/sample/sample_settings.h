@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <glow/nn/sample_options.h>
+
 #include "tools/common/compute.h"
 #include "tools/common/flags.h"
 
@@ -16,11 +18,10 @@ struct SampleSettings {
   std::int64_t count = 64;
   /// Of a grid; 0: as square as it gets.
   std::int64_t columns = 0;
-  /// One, or one a level.
-  std::vector<double> temperature = {1.0};
+  /// Of which only temperature and seed are flags.
+  nn::SampleOptions sample;
   /// Name or index; empty: every image draws its own.
   std::string class_name;
-  std::uint64_t seed = 0;
   std::int64_t batch = 32;
   ComputeSettings compute;
   bool overwrite = false;
@@ -33,9 +34,9 @@ void visit_fields(SampleSettings& settings, Visitor&& visit) {
   visit("out", settings.out);
   visit("count", settings.count);
   visit("columns", settings.columns);
-  visit("temperature", settings.temperature);
+  visit("temperature", settings.sample.temperature);
   visit("class", settings.class_name);
-  visit("seed", settings.seed);
+  visit("seed", settings.sample.seed);
   visit("batch", settings.batch);
   visit("overwrite", settings.overwrite);
   visit("describe", settings.describe);

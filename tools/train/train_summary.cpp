@@ -37,9 +37,9 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
   std::string text = data.data + "\n" + grouped(images.train->size()) + " training, " + grouped(images.valid->size()) +
                      " validation" + (images.record.held_out > 0 ? " (held out)" : "") + ", " + test;
   if (data.skip_corrupt) text += ", " + grouped(std::ssize(images.skipped)) + " corrupt left out";
-  if (data.random_crop) text += ", random crops";
-  if (data.flip) text += ", flips";
-  if (data.shift) text += ", shifts";
+  if (data.geometry.random_crop) text += ", random crops";
+  if (data.geometry.flip) text += ", flips";
+  if (data.geometry.shift) text += ", shifts";
   return text;
 }
 

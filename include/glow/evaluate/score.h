@@ -52,6 +52,9 @@ struct ScoreOptions {
   Shard shard = {};
   /// Called with densities computed and densities in all, of the shard: images times draws.
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
+
+  /// Throws ConfigError of the field: batch, draws or importance.
+  void validate() const;
 };
 
 /// Numbers of each image, in the order of the images: float64 or int64 [N] on the CPU.
@@ -76,7 +79,7 @@ struct Scores {
 };
 
 /// Scores every image; keeps nothing of them but these numbers. No gradient is recorded.
-/// Throws ConfigError (naming batch, draws or importance; no images; a label that the model does not have), and what
+/// Throws ConfigError (ScoreOptions::validate; no images; a label that the model does not have), and what
 /// reading the images throws.
 Scores score(const nn::Glow& model, const data::Images& images, const ScoreOptions& options = {});
 

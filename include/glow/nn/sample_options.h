@@ -19,6 +19,8 @@ class Temperature {
   /// The temperature of level `level` of `levels`. Throws ConfigError when there are neither 1 nor `levels` of them, or
   /// one is negative or not finite.
   double at(std::int64_t level, std::int64_t levels) const;
+  /// As they were given: one, or one per level.
+  const std::vector<double>& values() const { return values_; }
 
  private:
   std::vector<double> values_;
