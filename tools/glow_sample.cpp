@@ -74,7 +74,7 @@ int sample(const SampleSettings& settings) {
                                          .overwrite = settings.overwrite,
                                          .inputs = inputs});
   const auto not_finite = draw(settings, model, *output);
-  std::cout << grouped(settings.count) << (settings.count == 1 ? " image in " : " images in ") << settings.out << "\n";
+  std::cout << count_text(settings.count, "image") << " in " << settings.out << "\n";
   if (not_finite == 0) return kSuccess;
   throw NumericalError(grouped(not_finite) + " of " + grouped(settings.count) + " images in " + settings.out +
                        " have values that are not finite");

@@ -3,11 +3,12 @@
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/ops/memory.h>
 #include <glow/ops/threads.h>
 
-#include "tools/common/checks.h"
+#include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {
@@ -55,8 +56,7 @@ Compute start_computing(const ComputeSettings& settings) {
   const auto dtype = settings.precision == Precision::kFp64 ? torch::kDouble : torch::kFloat;
   const auto threads = at::get_num_threads();
   return {device, dtype, hidden_precision(settings.precision),
-          device.str() + ", " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
-              to_string(settings.precision)};
+          device.str() + ", " + count_text(threads, "thread") + ", " + to_string(settings.precision)};
 }
 
 }  // namespace glow::tools

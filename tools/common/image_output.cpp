@@ -18,6 +18,7 @@
 
 #include "tools/common/checks.h"
 #include "tools/common/output_file.h"
+#include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {
@@ -179,7 +180,7 @@ std::unique_ptr<ImageOutput> open_folder(const ImageOutputOptions& options) {
     check_replaceable(output_file(file, options));
     // They need not be this tool's.
     if (std::stoll(file.stem().string()) < options.count) continue;
-    const auto pictures = std::to_string(options.count) + (options.count == 1 ? " picture" : " pictures");
+    const auto pictures = count_text(options.count, "picture");
     throw ConfigError("out", file.string() + " is beyond the " + pictures +
                                  " of this call, which --overwrite replaces (remove it, or choose another folder)");
   }

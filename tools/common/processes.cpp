@@ -24,6 +24,7 @@
 #include "tools/common/checks.h"
 #include "tools/common/interruption.h"
 #include "tools/common/run_tool.h"
+#include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {
@@ -80,8 +81,7 @@ void Processes::join(std::int64_t timeout_seconds) {
 }
 
 std::string Processes::text() const {
-  return std::to_string(launch_.size) + " on " + std::to_string(hosts_) + (hosts_ == 1 ? " host" : " hosts") +
-         ", started by " + launch_.launcher;
+  return std::to_string(launch_.size) + " on " + count_text(hosts_, "host") + ", started by " + launch_.launcher;
 }
 
 ComputeSettings Processes::own_part(ComputeSettings settings) const {

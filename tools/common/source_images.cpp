@@ -4,6 +4,8 @@
 
 #include <glow/error.h>
 
+#include "tools/common/text.h"
+
 namespace glow::tools {
 namespace {
 
@@ -109,9 +111,8 @@ FittedImages fitted(const std::string& field, const std::string& name,
                     const GeometrySettings& settings) {
   const auto channels = model->options().channels;
   if (source->channels() != channels) {
-    throw ConfigError(field, "the images of " + name + " have " + std::to_string(source->channels()) +
-                                 (source->channels() == 1 ? " channel" : " channels") + ", the model's " +
-                                 std::to_string(channels));
+    throw ConfigError(field, "the images of " + name + " have " + count_text(source->channels(), "channel") +
+                                 ", the model's " + std::to_string(channels));
   }
   const auto [geometry, from] = choose_geometry(*source, model, settings);
   try {

@@ -25,6 +25,10 @@ std::string grouped(std::int64_t number) {
   return digits;
 }
 
+std::string count_text(std::int64_t count, const std::string& thing) {
+  return grouped(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
 std::string fixed(double number, int digits) {
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%.*f", digits, number);

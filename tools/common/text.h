@@ -7,6 +7,8 @@ namespace glow::tools {
 
 /// 44235264 -> "44,235,264"
 std::string grouped(std::int64_t number);
+/// "1 image", "12,000 images"
+std::string count_text(std::int64_t count, const std::string& thing);
 /// A number with `digits` digits after the point.
 std::string fixed(double number, int digits);
 /// 0.000021 -> "2.1e-05"

@@ -214,7 +214,7 @@ void directions(const DirectionsSettings& settings) {
     std::cerr << "no direction for " << name << ": all images that are known have it, or none\n";
   }
   list_directions(result);
-  std::cout << result.names.size() << (result.names.size() == 1 ? " direction" : " directions") << " from "
+  std::cout << count_text(std::ssize(result.names), "direction") << " from "
             << images_in(images.size(), settings.common.out) << "\n";
 }
 

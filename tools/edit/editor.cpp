@@ -160,8 +160,6 @@ torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times) {
   return labels.defined() ? labels.repeat_interleave(times) : labels;
 }
 
-std::string images_in(std::int64_t count, const std::string& out) {
-  return grouped(count) + (count == 1 ? " image in " : " images in ") + out;
-}
+std::string images_in(std::int64_t count, const std::string& out) { return count_text(count, "image") + " in " + out; }
 
 }  // namespace glow::tools

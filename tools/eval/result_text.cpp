@@ -15,21 +15,14 @@ std::string estimate_text(const evaluate::Estimate& estimate) {
   return with_error(estimate.mean, estimate.standard_error);
 }
 
-/// "1 draw", "4 draws"
-std::string counted(std::int64_t count, const std::string& what) {
-  auto text = grouped(count) + " " + what;
-  if (count != 1) text += "s";
-  return text;
-}
-
 std::string images_text(const ScoredImages& scored) {
   const auto& [images, scores, summary] = scored;
-  return images.source + ", split " + images.split + ": " + counted(summary.images, "image");
+  return images.source + ", split " + images.split + ": " + count_text(summary.images, "image");
 }
 
 std::string plain_text(const EvalSettings& settings, const evaluate::ScoreSummary& summary) {
   auto text = estimate_text(summary.bits_per_dim);
-  text += settings.score.draws > 0 ? std::string(", ") + counted(settings.score.draws, "draw")
+  text += settings.score.draws > 0 ? std::string(", ") + count_text(settings.score.draws, "draw")
                                    : ", at the centres of the bins: no bound";
   if (summary.noise_standard_error) text += ", the noise's part " + fixed(*summary.noise_standard_error, 5);
   return text;
@@ -37,12 +30,12 @@ std::string plain_text(const EvalSettings& settings, const evaluate::ScoreSummar
 
 void add_scores(Listing& listing, const EvalSettings& settings, const evaluate::ScoreSummary& summary) {
   if (summary.non_finite > 0) {
-    listing.add("left out", counted(summary.non_finite, "image") + " whose density is not finite");
+    listing.add("left out", count_text(summary.non_finite, "image") + " whose density is not finite");
   }
   listing.add("bits/dim", plain_text(settings, summary));
   if (summary.importance_bits_per_dim) {
     listing.add("importance",
-                estimate_text(*summary.importance_bits_per_dim) + ", " + counted(settings.score.importance, "draw"));
+                estimate_text(*summary.importance_bits_per_dim) + ", " + count_text(settings.score.importance, "draw"));
   }
   if (summary.complexity_corrected) {
     listing.add("less PNG's", estimate_text(*summary.complexity_corrected) + ", PNG takes " +

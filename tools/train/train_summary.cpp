@@ -14,10 +14,6 @@
 namespace glow::tools {
 namespace {
 
-std::string count_text(std::int64_t count, const std::string& thing) {
-  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
-}
-
 std::string model_text(const nn::GlowOptions& model) {
   auto text = nn::describe(model);
   if (model.num_classes > 0) text += ", " + grouped(model.num_classes) + " classes";
@@ -28,8 +24,8 @@ std::string image_text(const nn::GlowOptions& model) {
   const auto colour = model.channels == 1   ? " grey"
                       : model.channels == 3 ? " RGB"
                                             : " with " + std::to_string(model.channels) + " channels";
-  return std::to_string(model.height) + "x" + std::to_string(model.width) + colour + ", " + std::to_string(model.bits) +
-         (model.bits == 1 ? " bit" : " bits");
+  return std::to_string(model.height) + "x" + std::to_string(model.width) + colour + ", " +
+         count_text(model.bits, "bit");
 }
 
 std::string data_text(const DataSettings& data, const ImageSplits& images) {
@@ -73,7 +69,7 @@ std::string score_text(const train::Evaluation& score) {
   if (score.non_finite == score.images) return "none of " + grouped(score.images) + " images has a finite density";
   auto text = fixed(score.bits_per_dim, 4);
   if (!std::isnan(score.standard_error)) text += " +- " + fixed(score.standard_error, 4);
-  text += " bits/dim of " + grouped(score.images) + (score.images == 1 ? " image" : " images");
+  text += " bits/dim of " + count_text(score.images, "image");
   if (score.non_finite > 0) text += ", without " + grouped(score.non_finite) + " whose density is not finite";
   return text;
 }
@@ -104,8 +100,7 @@ std::string describe_end(const TrainSettings& settings, const ImageSplits& image
                                 grouped(result.best_step) + " of " + grouped(result.steps_done));
   listing.add("test", result.test ? score_text(*result.test) : untested);
   if (result.skipped > 0) {
-    listing.add("skipped", grouped(result.skipped) + (result.skipped == 1 ? " step" : " steps") +
-                               " whose loss or gradient was not finite");
+    listing.add("skipped", count_text(result.skipped, "step") + " whose loss or gradient was not finite");
   }
   if (result.rollbacks > 0) {
     listing.add("rollbacks", grouped(result.rollbacks) + ", each with half the learning rate before");
