@@ -184,7 +184,7 @@ int run(int argc, char** argv, Processes& processes) {
   const auto given = parse_joining(tool_text(), flags, argc, argv, settings.compute, processes);
   if (!given) return kSuccess;
   return flags.naming_flags([&] {
-    resolve_settings(settings, flags, *given);
+    resolve_settings(settings, *given);
     processes.require_same(given_text(*given));
     return Evaluation(settings, processes).run();
   });

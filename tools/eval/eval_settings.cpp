@@ -53,8 +53,7 @@ void follow_training(EvalSettings& settings, const std::optional<nn::TrainingDat
   settings.score.batch = settings.batch.value_or(of_training.batch);
 }
 
-void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given) {
-  flags.set(given);
+void resolve_settings(EvalSettings& settings, const GivenFlags& given) {
   require_given("model", settings.model, "a model file");
   require_given("data", settings.data, "a data set");
   follow_training(settings, std::nullopt);  // --batch, for the checks

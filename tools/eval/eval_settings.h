@@ -90,9 +90,9 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
 /// Rows for the fields of EvalSettings.
 const std::vector<FlagText>& eval_flag_table();
 
-/// Takes a command line into `settings`, to which `flags` are tied. Throws ConfigError naming a flag that is missing,
-/// out of range or contradicts another.
-void resolve_settings(EvalSettings& settings, const Flags& flags, const GivenFlags& given);
+/// Checks and completes settings that hold the `given` flags. Throws ConfigError for a flag that is missing, out of
+/// range or contradicts another.
+void resolve_settings(EvalSettings& settings, const GivenFlags& given);
 
 /// Sets seed and batch of the scores, from the model's record where they are not given.
 void follow_training(EvalSettings& settings, const std::optional<nn::TrainingData>& record);

@@ -11,18 +11,16 @@
 namespace glow::tools {
 namespace {
 
-/// The preset's flags that the family has, and those given, which win.
-GivenFlags with_preset(const GivenFlags& given, const TrainSettings& settings, const Flags& flags) {
-  GivenFlags all;
-  if (!settings.run.preset.empty()) {
-    for (const auto& flag : preset_flags(settings.run.preset)) {
-      const bool other_length = flag.name == "steps" && find(given, "epochs");
-      const bool other_family = !nn::has_field(settings.model.family, flags.at(flag.name).text.field);
-      if (!find(given, flag.name) && !other_length && !other_family) all.push_back(flag);
-    }
+/// The preset's flags that the family has and the command line does not replace.
+GivenFlags preset_layer(const GivenFlags& given, const TrainSettings& settings, const Flags& flags) {
+  GivenFlags layer;
+  if (settings.run.preset.empty()) return layer;
+  for (const auto& flag : preset_flags(settings.run.preset)) {
+    const bool other_length = flag.name == "steps" && find(given, "epochs");
+    const bool other_family = !nn::has_field(settings.model.family, flags.at(flag.name).text.field);
+    if (!find(given, flag.name) && !other_length && !other_family) layer.push_back(flag);
   }
-  all.insert(all.end(), given.begin(), given.end());
-  return all;
+  return layer;
 }
 
 void refuse_together(const GivenFlags& given, const char* one, const char* other) {
@@ -57,11 +55,18 @@ void restore(TrainSettings& settings, const Flags& flags, const std::filesystem:
   }
 }
 
-/// A model to start from brings its options along.
-void adopt_model(TrainSettings& settings) {
+/// What an earlier run, or a model to start from, has decided. Returns the file that says it; empty when there is none.
+std::string earlier_layer(TrainSettings& settings, const Flags& flags) {
+  if (settings.run.resume) {
+    const auto config = train::RunDirectory(settings.run.out).config();
+    restore(settings, flags, config);
+    return config.string();
+  }
+  if (settings.run.init_from.empty()) return "";
   settings.model = nn::read_model_info(settings.run.init_from).options;
   settings.data.image_size = {settings.model.height, settings.model.width};
   settings.data.conditional = settings.model.num_classes > 0;
+  return settings.run.init_from;
 }
 
 }  // namespace
@@ -69,21 +74,19 @@ void adopt_model(TrainSettings& settings) {
 void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given) {
   refuse_together(given, "steps", "epochs");
   refuse_together(given, "overwrite", "resume");
-  flags.set(given);
-  const auto all = with_preset(given, settings, flags);
-  settings.model = nn::GlowOptions::of_family(settings.model.family);
-  flags.set(all);
-  auto& run = settings.run;
-  if (run.out.empty() && !run.dry_run) throw ConfigError("out", "expected a directory, none is given");
-  if (run.resume) {
-    const auto config = train::RunDirectory(run.out).config();
-    restore(settings, flags, config);
-    flags.set_agreeing(all, config.string());
-  } else if (!run.init_from.empty()) {
-    adopt_model(settings);
-    flags.set_agreeing(all, run.init_from);
+  auto wanted = preset_layer(given, settings, flags);
+  wanted.insert(wanted.end(), given.begin(), given.end());
+  if (settings.run.out.empty() && !settings.run.dry_run) {
+    throw ConfigError("out", "expected a directory, none is given");
   }
-  if (find(all, "epochs") && !find(all, "steps")) settings.training.steps = 0;
+
+  // The layers, each over the one before.
+  settings.model = nn::GlowOptions::of_family(settings.model.family);
+  flags.set(wanted);
+  const auto earlier = earlier_layer(settings, flags);
+  if (!earlier.empty()) flags.set_agreeing(wanted, earlier);
+
+  if (find(wanted, "epochs") && !find(wanted, "steps")) settings.training.steps = 0;
   settings.training.validate();
 }
 

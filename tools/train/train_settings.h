@@ -57,9 +57,10 @@ void visit_fields(TrainSettings& settings, Visitor&& visit) {
 /// Rows for the fields of TrainSettings.
 const std::vector<FlagText>& train_flag_table();
 
-/// Takes a command line into `settings`, to which `flags` are tied: defaults, then what --resume's config.json or
-/// --init-from's model says, then the preset, then the flags themselves. Throws ConfigError naming a flag that is
-/// missing or contradicts another; IoError, FormatError as the files deserve.
+/// Completes `settings`, to which `flags` are tied and which hold the `given` flags. The layers are: the family's
+/// defaults; the preset and the given flags, which win; the config.json of --resume or the model of --init-from; from
+/// the preset and the given flags again those that may change it. Throws ConfigError for a flag that is missing or
+/// contradicts another or the third layer; IoError, FormatError as the files deserve.
 void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given);
 
 }  // namespace glow::tools
