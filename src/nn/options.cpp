@@ -5,8 +5,8 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 
+#include "io/json_object.h"
 #include "nn/families/family.h"
-#include "nn/json_object.h"
 
 namespace glow::nn {
 namespace {
@@ -15,18 +15,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kFormatVersion = 1;
 
-Json json_of(std::int64_t value) { return value; }
-Json json_of(bool value) { return value; }
-template <NamedEnum Kind>
-Json json_of(Kind value) {
-  return to_string(value);
-}
 
 void require(bool holds, const std::string& field, const std::string& text) {
   if (!holds) throw ConfigError(field, text);
 }
 
-Family read_family(JsonObject& reader) {
+Family read_family(io::JsonObject& reader) {
   std::string name;
   reader("family", name);
   for (const auto& [known, family] : enum_names(Family{}).names) {
@@ -37,13 +31,11 @@ Family read_family(JsonObject& reader) {
 
 /// Fields that are not of the family must be as it has them.
 void check_family(const GlowOptions& options) {
-  Json own = Json::object();
-  const auto defaults = GlowOptions::of_family(options.family);
-  visit_fields(defaults, [&](const char* name, auto value) { own[name] = json_of(value); });
+  const auto own = io::json_of_fields(GlowOptions::of_family(options.family));
   visit_fields(options, [&](const char* name, auto value) {
-    if (has_field(options.family, name) || json_of(value) == own[name]) return;
-    throw ConfigError(name,
-                      "the family " + to_string(options.family) + " has none to choose, got " + json_of(value).dump());
+    if (has_field(options.family, name) || io::json_of(value) == own[name]) return;
+    throw ConfigError(
+        name, "the family " + to_string(options.family) + " has none to choose, got " + io::json_of(value).dump());
   });
 }
 
@@ -84,13 +76,13 @@ LevelShape latent_shape(const GlowOptions& options, std::int64_t level) {
 std::string to_json(const GlowOptions& options) {
   Json json{{"format_version", kFormatVersion}};
   visit_fields(options, [&](const char* name, auto value) {
-    if (has_field(options.family, name)) json[name] = json_of(value);
+    if (has_field(options.family, name)) json[name] = io::json_of(value);
   });
   return json.dump();
 }
 
 GlowOptions glow_options_from_json(const std::string& text) {
-  JsonObject reader("glow.config", text);
+  io::JsonObject reader("glow.config", text);
   reader.format_version(kFormatVersion);
   auto options = GlowOptions::of_family(read_family(reader));
   visit_fields(options, [&](const char* name, auto& value) {

@@ -5,8 +5,8 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 
+#include "io/json_object.h"
 #include "io/utf8.h"
-#include "nn/json_object.h"
 #include "nn/training_data_json.h"
 
 namespace glow::nn {
@@ -34,7 +34,7 @@ void TrainingData::validate() const {
 
 std::string to_json(const TrainingData& data) {
   nlohmann::ordered_json json{{"format_version", kFormatVersion}};
-  visit_training_data(data, [&](const char* key, const auto& value) { json[key] = value; });
+  json.update(io::json_of_fields(data));
   // A path need not be UTF-8, nor without line breaks.
   auto source = io::to_utf8(data.source);
   std::replace_if(
@@ -44,10 +44,10 @@ std::string to_json(const TrainingData& data) {
 }
 
 TrainingData training_data_from_json(const std::string& text) {
-  JsonObject reader(kName, text);
+  io::JsonObject reader(kName, text);
   reader.format_version(kFormatVersion);
   TrainingData data;
-  visit_training_data(data, reader);
+  visit_fields(data, reader);
   reader.require_empty();
   try {
     data.validate();

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 namespace glow::nn {
 
@@ -34,7 +36,8 @@ struct TrainingData {
 
 /// Calls `visit(name, field)` for each field.
 template <class Data, class Visitor>
-void visit_training_data(Data& data, Visitor&& visit) {
+requires std::same_as<std::remove_const_t<Data>, TrainingData>
+void visit_fields(Data& data, Visitor&& visit) {
   visit("source", data.source);
   visit("images", data.images);
   visit("fingerprint", data.fingerprint);

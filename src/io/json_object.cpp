@@ -1,11 +1,11 @@
-#include "nn/json_object.h"
+#include "io/json_object.h"
 
 #include <algorithm>
 #include <utility>
 
 #include <glow/error.h>
 
-namespace glow::nn {
+namespace glow::io {
 namespace {
 
 using Json = JsonObject::Json;
@@ -55,4 +55,4 @@ Json JsonObject::take(const char* key, bool (Json::*has_type)() const noexcept) 
   return value;
 }
 
-}  // namespace glow::nn
+}  // namespace glow::io

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <glow/enum_names.h>
+
+namespace glow::io {
+
+// JSON of a struct whose fields visit_fields(value, visit) names: visit("key", value.field) for each.
+
+/// A number, truth value or text as such, an enumerator as its name.
+template <class Value>
+nlohmann::ordered_json json_of(const Value& value) {
+  if constexpr (NamedEnum<Value>) {
+    return to_string(value);
+  } else {
+    return value;
+  }
+}
+
+/// {key: value} of all fields, in their order.
+template <class Fields>
+nlohmann::ordered_json json_of_fields(const Fields& fields) {
+  auto json = nlohmann::ordered_json::object();
+  visit_fields(fields, [&](const char* key, const auto& value) { json[key] = json_of(value); });
+  return json;
+}
+
+/// The reverse: a flat JSON object whose keys are read once each and none of which may be left over. A visitor for
+/// visit_fields. All functions throw FormatError that begins with the object's name; an unknown enumerator is
+/// ConfigError.
+class JsonObject {
+ public:
+  using Json = nlohmann::ordered_json;
+
+  /// `name`: of the object in messages, "glow.config" for one.
+  JsonObject(std::string name, const std::string& text);
+
+  void operator()(const char* key, std::int64_t& value) { value = take(key, &Json::is_number_integer); }
+  void operator()(const char* key, std::uint64_t& value) { value = take(key, &Json::is_number_unsigned); }
+  void operator()(const char* key, double& value) { value = take(key, &Json::is_number); }
+  void operator()(const char* key, bool& value) { value = take(key, &Json::is_boolean); }
+  void operator()(const char* key, std::string& value) { value = take(key, &Json::is_string); }
+  template <NamedEnum Kind>
+  void operator()(const char* key, Kind& value) {
+    from_string(take(key, &Json::is_string).template get<std::string>(), value);
+  }
+  /// A version that has to be `expected`.
+  void format_version(std::int64_t expected);
+  /// After all keys were read.
+  void require_empty() const;
+
+ private:
+  Json take(const char* key, bool (Json::*has_type)() const noexcept);
+
+  std::string name_;
+  Json json_;
+};
+
+}  // namespace glow::io
