@@ -51,5 +51,22 @@ TEST_P(OneFile, HasNoImagesToLeaveOut) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, OneFile, ::testing::Values("fashion-mnist", "cifar10", "npy"));
 
+TEST(SourceKindsTest, AreDescribedAndFoundByTheirNames) {
+  for (const auto& kind : source_kinds()) {
+    EXPECT_NE(describe_source_kinds().find(kind.usage + " (" + kind.description + ")"), std::string::npos);
+    const auto [found, path] = parse_specification(kind.name + ":a:b");
+    EXPECT_EQ(found, &kind);
+    EXPECT_EQ(path, "a:b");
+    EXPECT_EQ(parse_specification(kind.name).path, kind.default_path);
+  }
+  EXPECT_EQ(parse_specification("imagenet:/data").kind, nullptr);
+}
+
+TEST(OpenTest, ErrorsHaveTheCallersField) {
+  EXPECT_TRUE(throws<ConfigError>([] { open_data_set("imagenet", {.field = "ood"}); }, {"ood: data set \"imagenet\""}));
+  EXPECT_TRUE(throws<ConfigError>([] { open_data_set("npy:a", {.skip_corrupt = true, .field = "ood"}); },
+                                  {"skip_corrupt: expected"}));
+}
+
 }  // namespace
 }  // namespace glow::data::open_test
