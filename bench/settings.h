@@ -9,18 +9,28 @@
 #include <glow/nn/memory_policy.h>
 #include <glow/nn/options.h>
 
+#include "tools/common/compute.h"
+#include "tools/common/flag_values.h"
+
 namespace glow::bench {
 
 /// The options of a benchmark.
 struct Settings {
+  std::string preset = "cifar10";
+  /// Not given: that of the preset, else 32x32.
+  tools::ImageSize image_size;
   nn::GlowOptions model;
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
-  nn::HiddenPrecision precision = nn::HiddenPrecision::kFull;
-  torch::Device device = torch::kCPU;
   bool cuda_graph = false;
   std::int64_t batch = 16;
+  /// Timings of each, of which the median counts.
   int rounds = 5;
+  /// One JSON object instead of a table.
   bool json = false;
+  tools::ComputeSettings compute{.device = "cpu"};
+  /// From `compute`.
+  torch::Device device = torch::kCPU;
+  nn::HiddenPrecision precision = nn::HiddenPrecision::kFull;
 
   /// The dtype of the coupling networks' hidden tensors.
   torch::Dtype hidden_dtype() const {
@@ -28,7 +38,21 @@ struct Settings {
   }
 };
 
-/// Reads the command line. With --help it prints the flags and exits. Throws the errors of cxxopts and LibTorch.
+template <class Visitor>
+void visit_fields(Settings& settings, Visitor&& visit) {
+  visit("preset", settings.preset);
+  visit("image_size", settings.image_size);
+  visit_fields(settings.model, visit);
+  visit("memory", settings.memory);
+  visit("cuda_graph", settings.cuda_graph);
+  visit("batch", settings.batch);
+  visit("rounds", settings.rounds);
+  visit("json", settings.json);
+  visit_fields(settings.compute, visit);
+}
+
+/// From the command line; prints --help or --version and exits where it is asked to. Sets the threads. Throws
+/// ConfigError.
 Settings parse(int argc, char** argv, const std::string& name, const std::string& what);
 
 /// One line: the model, how it is computed, and the version of LibTorch.

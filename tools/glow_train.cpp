@@ -12,10 +12,10 @@
 
 #include "tools/common/command_line.h"
 #include "tools/common/interruption.h"
+#include "tools/common/presets.h"
 #include "tools/common/processes.h"
 #include "tools/common/run_tool.h"
 #include "tools/common/text.h"
-#include "tools/train/presets.h"
 #include "tools/train/run_config.h"
 #include "tools/train/train_model.h"
 #include "tools/train/train_progress.h"

@@ -47,10 +47,15 @@ Flags::Flags(const std::vector<FlagText>& table) {
   for (const auto& text : table) flags_.push_back({text, flag_name(text), nullptr, nullptr, nullptr});
 }
 
-const Flag& Flags::at(const std::string& name) const {
+const Flag* Flags::find(const std::string& name) const {
   const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& flag) { return flag.name == name; });
-  if (found == flags_.end() || !found->set) throw std::logic_error("the flag --" + name + " is tied to no field");
-  return *found;
+  return found == flags_.end() ? nullptr : &*found;
+}
+
+const Flag& Flags::at(const std::string& name) const {
+  const auto* flag = find(name);
+  if (flag == nullptr || !flag->set) throw std::logic_error("the flag --" + name + " is tied to no field");
+  return *flag;
 }
 
 const Flag* Flags::by_field(std::string_view field) const {

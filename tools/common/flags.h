@@ -83,7 +83,9 @@ class Flags {
   }
 
   const std::vector<Flag>& all() const { return flags_; }
-  /// By name without "--".
+  /// By name without "--"; nullptr when there is none.
+  const Flag* find(const std::string& name) const;
+  /// The same for a flag that there is.
   const Flag& at(const std::string& name) const;
   /// Takes flags into the settings. Throws ConfigError that names the flag.
   void set(const GivenFlags& given) const;

@@ -5,7 +5,7 @@
 #include <glow/train/run_directory.h>
 #include <glow/train/schedule.h>
 
-#include "tools/train/presets.h"
+#include "tools/common/presets.h"
 #include "tools/train/run_config.h"
 
 namespace glow::tools {

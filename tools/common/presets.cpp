@@ -1,4 +1,4 @@
-#include "tools/train/presets.h"
+#include "tools/common/presets.h"
 
 #include <vector>
 
