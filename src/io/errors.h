@@ -10,20 +10,19 @@
 
 namespace glow::io {
 
-// Control characters in a path show as question marks: a message stays one line.
+// Control characters of a path become question marks, so that a message is one line.
 
 /// "cannot read PATH: `reason`".
 IoError cannot_read(const std::filesystem::path& path, std::string_view reason);
-/// The same, the reason being the system's: its `error_number` (errno) in words.
+/// The same with the system's text for `error_number` (errno).
 IoError cannot_read(const std::filesystem::path& path, int error_number);
 
 /// "cannot write PATH: `reason`".
 IoError cannot_write(const std::filesystem::path& path, std::string_view reason);
-/// The same, the reason being the system's.
+/// The same with the system's text.
 IoError cannot_write(const std::filesystem::path& path, int error_number);
 
-/// Text out of a file, fit for a one-line message: in double quotes, ASCII, other characters escaped, cut
-/// when long.
+/// Text from a file for a one-line message: in double quotes, with all but ASCII escaped, and cut when it is long.
 std::string in_quotes(std::string_view text);
 
 /// "[3,32,32]".

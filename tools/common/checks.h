@@ -7,10 +7,10 @@
 
 namespace glow::tools {
 
-/// As many images as no disk holds; sums of such numbers do not overflow.
+/// More images than any disk holds; sums of numbers up to this do not overflow.
 inline constexpr std::int64_t kMostImages = std::int64_t{1} << 40;
 
-/// Throws ConfigError of `field` for an empty value. `what`: "a model file", say.
+/// Throws ConfigError of `field` for an empty value. `what` is what was expected, "a model file" for example.
 void require_given(const char* field, const std::string& value, const char* what);
 
 }  // namespace glow::tools

@@ -10,7 +10,8 @@
 
 namespace glow::tools {
 
-/// kFp32 and kFp64: of the whole model. kTf32 and kBf16: of the hidden tensors of a model in float32.
+/// kFp32, kFp64: the precision of the whole model. kTf32, kBf16: the precision of the coupling networks' hidden tensors
+/// in a float32 model.
 enum class Precision { kFp32, kFp64, kTf32, kBf16 };
 
 /// "fp32", "fp64", "tf32", "bf16"
@@ -27,9 +28,9 @@ struct ComputeSettings {
   /// "auto", "cpu", "cuda" or "cuda:1"
   std::string device = "auto";
   Precision precision = Precision::kFp32;
-  /// 0: as many as the process may use.
+  /// 0: all that the process may use.
   std::int64_t threads = 0;
-  /// How long a process waits for another that does not come.
+  /// Seconds that a process waits for the others.
   std::int64_t process_timeout = 600;
 };
 

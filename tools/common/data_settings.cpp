@@ -27,7 +27,7 @@ data::DataSet open_undivided(const DataSettings& settings, const Progress& progr
   return set;
 }
 
-/// What is known of the images before they are divided.
+/// The record of the images, without the split.
 nn::TrainingData record_of(const data::DataSet& set, const DataSettings& settings) {
   return {.source = set.name,
           .images = set.train->size(),

@@ -15,9 +15,9 @@
 
 namespace glow::tools {
 
-/// Which images, and how they are brought to one size.
+/// The images to train on, and how they are brought to one size.
 struct DataSettings {
-  /// As data::open_data_set takes it.
+  /// A specification for data::open_data_set.
   std::string data;
   /// Not given: the size that all images of the source have.
   ImageSize image_size;
@@ -26,7 +26,7 @@ struct DataSettings {
   /// Whether the model knows the images' classes.
   bool conditional = false;
   HeldOutSettings held_out;
-  /// Whether images of a folder that cannot be decoded are left out, or an error.
+  /// Whether images of a folder that cannot be decoded are left out; else they are an error.
   bool skip_corrupt = false;
 };
 
@@ -50,16 +50,16 @@ struct ImageSplits {
   std::vector<std::string> class_names;
   /// data::DataSet::skipped
   std::vector<std::string> skipped;
-  /// What train::RunData wants to know of them.
+  /// For train::RunData.
   nn::TrainingData record;
   /// Whether the held-out images may be among those that the model to start from was trained on.
   bool may_be_known = false;
 };
 
-/// Opens the data, resolves `settings.image_size` and `settings.geometry`, and holds validation images out: those that
-/// `before` says, the record of a model file `before_file` to start from that was trained on the same data, which then
-/// become the settings', else by `seed`. `progress`: data::OpenOptions. Throws ConfigError naming the field that cannot
-/// work with these data, IoError and FormatError as the files deserve.
+/// Opens the data, sets `settings.image_size` and `settings.geometry`, and holds out validation images. When `before`,
+/// the record of the model file `before_file` to start from, is of the same data, its held-out images are used and
+/// written to the settings; else they are drawn by `seed`. `progress` is that of data::OpenOptions. Throws ConfigError
+/// of the field that does not fit the data; IoError, FormatError.
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
                         const std::string& before_file,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = nullptr);

@@ -7,8 +7,8 @@
 
 namespace glow::tools {
 
-/// The class of the model that a name or index means, -1 for an empty text. Throws ConfigError naming the field `class`
-/// when the model has no such class.
+/// The index of a class of the model, given by name or index; -1 for an empty text. Throws ConfigError of `class` when
+/// the model does not have it.
 std::int64_t find_class(const std::string& wanted, const nn::Glow& model);
 
 }  // namespace glow::tools

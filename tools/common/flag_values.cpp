@@ -15,7 +15,7 @@ ConfigError unexpected(const std::string& expected, const std::string& text) {
   return ConfigError("expected " + expected + ", got '" + text + "'");
 }
 
-/// The number that the whole text writes down, nullopt when it is none or does not fit.
+/// The number that the text is, nullopt when it is no number or does not fit.
 template <class Number>
 std::optional<Number> number_in(const std::string& text) {
   Number number{};

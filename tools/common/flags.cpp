@@ -15,7 +15,7 @@ std::string flag_name(const FlagText& text) {
   return name;
 }
 
-/// Runs `set`; its complaint gets the flag's name.
+/// Runs `set`, whose ConfigError gets the flag's name for a field.
 template <class Set>
 void naming(const Flag& flag, Set&& set) {
   try {

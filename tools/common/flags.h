@@ -42,7 +42,7 @@ struct Flag {
   FlagText text;
   /// Without the leading "--".
   std::string name;
-  /// Takes the flag's text into the field. Throws ConfigError.
+  /// Parses the text of the flag into the field. Throws ConfigError.
   std::function<void(const std::string&)> set;
   /// The field's value, and the reverse, which throws ConfigError.
   std::function<Json()> get;
@@ -53,7 +53,7 @@ struct Flag {
   ConfigError error(std::string_view problem) const { return {"--" + name, problem}; }
 };
 
-/// What stood on a command line: a flag's name without "--", and its value ("true" for a switch).
+/// A flag on a command line: its name without "--", and its value ("true" for a switch).
 struct GivenFlag {
   std::string name;
   std::string value;
@@ -62,11 +62,11 @@ using GivenFlags = std::vector<GivenFlag>;
 
 /// Nullptr when it is not among them.
 const GivenFlag* find(const GivenFlags& given, const std::string& name);
-/// Throws ConfigError "--NAME: `reason`" for the first of these flags that was given: nothing would come of it.
+/// Throws ConfigError "--NAME: `reason`" for the first of these flags that was given, because it would have no effect.
 void refuse(const GivenFlags& given, const std::vector<std::string>& names, const std::string& reason);
 
-/// The one table behind a tool's command line, its --help and its configuration file: rows of text, tied to the fields
-/// of the tool's settings that `visit_fields` names.
+/// The one table for a tool's command line, its --help and its configuration file: rows of text, tied to the fields of
+/// the tool's settings that `visit_fields` names.
 class Flags {
  public:
   explicit Flags(const std::vector<FlagText>& table);
@@ -87,7 +87,7 @@ class Flags {
   const Flag* find(const std::string& name) const;
   /// The same for a flag that there is.
   const Flag& at(const std::string& name) const;
-  /// Takes flags into the settings. Throws ConfigError that names the flag.
+  /// Parses flags into the settings. Throws ConfigError of the flag.
   void set(const GivenFlags& given) const;
   /// The same, but a fixed flag that would change its field is refused: ConfigError "--depth 8 contradicts `source`,
   /// where it is 32".
@@ -95,7 +95,8 @@ class Flags {
 
   /// {field: value} of all that is kept.
   Json kept() const;
-  /// The reverse; fields that are missing stay as they are. Throws ConfigError for one that is unknown or does not fit.
+  /// The reverse; fields that are missing keep their values. Throws ConfigError for a field that is unknown or does not
+  /// fit.
   void restore(const Json& kept) const;
 
   /// What `work` returns; a ConfigError of a field ("hidden_width") becomes one of the field's flag ("--width").

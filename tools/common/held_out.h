@@ -11,11 +11,11 @@
 
 namespace glow::tools {
 
-/// Which images are held out from training, as flags say.
+/// The flags about the images that are held out from training.
 struct HeldOutSettings {
   /// How many of the training images; negative: the source's own split, else data::default_valid_images.
   std::int64_t valid_images = -1;
-  /// By which they are drawn.
+  /// The seed of the draw.
   std::optional<std::uint64_t> split_seed;
 };
 
@@ -25,15 +25,16 @@ void visit_fields(HeldOutSettings& settings, Visitor&& visit) {
   visit("split_seed", settings.split_seed);
 }
 
-/// Divides a data set into training and validation images, for training and for evaluation alike. `fingerprint`: of the
-/// set. `record`: of the model's training, from the file that messages call `model`. `default_seed`: given in training.
+/// Divides a data set into training and validation images, for training and for evaluation. `fingerprint` is that of
+/// the set, `record` that of the model's training, from the file that messages call `model`; `default_seed` is given in
+/// training only.
 ///
 /// - The record is of these data: the images that it says are held out. Settings that contradict it are refused.
 /// - The record is of other data: as the settings say in training; an error in evaluation, where no image is known to
 ///   be held out.
 /// - There is no record: as the settings say; without a seed, the set's own validation images.
 ///
-/// Throws ConfigError naming valid_images or split_seed, and `split` when there is no way to know the held-out images.
+/// Throws ConfigError of valid_images or split_seed, and of `split` when the held-out images cannot be known.
 data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
                      const std::optional<nn::TrainingData>& record, const std::string& model,
                      std::optional<std::uint64_t> default_seed = std::nullopt);

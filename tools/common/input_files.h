@@ -8,19 +8,19 @@
 
 namespace glow::tools {
 
-/// The files that a call of a tool reads: what it writes must not take their place, whatever --overwrite says.
+/// The files that a call of a tool reads. Its outputs must not replace them, even with --overwrite.
 class InputFiles {
  public:
-  /// One that is not there counts for nothing.
+  /// A file that does not exist is ignored.
   void add(const std::filesystem::path& file);
-  /// The file of "FILE" or of a data set that is one file; of other data sets nothing.
+  /// Adds "FILE", or the file of a data set that is one file; nothing for other data sets.
   void add_source(const std::string& specification);
-  /// Throws ConfigError naming `field` when `file` is one of them, by this name or another (as
-  /// std::filesystem::equivalent has it).
+  /// Throws ConfigError of `field` when `file` is one of them, under this name or another
+  /// (std::filesystem::equivalent).
   void refuse(const std::string& field, const std::filesystem::path& file) const;
 
  private:
-  /// Device and number on it, of each.
+  /// Device and inode of each.
   std::set<std::pair<std::uint64_t, std::uint64_t>> files_;
 };
 

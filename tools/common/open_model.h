@@ -9,7 +9,8 @@
 
 namespace glow::tools {
 
-/// The model of a file, ready to compute as `compute` says. `info`: as nn::load_model. Throws IoError, FormatError.
+/// The model of a file, on the device and in the precision of `compute`. `info`: see nn::load_model. Throws IoError,
+/// FormatError.
 nn::Glow open_model(const std::filesystem::path& path, const Compute& compute, nn::ModelInfo* info = nullptr);
 
 }  // namespace glow::tools

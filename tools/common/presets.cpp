@@ -79,7 +79,7 @@ const std::vector<Preset>& presets() {
   return all;
 }
 
-/// As on a command line, broken into lines.
+/// The flags as on a command line, in lines of at most kColumns.
 std::string lines_of(const GivenFlags& flags) {
   constexpr std::size_t kColumns = 110;
   const std::string indent = "   ";

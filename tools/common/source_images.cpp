@@ -40,7 +40,7 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource&
     geometry.random_crop = settings.random_crop;
     return {geometry, GeometryFrom::kFlags};
   }
-  // What a model drew, for one, has its size, whatever was done to the images that it learned from.
+  // Samples of the model, for example, have its size, whatever was done to its training images.
   if (all_have_size(source, model->options())) return {geometry, GeometryFrom::kImages};
   const auto& record = model->training_data();
   if (!record) return {geometry, GeometryFrom::kDefault};
@@ -67,7 +67,7 @@ data::DataSet open_for_model(const std::string& field, const std::string& specif
     auto set = data::open_data_set(specification, options);
     if (same_classes(set, model)) return set;
   } catch (const FormatError& error) {
-    // Of a folder, whose images may lie in no folder of a class. Whatever else is wrong is found again below.
+    // A folder may have images outside the folders of its classes. Any other error occurs again below.
     problem = error.what();
   }
   options.with_labels = false;
@@ -118,7 +118,7 @@ FittedImages fitted(const std::string& field, const std::string& name,
   try {
     return {std::make_shared<const data::Images>(source, geometry), from, is_framed(*source, geometry)};
   } catch (const ConfigError& error) {
-    // The size is the model's, for which there is no flag, and so may be the rest.
+    // The size comes from the model, and resize may come from its record: the user gave no flag for them.
     if (error.field() == "image_size") throw ConfigError(field, error.text());
     if (error.field() != "resize" || from != GeometryFrom::kModel) throw;
     throw ConfigError(field,

@@ -15,26 +15,26 @@
 
 namespace glow::tools {
 
-/// Which labels are wanted of images.
+/// The labels that a tool needs with the images.
 enum class Labels {
   kUnused,
-  /// Classes of a conditional model, where the data have such.
+  /// The classes of a conditional model, where the data have them.
   kIfKnown,
-  /// The same; without them ConfigError names `field` and --classes.
+  /// The same; data without them are a ConfigError of `field`.
   kRequired,
-  /// The data's own classes, whatever the model knows; a folder without classes throws FormatError.
+  /// The data's own classes, independent of the model; a folder without classes throws FormatError.
   kOfData,
 };
 
-/// Opens a data set for a model: in its channels, and without the images that cannot be decoded where these were left
-/// out in its training, too. Throws as data::open_data_set, ConfigError of `field`.
+/// Opens a data set for a model, with the model's number of channels. Images that cannot be decoded are left out when
+/// they were left out in the model's training. Throws as data::open_data_set, ConfigError of `field`.
 data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
                              Labels labels);
 
 /// Whether the classes of the data are those of the model, as far as their names are known.
 bool same_classes(const data::DataSet& set, const nn::Glow& model);
 
-/// How images are brought to a model's size; where neither is given, as in the training of the model.
+/// How images are brought to a model's size; when neither is given, as in the model's training.
 struct GeometrySettings {
   std::optional<int> resize;
   bool random_crop = false;
@@ -51,13 +51,13 @@ std::vector<FlagText> geometry_rows(const std::string& group);
 
 /// What decided how images were brought to a model's size.
 enum class GeometryFrom {
-  /// Nothing: all of them had it.
+  /// All images had the size already.
   kImages,
-  /// The flags.
+  /// Flags.
   kFlags,
   /// The model's record of its training.
   kModel,
-  /// The default, for the model file does not say.
+  /// The default, because the model file has no record.
   kDefault,
 };
 
@@ -74,15 +74,15 @@ constexpr EnumNames<GeometryFrom, 4> enum_names(GeometryFrom) {
 struct FittedImages {
   std::shared_ptr<const data::Images> images;
   GeometryFrom from = GeometryFrom::kImages;
-  /// Whether smaller ones were framed with black.
+  /// Whether smaller images were framed with black.
   bool framed = false;
 
   /// "shorter side scaled to 96, centre 64x64, as in the training"
   std::string geometry_text() const;
 };
 
-/// Images of a source that messages call `name`. Throws ConfigError naming `field` when their channels are not the
-/// model's or they are too small, and `resize` when that was given and does not fit.
+/// The images of a source that messages call `name`. Throws ConfigError of `field` when they have other channels than
+/// the model or are too small, and of `resize` when it was given and does not fit.
 FittedImages fitted(const std::string& field, const std::string& name,
                     const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
                     const GeometrySettings& settings);

@@ -42,7 +42,7 @@ std::string scientific(double number) {
 }
 
 std::string duration(double seconds) {
-  // More than a year is as good as for ever.
+  // Longer times are estimates of no use.
   constexpr double kLongest = 366.0 * 24 * 3600;
   if (!(seconds >= 0 && seconds < kLongest)) return "?";
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));

@@ -50,7 +50,7 @@ const std::vector<FlagText>& apply_rows() {
   return rows;
 }
 
-/// A vector [D] and what its row is called.
+/// A vector [D] and the name of its row.
 struct NamedVector {
   std::string name;
   torch::Tensor vector;

@@ -4,7 +4,7 @@
 
 namespace glow::tools {
 
-// What glow-edit does, one source file each.
+// The subcommands of glow-edit, one source file each.
 
 Subcommand encode_command();
 Subcommand decode_command();

@@ -29,7 +29,7 @@ struct DirectionsSettings {
   EditSettings common;
   std::string data;
   GeometrySettings geometry;
-  /// A list of attributes; empty: the classes of the data are.
+  /// A list of attributes; empty: the classes of the data are the attributes.
   std::string attributes;
   /// 0: all images.
   std::int64_t count = 0;
@@ -58,7 +58,7 @@ const std::vector<FlagText>& directions_rows() {
   return rows;
 }
 
-/// The images and what they have.
+/// Images and their attributes.
 struct Labelled {
   EditImages images;
   std::vector<std::string> names;
@@ -66,7 +66,7 @@ struct Labelled {
   torch::Tensor has;
 };
 
-/// What the list calls an image: its file, or its place in an array.
+/// The name of an image in the list: its file, or its place in an array.
 std::string listed_name(const data::ImageSource& source, std::int64_t index) {
   return source.common_shape() ? std::to_string(index) : source.name(index);
 }
@@ -83,7 +83,7 @@ std::vector<const data::Attributes::Row*> rows_of(const data::ImageSource& sourc
   }
 }
 
-/// The images that the list has, and their rows.
+/// The places of the images in the list, and their rows.
 std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSource& source,
                                                            const data::Attributes& attributes,
                                                            const DirectionsSettings& settings) {
@@ -118,7 +118,7 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataS
   return {places, labels.unsqueeze(1).eq(classes).to(torch::kChar)};
 }
 
-/// With the classes where they are the attributes, else with those of the model where the data have them.
+/// With the data's classes when these are the attributes, else with the model's where the data have them.
 data::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
   require_given("data", settings.data, "a data set");
   return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown);
@@ -170,7 +170,7 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
           has};
 }
 
-/// Before hours of encoding: an attribute has a direction when images have it and others do not.
+/// An attribute has a direction when some images have it and others do not; checked before hours of encoding.
 void require_two_sided(const torch::Tensor& has, const DirectionsSettings& settings) {
   if (has.eq(1).any(0).logical_and(has.eq(0).any(0)).any().item<bool>()) return;
   const bool of_classes = settings.attributes.empty();

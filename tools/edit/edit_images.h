@@ -18,12 +18,11 @@ namespace glow::tools {
 /// Images of the model's size and channels.
 struct EditImages {
   FittedImages fitted;
-  /// What messages call them.
+  /// Their name in messages.
   std::string name;
   /// Whether some of them have labels that are classes of the model.
   bool labelled = false;
-  /// Of the data's classes, in the order of their labels: the model's labels for them, -1 for none. Empty: they are
-  /// the same.
+  /// The model's label for each of the data's labels, -1 for none. Empty: both have the same classes.
   std::vector<std::int64_t> model_labels = {};
   /// Their places in the source.
   std::vector<std::int64_t> places;
@@ -39,11 +38,11 @@ struct EditImages {
   torch::Tensor labels() const;
 };
 
-/// Throws ConfigError naming the field for images that do not fit the model, IoError and FormatError as the files
-/// deserve. Their files are added to `inputs`.
+/// Adds the images' files to `inputs`. Throws ConfigError of the field for images that do not fit the model; IoError,
+/// FormatError.
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs);
 
-/// The same, refusing more images than one picture should show.
+/// The same; throws ConfigError for more images than one picture should show.
 EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs);
 
 }  // namespace glow::tools

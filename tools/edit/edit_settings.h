@@ -10,7 +10,7 @@
 
 namespace glow::tools {
 
-/// What all subcommands of glow-edit take.
+/// The options of all subcommands of glow-edit.
 struct EditSettings {
   std::string model;
   std::string out;
@@ -36,7 +36,7 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
 struct ImageSettings {
   /// FILE.npy, a folder, PNG or JPEG files with commas between them, or a data set as data::open_data_set takes it.
   std::string images;
-  /// Places of the images that count; none: all.
+  /// Places of the images to edit; none: all.
   std::vector<std::int64_t> pick;
   /// The same as geometry.resize = 0.
   bool fit = false;
@@ -51,11 +51,11 @@ void visit_fields(ImageSettings& settings, Visitor&& visit) {
   visit_fields(settings.geometry, visit);
 }
 
-/// A table with rows of a subcommand's own, and those of EditSettings around them; `out` says what is written.
+/// A subcommand's own rows with those of EditSettings around them. `out`: the help text of --out.
 std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own);
 /// The rows of ImageSettings.
 std::vector<FlagText> image_flag_rows();
-/// That of `scale`.
+/// The row of `scale`.
 FlagText scale_row();
 
 /// Throws ConfigError that names the field.

@@ -31,22 +31,22 @@ class Editor {
   const nn::Quantizer& quantizer() const { return model_->quantizer(); }
   /// SHA-256 of the model file.
   const std::string& checksum() const { return checksum_; }
-  /// What no output may replace: the model, and what a subcommand adds.
+  /// The files that no output may replace: the model, and those that a subcommand adds.
   InputFiles& inputs() { return inputs_; }
 
   /// int64 [N] for a conditional model: the class that was asked for, else the images' own; undefined for an
   /// unconditional one. Throws ConfigError naming `class` when there is none.
   torch::Tensor labels(const EditImages& images) const;
-  /// The same for images that are to be mixed: of one class.
+  /// The same for images that are mixed, which must have one class.
   torch::Tensor common_labels(const EditImages& images) const;
-  /// The same for what a file says of `count` images; `stored` may be undefined.
+  /// The same for the labels that a file holds for `count` images; `stored` may be undefined.
   torch::Tensor labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const;
 
-  /// Latents of uint8 [N, C, H, W] (the centres of the bins), on the model's device. All at once: for a batch.
+  /// Latents of uint8 [N, C, H, W] (the centres of the bins), on the model's device, in one batch.
   nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
   /// uint8 [N, C, H, W] on the CPU.
   torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
-  /// Says on stderr how images are brought to the model's size, unless they have it, and which were left out.
+  /// Prints to stderr how images are brought to the model's size, unless they have it, and which were left out.
   void tell(const EditImages& images);
   /// The same, then encodes them batch by batch and calls work(first, latents) for each: latents of images first, first
   /// + 1 ...
@@ -55,9 +55,9 @@ class Editor {
   /// Calls work(first, count) for one batch after the other of `total`, and shows "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);
-  /// Images of a batch.
+  /// Images in a batch.
   std::int64_t batch() const { return settings_.batch; }
-  /// Shows "`done` images/total images", and takes that away again.
+  /// Shows "`done` images/total images", and clears it.
   void show(const std::string& done, std::int64_t images, std::int64_t total);
   void show_nothing() { status_.clear(); }
 
@@ -70,7 +70,7 @@ class Editor {
   /// After everything is written. Throws NumericalError naming the first images, in the order in which they were
   /// decoded, that had values that are not finite.
   void require_finite() const;
-  /// The same, but only says so on stderr: how far an edit may go is what its user tries to find out.
+  /// The same, but only prints it to stderr: users try how far an edit can go.
   void report_not_finite();
 
  private:

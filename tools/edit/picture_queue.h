@@ -12,10 +12,10 @@
 
 namespace glow::tools {
 
-/// Pictures on their way from latents to an output: they come in any pieces and are decoded in full batches.
+/// Decodes latents into an output: they are added in pieces of any size and decoded in full batches.
 class PictureQueue {
  public:
-  /// For `total` pictures, which progress is shown of. Editor and output must live as long.
+  /// Shows the progress of `total` pictures. Editor and output must live as long.
   PictureQueue(Editor& editor, ImageOutput& output, std::int64_t total)
       : editor_(editor), output_(output), total_(total) {}
 
@@ -30,7 +30,7 @@ class PictureQueue {
   Editor& editor_;
   ImageOutput& output_;
   std::int64_t total_;
-  /// Those that wait: latents, their labels and how many they are.
+  /// Not decoded yet: latents, labels and their number.
   std::vector<nn::Latents> latents_;
   std::vector<torch::Tensor> labels_;
   std::int64_t waiting_ = 0;

@@ -18,7 +18,7 @@ namespace {
 struct ReconstructSettings {
   EditSettings common;
   ImageSettings images;
-  /// Of the levels drawn anew, of which only temperature and seed are flags.
+  /// For the levels that are drawn again; only temperature and seed are flags.
   latent::VaryOptions redraw;
   std::int64_t scale = 1;
 };

@@ -24,9 +24,9 @@ struct VarySettings {
   /// None: 0.25, 0.5, 0.75, 1.
   std::vector<double> amounts;
   std::int64_t count = 8;
-  /// Of the noise, of which only temperature and seed are flags.
+  /// Only temperature and seed are flags.
   latent::VaryOptions noise;
-  /// Not none: no noise, but eps times each of these.
+  /// When given: no noise, but eps times each of these.
   std::vector<double> temperatures;
   bool per_level = false;
   std::int64_t scale = 1;
@@ -59,14 +59,14 @@ const std::vector<FlagText>& vary_rows() {
   return rows;
 }
 
-/// A row of pictures of an image: what it is called, the levels that it changes, and with how much noise.
+/// A row of pictures of an image: its name, the levels that it changes, and the amount of noise.
 struct VariedRow {
   std::string name;
   std::vector<bool> is_changed;
   double amount = 0;
 };
 
-/// The levels that rows change, all or one after the other, and what they are called.
+/// The levels that rows change, all or one in each row, and the names of the rows.
 std::vector<VariedRow> changed_levels(bool per_level, std::size_t levels) {
   if (!per_level) return {{"", std::vector<bool>(levels, true)}};
   std::vector<VariedRow> all;
@@ -81,7 +81,7 @@ std::vector<double> amounts_of(const VarySettings& settings) {
   return settings.amounts.empty() ? std::vector<double>{0.25, 0.5, 0.75, 1} : settings.amounts;
 }
 
-/// Those of every image: of noise a row for each amount.
+/// The rows of every image; with noise a row for each amount.
 std::vector<VariedRow> rows_of_image(const VarySettings& settings, std::size_t levels) {
   const auto changed = changed_levels(settings.per_level, levels);
   if (!settings.temperatures.empty()) return changed;
@@ -94,7 +94,7 @@ std::vector<VariedRow> rows_of_image(const VarySettings& settings, std::size_t l
   return rows;
 }
 
-/// A number a level: one for those that the row changes, another for those that it keeps.
+/// One number a level: `changed` for those that the row changes, `kept` for the others.
 std::vector<double> by_level(const VariedRow& row, double changed, double kept) {
   std::vector<double> numbers;
   for (const bool is_changed : row.is_changed) numbers.push_back(is_changed ? changed : kept);
@@ -102,7 +102,7 @@ std::vector<double> by_level(const VariedRow& row, double changed, double kept) 
 }
 
 /// The pictures of a row: the image, then its variations; or a picture for each temperature.
-/// `place`: of the image in its source, which decides the noise whatever is picked beside it.
+/// `place`: of the image in its source; the noise depends on it, and not on the other images picked.
 nn::Latents varied(const VarySettings& settings, const VariedRow& row, const nn::Latents& image, std::int64_t place) {
   std::vector<nn::Latents> pictures;
   for (const double temperature : settings.temperatures) {
@@ -129,7 +129,7 @@ std::vector<std::string> vary_columns(const VarySettings& settings) {
 
 data::GridLabels vary_labels(const VarySettings& settings, const std::vector<VariedRow>& rows, std::int64_t images) {
   data::GridLabels labels{.columns = vary_columns(settings)};
-  // Beside rows that all say nothing nothing is written.
+  // Rows without names get no labels.
   const bool says_nothing = !settings.per_level && !settings.temperatures.empty();
   for (std::int64_t i = 0; i < images && !says_nothing; ++i) {
     for (const auto& row : rows) labels.rows.push_back(row.name);

@@ -15,11 +15,11 @@ namespace glow::tools {
 /// The images of a source that are scored, at the model's size.
 struct EvalImages {
   FittedImages fitted;
-  /// The source as it was given.
+  /// The specification of the source.
   std::string source;
   /// "test", "valid" ...
   std::string split;
-  /// Of the noise of these images.
+  /// Stream of the noise of these images.
   ops::Stream noise = ops::Stream::kOtherNoise;
   /// Whether the labels are classes of the model.
   bool labelled = false;
@@ -30,10 +30,10 @@ struct EvalImages {
 };
 
 /// The images of --data: by default the test images, else those that were held out from the model. Throws ConfigError
-/// naming the field that cannot work with them or the model; IoError and FormatError as the files deserve.
+/// of the field that does not fit them or the model; IoError, FormatError.
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model);
 
-/// Those of --ood: the test images where the source has such, else all. Throws the same.
+/// The images of --ood: the test images if the source has a test split, else all. Throws the same.
 EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model);
 
 }  // namespace glow::tools

@@ -16,14 +16,14 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-/// Number `index` of [N] numbers, undefined ones being no numbers.
+/// Number `index` of [N] numbers; empty when they are undefined.
 std::string number_text(const torch::Tensor& numbers, std::int64_t index) {
   if (!numbers.defined()) return "";
   const auto number = numbers.data_ptr<double>()[index];
   return number != number ? "nan" : brief(number);
 }
 
-/// The same of classes, -1 being none.
+/// The same for classes; empty for -1.
 std::string class_text(const torch::Tensor& classes, std::int64_t index) {
   if (!classes.defined()) return "";
   const auto number = classes.data_ptr<std::int64_t>()[index];

@@ -15,19 +15,19 @@
 
 namespace glow::tools {
 
-/// Images and what they came to.
+/// Images and their scores.
 struct ScoredImages {
   EvalImages images;
   evaluate::Scores scores = {};
   evaluate::ScoreSummary summary = {};
 };
 
-/// How well a score, by its name in the JSON object, tells the two sets apart.
+/// The name of a score in the JSON object, and how well it tells the two sets apart.
 using NamedAuroc = std::pair<std::string, evaluate::Auroc>;
 
-/// All that glow-eval found out.
+/// The results of glow-eval.
 struct EvalResult {
-  /// Of the model file.
+  /// SHA-256 of the model file.
   std::string checksum;
   std::int64_t bits = 8;
   bool conditional = false;
@@ -35,7 +35,7 @@ struct EvalResult {
   std::string device;
   ScoredImages data;
   std::optional<ScoredImages> ood;
-  /// Over the images with finite scores; empty where a set has none.
+  /// Over the images with finite scores; empty when a set has none.
   std::vector<NamedAuroc> aurocs;
   std::optional<evaluate::RoundTrip> round_trip;
 };
@@ -46,7 +46,7 @@ std::vector<NamedAuroc> compare(const evaluate::Scores& inside, const evaluate::
 /// Lines "label   value" for people.
 std::string result_text(const EvalSettings& settings, const EvalResult& result);
 
-/// The same as one JSON object (docs/formats.md), with a newline at its end. What is not a number is null.
+/// The same as one JSON object (docs/formats.md), with a newline at its end. NaN and infinity become null.
 std::string result_json(const EvalSettings& settings, const EvalResult& result);
 
 /// The first line of scores.csv.

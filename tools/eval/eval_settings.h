@@ -16,14 +16,14 @@
 
 namespace glow::tools {
 
-/// Which images of a data source are scored.
+/// The images of a data source that are scored.
 enum class EvalSplit {
   /// The test images; where there are none, the validation images.
   kAuto,
   kTrain,
   kValid,
   kTest,
-  /// The images that train and validation images are taken from.
+  /// Training and validation images together.
   kAll,
 };
 
@@ -37,17 +37,17 @@ constexpr EnumNames<EvalSplit, 5> enum_names(EvalSplit) {
             {"all", EvalSplit::kAll}}}};
 }
 
-/// All that glow-eval's flags say.
+/// The values of glow-eval's flags.
 struct EvalSettings {
   std::string model;
-  /// As data::open_data_set takes it.
+  /// A specification for data::open_data_set.
   std::string data;
   EvalSplit split = EvalSplit::kAuto;
   HeldOutSettings held_out;
   GeometrySettings geometry;
-  /// As many of the first images of a source; 0: all.
+  /// Only the first images of a source, so many; 0: all.
   std::int64_t count = 0;
-  /// Another source, to be told apart by its scores; empty: none.
+  /// Another source, compared by its scores; empty: none.
   std::string ood;
   /// Seed and batch come from the next two.
   evaluate::ScoreOptions score;
@@ -97,7 +97,7 @@ void resolve_settings(EvalSettings& settings, const GivenFlags& given);
 /// Sets seed and batch of the scores, from the model's record where they are not given.
 void follow_training(EvalSettings& settings, const std::optional<nn::TrainingData>& record);
 
-/// Throws ConfigError for what the settings ask and this model cannot do.
+/// Throws ConfigError for settings that do not fit the model.
 void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model);
 
 }  // namespace glow::tools

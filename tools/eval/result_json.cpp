@@ -39,7 +39,7 @@ Json set_json(const ScoredImages& scored) {
   return json;
 }
 
-/// Right answers, those of images with a label of the model, and their ratio.
+/// Correct predictions, images with a label of the model, and their ratio.
 Json accuracy_json(const ScoredImages& scored) {
   const auto& summary = scored.summary;
   if (!scored.images.labelled || summary.labelled == 0) return {};
@@ -81,7 +81,7 @@ std::string result_json(const EvalSettings& settings, const EvalResult& result) 
             {"round_trip", result.round_trip ? round_trip_json(*result.round_trip) : Json()},
             {"ood", result.ood ? set_json(*result.ood) : Json()},
             {"auroc", result.ood ? auroc_json(result.aurocs) : Json()}};
-  // A path need not be UTF-8; what is not is shown as such.
+  // A path need not be UTF-8; other bytes are replaced.
   return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -11,16 +11,16 @@
 
 namespace glow::tools {
 
-/// All that glow-sample's flags say.
+/// The values of glow-sample's flags.
 struct SampleSettings {
   std::string model;
   std::string out;
   std::int64_t count = 64;
-  /// Of a grid; 0: as square as it gets.
+  /// Columns of a grid; 0: as square as possible.
   std::int64_t columns = 0;
-  /// Of which only temperature and seed are flags.
+  /// Only temperature and seed are flags.
   nn::SampleOptions sample;
-  /// Name or index; empty: every image draws its own.
+  /// Name or index; empty: the class of every image is drawn.
   std::string class_name;
   std::int64_t batch = 32;
   ComputeSettings compute;

@@ -13,9 +13,9 @@ constexpr double kCopiesOfParameters = 7.5;
 
 /// Numbers at every pixel of a level.
 struct PixelNumbers {
-  /// That a flow step leaves behind for the backward pass.
+  /// Kept by a flow step for the backward pass.
   double kept;
-  /// That its backward pass uses for the time being.
+  /// Used by the backward pass of one step while it runs.
   double used;
 };
 
@@ -40,7 +40,7 @@ PixelNumbers pixel_numbers(const nn::GlowOptions& model, std::int64_t level, nn:
 MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
                                const Compute& compute, std::int64_t processes) {
   const double hidden_size = compute.hidden == nn::HiddenPrecision::kBf16 ? 0.5 : 1;
-  // At once; where they are not equal, the most.
+  // Images at once in the largest part.
   const auto parts = processes * training.accumulate;
   const auto images = (training.batch + parts - 1) / parts;
   double kept = 0, used = 0;

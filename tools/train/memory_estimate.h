@@ -7,15 +7,15 @@
 
 namespace glow::tools {
 
-/// What training takes, in bytes, in each process.
+/// Memory that training needs in each process, in bytes.
 struct MemoryEstimate {
-  /// Parameters and all that is as large as they are.
+  /// The parameters and the tensors of their size: gradients, moments, averages.
   double parameters;
-  /// What a batch leaves behind for the backward pass, and what that needs on the way.
+  /// What a batch keeps for the backward pass, and the workspace of that pass.
   double activations;
 };
 
-/// From the shapes, the memory policy and the precision alone; the libraries' own needs come on top.
+/// Estimated from the shapes, the memory policy and the precision, without what the libraries need for themselves.
 MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
                                const Compute& compute, std::int64_t processes);
 

@@ -28,16 +28,16 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-/// The part of the path that is there already.
+/// The part of the path that exists.
 fs::path existing_part(fs::path path) {
   path = fs::absolute(path);
   while (!is_there(path) && path.has_relative_path()) path = path.parent_path();
   return path;
 }
 
-/// `path`: where the text stands.
+/// `path`: the file of the text, for messages.
 RunConfig parse_run_config(const std::string& text, const fs::path& path) {
-  // Deeper than any that was written; copying what is deeper still would overflow the stack.
+  // No configuration is deeper; copying a value of any depth could overflow the stack.
   const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
     constexpr int kDeepest = 8;
     if (depth > kDeepest) throw FormatError(path, std::string("not the configuration of a run of ") + kTool);
@@ -110,7 +110,7 @@ std::string to_json_text(const RunConfig& config) {
   const Json json{
       {"tool", kTool},         {"command", config.command}, {"options", config.options},  {"resolved", config.resolved},
       {"model", config.model}, {"images", config.images},   {"versions", config.versions}};
-  // A path need not be UTF-8; what is not is shown as such.
+  // A path need not be UTF-8; other bytes are replaced.
   return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -174,7 +174,7 @@ void check_out_directory(const RunSettings& settings) {
         "out", out.string() + " is not empty (--overwrite replaces an earlier run in it, --resume goes on with that)");
   }
   if (!directory.holds_run()) throw ConfigError("overwrite", out.string() + " holds no run of " + kTool);
-  // Without one it was killed as it began.
+  // A run without one was killed while it started.
   if (is_there(directory.config())) read_run_config(directory.config());
   std::error_code ignored;
   if (fs::equivalent(settings.init_from, directory.model(), ignored)) {

@@ -14,7 +14,7 @@ namespace glow::tools {
 struct RunConfig {
   /// Every flag's value (Flags::kept).
   Json options;
-  /// What the values that stand for "automatic" came to.
+  /// The values chosen where an option says "automatic".
   Json resolved;
   /// The model's glow.config.
   Json model;
@@ -22,8 +22,8 @@ struct RunConfig {
   Json images;
   /// Versions of Glow and LibTorch.
   Json versions;
-  /// Words of the command line that begins the run anew in the same directory, whatever the machine's default device
-  /// and number of threads: flags that are as they would be without it are left out.
+  /// The words of a command line that starts the same run in the same directory: flags with other values than the
+  /// defaults, and device and threads, whose defaults depend on the machine.
   Json command;
 };
 
@@ -35,7 +35,7 @@ std::string to_json_text(const RunConfig& config);
 /// Throws IoError, and FormatError when the file was not written by glow-train.
 RunConfig read_run_config(const std::filesystem::path& path);
 
-/// Whether it is the same command by the same program on as many images, but for where and with how many it computes.
+/// Whether options, model, images and versions are the same; device, threads and processes may differ.
 bool is_alike(const RunConfig& one, const RunConfig& other);
 
 /// Throws FormatError unless the run that `path` describes had the same model and as many images as `config`.
@@ -44,12 +44,12 @@ void check_same_run(const RunConfig& config, const std::filesystem::path& path);
 /// Throws FormatError, naming its file, unless the checkpoint was written by a run with the same model and images.
 void check_same_run(const RunConfig& config, const train::IntactCheckpoint& checkpoint);
 
-/// What was different when the checkpoint was written and decides the last digits of what is computed: "threads 2,
-/// now 1"; empty when nothing was.
+/// The differences to the time of the checkpoint that change the last digits of results: "threads 2, now 1"; empty when
+/// there are none.
 std::string changed_arithmetic(const RunConfig& config, const train::IntactCheckpoint& checkpoint);
 
-/// Throws unless a run can be written to `settings.out`: ConfigError when something is there and neither --overwrite
-/// nor --resume says what to do with it, or there is nothing to overwrite; IoError when it can be no directory.
+/// Throws unless a run can be written to `settings.out`: ConfigError when it is not empty and neither --overwrite nor
+/// --resume is given, or when it holds no run to overwrite; IoError when it cannot be a directory.
 void check_out_directory(const RunSettings& settings);
 
 }  // namespace glow::tools

@@ -7,8 +7,8 @@
 
 namespace glow::tools {
 
-/// Completes `settings.model` by what the images decide. Throws ConfigError naming the flag when there can be no such
-/// model, or when the model of --init-from is one of other images.
+/// Sets the fields of `settings.model` that depend on the images. Throws ConfigError of the field when the model is
+/// invalid, or when the model of --init-from does not fit the images.
 void fit_model_to_images(TrainSettings& settings, const ImageSplits& images);
 
 /// The model that training starts from. Throws IoError, FormatError (--init-from).

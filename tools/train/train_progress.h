@@ -10,7 +10,7 @@
 
 namespace glow::tools {
 
-/// An exponential mean of the latest values, from the first value on.
+/// An exponential moving average of the values, without bias to zero at the start.
 class RecentMean {
  public:
   void add(double value);
@@ -27,9 +27,9 @@ class TrainProgress {
  public:
   TrainProgress(StatusLine& status, const train::TrainOptions& options) : status_(status), options_(options) {}
 
-  /// They refer to this object.
+  /// The callbacks refer to this object.
   train::RunCallbacks callbacks();
-  /// Before the first step: how many there are in the whole run.
+  /// To be called before the first step: the steps of the whole run.
   void set_total_steps(std::int64_t steps) { total_steps_ = steps; }
 
  private:
@@ -45,12 +45,12 @@ class TrainProgress {
   train::TrainOptions options_;
   std::int64_t total_steps_ = 0;
   std::int64_t steps_done_ = 0;
-  /// In this call, of steps that count still.
+  /// In this call, without those that a rollback took back.
   std::int64_t skipped_ = 0;
   RecentMean bits_per_dim_;
   RecentMean class_bits_;
   RecentMean seconds_;
-  /// When the step under way began, as far as is known; other work than steps is not counted.
+  /// The start of the current step, if known; evaluations and other work between steps are not counted.
   Clock::time_point step_began_;
   bool knows_begin_ = false;
 };

@@ -37,7 +37,7 @@ void keep_decays(train::TrainOptions& training, const Json& resolved) {
   };
   const auto beta2 = chosen("beta2"), ema_decay = chosen("ema_decay");
   if (training.beta2 == 0 && beta2 < train::Schedule::kSmallestDecay) {
-    // No flag stands for it: 0 is "automatic".
+    // No value of the flag means it: 0 is "automatic".
     if (beta2 <= 0)
       throw ConfigError("beta2: the run had 0, which this version does not choose; --init-from starts anew");
     training.beta2 = beta2;
@@ -55,7 +55,7 @@ void restore(TrainSettings& settings, const Flags& flags, const std::filesystem:
   }
 }
 
-/// What an earlier run, or a model to start from, has decided. Returns the file that says it; empty when there is none.
+/// Sets what the run of --resume or the model of --init-from decides. Returns its file; empty when there is none.
 std::string earlier_layer(TrainSettings& settings, const Flags& flags) {
   if (settings.run.resume) {
     const auto config = train::RunDirectory(settings.run.out).config();

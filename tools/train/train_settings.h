@@ -12,7 +12,7 @@
 
 namespace glow::tools {
 
-/// What concerns one call of glow-train and its directory, not the training.
+/// Options of one call of glow-train and its directory, not of the training.
 struct RunSettings {
   std::string out;
   bool overwrite = false;
@@ -35,7 +35,7 @@ void visit_fields(RunSettings& settings, Visitor&& visit) {
   visit("quiet", settings.quiet);
 }
 
-/// All that glow-train's flags say.
+/// The values of glow-train's flags.
 struct TrainSettings {
   DataSettings data;
   RunSettings run;

@@ -39,7 +39,7 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
   return text;
 }
 
-/// Of decays that are not as published.
+/// A line about decays that are not as published; empty when they are.
 std::string decay_text(const train::TrainOptions& training, const nn::GlowOptions& model) {
   const train::Schedule schedule(training, model.height, model.width);
   if (!schedule.is_floored()) return "";

@@ -17,7 +17,7 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
 /// "3.3512 +- 0.0021 bits/dim of 10,000 images"
 std::string score_text(const train::Evaluation& score);
 
-/// One screen about a run that is done: best scores, and where its files are.
+/// One screen about a finished run: best scores and files.
 std::string describe_end(const TrainSettings& settings, const ImageSplits& images, const train::RunResult& result,
                          double seconds);
 
