@@ -1,5 +1,4 @@
 #include "train/run_setup.h"
-#include "nn/labels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +10,8 @@
 
 #include <glow/data/order.h>
 #include <glow/error.h>
+
+#include "nn/labels.h"
 
 namespace glow::train {
 namespace {
