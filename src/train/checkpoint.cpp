@@ -164,12 +164,6 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& directory, c
   return path;
 }
 
-LoadedCheckpoint read_checkpoint(const std::filesystem::path& path) {
-  const io::SafetensorsReader file(path);
-  file.verify_checksum();
-  return parse_checkpoint(file);
-}
-
 std::optional<IntactCheckpoint> newest_intact_checkpoint(const std::filesystem::path& directory,
                                                          const std::function<bool(const TrainingState&)>& wanted) {
   std::vector<std::string> damaged;

@@ -35,7 +35,6 @@ class GradientSum {
 
   /// In finish, since the beginning.
   double seconds_waited() const { return seconds_waited_; }
-  std::size_t slices() const { return slices_.size(); }
 
  private:
   struct Slice {

@@ -74,16 +74,16 @@ void RunLog::rollback(const Rollback& rollback) {
                 {"not_finite", rollback.not_finite}});
 }
 
-void RunLog::evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds,
-                        const std::optional<Monitors>& monitors) {
+void RunLog::evaluation(std::int64_t step, const std::string& prefix, const evaluate::ScoreSummary& score,
+                        double seconds, const std::optional<Monitors>& monitors) {
   // A mean that does not exist, when no image has a finite density, becomes null.
   Json line{{"step", step},
-            {prefix + "_bits_per_dim", evaluation.bits_per_dim},
-            {prefix + "_standard_error", evaluation.standard_error},
-            {prefix + "_images", evaluation.images},
-            {prefix + "_non_finite", evaluation.non_finite}};
+            {prefix + "_bits_per_dim", score.bits_per_dim.mean},
+            {prefix + "_standard_error", score.bits_per_dim.standard_error},
+            {prefix + "_images", score.images},
+            {prefix + "_non_finite", score.non_finite}};
   if (monitors) add_monitors(line, *monitors);
-  evaluations_.push_back({std::move(line), timing_line(step, prefix + "_", evaluation.images, seconds)});
+  evaluations_.push_back({std::move(line), timing_line(step, prefix + "_", score.images, seconds)});
 }
 
 void RunLog::keep_evaluations() {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <glow/evaluate/score.h>
 #include <glow/train/checkpoint.h>
-#include <glow/train/evaluate.h>
 #include <glow/train/monitors.h>
 #include <glow/train/run_directory.h>
 #include <glow/train/trainer.h>
@@ -31,7 +31,7 @@ class RunLog {
   void rollback(const Rollback& rollback);
   /// `prefix` of the keys: "valid" or "test". Written down by keep_evaluations, all of a step or none; `monitors`, when
   /// there are any, in the same line.
-  void evaluation(std::int64_t step, const std::string& prefix, const Evaluation& evaluation, double seconds,
+  void evaluation(std::int64_t step, const std::string& prefix, const evaluate::ScoreSummary& score, double seconds,
                   const std::optional<Monitors>& monitors);
   void keep_evaluations();
   void forget_evaluations() { evaluations_.clear(); }

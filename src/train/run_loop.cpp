@@ -41,6 +41,12 @@ Trainer continued(const nn::Glow& model, const TrainOptions& options,
   return trainer;
 }
 
+/// Images that an evaluation scores at once: the same for all numbers of processes, so that the scores are the same.
+std::int64_t evaluation_batch(std::int64_t training_batch) {
+  constexpr std::int64_t kMost = 64;
+  return std::min(training_batch, kMost);
+}
+
 /// The record of the data that a model file holds.
 std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record, const data::Images& valid,
                                           const TrainOptions& options) {
@@ -203,7 +209,7 @@ void TrainingRun::Impl::train_step(Batches& batches) {
   tell(inputs_.callbacks.step, report);
 }
 
-Evaluation TrainingRun::Impl::validate() {
+evaluate::ScoreSummary TrainingRun::Impl::validate() {
   if (trainer_.realign()) tell(inputs_.callbacks.realigned, steps_done());
   auto model = trainer_.averaged_model();
   Monitors monitors;
@@ -211,7 +217,8 @@ Evaluation TrainingRun::Impl::validate() {
   const auto evaluation =
       score(model, *inputs_.data.valid, ops::Stream::kValidationNoise, "valid", "validation", monitors);
   // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
-  const double bits = evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim;
+  const double bits =
+      evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim.mean;
   const bool best = best_step_ < 0 || bits < best_bits_per_dim_;
   if (best) {
     best_bits_per_dim_ = bits;
@@ -225,7 +232,7 @@ Evaluation TrainingRun::Impl::validate() {
   return evaluation;
 }
 
-Evaluation TrainingRun::Impl::test() {
+evaluate::ScoreSummary TrainingRun::Impl::test() {
   auto model = output_ ? nn::load_model(output_->directory.model()) : trainer_.averaged_model();
   model->to(inputs_.model->device(), inputs_.model->dtype());
   model->set_hidden_precision(inputs_.model->hidden_precision());
@@ -233,9 +240,9 @@ Evaluation TrainingRun::Impl::test() {
   return score(model, *inputs_.data.test, ops::Stream::kTestNoise, "test", "test");
 }
 
-Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, ops::Stream noise,
-                                    const std::string& key, const std::string& what,
-                                    const std::optional<Monitors>& monitors) {
+evaluate::ScoreSummary TrainingRun::Impl::score(nn::Glow model, const data::Images& images, ops::Stream noise,
+                                                const std::string& key, const std::string& what,
+                                                const std::optional<Monitors>& monitors) {
   const auto start = std::chrono::steady_clock::now();
   evaluate::ScoreOptions options{.batch = evaluation_batch(inputs_.options.batch),
                                  .seed = inputs_.options.seed,
@@ -248,7 +255,7 @@ Evaluation TrainingRun::Impl::score(nn::Glow model, const data::Images& images, 
   };
   evaluate::Scores shard;
   together([&] { shard = evaluate::score(model, images, options); });
-  const auto evaluation = evaluation_of(evaluate::gathered(shard, images.size(), options.batch, processes()));
+  const auto evaluation = evaluate::summarise(evaluate::gathered(shard, images.size(), options.batch, processes()));
   if (output_) output_->log.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
   return evaluation;
 }

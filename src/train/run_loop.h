@@ -82,10 +82,10 @@ class TrainingRun::Impl {
     }
     if (processes().any(left)) throw StopAsked();
   }
-  Evaluation validate();
-  Evaluation test();
-  Evaluation score(nn::Glow model, const data::Images& images, ops::Stream noise, const std::string& key,
-                   const std::string& what, const std::optional<Monitors>& monitors = std::nullopt);
+  evaluate::ScoreSummary validate();
+  evaluate::ScoreSummary test();
+  evaluate::ScoreSummary score(nn::Glow model, const data::Images& images, ops::Stream noise, const std::string& key,
+                               const std::string& what, const std::optional<Monitors>& monitors = std::nullopt);
   void write_samples();
   void wrote(const std::filesystem::path& path) const {
     if (inputs_.callbacks.wrote) inputs_.callbacks.wrote(path);

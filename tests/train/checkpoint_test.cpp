@@ -47,13 +47,20 @@ std::set<std::string> names_in(const std::filesystem::path& directory) {
   return names;
 }
 
+/// The checkpoint in `path`, the newest of its directory.
+LoadedCheckpoint read_newest(const std::filesystem::path& path) {
+  auto found = newest_intact_checkpoint(path.parent_path()).value();
+  EXPECT_EQ(found.path, path);
+  return std::move(found.content);
+}
+
 class CheckpointDtype : public ::testing::TestWithParam<torch::Dtype> {};
 
 TEST_P(CheckpointDtype, ComesBackBitForBit) {
   const TemporaryDirectory directory;
   const auto state = some_state(12, GetParam());
   const auto path = write_checkpoint(directory.path(), state, R"({"a": "é"})", 1);
-  const auto [read, config] = read_checkpoint(path);
+  const auto [read, config] = read_newest(path);
   EXPECT_EQ(config, R"({"a": "é"})");
   EXPECT_EQ(read.step, 12);
   EXPECT_EQ(read.best_step, 11);
@@ -79,23 +86,22 @@ TEST(Checkpoint, KnowsThatThereIsNoBestModelYet) {
   const TemporaryDirectory directory;
   auto state = some_state(1);
   state.best_bits_per_dim = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(read_checkpoint(write_checkpoint(directory.path(), state, "{}", 1)).state.best_bits_per_dim,
+  EXPECT_EQ(read_newest(write_checkpoint(directory.path(), state, "{}", 1)).state.best_bits_per_dim,
             std::numeric_limits<double>::infinity());
 }
 
 TEST(Checkpoint, OfTheVersionBeforeIsReadWithoutOptions) {
   const TemporaryDirectory directory;
   const auto path = write_checkpoint(directory.path(), some_state(12), "{}", 1);
-  const auto older = directory / "older.safetensors";
   {
     const io::SafetensorsReader file(path);
     auto metadata = file.metadata();
     metadata["glow.training"] =
         R"({"format_version":2,"best_bits_per_dim":null,"step":12,"skipped":1,"skipped_in_a_row":0,"rollbacks":0,)"
         R"("best_step":-1,"scheduled":true,"unfinished":false,"fell_back":false})";
-    io::write_safetensors(older, metadata, file.entries());
+    io::write_safetensors(path, metadata, file.entries());
   }
-  const auto state = read_checkpoint(older).state;
+  const auto state = read_newest(path).state;
   EXPECT_EQ(state.step, 12);
   EXPECT_EQ(state.skipped, 1);
   EXPECT_FALSE(state.options.has_value());
@@ -115,7 +121,7 @@ TEST(Checkpoint, OfAStopTakesNoScheduledOnesPlace) {
   const auto write = [&](std::int64_t step, bool scheduled) {
     auto state = some_state(step);
     state.scheduled = scheduled;
-    EXPECT_EQ(read_checkpoint(write_checkpoint(directory.path(), state, "{}", 2)).state.scheduled, scheduled);
+    EXPECT_EQ(read_newest(write_checkpoint(directory.path(), state, "{}", 2)).state.scheduled, scheduled);
   };
   for (const auto& [step, scheduled] : {std::pair{10, true}, {20, true}, {21, false}, {22, false}})
     write(step, scheduled);
@@ -197,11 +203,11 @@ std::filesystem::path spoiled(const TemporaryDirectory& directory, Spoil spoil) 
   return path;
 }
 
-TEST(ReadCheckpoint, SaysWhatIsWrong) {
+TEST(NewestIntactCheckpoint, SaysWhatIsWrong) {
   const TemporaryDirectory directory;
   const auto refuses = [&](auto spoil, std::initializer_list<std::string_view> parts) {
     const auto path = spoiled(directory, spoil);
-    return throws<FormatError>([&] { read_checkpoint(path); }, parts);
+    return throws<FormatError>([&] { read_newest(path); }, parts);
   };
   EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata["format"] = "glow"; },
                       {"step-000000005.safetensors", "glow-checkpoint", "\"glow\""}));
@@ -218,15 +224,17 @@ TEST(ReadCheckpoint, SaysWhatIsWrong) {
       {"step-000000005.safetensors", "missing tensor 'average'"}));
   EXPECT_TRUE(refuses([](auto&, auto& entries) { entries.front().name = "torn\nname"; },
                       {"step-000000005.safetensors", R"(unknown tensor "torn\nname")"}));
-  EXPECT_TRUE(throws<IoError>([&] { read_checkpoint(directory / "none"); }, {"none"}));
+  const auto unreadable = directory / "step-000000006.safetensors";
+  std::filesystem::create_directory(unreadable);
+  EXPECT_TRUE(throws<IoError>([&] { newest_intact_checkpoint(directory.path()); }, {unreadable.string()}));
 }
 
-TEST(ReadCheckpoint, NoticesAnyFlippedBit) {
+TEST(NewestIntactCheckpoint, NoticesAnyFlippedBit) {
   const TemporaryDirectory directory;
   auto state = some_state(5);
   state.parameters = random_normal({3000}, 1);
   const auto path = write_checkpoint(directory.path(), state, R"({"model": {"levels": 2}})", 1);
-  glow::testing::expect_that_no_flipped_bit_is_read(path, [&] { read_checkpoint(path); });
+  glow::testing::expect_that_no_flipped_bit_is_read(path, [&] { read_newest(path); });
 }
 
 TEST(WriteCheckpoint, NamesADirectoryThatCannotBeWritten) {

@@ -49,7 +49,6 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
 
   const auto processes = std::make_shared<Doubling>();
   GradientSum sum(model, processes, /*slice_bytes=*/512);
-  ASSERT_GT(sum.slices(), 6u);
   for (int step = 0; step < 2; ++step) {
     *processes = Doubling();
     // What is not expected, the first of two parts of a batch say, is left alone.
@@ -64,7 +63,8 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
     EXPECT_EQ(processes->ends.front(), alone.numel());
     EXPECT_EQ(processes->offsets.back(), 0);
     for (std::size_t i = 1; i < processes->ends.size(); ++i) EXPECT_EQ(processes->ends[i], processes->offsets[i - 1]);
-    EXPECT_EQ(processes->waits, sum.slices());
+    EXPECT_GT(processes->offsets.size(), 6u);
+    EXPECT_EQ(processes->waits, processes->offsets.size());
     // The first time nobody knows that the classes' gradients will not come.
     EXPECT_EQ(started == 0, step == 0);
   }

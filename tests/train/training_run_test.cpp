@@ -6,6 +6,8 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -18,6 +20,7 @@
 #include <nlohmann/json.hpp>
 
 #include <glow/error.h>
+#include <glow/evaluate/score.h>
 #include <glow/io/image.h>
 #include <glow/nn/model_file.h>
 #include <glow/train/report.h>
@@ -164,7 +167,7 @@ TEST(TrainingRun, LeavesTheFilesThatItsDirectoryPromises) {
 
   ASSERT_TRUE(result.test.has_value());
   EXPECT_EQ(result.test->images, 5);
-  EXPECT_EQ(result.test->bits_per_dim, lines_of(files.metrics()).back().at("test_bits_per_dim").get<double>());
+  EXPECT_EQ(result.test->bits_per_dim.mean, lines_of(files.metrics()).back().at("test_bits_per_dim").get<double>());
 }
 
 /// Noise, which a model that learns slopes finds less and less likely.
@@ -183,11 +186,11 @@ TEST(TrainingRun, KeepsTheModelOfTheBestEvaluation) {
   const RunData data{tiny_images(10), noise_images(), nullptr};
   std::vector<double> bits;
   double best = std::numeric_limits<double>::infinity();
-  const auto evaluated = [&](std::int64_t step, const Evaluation& evaluation, const Monitors&, bool is_best) {
-    bits.push_back(evaluation.bits_per_dim);
+  const auto evaluated = [&](std::int64_t step, const evaluate::ScoreSummary& score, const Monitors&, bool is_best) {
+    bits.push_back(score.bits_per_dim.mean);
     EXPECT_EQ(step, 2 * static_cast<std::int64_t>(bits.size()));
-    EXPECT_EQ(is_best, evaluation.bits_per_dim < best);
-    best = std::min(best, evaluation.bits_per_dim);
+    EXPECT_EQ(is_best, score.bits_per_dim.mean < best);
+    best = std::min(best, score.bits_per_dim.mean);
   };
   const RunCallbacks callbacks{.evaluated = evaluated};
   const auto result = TrainingRun::start(tiny_model(), data, options, {directory.path(), kConfig}, callbacks).run();
@@ -196,10 +199,58 @@ TEST(TrainingRun, KeepsTheModelOfTheBestEvaluation) {
   EXPECT_EQ(result.best_bits_per_dim, best);
   EXPECT_EQ(bits.at(static_cast<std::size_t>(result.best_step / 2 - 1)), best);
   auto model = nn::load_model(RunDirectory(directory.path()).model());
-  EXPECT_EQ(
-      evaluate(model, *data.valid, {.batch = options.batch, .stream = ops::Stream::kValidationNoise}).bits_per_dim,
-      best);
+  const auto scores =
+      evaluate::score(model, *data.valid, {.batch = options.batch, .stream = ops::Stream::kValidationNoise});
+  EXPECT_EQ(evaluate::summarise(scores).bits_per_dim.mean, best);
 }
+
+/// Bits/dim of every image under the noise of the run's evaluations, computed all at once: float64 [N].
+torch::Tensor bits_of_each(nn::Glow& model, const data::Images& images, std::uint64_t seed) {
+  const torch::NoGradGuard no_grad;
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(images.size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  const auto x = model->quantizer().dequantize(
+      images.bytes(indices), {.seed = seed, .stream = ops::Stream::kValidationNoise, .dtype = model->dtype()});
+  const auto labels = model->options().num_classes > 0 ? images.labels(indices) : torch::Tensor();
+  return model->quantizer().bits_per_dim(model->log_prob(x, labels)).to(at::kDouble);
+}
+
+class EvaluationOf : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(EvaluationOf, ARunScoresEveryImageOnce) {
+  auto data = tiny_data();
+  data.valid = tiny_images(10, 10);
+  for (const std::int64_t classes : {0, 3}) {
+    const TemporaryDirectory directory;
+    auto options = tiny_options();
+    options.batch = GetParam();
+    options.steps = 1;
+    options.ema_decay = 0;
+    options.seed = 5;
+    auto model = tiny_model(classes);
+    model->to(at::kDouble);
+    std::optional<evaluate::ScoreSummary> score;
+    std::vector<std::pair<std::int64_t, std::int64_t>> seen;
+    RunCallbacks callbacks;
+    callbacks.evaluated = [&](auto, const evaluate::ScoreSummary& evaluated, auto&, auto) { score = evaluated; };
+    callbacks.evaluating = [&](const auto&, std::int64_t done, std::int64_t all) { seen.emplace_back(done, all); };
+    TrainingRun::start(model, data, options, {directory.path(), kConfig}, callbacks).run();
+    ASSERT_TRUE(score);
+    const auto expected = bits_of_each(model, *data.valid, options.seed);
+    EXPECT_EQ(score->images, 10);
+    EXPECT_EQ(score->non_finite, 0);
+    EXPECT_NEAR(score->bits_per_dim.mean, expected.mean().item<double>(), 1e-12);
+    const auto variance = (expected - expected.mean()).square().sum().item<double>() / 9;
+    EXPECT_NEAR(score->bits_per_dim.standard_error, std::sqrt(variance / 10), 1e-12);
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      const auto done = std::min<std::int64_t>(10, options.batch * static_cast<std::int64_t>(i + 1));
+      EXPECT_EQ(seen[i], std::pair(done, std::int64_t{10}));
+    }
+    EXPECT_EQ(static_cast<std::int64_t>(seen.size()), (10 + options.batch - 1) / options.batch);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Batches, EvaluationOf, ::testing::Values(1, 3, 5, 10));
 
 TEST(TrainingRun, WritesTheSameBytesTwice) {
   const TemporaryDirectory again, another_seed;
@@ -311,7 +362,7 @@ TEST(StoppedRun, IsScoredOnTheTestImagesByTheResume) {
   EXPECT_EQ(first.steps_done, 12);
   const auto second = TrainingRun::resume(tiny_model(), data(), tiny_options(), {stopped.path(), kConfig}).run();
   ASSERT_TRUE(second.test);
-  EXPECT_EQ(second.test->bits_per_dim, expected.test->bits_per_dim);
+  EXPECT_EQ(second.test->bits_per_dim.mean, expected.test->bits_per_dim.mean);
   expect_same_end(whole.path(), stopped.path());
 }
 
@@ -563,7 +614,7 @@ TEST(TrainingRun, CountsASkippedStepAndWritesItDown) {
   EXPECT_EQ(result.skipped, 1);
   const RunDirectory files(directory.path());
   EXPECT_EQ(steps_with(files.metrics(), "skipped"), Steps{5});
-  EXPECT_EQ(read_checkpoint(files.checkpoints() / "step-000000012.safetensors").state.skipped, 1);
+  EXPECT_EQ(newest_intact_checkpoint(files.checkpoints())->content.state.skipped, 1);
 }
 
 TEST(TrainingRun, CountsImagesWithoutAFiniteDensity) {
@@ -635,9 +686,11 @@ TEST(TrainingRun, GoesOnBeyondItsEnd) {
   half.steps = 6;
   start(extended.path(), half).run();
   resume(extended.path()).run();
-  const auto last = fs::path("checkpoints") / "step-000000012.safetensors";
-  EXPECT_EQ(read_checkpoint(extended / last).state.step, 12);
-  EXPECT_TRUE(read_checkpoint(extended / last).state.average.equal(read_checkpoint(whole_run() / last).state.average));
+  const auto last_state = [](const fs::path& run) {
+    return newest_intact_checkpoint(RunDirectory(run).checkpoints())->content.state;
+  };
+  EXPECT_EQ(last_state(extended.path()).step, 12);
+  EXPECT_TRUE(last_state(extended.path()).average.equal(last_state(whole_run()).average));
 }
 
 TEST(TrainingRun, ReturnsAtOnceWhenItIsComplete) {

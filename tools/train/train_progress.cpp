@@ -28,7 +28,8 @@ train::RunCallbacks TrainProgress::callbacks() {
   callbacks.evaluating = [this](const std::string& what, std::int64_t done, std::int64_t total) {
     evaluating(what, done, total);
   };
-  callbacks.evaluated = [this](std::int64_t step, const train::Evaluation& evaluation, const train::Monitors& monitors,
+  callbacks.evaluated = [this](std::int64_t step, const evaluate::ScoreSummary& evaluation,
+                               const train::Monitors& monitors,
                                bool best) { evaluated(step, evaluation, monitors, best); };
   callbacks.realigned = [this](std::int64_t step) {
     status_.log("up to step " + grouped(step) + " processes had rounded differently; rank 0's weights count");
@@ -81,8 +82,8 @@ void TrainProgress::rolled_back(const train::Rollback& rollback) {
                    : ", on with 1/" + grouped(std::int64_t{1} << rollback.count) + " of the learning rate"));
 }
 
-void TrainProgress::evaluated(std::int64_t step, const train::Evaluation& evaluation, const train::Monitors& monitors,
-                              bool best) {
+void TrainProgress::evaluated(std::int64_t step, const evaluate::ScoreSummary& evaluation,
+                              const train::Monitors& monitors, bool best) {
   knows_begin_ = false;
   status_.log("step " + grouped(step) + ": validation " + score_text(evaluation) + (best ? ", the best so far" : ""));
   if (!(monitors.reconstruction_error <= monitors.half_bin)) {

@@ -37,7 +37,8 @@ class TrainProgress {
 
   void step(const train::StepReport& report);
   void evaluating(const std::string& what, std::int64_t done, std::int64_t total);
-  void evaluated(std::int64_t step, const train::Evaluation& evaluation, const train::Monitors& monitors, bool best);
+  void evaluated(std::int64_t step, const evaluate::ScoreSummary& evaluation, const train::Monitors& monitors,
+                 bool best);
   void rolled_back(const train::Rollback& rollback);
   std::string line() const;
 

@@ -65,10 +65,11 @@ std::string training_text(const train::TrainOptions& training, std::int64_t trai
 
 }  // namespace
 
-std::string score_text(const train::Evaluation& score) {
+std::string score_text(const evaluate::ScoreSummary& score) {
   if (score.non_finite == score.images) return "none of " + grouped(score.images) + " images has a finite density";
-  auto text = fixed(score.bits_per_dim, 4);
-  if (!std::isnan(score.standard_error)) text += " +- " + fixed(score.standard_error, 4);
+  auto text = fixed(score.bits_per_dim.mean, 4);
+  const auto error = score.bits_per_dim.standard_error;
+  if (!std::isnan(error)) text += " +- " + fixed(error, 4);
   text += " bits/dim of " + count_text(score.images, "image");
   if (score.non_finite > 0) text += ", without " + grouped(score.non_finite) + " whose density is not finite";
   return text;

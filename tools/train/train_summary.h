@@ -15,7 +15,7 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
                            const Processes& processes);
 
 /// "3.3512 +- 0.0021 bits/dim of 10,000 images"
-std::string score_text(const train::Evaluation& score);
+std::string score_text(const evaluate::ScoreSummary& score);
 
 /// One screen about a finished run: best scores and files.
 std::string describe_end(const TrainSettings& settings, const ImageSplits& images, const train::RunResult& result,

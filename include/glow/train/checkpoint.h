@@ -65,7 +65,7 @@ struct TrainingState {
 
 /// Writes DIRECTORY/step-000012000.safetensors atomically. Then removes others: all but the newest `keep` scheduled
 /// ones, and those of later steps, which belong to a future that this one replaces. `config` is the run's configuration
-/// as JSON: it is stored, and read_checkpoint returns it. Returns the file's path. Throws IoError.
+/// as JSON: it is stored, and newest_intact_checkpoint returns it. Returns the file's path. Throws IoError.
 std::filesystem::path write_checkpoint(const std::filesystem::path& directory, const TrainingState& state,
                                        const std::string& config, std::int64_t keep);
 
@@ -73,9 +73,6 @@ struct LoadedCheckpoint {
   TrainingState state;
   std::string config;
 };
-
-/// Throws IoError, FormatError (checksum, missing or unknown tensors).
-LoadedCheckpoint read_checkpoint(const std::filesystem::path& path);
 
 /// A checkpoint that was found by itself.
 struct IntactCheckpoint {

@@ -10,9 +10,9 @@
 
 #include <glow/data/images.h>
 #include <glow/distributed/communicator.h>
+#include <glow/evaluate/score.h>
 #include <glow/nn/glow.h>
 #include <glow/train/checkpoint.h>
-#include <glow/train/evaluate.h>
 #include <glow/train/monitors.h>
 #include <glow/train/options.h>
 #include <glow/train/trainer.h>
@@ -58,7 +58,7 @@ struct RunCallbacks {
   /// During an evaluation: what is scored ("validation", "test"), images done, images in all.
   std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> evaluating = nullptr;
   /// After an evaluation on the validation images: whether it is the best so far.
-  std::function<void(std::int64_t step, const Evaluation&, const Monitors&, bool best)> evaluated = nullptr;
+  std::function<void(std::int64_t step, const evaluate::ScoreSummary&, const Monitors&, bool best)> evaluated = nullptr;
   std::function<void(const Rollback&)> rolled_back = nullptr;
   /// Before an evaluation, when the processes had rounded differently since the one before (Trainer::realign).
   std::function<void(std::int64_t step)> realigned = nullptr;
@@ -84,7 +84,7 @@ struct RunResult {
   /// Whether should_stop ended the run early.
   bool stopped = false;
   /// Of the best model on the test images: when there are any and this call reached the end of the run.
-  std::optional<Evaluation> test;
+  std::optional<evaluate::ScoreSummary> test;
 };
 
 /// A training run in a directory (docs/formats.md, "Run directory"): the trainer, its data order, evaluations, sample
