@@ -95,12 +95,12 @@ void fold_maps(benchmark::State& state) {
 BENCHMARK(fold_maps)->Apply(levels);
 
 void optimizer(benchmark::State& state) {
-  const auto parameters = at::zeros({state.range(0)}), gradients = at::randn({state.range(0)});
-  train::Optimizer optimizer(train::OptimizerKind::kAdamax, parameters, 0.999);
-  train::WeightAverage average(parameters, 0.999);
+  const auto training = train::initial_state(at::zeros({state.range(0)}));
+  const auto gradients = at::randn({state.range(0)}), wanted = at::ones({});
+  train::Optimizer optimizer(train::OptimizerKind::kAdamax, 0.999, 0.999, training.parameters.options());
   repeat(state, 9 * state.range(0), [&] {
-    optimizer.prepare(1e-3);
-    optimizer.apply(parameters, gradients, &average);
+    optimizer.prepare(1e-3, 0);
+    optimizer.apply(training, gradients, wanted);
   });
 }
 BENCHMARK(optimizer)->Arg(44'000'000)->Unit(benchmark::kMillisecond);

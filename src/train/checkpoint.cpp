@@ -1,6 +1,6 @@
 #include <glow/train/checkpoint.h>
 
-#include <cmath>
+#include <type_traits>
 
 #include <nlohmann/json.hpp>
 
@@ -20,30 +20,8 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "glow-checkpoint";
 constexpr const char* kExtension = ".safetensors";
 constexpr const char* kBufferPrefix = "buffers.";
-/// Also stands for the layout of the flat tensors. Version 2 did not have the options.
+/// Also the version of the flat tensors' layout. Version 2 has no options.
 constexpr std::int64_t kFormatVersion = 3, kOldestVersion = 2;
-
-/// Calls `visit(name, tensor)` for the tensors of a state that are [P].
-template <class State, class Visitor>
-void visit_flat_tensors(State& state, Visitor&& visit) {
-  visit("parameters", state.parameters);
-  visit("first_moment", state.first_moment);
-  visit("second_moment", state.second_moment);
-  visit("average", state.average);
-}
-
-/// Calls `visit(key, value)` for what a state holds beside tensors, and JSON as it is.
-template <class State, class Visitor>
-void visit_values(State& state, Visitor&& visit) {
-  visit("step", state.step);
-  visit("skipped", state.skipped);
-  visit("skipped_in_a_row", state.skipped_in_a_row);
-  visit("rollbacks", state.rollbacks);
-  visit("best_step", state.best_step);
-  visit("scheduled", state.scheduled);
-  visit("unfinished", state.unfinished);
-  visit("fell_back", state.fell_back);
-}
 
 template <class Number>
 Json to_json(Number number) {
@@ -58,10 +36,11 @@ void get_to(const Json& json, Number& number) {
 void get_to(const Json& json, OptimizerKind& kind) { from_string(json.get<std::string>(), kind); }
 
 std::string training_json(const TrainingState& state) {
-  // JSON has no infinity: a best value that is not there yet becomes null.
-  Json json{{"format_version", kFormatVersion}, {"best_bits_per_dim", state.best_bits_per_dim}};
-  visit_values(state, [&](const char* key, const auto& value) { json[key] = value; });
-  auto& options = json["options"];  // null where they are not known
+  Json json{{"format_version", kFormatVersion}};
+  const TrainingProgress& progress = state;
+  // JSON has no infinity: best_bits_per_dim is null before the first evaluation.
+  visit_fields(progress, [&](const char* key, const auto& value, auto...) { json[key] = value; });
+  auto& options = json["options"];  // null when they are not known
   if (state.options) {
     visit_fields(*state.options, [&](const char* key, const auto& value) { options[key] = to_json(value); });
   }
@@ -76,9 +55,12 @@ void parse_training(const std::string& text, TrainingState& state) {
       throw FormatError("glow.training: format_version " + std::to_string(version) + ", this library reads " +
                         std::to_string(kOldestVersion) + " to " + std::to_string(kFormatVersion));
     }
-    visit_values(state, [&](const char* key, auto& value) { json.at(key).get_to(value); });
-    const auto& best = json.at("best_bits_per_dim");
-    if (!best.is_null()) state.best_bits_per_dim = best.get<double>();
+    TrainingProgress& progress = state;
+    visit_fields(progress, [&](const char* key, auto& value, auto...) {
+      const auto& number = json.at(key);
+      const bool is_infinite = std::is_same_v<decltype(value), double&> && number.is_null();
+      if (!is_infinite) number.get_to(value);
+    });
     const auto options = version > kOldestVersion ? json.at("options") : Json();
     if (options.is_null()) return;
     visit_fields(state.options.emplace(), [&](const char* key, auto& value) { get_to(options.at(key), value); });
@@ -124,7 +106,7 @@ LoadedCheckpoint parse_checkpoint(const io::SafetensorsReader& file) {
   }
 }
 
-/// Also true of one whose tensors are damaged; false of a file that is no checkpoint.
+/// Reads the header alone: true also when the tensors are damaged, false when the file is not a checkpoint.
 bool is_scheduled(const std::filesystem::path& path) {
   try {
     TrainingState state;
@@ -137,9 +119,9 @@ bool is_scheduled(const std::filesystem::path& path) {
 
 void remove_others(const std::filesystem::path& directory, std::int64_t step, std::int64_t keep) {
   for (const auto& file : step_files(directory, kExtension)) {
-    const bool counts = file.step <= step && keep > 0 && is_scheduled(file.path);
-    if (counts) --keep;
-    if (counts || file.step == step) continue;
+    const bool is_kept = file.step <= step && keep > 0 && is_scheduled(file.path);
+    if (is_kept) --keep;
+    if (is_kept || file.step == step) continue;
     std::error_code error;
     std::filesystem::remove(file.path, error);
     if (error) throw io::cannot_write(file.path, error.message());
@@ -148,8 +130,9 @@ void remove_others(const std::filesystem::path& directory, std::int64_t step, st
 
 }  // namespace
 
-std::filesystem::path write_checkpoint(const std::filesystem::path& directory, const TrainingState& state,
-                                       const std::string& config, std::int64_t keep) {
+std::filesystem::path write_checkpoint(const std::filesystem::path& directory, TrainingState state,
+                                       const std::string& config, const CheckpointPolicy& policy) {
+  state.scheduled = policy.is_scheduled(state);
   nn::TensorBytes tensors;
   visit_flat_tensors(state, [&](const char* name, const torch::Tensor& tensor) { tensors.add(name, tensor); });
   for (const auto& [name, buffer] : state.buffers) tensors.add(kBufferPrefix + name, buffer);
@@ -160,7 +143,7 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& directory, c
                          {"glow.config", config},
                          {"glow.training", training_json(state)}},
                         tensors.entries());
-  remove_others(directory, state.step, keep);
+  remove_others(directory, state.step, policy.keep);
   return path;
 }
 

@@ -1,7 +1,7 @@
 // Stands in for the .cu files in a build without CUDA.
 #include <glow/error.h>
 
-#include "train/optimizer_cuda.h"
+#include "train/optimizer_elements.h"
 #include "train/step_graph.h"
 
 namespace glow::train {

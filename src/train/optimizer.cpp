@@ -1,13 +1,11 @@
 #include <glow/train/optimizer.h>
 
 #include <cmath>
-#include <utility>
 
 #include <ATen/ATen.h>
 
 #include "ops/check.h"
-#include "train/optimizer_cpu.h"
-#include "train/optimizer_cuda.h"
+#include "train/optimizer_elements.h"
 
 namespace glow::train {
 namespace {
@@ -17,58 +15,50 @@ constexpr double kEpsilon = 1e-8;
 
 }  // namespace
 
-Optimizer::Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2)
-    : first_moment(at::zeros_like(parameters)),
-      second_moment(at::zeros_like(parameters)),
-      kind_(kind),
-      beta2_(beta2),
-      step_factors_(at::zeros({3}, first_moment.options())) {}
+Optimizer::Optimizer(OptimizerKind kind, double beta2, double ema_decay, const torch::TensorOptions& parameters)
+    : kind_(kind), beta2_(beta2), ema_decay_(ema_decay), step_factors_(at::zeros({3}, parameters)) {}
 
-void Optimizer::prepare(double learning_rate) {
+void Optimizer::prepare(double learning_rate, std::int64_t updates) {
   const torch::NoGradGuard no_grad;
-  const double correction1 = 1 - std::pow(kBeta1, steps + 1), correction2 = 1 - std::pow(beta2_, steps + 1);
+  // 1 - b1^t and 1 - b2^t of t = updates + 1.
+  const double correction1 = 1 - std::pow(kBeta1, updates + 1), correction2 = 1 - std::pow(beta2_, updates + 1);
   const bool is_adamax = kind_ == OptimizerKind::kAdamax;
-  // Fills, which unlike copies of numbers do not wait for a device.
+  // fill_, unlike a copy from the host, does not wait for the device.
   step_factors_[0].fill_(learning_rate / correction1 * (is_adamax ? std::sqrt(correction2) : 1));
   step_factors_[1].fill_(1 / correction2);
 }
 
-void Optimizer::apply(torch::Tensor parameters, const torch::Tensor& gradients, WeightAverage* average,
-                      const torch::Tensor& wanted) {
+void Optimizer::apply(const TrainingState& state, const torch::Tensor& gradients, const torch::Tensor& wanted) {
   const torch::NoGradGuard no_grad;
-  ops::check_shape(gradients.sizes() == parameters.sizes() && parameters.sizes() == first_moment.sizes(),
+  ops::check_shape(gradients.sizes() == state.parameters.sizes() && state.parameters.sizes() == state.average.sizes(),
                    "optimizer: expected gradients and parameters of one length", gradients);
-  if (wanted.defined()) {
-    step_factors_[2].copy_(wanted);
-  } else {
-    step_factors_[2].fill_(1);
-  }
+  step_factors_[2].copy_(wanted);
   const OptimizerUpdate update{.kind = kind_,
                                .beta1 = kBeta1,
                                .beta2 = beta2_,
                                .epsilon = kEpsilon,
-                               .average_gain = average != nullptr ? 1 - average->decay() : 0,
-                               .parameters = parameters,
+                               .average_gain = 1 - ema_decay_,
+                               .parameters = state.parameters,
                                .gradients = gradients.contiguous(),
-                               .first_moment = first_moment,
-                               .second_moment = second_moment,
-                               .average = average != nullptr ? average->sum : torch::Tensor(),
+                               .first_moment = state.first_moment,
+                               .second_moment = state.second_moment,
+                               .average = state.average,
                                .step_factors = step_factors_};
-  parameters.is_cuda() ? cuda::update(update) : cpu::update(update);
-  // Written through pointers: autograd has to know that what it saved of these tensors is no longer there.
-  for (const auto& tensor : {update.parameters, first_moment, second_moment, update.average}) {
-    if (tensor.defined()) tensor.unsafeGetTensorImpl()->bump_version();
+  update.parameters.is_cuda() ? cuda::update(update) : cpu::update(update);
+  // Autograd's version counter misses writes through pointers: bump it, so that caches of folded weights are made anew
+  // and a backward pass refuses values that it saved before.
+  for (const auto& tensor : {update.parameters, update.first_moment, update.second_moment, update.average}) {
+    tensor.unsafeGetTensorImpl()->bump_version();
   }
 }
 
-void Optimizer::step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate) {
-  prepare(learning_rate);
-  apply(std::move(parameters), gradients);
-  ++steps;
+torch::Tensor Optimizer::averaged_parameters(const TrainingState& state) const {
+  if (state.updates() == 0) return state.parameters;
+  return state.average / (1 - std::pow(ema_decay_, state.updates()));
 }
 
 torch::Tensor flat_norm(const torch::Tensor& values) {
-  // In two stages: on the CPU a single float32 sum over tens of millions of numbers loses digits.
+  // The norm of the rows' norms: a single float32 sum over tens of millions of numbers loses digits on the CPU.
   constexpr std::int64_t kRow = 4096;
   const auto rows = values.numel() / kRow;
   const auto row_norms = values.narrow(0, 0, rows * kRow).view({rows, kRow}).norm(2, {1});
@@ -78,7 +68,8 @@ torch::Tensor flat_norm(const torch::Tensor& values) {
 
 void clip_norm(torch::Tensor gradients, const torch::Tensor& norm, double largest) {
   const torch::NoGradGuard no_grad;
-  // A norm that is not finite would spoil what is finite, and so which gradient it comes from.
+  // With a norm that is not finite the factor would be 0 or NaN, and Trainer::first_not_finite could no longer find the
+  // gradient that caused it.
   const auto factor = norm.reciprocal().mul_(largest).clamp_max_(1.0);
   gradients.mul_(at::where(norm.isfinite(), factor, at::ones_like(factor)));
 }

@@ -1,8 +1,7 @@
-#include "train/optimizer_cuda.h"
-
 #include "ops/cuda_launch.cuh"
+#include "train/optimizer_elements.h"
 
-namespace glow::train::cuda {
+namespace glow::train {
 namespace {
 
 template <class T, class Element>
@@ -11,7 +10,6 @@ struct UpdateAt {
   const T* gradient;
   T* first;
   T* second;
-  /// Null: there is none.
   T* average;
   T gain;
   const T* factors;
@@ -21,21 +19,21 @@ struct UpdateAt {
     const StepFactors<T> step{factors[0], factors[1], factors[2]};
     if (step.wanted == 0) return;
     element(parameter[i], gradient[i], first[i], second[i], step);
-    if (average != nullptr) follow(average[i], parameter[i], gain);
+    follow(average[i], parameter[i], gain);
   }
 };
 
 }  // namespace
 
-void update(const OptimizerUpdate& update) {
+void cuda::update(const OptimizerUpdate& update) {
   const c10::cuda::CUDAGuard guard(update.parameters.device());
   dispatch_update(update, [&]<class T, class Element>(T, const Element& element) {
     ops::cuda::for_each(update.parameters.numel(),
                         UpdateAt<T, Element>{update.parameters.data_ptr<T>(), update.gradients.data_ptr<T>(),
                                              update.first_moment.data_ptr<T>(), update.second_moment.data_ptr<T>(),
-                                             update.average.defined() ? update.average.data_ptr<T>() : nullptr,
-                                             T(update.average_gain), update.step_factors.data_ptr<T>(), element});
+                                             update.average.data_ptr<T>(), T(update.average_gain),
+                                             update.step_factors.data_ptr<T>(), element});
   });
 }
 
-}  // namespace glow::train::cuda
+}  // namespace glow::train

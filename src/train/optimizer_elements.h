@@ -2,29 +2,34 @@
 
 #include <cmath>
 
+#include <ATen/Dispatch.h>
 #include <c10/macros/Macros.h>
+#include <torch/types.h>
+
+#include <glow/train/options.h>
 
 namespace glow::train {
 
-// The updates of optimizer.h for one parameter w, its gradient g and its moments m and v.
+// The update of optimizer.h for one parameter w, its gradient g, its moments m and v, and its average.
 
-/// What changes from step to step: all of the formula's factors that are no constant.
+/// The factors of the formula that change from update to update.
 template <class T>
 struct StepFactors {
-  /// Learning rate with the bias corrections that the formula can take out.
+  /// Adamax: lr * sqrt(1 - b2^t) / (1 - b1^t). Adam: lr / (1 - b1^t).
   T rate;
-  /// Of Adam: 1 / (1 - b2^t).
+  /// Adam: 1 / (1 - b2^t).
   T correction2;
-  /// 0: nothing is to change.
+  /// 0: nothing changes.
   T wanted;
 };
 
-/// average += gain * (w - average), and w exactly where gain is 1.
+/// average = (1 - gain) * average + gain * w, computed so that it is w exactly where gain is 1.
 template <class T>
 C10_HOST_DEVICE void follow(T& average, T w, T gain) {
   average = gain < T(0.5) ? average + gain * (w - average) : w - (w - average) * (1 - gain);
 }
 
+/// m = b1*m + (1 - b1)*g,  v = max(b2*v, |g|),  w -= rate * m / (v + epsilon); gain1 is 1 - b1.
 template <class T>
 struct Adamax {
   T gain1, beta2, epsilon;
@@ -37,6 +42,8 @@ struct Adamax {
   }
 };
 
+/// m = b1*m + (1 - b1)*g,  v = b2*v + (1 - b2)*g^2,  w -= rate * m / (sqrt(v * correction2) + epsilon); gain1 is 1 - b1
+/// and gain2 is 1 - b2.
 template <class T>
 struct Adam {
   T gain1, beta2, gain2, epsilon;
@@ -47,5 +54,37 @@ struct Adam {
     w -= step.rate * m / (std::sqrt(v * step.correction2) + epsilon);
   }
 };
+
+/// An update: contiguous tensors [P] of one dtype and device, all but the gradients changed in place.
+struct OptimizerUpdate {
+  OptimizerKind kind;
+  double beta1, beta2, epsilon;
+  /// 1 - decay of the average.
+  double average_gain;
+  torch::Tensor parameters, gradients, first_moment, second_moment, average;
+  /// A StepFactors on the parameters' device, so that a captured update reads the numbers of its replay.
+  torch::Tensor step_factors;
+};
+
+namespace cpu {
+void update(const OptimizerUpdate& update);
+}
+namespace cuda {
+void update(const OptimizerUpdate& update);
+}
+
+/// Calls run(T{}, Adamax<T> or Adam<T>) for the dtype and kind of the update.
+template <class Run>
+void dispatch_update(const OptimizerUpdate& update, Run&& run) {
+  AT_DISPATCH_FLOATING_TYPES(update.parameters.scalar_type(), "optimizer", [&] {
+    using T = scalar_t;
+    const T gain1 = T(1 - update.beta1), beta2 = T(update.beta2), epsilon = T(update.epsilon);
+    if (update.kind == OptimizerKind::kAdamax) {
+      run(T{}, Adamax<T>{gain1, beta2, epsilon});
+    } else {
+      run(T{}, Adam<T>{gain1, beta2, T(1 - update.beta2), epsilon});
+    }
+  });
+}
 
 }  // namespace glow::train

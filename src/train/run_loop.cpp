@@ -24,6 +24,22 @@ std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
          " before it had a finite loss and gradient; the first that is not finite: " + rollback.not_finite;
 }
 
+/// For a run whose last steps were skipped: the newest checkpoint that is scheduled and after which a step had a finite
+/// loss, so that its weights are sound. Throws NumericalError that begins with `trouble` when there is none.
+IntactCheckpoint checkpoint_before_trouble(const RunDirectory& directory, const TrainingState& now,
+                                           const std::string& trouble) {
+  const auto last_finite = now.step - now.skipped_in_a_row;
+  try {
+    auto found = newest_intact_checkpoint(directory.checkpoints(), [last_finite](const TrainingState& state) {
+      return state.scheduled && state.step < last_finite;
+    });
+    if (found) return *std::move(found);
+  } catch (const FormatError& error) {
+    throw NumericalError(trouble + "; there is no checkpoint to go back to: " + error.what());
+  }
+  throw NumericalError(trouble + "; there is no earlier checkpoint to go back to");
+}
+
 /// `checkpoint`: the file that `state` comes from, when it is not a new one.
 Trainer continued(const nn::Glow& model, const TrainOptions& options,
                   const std::shared_ptr<distributed::Communicator>& processes, const TrainingState& state,
@@ -37,7 +53,7 @@ Trainer continued(const nn::Glow& model, const TrainOptions& options,
   } catch (const ConfigError& error) {
     throw ConfigError(error.field(), std::string(error.text()) + " (" + checkpoint.string() + ")");
   }
-  trainer.follow_root();
+  trainer.broadcast_state();
   return trainer;
 }
 
@@ -62,19 +78,12 @@ std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record
 
 TrainingRun::Impl::Impl(Inputs inputs, std::optional<RunLock> lock, const TrainingState& state)
     : inputs_(std::move(inputs)),
+      policy_{.every = inputs_.options.checkpoint_every, .keep = inputs_.options.keep},
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, inputs_.processes, state, inputs_.checkpoint)),
-      output_(lock ? std::make_unique<RunOutput>(RunDirectory(inputs_.files.directory), *std::move(lock),
-                                                 inputs_.options, inputs_.files.config, state)
-                   : nullptr),
-      best_bits_per_dim_(state.best_bits_per_dim),
-      best_step_(state.best_step),
-      unfinished_(processes().any(state.unfinished)) {
+      output_(lock ? std::make_unique<RunOutput>(RunDirectory(inputs_.files.directory), *std::move(lock), state)
+                   : nullptr) {
   inputs_.model->set_training_data(completed(inputs_.data.training_data, *inputs_.data.valid, inputs_.options));
-  const auto best = torch::tensor({best_bits_per_dim_, static_cast<double>(best_step_)}, torch::kDouble);
-  processes().broadcast(best);
-  best_bits_per_dim_ = best[0].item<double>();
-  best_step_ = best[1].item<std::int64_t>();
 }
 
 Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
@@ -90,61 +99,62 @@ Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
 RunResult TrainingRun::Impl::run() {
   RunResult result;
   while (!is_over(result)) train(result);
-  result.best_bits_per_dim = best_bits_per_dim_;
-  result.best_step = best_step_;
-  result.steps_done = steps_done();
-  result.skipped = trainer_.skipped();
-  result.rollbacks = trainer_.rollbacks();
+  const auto& progress = trainer_.progress();
+  result.best_bits_per_dim = progress.best_bits_per_dim;
+  result.best_step = progress.best_step;
+  result.steps_done = progress.step;
+  result.skipped = progress.skipped;
+  result.rollbacks = progress.rollbacks;
   return result;
 }
 
 bool TrainingRun::Impl::is_over(const RunResult& result) const {
-  return result.stopped || (steps_done() >= total_steps_ && !unfinished_);
+  return result.stopped || (steps_done() >= total_steps_ && !trainer_.progress().unfinished);
 }
 
 void TrainingRun::Impl::train(RunResult& result) {
   auto batches = batches_from(steps_done());
   while (!is_over(result)) {
-    const bool steps = !unfinished_;
+    const bool steps = !trainer_.progress().unfinished;
     if (steps) train_step(batches);
     if (output_) output_->lock.require_in_place(output_->directory.root());
-    if (steps && trainer_.skipped_in_a_row() >= inputs_.options.skip_limit) return go_back();
+    if (steps && trainer_.progress().skipped_in_a_row >= inputs_.options.skip_limit) return roll_back();
     finish_step(result);
   }
 }
 
-void TrainingRun::Impl::go_back() {
-  write_report();  // with what is about to be cut, should this be the end
-  const auto now = trainer_.state();
+void TrainingRun::Impl::roll_back() {
+  write_report();  // with the lines that are about to be removed, in case the run ends here
+  const auto& now = trainer_.state();
   Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = first_not_finite()};
   const auto trouble = trouble_text(now, rollback);
   if (rollback.count > kMostRollbacks) {
     throw NumericalError(trouble + "; " + std::to_string(kMostRollbacks) +
                          " returns to a checkpoint, each with half the learning rate, did not help");
   }
-  if (!output_) {
-    trainer_.follow_root();
-    unfinished_ = processes().any(false);
-    return;
+  if (processes().is_root()) {
+    auto checkpoint = checkpoint_before_trouble(RunDirectory(inputs_.files.directory), now, trouble);
+    checkpoint.content.state.rollbacks = rollback.count;
+    // The model file stays: it may be from a step that is undone.
+    checkpoint.content.state.best_bits_per_dim = now.best_bits_per_dim;
+    checkpoint.content.state.best_step = now.best_step;
+    rollback.checkpoint = checkpoint.path;
+    trainer_.restore(checkpoint.content.state);
   }
-  auto checkpoint = output_->checkpoints.before_trouble(now, trouble);
-  auto& state = checkpoint.content.state;
-  state.rollbacks = rollback.count;
-  rollback.to_step = state.step;
-  rollback.checkpoint = checkpoint.path;
-  trainer_.restore(state);
-  trainer_.follow_root();
-  unfinished_ = processes().any(state.unfinished);
-  // In this order, a run that is killed in between either knows nothing of it or all: the line counts once the
-  // checkpoint is there, and what the line makes wrong is cut by whoever opens the log.
+  trainer_.broadcast_state();
+  rollback.to_step = steps_done();
+  if (!output_) return;
+  // A run that is killed between these writes resumes either from before the rollback or from after all of it: a line
+  // about a rollback counts only when the checkpoint knows of the rollback, and opening the log removes the lines of
+  // the steps that are undone.
   output_->log.rollback(rollback);
   write_checkpoint();
-  output_->log = RunLog(output_->directory, state);
+  output_->log = RunLog(output_->directory, trainer_.state());
   tell(inputs_.callbacks.rolled_back, rollback);
 }
 
 std::string TrainingRun::Impl::first_not_finite() const {
-  // The image that it comes from is one process's alone; a layer says more than a gradient, which all have.
+  // Only the process that has the image in its shard finds the layer; all have the summed gradient, which says less.
   const auto found = processes().gather(trainer_.first_not_finite());
   const auto layer = std::find_if(found.begin(), found.end(), [](const std::string& name) {
     return !name.empty() && !name.starts_with("the gradient");
@@ -153,26 +163,21 @@ std::string TrainingRun::Impl::first_not_finite() const {
 }
 
 void TrainingRun::Impl::finish_step(RunResult& result) {
-  const auto best_bits_per_dim = best_bits_per_dim_;
-  const auto best_step = best_step_;
+  const auto before = trainer_.progress();
   try {
     evaluate_and_sample(result);
     if (output_) output_->log.keep_evaluations();
-    unfinished_ = false;
+    trainer_.set_unfinished(false);
     result.stopped = steps_done() < total_steps_ && stops();
   } catch (const StopAsked&) {
-    // As if none of it had happened: the resume does all of it.
+    // The resume does all of it again.
     if (output_) output_->log.forget_evaluations();
-    best_bits_per_dim_ = best_bits_per_dim;
-    best_step_ = best_step;
-    unfinished_ = true;
+    trainer_.set_best(before.best_bits_per_dim, before.best_step);
+    trainer_.set_unfinished(true);
     result.stopped = true;
   }
-  // The last thing that happens to a step: what a checkpoint is resumed from has been written down. While steps are
-  // skipped nothing is worth keeping.
-  const bool is_end = steps_done() == total_steps_;
-  const bool is_due =
-      is_end || (output_ && output_->checkpoints.is_scheduled(steps_done()) && trainer_.skipped_in_a_row() == 0);
+  // The checkpoint comes last: everything before it in the log has been written by then.
+  const bool is_due = steps_done() == total_steps_ || policy_.is_scheduled(trainer_.progress());
   if (is_due || result.stopped) write_checkpoint();
   const bool has_news = due(inputs_.options.eval_every) || due(inputs_.options.sample_every);
   if (is_due || result.stopped || has_news) write_report();
@@ -210,7 +215,7 @@ void TrainingRun::Impl::train_step(Batches& batches) {
 }
 
 evaluate::ScoreSummary TrainingRun::Impl::validate() {
-  if (trainer_.realign()) tell(inputs_.callbacks.realigned, steps_done());
+  if (trainer_.resync_replicas()) tell(inputs_.callbacks.resynced, steps_done());
   auto model = trainer_.averaged_model();
   Monitors monitors;
   if (output_) monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);
@@ -219,10 +224,9 @@ evaluate::ScoreSummary TrainingRun::Impl::validate() {
   // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
   const double bits =
       evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim.mean;
-  const bool best = best_step_ < 0 || bits < best_bits_per_dim_;
+  const bool best = trainer_.progress().best_step < 0 || bits < trainer_.progress().best_bits_per_dim;
   if (best) {
-    best_bits_per_dim_ = bits;
-    best_step_ = steps_done();
+    trainer_.set_best(bits, steps_done());
     if (output_) {
       nn::save_model(model, output_->directory.model());
       wrote(output_->directory.model());
@@ -271,11 +275,7 @@ void TrainingRun::Impl::write_samples() {
 
 void TrainingRun::Impl::write_checkpoint() {
   if (!output_) return;
-  auto state = trainer_.state();
-  state.best_bits_per_dim = best_bits_per_dim_;
-  state.best_step = best_step_;
-  state.unfinished = unfinished_;
-  wrote(output_->checkpoints.write(std::move(state)));
+  wrote(train::write_checkpoint(output_->directory.checkpoints(), trainer_.state(), inputs_.files.config, policy_));
 }
 
 }  // namespace glow::train

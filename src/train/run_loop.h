@@ -53,7 +53,7 @@ class TrainingRun::Impl {
   /// To the end, or to where the run has gone back to a checkpoint.
   void train(RunResult& result);
   /// To the last checkpoint that is good. Throws NumericalError.
-  void go_back();
+  void roll_back();
   std::string first_not_finite() const;
   /// What comes after a step: evaluations, samples, a checkpoint.
   void finish_step(RunResult& result);
@@ -98,14 +98,11 @@ class TrainingRun::Impl {
   }
 
   Inputs inputs_;
+  CheckpointPolicy policy_;
   std::int64_t total_steps_;
   Trainer trainer_;
   /// Null but in the process of rank 0.
   std::unique_ptr<RunOutput> output_;
-  double best_bits_per_dim_;
-  std::int64_t best_step_;
-  /// TrainingState::unfinished
-  bool unfinished_;
   /// StepReport::stop_asked of the last step.
   bool stop_agreed_ = false;
 };

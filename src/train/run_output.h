@@ -1,14 +1,11 @@
 #pragma once
 
-#include <string>
 #include <utility>
 
 #include <glow/train/checkpoint.h>
-#include <glow/train/options.h>
 #include <glow/train/run_directory.h>
 
 #include "train/report_writer.h"
-#include "train/run_checkpoints.h"
 #include "train/run_lock.h"
 #include "train/run_log.h"
 
@@ -16,17 +13,11 @@ namespace glow::train {
 
 /// All that writes to a run's directory: of several processes only that of rank 0 has it.
 struct RunOutput {
-  RunOutput(RunDirectory where, RunLock held, const TrainOptions& options, std::string config,
-            const TrainingState& state)
-      : lock(std::move(held)),
-        directory(std::move(where)),
-        checkpoints(directory.checkpoints(), options, std::move(config)),
-        log(directory, state),
-        report(directory) {}
+  RunOutput(RunDirectory where, RunLock held, const TrainingState& state)
+      : lock(std::move(held)), directory(std::move(where)), log(directory, state), report(directory) {}
 
   RunLock lock;
   RunDirectory directory;
-  RunCheckpoints checkpoints;
   RunLog log;
   ReportWriter report;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <string>
@@ -25,6 +26,14 @@ namespace {
 constexpr double kNoError = -1;
 /// Large enough that a sum's own cost does not count, small enough that there are several in a large model.
 constexpr std::int64_t kSliceBytes = 8 << 20;
+
+StateOptions state_options(const TrainOptions& options, const Schedule& schedule) {
+  return {.batch = options.batch,
+          .seed = options.seed,
+          .optimizer = options.optimizer,
+          .beta2 = schedule.beta2(),
+          .ema_decay = schedule.ema_decay()};
+}
 
 nn::Glow prepared(nn::Glow model, const TrainOptions& options,
                   const std::shared_ptr<distributed::Communicator>& processes) {
@@ -95,11 +104,11 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<di
       processes_(std::move(processes)),
       options_(options),
       schedule_(options, model_->options().height, model_->options().width),
-      parameters_(model_->flat_parameters().values()),
+      state_(initial_state(model_->flat_parameters().values())),
       gradients_(model_->flat_parameters().gradients()),
-      optimizer_(options.optimizer, parameters_, schedule_.beta2()),
-      average_(parameters_, schedule_.ema_decay()),
+      optimizer_(options.optimizer, schedule_.beta2(), schedule_.ema_decay(), state_.parameters.options()),
       moves_(model_->flat_parameters().moves()) {
+  state_.options = state_options(options_, schedule_);
   sum_gradients();
 }
 
@@ -110,17 +119,16 @@ Trainer::~Trainer() = default;
 void Trainer::attach() {
   auto& flat = model_->flat_parameters();
   const auto& values = flat.values();
-  if (values.scalar_type() != optimizer_.first_moment.scalar_type() ||
-      values.device() != optimizer_.first_moment.device()) {
-    throw ConfigError(std::string("trainer: the model was in ") + c10::toString(optimizer_.first_moment.scalar_type()) +
-                      " on " + optimizer_.first_moment.device().str() + " and is now in " +
-                      c10::toString(values.scalar_type()) + " on " + values.device().str() +
-                      "; move it back, or make another trainer");
+  const auto& moment = state_.first_moment;
+  if (values.scalar_type() != moment.scalar_type() || values.device() != moment.device()) {
+    throw ConfigError(std::string("trainer: the model was in ") + c10::toString(moment.scalar_type()) + " on " +
+                      moment.device().str() + " and is now in " + c10::toString(values.scalar_type()) + " on " +
+                      values.device().str() + "; move it back, or make another trainer");
   }
   gradients_ = flat.gradients();
   if (std::exchange(moves_, flat.moves()) == flat.moves()) return;
   // What knows the parameters by their memory, or hangs on their autograd nodes, has to be made again.
-  parameters_ = values;
+  state_.parameters = values;
   graph_ = nullptr;
   sum_gradients();
 }
@@ -142,7 +150,7 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   }
   if (batch == 0 && processes_->size() > 1) throw ConfigError("batch", "expected that of all processes, got 0");
   batch_ = batch > 0 ? batch : bytes.size(0);
-  StepReport report{.step = steps_done_ + 1, .learning_rate = learning_rate(steps_done_)};
+  StepReport report{.step = state_.step + 1, .learning_rate = learning_rate(state_.step)};
   // Made under InferenceMode, they could not be kept for the backward pass.
   labels_ = labels.defined() && labels.is_inference() ? labels.clone() : labels;
   std::vector<std::int64_t> places(static_cast<std::size_t>(bytes.size(0)));
@@ -151,7 +159,7 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
                                                              .stream = ops::Stream::kTrainingNoise,
                                                              .draw = report.step,
                                                              .indices = std::move(places)}));
-  optimizer_.prepare(report.learning_rate);
+  optimizer_.prepare(report.learning_rate, state_.updates());
   run(report);
   // A NaN is no error that one could live with; but where the loss is none, rebuilding is not to blame.
   if (report.reconstruction_error && !(*report.reconstruction_error <= largest_error()) &&
@@ -165,14 +173,18 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
 }
 
 void Trainer::count(bool skipped) {
-  ++steps_done_;
-  skipped_ += skipped ? 1 : 0;
-  skipped_in_a_row_ = skipped ? skipped_in_a_row_ + 1 : 0;
-  optimizer_.steps = average_.updates = steps_done_ - skipped_;
+  ++state_.step;
+  state_.skipped += skipped ? 1 : 0;
+  state_.skipped_in_a_row = skipped ? state_.skipped_in_a_row + 1 : 0;
+}
+
+void Trainer::set_best(double bits_per_dim, std::int64_t step) {
+  state_.best_bits_per_dim = bits_per_dim;
+  state_.best_step = step;
 }
 
 double Trainer::learning_rate(std::int64_t step) const {
-  return std::ldexp(schedule_.learning_rate(step), -static_cast<int>(rollbacks_));
+  return std::ldexp(schedule_.learning_rate(step), -static_cast<int>(state_.rollbacks));
 }
 
 std::string Trainer::first_not_finite() const {
@@ -194,7 +206,7 @@ std::string Trainer::first_not_finite() const {
 
 void Trainer::fall_back() {
   model_->set_memory_policy(nn::MemoryPolicy::kRecompute);
-  fell_back_ = true;
+  state_.fell_back = true;
 }
 
 void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows) {
@@ -215,7 +227,7 @@ void Trainer::run(StepReport& report) {
     if (!graph_) graph_ = std::make_shared<StepGraph>(model_->device());
     graph_->run([this] { compute(); });
     // A replay writes to them; autograd has to know that what it saved of them is no longer there.
-    for (const auto& tensor : {parameters_, average_.sum}) tensor.unsafeGetTensorImpl()->bump_version();
+    for (const auto& tensor : {state_.parameters, state_.average}) tensor.unsafeGetTensorImpl()->bump_version();
   } else {
     compute();
   }
@@ -232,7 +244,7 @@ void Trainer::run(StepReport& report) {
 
 void Trainer::compute() {
   gradients_.zero_();
-  const auto zero = torch::zeros({}, parameters_.options());
+  const auto zero = torch::zeros({}, state_.parameters.options());
   StepSums sums{
       .bits = zero, .class_bits = zero, .error = torch::full_like(zero, kNoError), .norm = zero, .stops = zero};
   nn::Encoding encoding;
@@ -253,10 +265,10 @@ void Trainer::compute() {
   const auto finite = sums.norm.isfinite().logical_and(sums.bits.isfinite());
   // That nothing was rebuilt is fine too; a NaN is not.
   const auto wanted = finite.logical_and(sums.error.le(largest_error()));
-  numbers_ =
-      at::stack({sums.bits, sums.class_bits, sums.norm, sums.error, finite.to(parameters_.scalar_type()), sums.stops});
+  numbers_ = at::stack(
+      {sums.bits, sums.class_bits, sums.norm, sums.error, finite.to(state_.parameters.scalar_type()), sums.stops});
   model_->update_batch_norms(encoding, wanted);
-  optimizer_.apply(parameters_, gradients_, &average_, wanted);
+  optimizer_.apply(state_, gradients_, wanted);
 }
 
 nn::Encoding Trainer::compute_part(const Shard& part, StepSums& sums) {
@@ -284,7 +296,7 @@ double Trainer::largest_error() const {
 }
 
 torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const {
-  if (options_.weight_y == 0) return torch::zeros({}, parameters_.options());
+  if (options_.weight_y == 0) return torch::zeros({}, state_.parameters.options());
   return at::cross_entropy_loss(logits, labels.to(logits.device()), /*weight=*/{}, at::Reduction::Sum) /
          std::numbers::ln2;
 }
@@ -295,8 +307,67 @@ nn::Glow Trainer::averaged_model() {
   attach();
   nn::Glow averaged(std::dynamic_pointer_cast<nn::GlowImpl>(model_->clone()));
   averaged->eval();
-  averaged->flat_parameters().values().copy_(average_.value_or(parameters_));
+  averaged->flat_parameters().values().copy_(optimizer_.averaged_parameters(state_));
   return averaged;
+}
+
+TrainingState& Trainer::refreshed_state() {
+  attach();
+  state_.buffers.clear();
+  for (const auto& item : model_->named_buffers()) state_.buffers.emplace(item.key(), item.value());
+  return state_;
+}
+
+const TrainingState& Trainer::state() { return refreshed_state(); }
+
+void Trainer::restore(const TrainingState& state) {
+  require_possible(state);
+  if (state.options) require_same(*state.options, *state_.options);
+  assign(refreshed_state(), state);
+  state_replaced();
+}
+
+void Trainer::broadcast_state() {
+  if (processes_->size() == 1) return;
+  broadcast(refreshed_state(), *processes_);
+  state_replaced();
+}
+
+void Trainer::state_replaced() {
+  aligned_at_ = state_.step;
+  model_->set_memory_policy(options_.memory);
+  const bool fell_back = std::exchange(state_.fell_back, false);
+  if (fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();
+}
+
+bool Trainer::resync_replicas() {
+  if (processes_->size() == 1) return false;
+  const torch::NoGradGuard no_grad;
+  attach();
+  // A checksum of each process's weights: the sum of their bits as integers.
+  const auto& weights = state_.parameters;
+  const bool is_double = weights.scalar_type() == torch::kDouble;
+  const auto checksums = torch::zeros({processes_->size()}, torch::kLong);
+  checksums[processes_->rank()] = weights.view(is_double ? torch::kLong : torch::kInt).sum(torch::kLong).cpu();
+  processes_->sum(checksums);
+  const auto steps = state_.step - std::exchange(aligned_at_, state_.step);
+  if (checksums.eq(checksums[0]).all().item<bool>()) return false;
+  const auto before = weights.clone();
+  broadcast_state();
+  // All processes add the same gradients, so that their roundings differ independently: as a random walk, by the square
+  // root of the number of steps.
+  constexpr double kRoundings = 64;
+  const auto epsilon =
+      is_double ? std::numeric_limits<double>::epsilon() : double{std::numeric_limits<float>::epsilon()};
+  const auto bound = kRoundings * epsilon * std::sqrt(1.0 + static_cast<double>(steps)) * weights.abs().max();
+  const auto is_far = torch::zeros({processes_->size()}, torch::kLong);
+  // A NaN is far too: no comparison with it is true.
+  is_far[processes_->rank()] = (weights - before).abs().max().le(bound).logical_not().to(torch::kLong).cpu();
+  processes_->sum(is_far);
+  const auto far = is_far.nonzero();
+  if (far.numel() == 0) return true;
+  throw Error("after step " + std::to_string(state_.step) + " rank " + std::to_string(far[0].item<std::int64_t>()) +
+              " has other weights than rank 0");
 }
 
 double Trainer::seconds_waited() const {

@@ -26,19 +26,22 @@ using glow::testing::random_normal;
 using glow::testing::TemporaryDirectory;
 using glow::testing::throws;
 
-constexpr std::int64_t kKeepAll = 100;
+constexpr CheckpointPolicy kKeepAll{.every = 1, .keep = 100}, kKeepOne{.every = 1, .keep = 1},
+    kKeepTwo{.every = 1, .keep = 2};
 
 TrainingState some_state(std::int64_t step, torch::Dtype dtype = torch::kFloat) {
   const auto numbers = [dtype](std::uint64_t seed) { return random_normal({7}, seed).to(dtype); };
-  return {.step = step,
-          .best_bits_per_dim = 0.1 + 0.2,
-          .best_step = step - 1,
-          .options = StateOptions{.batch = 3, .seed = ~std::uint64_t{0}, .beta2 = 1 - 1 / 782.0, .ema_decay = 0.1},
-          .parameters = numbers(1),
-          .first_moment = numbers(2),
-          .second_moment = numbers(3),
-          .average = numbers(4),
-          .buffers = {{"a.indices", at::arange(3)}, {"a.signs", at::ones({3}, dtype)}}};
+  TrainingState state;
+  state.step = step;
+  state.best_bits_per_dim = 0.1 + 0.2;
+  state.best_step = step - 1;
+  state.options = StateOptions{.batch = 3, .seed = ~std::uint64_t{0}, .beta2 = 1 - 1 / 782.0, .ema_decay = 0.1};
+  state.parameters = numbers(1);
+  state.first_moment = numbers(2);
+  state.second_moment = numbers(3);
+  state.average = numbers(4);
+  state.buffers = {{"a.indices", at::arange(3)}, {"a.signs", at::ones({3}, dtype)}};
+  return state;
 }
 
 std::set<std::string> names_in(const std::filesystem::path& directory) {
@@ -59,7 +62,7 @@ class CheckpointDtype : public ::testing::TestWithParam<torch::Dtype> {};
 TEST_P(CheckpointDtype, ComesBackBitForBit) {
   const TemporaryDirectory directory;
   const auto state = some_state(12, GetParam());
-  const auto path = write_checkpoint(directory.path(), state, R"({"a": "é"})", 1);
+  const auto path = write_checkpoint(directory.path(), state, R"({"a": "é"})", kKeepOne);
   const auto [read, config] = read_newest(path);
   EXPECT_EQ(config, R"({"a": "é"})");
   EXPECT_EQ(read.step, 12);
@@ -86,13 +89,13 @@ TEST(Checkpoint, KnowsThatThereIsNoBestModelYet) {
   const TemporaryDirectory directory;
   auto state = some_state(1);
   state.best_bits_per_dim = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(read_newest(write_checkpoint(directory.path(), state, "{}", 1)).state.best_bits_per_dim,
+  EXPECT_EQ(read_newest(write_checkpoint(directory.path(), state, "{}", kKeepOne)).state.best_bits_per_dim,
             std::numeric_limits<double>::infinity());
 }
 
 TEST(Checkpoint, OfTheVersionBeforeIsReadWithoutOptions) {
   const TemporaryDirectory directory;
-  const auto path = write_checkpoint(directory.path(), some_state(12), "{}", 1);
+  const auto path = write_checkpoint(directory.path(), some_state(12), "{}", kKeepOne);
   {
     const io::SafetensorsReader file(path);
     auto metadata = file.metadata();
@@ -111,7 +114,8 @@ TEST(Checkpoint, OfTheVersionBeforeIsReadWithoutOptions) {
 TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {
   const TemporaryDirectory directory;
   put(directory / "notes.txt", "mine");
-  for (const std::int64_t step : {9, 10, 100, 12'000}) write_checkpoint(directory.path(), some_state(step), "{}", 2);
+  for (const std::int64_t step : {9, 10, 100, 12'000})
+    write_checkpoint(directory.path(), some_state(step), "{}", kKeepTwo);
   EXPECT_EQ(names_in(directory.path()),
             (std::set<std::string>{"notes.txt", "step-000000100.safetensors", "step-000012000.safetensors"}));
 }
@@ -119,18 +123,32 @@ TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {
 TEST(Checkpoint, OfAStopTakesNoScheduledOnesPlace) {
   const TemporaryDirectory directory;
   const auto write = [&](std::int64_t step, bool scheduled) {
-    auto state = some_state(step);
-    state.scheduled = scheduled;
-    EXPECT_EQ(read_newest(write_checkpoint(directory.path(), state, "{}", 2)).state.scheduled, scheduled);
+    const auto path = write_checkpoint(directory.path(), some_state(step), "{}", {.every = 10, .keep = 2});
+    EXPECT_EQ(read_newest(path).state.scheduled, scheduled);
   };
-  for (const auto& [step, scheduled] : {std::pair{10, true}, {20, true}, {21, false}, {22, false}})
+  for (const auto& [step, scheduled] : {std::pair{10, true}, {20, true}, {21, false}, {22, false}}) {
     write(step, scheduled);
+  }
   const std::string ten = "step-000000010.safetensors", twenty = "step-000000020.safetensors";
   EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{ten, twenty, "step-000000022.safetensors"}));
-  // Nor does what is no checkpoint any longer.
+  // A damaged file does not take its place either.
   put(directory / "step-000000022.safetensors", "");
   write(30, true);
   EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{twenty, "step-000000030.safetensors"}));
+}
+
+TEST(CheckpointPolicy, SchedulesTheStartAndEveryFewStepsThatAreNotSkipped) {
+  const auto is_scheduled = [](std::int64_t step, std::int64_t skipped_in_a_row, std::int64_t every) {
+    TrainingProgress progress;
+    progress.step = step;
+    progress.skipped = progress.skipped_in_a_row = skipped_in_a_row;
+    return CheckpointPolicy{.every = every}.is_scheduled(progress);
+  };
+  for (const std::int64_t every : {0, 3}) EXPECT_TRUE(is_scheduled(0, 0, every));
+  EXPECT_TRUE(is_scheduled(6, 0, 3));
+  EXPECT_FALSE(is_scheduled(6, 1, 3));
+  EXPECT_FALSE(is_scheduled(7, 0, 3));
+  EXPECT_FALSE(is_scheduled(6, 0, 0));
 }
 
 TEST(NewestIntactCheckpoint, IsOneThatIsWanted) {
@@ -150,7 +168,7 @@ TEST(NewestIntactCheckpoint, IsOneThatIsWanted) {
 TEST(Checkpoint, ReplacesTheFutureThatWasThereBefore) {
   const TemporaryDirectory directory;
   for (const std::int64_t step : {10, 20, 30}) write_checkpoint(directory.path(), some_state(step), "{}", kKeepAll);
-  write_checkpoint(directory.path(), some_state(15), "{}", 2);
+  write_checkpoint(directory.path(), some_state(15), "{}", kKeepTwo);
   EXPECT_EQ(names_in(directory.path()),
             (std::set<std::string>{"step-000000010.safetensors", "step-000000015.safetensors"}));
 }
@@ -194,7 +212,7 @@ TEST(NewestIntactCheckpoint, DoesNotGoBackBehindOneThatIsWholeButOfAnotherVersio
 /// What `spoil` makes of a checkpoint's file, with a checksum that fits.
 template <class Spoil>
 std::filesystem::path spoiled(const TemporaryDirectory& directory, Spoil spoil) {
-  const auto path = write_checkpoint(directory.path(), some_state(5), "{}", 1);
+  const auto path = write_checkpoint(directory.path(), some_state(5), "{}", kKeepOne);
   const io::SafetensorsReader file(path);
   auto metadata = file.metadata();
   auto entries = file.entries();
@@ -233,14 +251,14 @@ TEST(NewestIntactCheckpoint, NoticesAnyFlippedBit) {
   const TemporaryDirectory directory;
   auto state = some_state(5);
   state.parameters = random_normal({3000}, 1);
-  const auto path = write_checkpoint(directory.path(), state, R"({"model": {"levels": 2}})", 1);
+  const auto path = write_checkpoint(directory.path(), state, R"({"model": {"levels": 2}})", kKeepOne);
   glow::testing::expect_that_no_flipped_bit_is_read(path, [&] { read_newest(path); });
 }
 
 TEST(WriteCheckpoint, NamesADirectoryThatCannotBeWritten) {
   const TemporaryDirectory directory;
   put(directory / "file", "");
-  EXPECT_TRUE(throws<IoError>([&] { write_checkpoint(directory / "file", some_state(1), "{}", 1); }, {"file"}));
+  EXPECT_TRUE(throws<IoError>([&] { write_checkpoint(directory / "file", some_state(1), "{}", kKeepOne); }, {"file"}));
 }
 
 }  // namespace

@@ -19,6 +19,32 @@ using glow::testing::close;
 using glow::testing::expected_tensors;
 using glow::testing::random_normal;
 
+/// The optimiser and average of a run, with the state that they change.
+class Updates {
+ public:
+  Updates(OptimizerKind kind, const torch::Tensor& parameters, double beta2, double ema_decay)
+      : state_(initial_state(parameters.clone())), optimizer_(kind, beta2, ema_decay, parameters.options()) {}
+
+  void update(const torch::Tensor& gradients, double learning_rate, bool wanted = true) {
+    optimizer_.prepare(learning_rate, state_.updates());
+    optimizer_.apply(state_, gradients, at::full({}, wanted, at::kBool));
+    ++state_.step;
+    state_.skipped += wanted ? 0 : 1;
+  }
+  /// An update after which the parameters are `values`: there is no gradient to move along.
+  void update_at(const torch::Tensor& values) {
+    state_.parameters.copy_(values);
+    update(at::zeros_like(values), 0);
+  }
+  const TrainingState& state() const { return state_; }
+  const torch::Tensor& parameters() const { return state_.parameters; }
+  torch::Tensor average() const { return optimizer_.averaged_parameters(state_); }
+
+ private:
+  TrainingState state_;
+  Optimizer optimizer_;
+};
+
 class OptimizerAgainstReference : public ::testing::TestWithParam<OptimizerKind> {};
 
 TEST_P(OptimizerAgainstReference, TakesTheSame1000Steps) {
@@ -28,52 +54,83 @@ TEST_P(OptimizerAgainstReference, TakesTheSame1000Steps) {
   const auto& expected = reference.at(to_string(GetParam()));
   const Schedule schedule({.batch = 256, .learning_rate = 1e-3}, 64, 64);
 
-  auto parameters = reference.at("initial").clone();
-  Optimizer optimizer(GetParam(), parameters, schedule.beta2());
+  Updates updates(GetParam(), reference.at("initial"), schedule.beta2(), schedule.ema_decay());
   for (std::int64_t t = 0; t < gradients.size(0); ++t) {
     EXPECT_DOUBLE_EQ(schedule.learning_rate(t), rates[t].item<double>());
-    optimizer.step(parameters, gradients[t], schedule.learning_rate(t));
-    ASSERT_TRUE(close(parameters, expected[t], 1e-12)) << "step " << t;
+    updates.update(gradients[t], schedule.learning_rate(t));
+    ASSERT_TRUE(close(updates.parameters(), expected[t], 1e-12)) << "step " << t;
   }
-  EXPECT_EQ(optimizer.steps, 1000);
 }
 
 /// In float32 the path stays as near as a thousand roundings allow.
 TEST_P(OptimizerAgainstReference, StaysNearInFloat32) {
   auto reference = expected_tensors("optimizer");
   const auto gradients = reference.at("gradients").to(at::kFloat);
-  auto parameters = reference.at("initial").to(at::kFloat);
   const Schedule schedule({.batch = 256, .learning_rate = 1e-3}, 64, 64);
-  Optimizer optimizer(GetParam(), parameters, schedule.beta2());
-  for (std::int64_t t = 0; t < gradients.size(0); ++t) {
-    optimizer.step(parameters, gradients[t], schedule.learning_rate(t));
-  }
-  EXPECT_TRUE(close(parameters, reference.at(to_string(GetParam()))[-1], 1e-4));
+  Updates updates(GetParam(), reference.at("initial").to(at::kFloat), schedule.beta2(), schedule.ema_decay());
+  for (std::int64_t t = 0; t < gradients.size(0); ++t) updates.update(gradients[t], schedule.learning_rate(t));
+  EXPECT_TRUE(close(updates.parameters(), reference.at(to_string(GetParam()))[-1], 1e-4));
 }
 
-/// The average follows on the way as it would on its own, and what is not wanted changes nothing.
-TEST_P(OptimizerAgainstReference, AppliesWithAnAverageAndOnlyWhatIsWanted) {
+/// The average follows the weights that each update leaves, and an update that is not wanted changes nothing.
+TEST_P(OptimizerAgainstReference, AveragesTheWeightsAndAppliesOnlyWhatIsWanted) {
   for (const double decay : {0.0, 0.3, 0.9}) {
-    auto expected = random_normal({9000}, 1), actual = expected.clone();
-    const auto gradients = random_normal({9000}, 2);
-    Optimizer plain(GetParam(), expected, 0.99), fused(GetParam(), actual, 0.99);
-    WeightAverage expected_average(expected, decay), average(actual, decay);
+    const auto initial = random_normal({9000}, 1), gradients = random_normal({9000}, 2);
+    Updates all_wanted(GetParam(), initial, 0.99, decay), some_wanted(GetParam(), initial, 0.99, decay);
+    auto average = at::zeros_like(initial);
     for (int step = 0; step < 3; ++step) {
-      plain.step(expected, gradients, 1e-2);
-      expected_average.update(expected);
-      fused.prepare(1e-2);
-      fused.apply(actual, gradients, &average, at::zeros({}, at::kBool));
-      fused.apply(actual, gradients, &average, at::ones({}, at::kBool));
-      ++fused.steps;
-      EXPECT_TRUE(actual.equal(expected));
-      EXPECT_TRUE(fused.second_moment.equal(plain.second_moment));
-      EXPECT_TRUE(close(average.sum, expected_average.sum, 1e-15));
+      all_wanted.update(gradients, 1e-2);
+      average.lerp_(all_wanted.parameters(), 1 - decay);
+      some_wanted.update(gradients, 1e-2, /*wanted=*/false);
+      some_wanted.update(gradients, 1e-2);
+      EXPECT_TRUE(some_wanted.parameters().equal(all_wanted.parameters()));
+      EXPECT_TRUE(some_wanted.state().second_moment.equal(all_wanted.state().second_moment));
+      EXPECT_TRUE(some_wanted.average().equal(all_wanted.average()));
+      EXPECT_TRUE(close(all_wanted.state().average, average, 1e-15));
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, OptimizerAgainstReference,
                          ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
+                         [](const auto& test) { return to_string(test.param); });
+
+class AverageOf : public ::testing::TestWithParam<OptimizerKind> {};
+
+TEST_P(AverageOf, WeightsFollowsTheReferenceFor1000Steps) {
+  const auto reference = expected_tensors("optimizer");
+  const auto& path = reference.at("adamax");
+  const auto& expected = reference.at("ema");
+  Updates updates(GetParam(), path[0], 0.99, Schedule({.batch = 256}, 64, 64).ema_decay());
+  for (std::int64_t t = 0; t < path.size(0); ++t) {
+    updates.update_at(path[t]);
+    ASSERT_TRUE(updates.parameters().equal(path[t]));
+    ASSERT_TRUE(close(updates.average(), expected[t], 1e-12)) << "step " << t;
+  }
+}
+
+TEST_P(AverageOf, OneValueIsThatValue) {
+  const auto value = random_normal({10}, 1);
+  Updates updates(GetParam(), value, 0.99, 0.999);
+  for (int t = 0; t < 5; ++t) updates.update_at(value);
+  EXPECT_TRUE(close(updates.average(), value, 1e-12));
+}
+
+TEST_P(AverageOf, WeightsWithoutDecayIsTheLatestWeightsExactly) {
+  Updates updates(GetParam(), at::zeros({10}, at::kFloat), 0.99, 0);
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    const auto value = random_normal({10}, seed).to(at::kFloat);
+    updates.update_at(value);
+    EXPECT_TRUE(updates.average().equal(value));
+  }
+}
+
+TEST_P(AverageOf, NoUpdatesIsTheParametersThemselves) {
+  const auto value = random_normal({10}, 1);
+  EXPECT_TRUE(Updates(GetParam(), value, 0.99, 0.9).average().equal(value));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, AverageOf, ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
                          [](const auto& test) { return to_string(test.param); });
 
 class FlatNorm : public ::testing::TestWithParam<std::int64_t> {};

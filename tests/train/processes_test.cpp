@@ -87,18 +87,18 @@ TEST(Processes, WeightsThatAreNotAlikeBecomeSoOrEndTheRun) {
     auto model = started_tiny_model();
     Trainer trainer(model, options, processes);
     take_step(trainer, *processes, options);
-    EXPECT_FALSE(trainer.realign());
+    EXPECT_FALSE(trainer.resync_replicas());
     const torch::NoGradGuard no_grad;
     const auto& weights = model->flat_parameters().values();
     const auto before = weights.clone();
     // What other processors round otherwise, and what is no rounding.
     if (processes->rank() == 1) weights.mul_(1 + 1e-6);
-    EXPECT_TRUE(trainer.realign());
+    EXPECT_TRUE(trainer.resync_replicas());
     EXPECT_TRUE(weights.equal(before));
     for (const double broken : {0.999, std::nan("")}) {
       if (processes->rank() == 1) weights.mul_(1 + 1e-6);
       if (processes->rank() == 2) weights.mul_(broken);
-      EXPECT_TRUE(throws<Error>([&] { trainer.realign(); }, {"after step 1 rank 2 has other weights"}));
+      EXPECT_TRUE(throws<Error>([&] { trainer.resync_replicas(); }, {"after step 1 rank 2 has other weights"}));
     }
   });
 }

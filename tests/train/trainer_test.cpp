@@ -208,14 +208,15 @@ TEST(Trainer, SkipsAStepWithoutAFiniteLossAndGoesOnAsIfThereHadBeenNone) {
   EXPECT_EQ(std::tuple(after.step, after.skipped, after.skipped_in_a_row), std::tuple(2, 1, 1));
 
   set_to(sound);
-  auto expected = weights(model).clone();
-  Optimizer twin(options.optimizer, expected, trainer.schedule().beta2());
-  twin.first_moment = before.first_moment;
-  twin.second_moment = before.second_moment;
-  twin.steps = 1;
+  auto expected = before;
+  expected.parameters = weights(model).clone();
+  EXPECT_EQ(expected.updates(), 1);
+  Optimizer twin(options.optimizer, trainer.schedule().beta2(), trainer.schedule().ema_decay(),
+                 expected.parameters.options());
   EXPECT_FALSE(trainer.step(bytes()).skipped);
-  twin.step(expected, model->flat_parameters().gradients(), options.learning_rate);
-  EXPECT_TRUE(weights(model).equal(expected));
+  twin.prepare(options.learning_rate, expected.updates());
+  twin.apply(expected, model->flat_parameters().gradients(), at::ones({}));
+  EXPECT_TRUE(weights(model).equal(expected.parameters));
   const auto end = trainer.state();
   EXPECT_EQ(std::tuple(end.step, end.skipped, end.skipped_in_a_row), std::tuple(3, 1, 0));
 }

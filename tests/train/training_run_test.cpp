@@ -482,7 +482,14 @@ class BrokenRun : public ::testing::TestWithParam<Breakage> {};
 TEST_P(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
   const TemporaryDirectory directory;
   BreakingRun broken(GetParam());
-  const auto result = broken.start(directory.path());
+  auto callbacks = broken.callbacks();
+  double best = std::numeric_limits<double>::infinity();
+  callbacks.evaluated = [&](auto, const evaluate::ScoreSummary& score, auto&, bool is_best) {
+    EXPECT_EQ(is_best, score.bits_per_dim.mean < best) << "of all evaluations, those of undone steps too";
+    best = std::min(best, score.bits_per_dim.mean);
+  };
+  const auto result = broken.start(directory.path(), callbacks);
+  EXPECT_EQ(result.best_bits_per_dim, best);
   EXPECT_EQ(result.steps_done, 12);
   EXPECT_EQ(result.rollbacks, 1);
   EXPECT_EQ(result.skipped, 0);  // they belong to what was given up

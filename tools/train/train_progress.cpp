@@ -31,7 +31,7 @@ train::RunCallbacks TrainProgress::callbacks() {
   callbacks.evaluated = [this](std::int64_t step, const evaluate::ScoreSummary& evaluation,
                                const train::Monitors& monitors,
                                bool best) { evaluated(step, evaluation, monitors, best); };
-  callbacks.realigned = [this](std::int64_t step) {
+  callbacks.resynced = [this](std::int64_t step) {
     status_.log("up to step " + grouped(step) + " processes had rounded differently; rank 0's weights count");
   };
   callbacks.rolled_back = [this](const train::Rollback& rollback) { rolled_back(rollback); };

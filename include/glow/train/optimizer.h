@@ -5,39 +5,41 @@
 #include <torch/types.h>
 
 #include <glow/train/options.h>
-#include <glow/train/weight_average.h>
+#include <glow/train/training_state.h>
 
 namespace glow::train {
 
-/// Adamax as the reference computes it, or textbook Adam, over one flat buffer.
+/// Adamax as the reference computes it, or textbook Adam (Kingma & Ba 2015), and the exponential moving average of the
+/// weights. In update t = 1, 2, ..., of learning rate lr, with gradient g, moments m and v, weights w and average a,
+/// for each parameter:
 ///
-///     both:    m = b1*m + (1 - b1)*g
+///     both:    m = b1*m + (1 - b1)*g,  b1 = 0.9
 ///     Adamax:  v = max(b2*v, |g|),         w -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (v + 1e-8)
 ///     Adam:    v = b2*v + (1 - b2)*g^2,    w -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)
+///     both:    a = ema_decay*a + (1 - ema_decay)*w
+///
+/// An update is made in two parts, so that the arithmetic can be captured once as a CUDA graph and replayed: `prepare`
+/// sets the factors of the formula that change from update to update, `apply` uses them.
 class Optimizer {
  public:
-  /// State for `parameters` [P], which `step` updates in place.
-  Optimizer(OptimizerKind kind, const torch::Tensor& parameters, double beta2);
+  /// For parameters of these options (dtype and device). beta2 and ema_decay in [0, 1); ema_decay 0 keeps the latest
+  /// weights as the average.
+  Optimizer(OptimizerKind kind, double beta2, double ema_decay, const torch::TensorOptions& parameters);
 
-  /// One step along `gradients` [P]. Throws ShapeError when they are not as many as the parameters.
-  void step(torch::Tensor parameters, const torch::Tensor& gradients, double learning_rate);
+  /// Sets the factors of the update that comes after `updates` others. Does not wait for a device.
+  void prepare(double learning_rate, std::int64_t updates);
+  /// Updates the moments, parameters and average of `state` in place, in one pass, along `gradients` [P]. `wanted` is a
+  /// scalar on the parameters' device: where it is 0, nothing changes. Throws ShapeError when there are not as many
+  /// gradients as parameters.
+  void apply(const TrainingState& state, const torch::Tensor& gradients, const torch::Tensor& wanted);
 
-  // The same in two, for a step of which the arithmetic is captured once and replayed; who uses them counts `steps`.
-
-  /// Sets what depends on the number of the step that comes next.
-  void prepare(double learning_rate);
-  /// The arithmetic, in one pass. `average`, if not null, follows the parameters; `wanted`, if defined, is a scalar on
-  /// their device, and where it is 0 nothing changes.
-  void apply(torch::Tensor parameters, const torch::Tensor& gradients, WeightAverage* average = nullptr,
-             const torch::Tensor& wanted = {});
-
-  /// [P] each, and the steps taken: what a checkpoint keeps.
-  torch::Tensor first_moment, second_moment;
-  std::int64_t steps = 0;
+  /// The average debiased like Adam's moments, a / (1 - ema_decay^t): a weighted mean of the weights after each of the
+  /// t updates so far, [P]. Before the first update: the parameters themselves.
+  torch::Tensor averaged_parameters(const TrainingState& state) const;
 
  private:
   OptimizerKind kind_;
-  double beta2_;
+  double beta2_, ema_decay_;
   /// A StepFactors, on the parameters' device.
   torch::Tensor step_factors_;
 };
@@ -45,7 +47,8 @@ class Optimizer {
 /// Euclidean norm of a flat tensor [P], a scalar tensor on its device.
 torch::Tensor flat_norm(const torch::Tensor& values);
 
-/// Scales `gradients` [P], whose norm is the scalar tensor `norm`, in place so that it is at most `largest`.
+/// Multiplies `gradients` [P], whose norm is the scalar tensor `norm`, by min(1, largest / norm) in place. Gradients
+/// whose norm is not finite stay as they are.
 void clip_norm(torch::Tensor gradients, const torch::Tensor& norm, double largest);
 
 }  // namespace glow::train

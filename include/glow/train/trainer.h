@@ -11,11 +11,10 @@
 
 #include <glow/distributed/communicator.h>
 #include <glow/nn/glow.h>
-#include <glow/train/checkpoint.h>
 #include <glow/train/optimizer.h>
 #include <glow/train/options.h>
 #include <glow/train/schedule.h>
-#include <glow/train/weight_average.h>
+#include <glow/train/training_state.h>
 
 namespace glow::train {
 
@@ -85,30 +84,30 @@ class Trainer {
   /// The averaged weights as a new model in eval mode. Throws as `step`.
   nn::Glow averaged_model();
 
-  std::int64_t steps_done() const { return steps_done_; }
-  /// TrainingState::skipped, skipped_in_a_row and rollbacks.
-  std::int64_t skipped() const { return skipped_; }
-  std::int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
-  std::int64_t rollbacks() const { return rollbacks_; }
+  std::int64_t steps_done() const { return state_.step; }
+  const TrainingProgress& progress() const { return state_; }
+  /// Sets best_bits_per_dim and best_step, and unfinished, of the state: the trainer keeps them for its caller.
+  void set_best(double bits_per_dim, std::int64_t step);
+  void set_unfinished(bool unfinished) { state_.unfinished = unfinished; }
   /// schedule().learning_rate, halved with every rollback.
   double learning_rate(std::int64_t step) const;
-  /// What in the last step was not finite: the layer that computed it (nn::GlowImpl::first_not_finite), else the
-  /// weights of which the gradient is not, the first on the way back; empty when nothing is found.
+  /// The first thing in the last step that was not finite: the layer that computed it
+  /// (nn::GlowImpl::first_not_finite), else the weights whose gradient is not finite, the first in the order of the
+  /// backward pass; empty when everything was finite.
   std::string first_not_finite() const;
   const Schedule& schedule() const { return schedule_; }
 
-  /// For a checkpoint; best_* are the caller's to fill in. Its tensors are the trainer's own: the next step changes
-  /// them. Throws as `step`.
-  TrainingState state();
-  /// Continues from a checkpoint. Throws FormatError when its tensors do not fit the model, ConfigError that names the
-  /// option when TrainingState::options are not the trainer's; nothing is changed then.
+  /// Its tensors are the trainer's own: the next step changes them. Throws as `step`.
+  const TrainingState& state();
+  /// Continues from a checkpoint. Throws FormatError when a number is not possible or a tensor does not fit the model,
+  /// ConfigError that names the option when TrainingState::options are not the trainer's; nothing is changed then.
   void restore(const TrainingState& state);
-  /// Continues from where the trainer of rank 0 is. Every process calls it.
-  void follow_root();
-  /// Makes sure that all processes have the same weights, to the last bit: where processors compute differently, those
-  /// of rank 0 are taken over, with all else as by follow_root; whether that was so. Every process calls it. Throws
-  /// Error that names a process whose weights differ by more than rounding.
-  bool realign();
+  /// Continues from the state of rank 0. Every process calls it.
+  void broadcast_state();
+  /// Makes sure that all processes have the same weights, to the last bit: where processors have computed differently,
+  /// all continue from the state of rank 0. Returns whether they had. Every process calls it. Throws Error that names a
+  /// process whose weights differ by more than rounding.
+  bool resync_replicas();
 
   /// Seconds that this process has waited for sums, when its own gradients were complete, since the beginning. Those of
   /// batch norms are not in it; on CUDA the host does not wait, and it says nothing.
@@ -131,9 +130,10 @@ class Trainer {
   void fall_back();
   /// The same or its replay, and the report of it.
   void run(StepReport& report);
-  StateOptions state_options() const;
-  /// Takes over what a state says beside its tensors.
-  void go_on_after(const TrainingState& state);
+  /// `state_` with the model's buffers as they are now.
+  TrainingState& refreshed_state();
+  /// After another state has come into `state_`: sets what depends on it.
+  void state_replaced();
   /// Counts a step that is done.
   void count(bool skipped);
   void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
@@ -144,16 +144,15 @@ class Trainer {
   std::shared_ptr<distributed::Communicator> processes_;
   TrainOptions options_;
   Schedule schedule_;
-  /// [P], the model's own buffers.
-  torch::Tensor parameters_, gradients_;
+  /// Its parameters are the model's own flat buffer.
+  TrainingState state_;
+  /// [P], the model's own flat buffer.
+  torch::Tensor gradients_;
   Optimizer optimizer_;
-  WeightAverage average_;
   /// nn::FlatParameters::moves as `attach` last saw it.
   std::int64_t moves_ = 0;
-  std::int64_t steps_done_ = 0, skipped_ = 0, skipped_in_a_row_ = 0, rollbacks_ = 0;
-  /// The step after which the last `realign` was.
+  /// The step after which all processes were last known to have the same weights.
   std::int64_t aligned_at_ = 0;
-  bool fell_back_ = false;
   /// The images of the step, where their noise comes from, and their labels; how many the step has in all processes.
   torch::Tensor bytes_, noise_rows_, labels_;
   std::int64_t batch_ = 0;

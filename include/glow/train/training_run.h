@@ -60,8 +60,9 @@ struct RunCallbacks {
   /// After an evaluation on the validation images: whether it is the best so far.
   std::function<void(std::int64_t step, const evaluate::ScoreSummary&, const Monitors&, bool best)> evaluated = nullptr;
   std::function<void(const Rollback&)> rolled_back = nullptr;
-  /// Before an evaluation, when the processes had rounded differently since the one before (Trainer::realign).
-  std::function<void(std::int64_t step)> realigned = nullptr;
+  /// Before an evaluation, when the processes had computed differently rounded weights since the one before
+  /// (Trainer::resync_replicas).
+  std::function<void(std::int64_t step)> resynced = nullptr;
   /// A file appeared: a model, a checkpoint, a sample grid.
   std::function<void(const std::filesystem::path&)> wrote = nullptr;
   /// Asked after every step (before it too when there are several processes), and between the batches of evaluations
