@@ -52,15 +52,8 @@ void RunLog::count(std::int64_t images, double seconds) {
 }
 
 void RunLog::step(const StepReport& report) {
-  Json line{{"step", report.step},
-            {"bits_per_dim", report.bits_per_dim},
-            {"class_bits", report.class_bits},
-            {"gradient_norm", report.gradient_norm},
-            {"learning_rate", report.learning_rate}};
-  if (report.reconstruction_error) line["reconstruction_error"] = *report.reconstruction_error;
-  if (report.fell_back) line["fell_back"] = true;
-  // What is not finite becomes null.
-  if (report.skipped) line["skipped"] = true;
+  Json line;  // a number that is not finite becomes null
+  visit_fields(report, [&](const char* key, const auto& value) { line[key] = value; });
   metrics_.add(line);
   timing_.add(timing_line(report.step, "", counted_images_, counted_seconds_));
   counted_images_ = 0;

@@ -17,14 +17,12 @@
 
 #include "train/gradient_sum.h"
 #include "train/step_graph.h"
-#include "train/step_sums.h"
+#include "train/step_numbers.h"
 
 namespace glow::train {
 namespace {
 
-/// Stands for "nothing was rebuilt".
-constexpr double kNoError = -1;
-/// Large enough that a sum's own cost does not count, small enough that there are several in a large model.
+/// Large enough that the cost of starting a sum is small, small enough that a large model has several slices.
 constexpr std::int64_t kSliceBytes = 8 << 20;
 
 StateOptions state_options(const TrainOptions& options, const Schedule& schedule) {
@@ -127,7 +125,8 @@ void Trainer::attach() {
   }
   gradients_ = flat.gradients();
   if (std::exchange(moves_, flat.moves()) == flat.moves()) return;
-  // What knows the parameters by their memory, or hangs on their autograd nodes, has to be made again.
+  // The graph holds addresses of parameters, the gradient sum has hooks on their autograd nodes: both are of the old
+  // memory.
   state_.parameters = values;
   graph_ = nullptr;
   sum_gradients();
@@ -149,25 +148,32 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
                                         ", got " + std::to_string(options_.accumulate));
   }
   if (batch == 0 && processes_->size() > 1) throw ConfigError("batch", "expected that of all processes, got 0");
-  batch_ = batch > 0 ? batch : bytes.size(0);
-  StepReport report{.step = state_.step + 1, .learning_rate = learning_rate(state_.step)};
-  // Made under InferenceMode, they could not be kept for the backward pass.
-  labels_ = labels.defined() && labels.is_inference() ? labels.clone() : labels;
+  input_.batch = batch > 0 ? batch : bytes.size(0);
+  // Tensors made under InferenceMode cannot be saved for the backward pass.
+  input_.labels = labels.defined() && labels.is_inference() ? labels.clone() : labels;
+  StepReport report;
+  report.step = state_.step + 1;
+  report.learning_rate = learning_rate(state_.step);
   std::vector<std::int64_t> places(static_cast<std::size_t>(bytes.size(0)));
-  std::iota(places.begin(), places.end(), processes_->shard().begin(batch_));
+  std::iota(places.begin(), places.end(), processes_->shard().begin(input_.batch));
   set_input(bytes, nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed,
                                                              .stream = ops::Stream::kTrainingNoise,
                                                              .draw = report.step,
                                                              .indices = std::move(places)}));
   optimizer_.prepare(report.learning_rate, state_.updates());
-  run(report);
-  // A NaN is no error that one could live with; but where the loss is none, rebuilding is not to blame.
-  if (report.reconstruction_error && !(*report.reconstruction_error <= largest_error()) &&
-      std::isfinite(report.bits_per_dim)) {
+  StepNumbers<double>& numbers = report;
+  numbers = run();
+  // A NaN is too large an error as well; but when the loss is not finite, rebuilding is not the cause.
+  const auto error = report.reconstruction_error;
+  if (report.has_rebuilt() && !(error <= largest_error()) && std::isfinite(report.bits_per_dim)) {
     fall_back();
+    numbers = run();
     report.fell_back = true;
-    run(report);
+    report.reconstruction_error = error;
   }
+  // A class loss that is not finite shows in the gradient.
+  report.skipped = !std::isfinite(report.bits_per_dim) || !std::isfinite(report.gradient_norm);
+  report.stop_asked = report.stops > 0;
   count(report.skipped);
   return report;
 }
@@ -189,17 +195,17 @@ double Trainer::learning_rate(std::int64_t step) const {
 
 std::string Trainer::first_not_finite() const {
   const torch::NoGradGuard no_grad;
-  if (!bytes_.defined()) return "";
+  if (!input_.bytes.defined()) return "";
   const TrainingMode training_mode(*model_.ptr());
-  const auto x = model_->quantizer().dequantize(bytes_, noise_rows_, model_->dtype());
-  if (const auto layer = model_->first_not_finite(x, labels_)) return *layer;
+  const auto x = model_->quantizer().dequantize(input_.bytes, input_.noise_rows, model_->dtype());
+  if (const auto layer = model_->first_not_finite(x, input_.labels)) return *layer;
   const auto parameters = model_->named_parameters().items();
   const auto found = std::find_if(parameters.rbegin(), parameters.rend(), [](const auto& parameter) {
     const auto& gradient = parameter.value().grad();
     return gradient.defined() && !gradient.isfinite().all().template item<bool>();
   });
   if (found != parameters.rend()) return "the gradient of " + found->key();
-  // What is finite alone need not be so together.
+  // The sum of finite squares may overflow.
   const bool overflows = gradients_.defined() && !flat_norm(gradients_).isfinite().item<bool>();
   return overflows ? "the gradient's norm" : "";
 }
@@ -210,84 +216,78 @@ void Trainer::fall_back() {
 }
 
 void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows) {
-  if (graph_ && bytes_.sizes() == bytes.sizes() && bytes_.scalar_type() == bytes.scalar_type()) {
-    // A graph reads what lies where its input lay.
-    bytes_.copy_(bytes, /*non_blocking=*/true);
-    noise_rows_.copy_(noise_rows, /*non_blocking=*/true);
+  if (graph_ && input_.bytes.sizes() == bytes.sizes() && input_.bytes.scalar_type() == bytes.scalar_type()) {
+    // A graph reads its input from the addresses that it was captured with.
+    input_.bytes.copy_(bytes, /*non_blocking=*/true);
+    input_.noise_rows.copy_(noise_rows, /*non_blocking=*/true);
   } else {
     graph_ = nullptr;
-    // A copy, or the next batch would be written over images of the caller's that lie on the device.
-    bytes_ = bytes.to(model_->device(), bytes.scalar_type(), /*non_blocking=*/true, /*copy=*/options_.cuda_graph);
-    noise_rows_ = noise_rows.to(model_->device(), /*non_blocking=*/true);
+    // With a graph the next batch is written into this tensor: it must not be the caller's.
+    input_.bytes = bytes.to(model_->device(), bytes.scalar_type(), /*non_blocking=*/true, /*copy=*/options_.cuda_graph);
+    input_.noise_rows = noise_rows.to(model_->device(), /*non_blocking=*/true);
   }
 }
 
-void Trainer::run(StepReport& report) {
+StepNumbers<double> Trainer::run() {
   if (options_.cuda_graph) {
     if (!graph_) graph_ = std::make_shared<StepGraph>(model_->device());
     graph_->run([this] { compute(); });
-    // A replay writes to them; autograd has to know that what it saved of them is no longer there.
+    // Autograd's version counter misses the writes of a replay.
     for (const auto& tensor : {state_.parameters, state_.average}) tensor.unsafeGetTensorImpl()->bump_version();
   } else {
     compute();
   }
   // The one place where the host waits for the device.
-  const auto numbers = numbers_.to(torch::kCPU, torch::kDouble);
-  report.bits_per_dim = numbers[0].item<double>();
-  report.class_bits = numbers[1].item<double>();
-  report.gradient_norm = numbers[2].item<double>();
-  // A class loss that is not finite shows in the gradient.
-  report.skipped = numbers[4].item<double>() == 0;
-  report.stop_asked = numbers[5].item<double>() > 0;
-  if (const auto error = numbers[3].item<double>(); error != kNoError) report.reconstruction_error = error;
+  return unpacked(numbers_);
 }
 
 void Trainer::compute() {
   gradients_.zero_();
-  const auto zero = torch::zeros({}, state_.parameters.options());
-  StepSums sums{
-      .bits = zero, .class_bits = zero, .error = torch::full_like(zero, kNoError), .norm = zero, .stops = zero};
+  auto numbers = no_numbers(state_.parameters.options());
   nn::Encoding encoding;
   for (std::int64_t part = 0; part < options_.accumulate; ++part) {
     if (gradient_sum_ && part == options_.accumulate - 1) gradient_sum_->expect();
-    encoding = compute_part({part, options_.accumulate}, sums);
+    encoding = compute_part({part, options_.accumulate}, numbers);
   }
   if (gradient_sum_) gradient_sum_->finish();
   const torch::NoGradGuard no_grad;
   const auto part = processes_->shard();
-  sums.norm = flat_norm(gradients_.narrow(0, part.begin(gradients_.numel()), part.size(gradients_.numel())));
+  numbers.gradient_norm =
+      flat_norm(gradients_.narrow(0, part.begin(gradients_.numel()), part.size(gradients_.numel())));
   if (processes_->size() > 1) {
     const auto start = std::chrono::steady_clock::now();
-    sums = sums.over(*processes_);
+    numbers = combined(numbers, *processes_);
     seconds_waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  if (options_.clip_norm > 0) clip_norm(gradients_, sums.norm, options_.clip_norm);
-  const auto finite = sums.norm.isfinite().logical_and(sums.bits.isfinite());
-  // That nothing was rebuilt is fine too; a NaN is not.
-  const auto wanted = finite.logical_and(sums.error.le(largest_error()));
-  numbers_ = at::stack(
-      {sums.bits, sums.class_bits, sums.norm, sums.error, finite.to(state_.parameters.scalar_type()), sums.stops});
+  numbers_ = packed(numbers);
+  if (options_.clip_norm > 0) clip_norm(gradients_, numbers.gradient_norm, options_.clip_norm);
+  // False for a NaN.
+  const auto is_rebuilt_well = numbers.reconstruction_error.le(largest_error());
+  const auto wanted =
+      numbers.gradient_norm.isfinite().logical_and(numbers.bits_per_dim.isfinite()).logical_and(is_rebuilt_well);
   model_->update_batch_norms(encoding, wanted);
   optimizer_.apply(state_, gradients_, wanted);
 }
 
-nn::Encoding Trainer::compute_part(const Shard& part, StepSums& sums) {
+nn::Encoding Trainer::compute_part(const Shard& part, StepTensors& numbers) {
   const torch::AutoGradMode with_graph(true);
   const auto of_part = [&](const torch::Tensor& tensor) {
-    const auto count = bytes_.size(0);
+    const auto count = input_.bytes.size(0);
     return tensor.defined() ? tensor.narrow(0, part.begin(count), part.size(count)) : tensor;
   };
-  const auto labels = of_part(labels_);
-  const auto x = model_->quantizer().dequantize(of_part(bytes_), of_part(noise_rows_), model_->dtype());
+  const auto labels = of_part(input_.labels);
+  const auto x = model_->quantizer().dequantize(of_part(input_.bytes), of_part(input_.noise_rows), model_->dtype());
   auto encoding = model_->evaluate(x, labels);
-  const auto batch = static_cast<double>(batch_);
+  const auto batch = static_cast<double>(input_.batch);
   const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).sum() / batch;
   const auto label_bits = class_bits(encoding.class_logits, labels) / batch;
   (bits + options_.weight_y * label_bits).backward();
   const torch::NoGradGuard no_grad;
-  sums.bits = sums.bits + bits.detach();
-  sums.class_bits = sums.class_bits + label_bits.detach();
-  if (encoding.reconstruction_error.defined()) sums.error = at::maximum(sums.error, encoding.reconstruction_error);
+  numbers.bits_per_dim = numbers.bits_per_dim + bits.detach();
+  numbers.class_bits = numbers.class_bits + label_bits.detach();
+  if (encoding.reconstruction_error.defined()) {
+    numbers.reconstruction_error = at::maximum(numbers.reconstruction_error, encoding.reconstruction_error);
+  }
   return encoding;
 }
 

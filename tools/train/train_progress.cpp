@@ -48,7 +48,7 @@ void TrainProgress::step(const train::StepReport& report) {
   steps_done_ = report.step;
   if (report.fell_back) {
     status_.log("warning: step " + grouped(report.step) + " rebuilds its flow variables only to " +
-                brief(*report.reconstruction_error) + " of their size; from here on they are kept, as with --memory " +
+                brief(report.reconstruction_error) + " of their size; from here on they are kept, as with --memory " +
                 to_string(nn::MemoryPolicy::kRecompute));
   }
   if (report.skipped) {

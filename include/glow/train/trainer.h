@@ -14,38 +14,17 @@
 #include <glow/train/optimizer.h>
 #include <glow/train/options.h>
 #include <glow/train/schedule.h>
+#include <glow/train/step_report.h>
 #include <glow/train/training_state.h>
 
 namespace glow::train {
 
 class GradientSum;
 class StepGraph;
-struct StepSums;
 
-/// What one step of training gave.
-struct StepReport {
-  /// Steps done, this one included.
-  std::int64_t step = 0;
-  /// Whether the loss or its gradient was not finite: the weights are as before, and so is all that follows them.
-  bool skipped = false;
-  /// Mean over the batch, bits/dim, of the weights before the step.
-  double bits_per_dim = 0;
-  /// Auxiliary classification loss, bits an image; 0 without one.
-  double class_bits = 0;
-  double gradient_norm = 0;
-  double learning_rate = 0;
-  /// Whether, as all processes know, one of them had been asked to stop (distributed::Communicator::ask_to_stop).
-  bool stop_asked = false;
-  /// With MemoryPolicy::kReversible: nn::Encoding::reconstruction_error.
-  std::optional<double> reconstruction_error = std::nullopt;
-  /// Whether that was above largest_reconstruction_error: the step was taken again with kRecompute, as all that follow
-  /// will be.
-  bool fell_back = false;
-};
-
-/// Up to where a rebuilt flow variable is taken for the one that it stands for; a choice, well above what rounding does
-/// to a usual model (about 1e-6 in float32, 1e-2 where the hidden tensors are bfloat16) and far below what it does to a
-/// map that is nearly singular.
+/// The largest reconstruction error with which a rebuilt flow variable may replace the original: a choice, well above
+/// the rounding error of a usual model (about 1e-6 in float32, 1e-2 with bfloat16 hidden tensors) and far below the
+/// error of a nearly singular map.
 double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision precision);
 
 /// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. Knows nothing of files, data
@@ -70,7 +49,7 @@ class Trainer {
   /// One step on uint8 [N, C, H, W], labels int64 [N] for a conditional model (undefined for another). An image's
   /// dequantisation noise is a function of the seed, the step and the image's place in the step's batch. The loss is
   /// the mean over the images of bits/dim + weight_y * class bits. When it or its gradient is not finite the step is
-  /// skipped (StepReport::skipped).
+  /// skipped (StepReport::skipped): it changes nothing.
   /// `batch`: images of the step in all processes, of which these are Communicator::shard; 0, with one process: these.
   /// Throws ConfigError without it, when there are fewer images than options.accumulate, and when the model is no
   /// longer in the dtype or on the device that it was made for; what nn::GlowImpl::flat_parameters throws.
@@ -117,25 +96,26 @@ class Trainer {
   /// `ordinary_tensors`: a guard that keeps InferenceMode off until the members exist.
   Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<distributed::Communicator> processes,
           const c10::InferenceMode& ordinary_tensors);
-  /// Makes the model's parameters and gradients views of its buffers, and those the trainer's.
+  /// Makes the model's parameters and gradients views of its flat buffers again, and the trainer use these buffers.
   void attach();
-  /// With several processes: has gradients summed as they come.
+  /// With several processes: has gradients summed as the backward pass completes them.
   void sum_gradients();
-  /// The arithmetic of a step on `bytes_`: dequantisation, loss, gradient, and, when all is finite, update. Leaves
+  /// The arithmetic of a step on `input_`: dequantisation, loss, gradient, and, when all is finite, update. Sets
   /// `numbers_`. Does not wait for a device.
   void compute();
-  /// Loss and gradient of part `part` of the step's images, added to `sums` and the gradients.
-  nn::Encoding compute_part(const Shard& part, StepSums& sums);
-  /// From here on flow variables are kept.
+  /// Adds loss and gradient of a part of the step's images to `numbers` and the gradients.
+  nn::Encoding compute_part(const Shard& part, StepNumbers<torch::Tensor>& numbers);
+  /// From here on steps recompute their flow variables instead of rebuilding them.
   void fall_back();
-  /// The same or its replay, and the report of it.
-  void run(StepReport& report);
+  /// Does `compute`, directly or as a replay of its CUDA graph, and waits for its numbers.
+  StepNumbers<double> run();
   /// `state_` with the model's buffers as they are now.
   TrainingState& refreshed_state();
   /// After another state has come into `state_`: sets what depends on it.
   void state_replaced();
   /// Counts a step that is done.
   void count(bool skipped);
+  /// Puts the images and noise rows of a step on the device.
   void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
   double largest_error() const;
   torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
@@ -153,16 +133,20 @@ class Trainer {
   std::int64_t moves_ = 0;
   /// The step after which all processes were last known to have the same weights.
   std::int64_t aligned_at_ = 0;
-  /// The images of the step, where their noise comes from, and their labels; how many the step has in all processes.
-  torch::Tensor bytes_, noise_rows_, labels_;
-  std::int64_t batch_ = 0;
+  /// The input of a step; a CUDA graph reads it where it is.
+  struct Input {
+    /// uint8 [N, C, H, W], nn::Quantizer::noise_rows, and int64 [N], undefined without classes.
+    torch::Tensor bytes, noise_rows, labels;
+    /// Images of the step in all processes.
+    std::int64_t batch = 0;
+  };
+  Input input_;
+  /// The numbers of the last step in one tensor on the device.
+  torch::Tensor numbers_;
   /// Null with one process.
   std::unique_ptr<GradientSum> gradient_sum_;
-  /// For the other sums of a step.
+  /// Without the waits of the present `gradient_sum_`.
   double seconds_waited_ = 0;
-  /// What it gave: bits/dim, class bits, gradient norm, reconstruction error (-1: nothing was rebuilt),
-  /// whether loss and gradient are finite, and how many processes have been asked to stop.
-  torch::Tensor numbers_;
   /// Null until it is used.
   std::shared_ptr<StepGraph> graph_;
 };

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+
+namespace glow::train {
+
+/// StepNumbers::reconstruction_error of a step that rebuilt no flow variable.
+inline constexpr double kNothingRebuilt = -1;
+
+/// How a number of a whole batch follows from those of the processes' shards.
+enum class Combine { kSum, kNorm, kLargest };
+
+/// The numbers that a step computes: while it does, scalar tensors on the model's device, of the images of a part of
+/// the batch; then, as double, of the whole batch.
+template <class Number>
+struct StepNumbers {
+  /// Mean over the batch, bits/dim, of the weights before the step.
+  Number bits_per_dim = {};
+  /// Auxiliary classification loss, bits an image; 0 without one.
+  Number class_bits = {};
+  /// Euclidean norm of the gradient, before it is clipped.
+  Number gradient_norm = {};
+  /// With MemoryPolicy::kReversible: nn::Encoding::reconstruction_error; else kNothingRebuilt.
+  Number reconstruction_error = {};
+  /// Processes that had been asked to stop (distributed::Communicator::ask_to_stop).
+  Number stops = {};
+};
+
+/// Calls `visit(field, combine)` for each number.
+template <class Numbers, class Visitor>
+void visit_numbers(Numbers& numbers, Visitor&& visit) {
+  visit(numbers.bits_per_dim, Combine::kSum);
+  visit(numbers.class_bits, Combine::kSum);
+  visit(numbers.gradient_norm, Combine::kNorm);
+  visit(numbers.reconstruction_error, Combine::kLargest);
+  visit(numbers.stops, Combine::kSum);
+}
+
+/// The result of one step of training; the same in all processes.
+struct StepReport : StepNumbers<double> {
+  /// Steps done, this one included.
+  std::int64_t step = 0;
+  double learning_rate = 0;
+  /// Whether the loss or its gradient was not finite: the step changed nothing.
+  bool skipped = false;
+  /// Whether, as all processes know, one of them had been asked to stop.
+  bool stop_asked = false;
+  /// Whether reconstruction_error was above largest_reconstruction_error: the step was taken again with kRecompute, as
+  /// all later ones will be.
+  bool fell_back = false;
+
+  /// Whether flow variables were rebuilt.
+  bool has_rebuilt() const { return reconstruction_error != kNothingRebuilt; }
+};
+
+/// Calls `visit(key, value)` for what metrics.jsonl says of a step, in the order of the line.
+template <class Visitor>
+void visit_fields(const StepReport& report, Visitor&& visit) {
+  visit("step", report.step);
+  visit("bits_per_dim", report.bits_per_dim);
+  visit("class_bits", report.class_bits);
+  visit("gradient_norm", report.gradient_norm);
+  visit("learning_rate", report.learning_rate);
+  if (report.has_rebuilt()) visit("reconstruction_error", report.reconstruction_error);
+  if (report.fell_back) visit("fell_back", true);
+  if (report.skipped) visit("skipped", true);
+}
+
+}  // namespace glow::train

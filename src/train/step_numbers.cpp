@@ -1,0 +1,61 @@
+#include "train/step_numbers.h"
+
+#include <vector>
+
+#include <ATen/ATen.h>
+
+namespace glow::train {
+
+StepTensors no_numbers(const torch::TensorOptions& parameters) {
+  const auto zero = torch::zeros({}, parameters);
+  return {.bits_per_dim = zero,
+          .class_bits = zero,
+          .gradient_norm = zero,
+          .reconstruction_error = torch::full_like(zero, kNothingRebuilt),
+          .stops = zero};
+}
+
+StepTensors combined(const StepTensors& numbers, distributed::Communicator& processes) {
+  const auto rank = processes.rank(), size = processes.size();
+  auto result = numbers;
+  result.stops = torch::full_like(numbers.stops, processes.stop_asked() ? 1 : 0);
+  std::int64_t sums = 0, others = 0;
+  visit_numbers(result, [&](torch::Tensor&, Combine how) { ++(how == Combine::kSum ? sums : others); });
+  // First the sums. Of a norm or a maximum each process fills a place of its own, and all combine these afterwards in
+  // the same way: a maximum that the message computed could lose a NaN, and then processes could differ on whether the
+  // step counts.
+  const auto message = at::zeros({sums + others * size}, numbers.bits_per_dim.options());
+  std::int64_t sum = 0, other = sums;
+  visit_numbers(result, [&](torch::Tensor& number, Combine how) {
+    auto place = message[how == Combine::kSum ? sum++ : other + rank];
+    place.copy_(number);
+    if (how == Combine::kSum) {
+      number = place;
+    } else {
+      number = message.narrow(0, other, size);
+      other += size;
+    }
+  });
+  processes.sum(message);
+  visit_numbers(result, [&](torch::Tensor& number, Combine how) {
+    if (how == Combine::kNorm) number = number.norm();
+    if (how == Combine::kLargest) number = number.max();
+  });
+  return result;
+}
+
+torch::Tensor packed(const StepTensors& numbers) {
+  std::vector<torch::Tensor> all;
+  visit_numbers(numbers, [&](const torch::Tensor& number, Combine) { all.push_back(number); });
+  return at::stack(all);
+}
+
+StepNumbers<double> unpacked(const torch::Tensor& packed) {
+  const auto on_host = packed.to(torch::kCPU, torch::kDouble);
+  const auto* next = on_host.data_ptr<double>();
+  StepNumbers<double> numbers;
+  visit_numbers(numbers, [&](double& number, Combine) { number = *next++; });
+  return numbers;
+}
+
+}  // namespace glow::train
