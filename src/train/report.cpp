@@ -18,10 +18,8 @@
 #include <glow/io/sha256.h>
 
 #include "io/base64.h"
-#include "train/curves.h"
 #include "train/report_page.h"
 #include "train/report_pictures.h"
-#include "train/report_writer.h"
 #include "train/run_record.h"
 #include "train/step_files.h"
 
@@ -160,19 +158,19 @@ std::string name_of(const RunDirectory& directory) {
 
 }  // namespace
 
-void ReportWriter::write() {
-  const ReportJson data{{"name", name_of(directory_)},
-                        {"config", content_of(directory_.config())},
-                        {"record", to_json(record_.read())},
-                        {"grids", grids_of(directory_)},
-                        {"pictures", pictures_of(directory_)}};
-  io::write_file(directory_.report(), filled(kReportPage, {{"style", kReportStyle},
-                                                           {"script", kReportScript},
-                                                           {"style source", policy_source(kReportStyle)},
-                                                           {"script source", policy_source(kReportScript)},
-                                                           {"data", script_text(data)}}));
+void write_report(const RunDirectory& directory, const RunRecord& record) {
+  const ReportJson data{{"name", name_of(directory)},
+                        {"config", content_of(directory.config())},
+                        {"record", to_json(record)},
+                        {"grids", grids_of(directory)},
+                        {"pictures", pictures_of(directory)}};
+  io::write_file(directory.report(), filled(kReportPage, {{"style", kReportStyle},
+                                                          {"script", kReportScript},
+                                                          {"style source", policy_source(kReportStyle)},
+                                                          {"script source", policy_source(kReportScript)},
+                                                          {"data", script_text(data)}}));
 }
 
-void write_report(const RunDirectory& directory) { ReportWriter(directory).write(); }
+void write_report(const RunDirectory& directory) { write_report(directory, read_record(directory)); }
 
 }  // namespace glow::train

@@ -8,18 +8,22 @@ namespace glow::train {
 /// it with the process, however that ends. File systems that cannot lock a directory, NFS for one, are trusted.
 class RunLock {
  public:
-  /// Throws IoError when another holds it.
-  explicit RunLock(const std::filesystem::path& directory);
+  /// Holds nothing: that of the ranks other than 0.
+  RunLock() = default;
+  /// Throws IoError when another process holds it.
+  explicit RunLock(std::filesystem::path directory);
   RunLock(RunLock&& other) noexcept;
-  RunLock& operator=(RunLock&&) = delete;
+  RunLock& operator=(RunLock&& other) noexcept;
   ~RunLock();
 
-  /// Throws IoError unless `directory`, by whose name files are written, still is the one that is locked: one that was
-  /// removed or moved away would be noticed only with the next file, and another in its place be written to.
-  void require_in_place(const std::filesystem::path& directory) const;
+  /// Throws IoError unless the directory's path still leads to the directory that is locked. Without this check a
+  /// directory that was removed or moved would be noticed only when the next file is written, and another directory in
+  /// its place would be written to.
+  void require_in_place() const;
 
  private:
-  int descriptor_;
+  std::filesystem::path directory_;
+  int descriptor_ = -1;
 };
 
 }  // namespace glow::train

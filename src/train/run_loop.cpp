@@ -63,6 +63,25 @@ std::int64_t evaluation_batch(std::int64_t training_batch) {
   return std::min(training_batch, kMost);
 }
 
+/// The callbacks without nulls. Only rank 0 calls those that show progress.
+RunCallbacks complete(RunCallbacks callbacks, bool is_root) {
+  if (!is_root) callbacks = {.should_stop = std::move(callbacks.should_stop)};
+  const auto fill = [](auto& callback, auto nothing) {
+    if (!callback) callback = nothing;
+  };
+  const auto nothing = [](const auto&...) {};
+  fill(callbacks.initialized, nothing);
+  fill(callbacks.resumed, nothing);
+  fill(callbacks.step, nothing);
+  fill(callbacks.evaluating, nothing);
+  fill(callbacks.evaluated, nothing);
+  fill(callbacks.rolled_back, nothing);
+  fill(callbacks.resynced, nothing);
+  fill(callbacks.wrote, nothing);
+  fill(callbacks.should_stop, [] { return false; });
+  return callbacks;
+}
+
 /// The record of the data that a model file holds.
 std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record, const data::Images& valid,
                                           const TrainOptions& options) {
@@ -76,13 +95,14 @@ std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record
 
 }  // namespace
 
-TrainingRun::Impl::Impl(Inputs inputs, std::optional<RunLock> lock, const TrainingState& state)
+TrainingRun::Impl::Impl(Inputs inputs, const TrainingState& state)
     : inputs_(std::move(inputs)),
+      directory_(inputs_.files.directory),
       policy_{.every = inputs_.options.checkpoint_every, .keep = inputs_.options.keep},
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, inputs_.processes, state, inputs_.checkpoint)),
-      output_(lock ? std::make_unique<RunOutput>(RunDirectory(inputs_.files.directory), *std::move(lock), state)
-                   : nullptr) {
+      journal_(is_root() ? open_journal(directory_, state) : std::make_unique<Journal>()) {
+  inputs_.callbacks = complete(std::move(inputs_.callbacks), is_root());
   inputs_.model->set_training_data(completed(inputs_.data.training_data, *inputs_.data.valid, inputs_.options));
 }
 
@@ -117,7 +137,7 @@ void TrainingRun::Impl::train(RunResult& result) {
   while (!is_over(result)) {
     const bool steps = !trainer_.progress().unfinished;
     if (steps) train_step(batches);
-    if (output_) output_->lock.require_in_place(output_->directory.root());
+    inputs_.lock.require_in_place();
     if (steps && trainer_.progress().skipped_in_a_row >= inputs_.options.skip_limit) return roll_back();
     finish_step(result);
   }
@@ -132,8 +152,8 @@ void TrainingRun::Impl::roll_back() {
     throw NumericalError(trouble + "; " + std::to_string(kMostRollbacks) +
                          " returns to a checkpoint, each with half the learning rate, did not help");
   }
-  if (processes().is_root()) {
-    auto checkpoint = checkpoint_before_trouble(RunDirectory(inputs_.files.directory), now, trouble);
+  if (is_root()) {
+    auto checkpoint = checkpoint_before_trouble(directory_, now, trouble);
     checkpoint.content.state.rollbacks = rollback.count;
     // The model file stays: it may be from a step that is undone.
     checkpoint.content.state.best_bits_per_dim = now.best_bits_per_dim;
@@ -143,14 +163,13 @@ void TrainingRun::Impl::roll_back() {
   }
   trainer_.broadcast_state();
   rollback.to_step = steps_done();
-  if (!output_) return;
   // A run that is killed between these writes resumes either from before the rollback or from after all of it: a line
   // about a rollback counts only when the checkpoint knows of the rollback, and opening the log removes the lines of
   // the steps that are undone.
-  output_->log.rollback(rollback);
+  journal_->rollback(rollback);
   write_checkpoint();
-  output_->log = RunLog(output_->directory, trainer_.state());
-  tell(inputs_.callbacks.rolled_back, rollback);
+  journal_->cut_to(trainer_.progress());
+  inputs_.callbacks.rolled_back(rollback);
 }
 
 std::string TrainingRun::Impl::first_not_finite() const {
@@ -166,12 +185,12 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
   const auto before = trainer_.progress();
   try {
     evaluate_and_sample(result);
-    if (output_) output_->log.keep_evaluations();
+    journal_->keep_evaluations();
     trainer_.set_unfinished(false);
-    result.stopped = steps_done() < total_steps_ && stops();
+    result.stopped = steps_done() < total_steps_ && stop_agreed();
   } catch (const StopAsked&) {
     // The resume does all of it again.
-    if (output_) output_->log.forget_evaluations();
+    journal_->forget_evaluations();
     trainer_.set_best(before.best_bits_per_dim, before.best_step);
     trainer_.set_unfinished(true);
     result.stopped = true;
@@ -188,7 +207,7 @@ void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
   if (due(inputs_.options.eval_every)) result.non_finite = validate().non_finite;
   if (due(inputs_.options.sample_every)) {
     together([this] {
-      if (output_) write_samples();
+      if (is_root()) write_samples();
     });
   }
   if (steps_done() == total_steps_ && inputs_.data.test) {
@@ -204,40 +223,52 @@ bool TrainingRun::Impl::due(std::int64_t every) const {
 void TrainingRun::Impl::train_step(Batches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const auto batch = batches.next();
-  if (processes().size() > 1) stop_asked();  // so that the others hear of it with this step
+  if (processes().size() > 1) stop_asked();  // tells the others, so that all know of it after this step
   const auto report = trainer_.step(batch.bytes, batch.labels, inputs_.options.batch);
   stop_agreed_ = report.stop_asked;
-  if (output_) {
-    output_->log.count(inputs_.options.batch, seconds_since(start));
-    if (due(inputs_.options.log_every) || report.fell_back || report.skipped) output_->log.step(report);
+  journal_->count(inputs_.options.batch, seconds_since(start));
+  if (due(inputs_.options.log_every) || report.fell_back || report.skipped) journal_->step(report);
+  inputs_.callbacks.step(report);
+}
+
+bool TrainingRun::Impl::stop_asked() const {
+  const bool is_asked = inputs_.callbacks.should_stop();
+  if (is_asked) processes().ask_to_stop();
+  return is_asked || processes().stop_asked();
+}
+
+void TrainingRun::Impl::together(const std::function<void()>& work) const {
+  bool stopped = false;
+  try {
+    work();
+  } catch (const StopAsked&) {
+    stopped = true;
   }
-  tell(inputs_.callbacks.step, report);
+  if (processes().any(stopped)) throw StopAsked();
 }
 
 evaluate::ScoreSummary TrainingRun::Impl::validate() {
-  if (trainer_.resync_replicas()) tell(inputs_.callbacks.resynced, steps_done());
+  if (trainer_.resync_replicas()) inputs_.callbacks.resynced(steps_done());
   auto model = trainer_.averaged_model();
-  Monitors monitors;
-  if (output_) monitors = monitor(model, *inputs_.data.valid, inputs_.options.seed);
+  const auto monitors = is_root() ? monitor(model, *inputs_.data.valid, inputs_.options.seed) : Monitors{};
   const auto evaluation =
       score(model, *inputs_.data.valid, ops::Stream::kValidationNoise, "valid", "validation", monitors);
-  // An image without a density is infinitely bad, whatever the mean of the others; but the first model is always kept.
+  // A model that gives an image no finite density is the worst, whatever the mean of the others; the first model is
+  // kept in any case.
   const double bits =
       evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim.mean;
   const bool best = trainer_.progress().best_step < 0 || bits < trainer_.progress().best_bits_per_dim;
   if (best) {
     trainer_.set_best(bits, steps_done());
-    if (output_) {
-      nn::save_model(model, output_->directory.model());
-      wrote(output_->directory.model());
-    }
+    if (is_root()) nn::save_model(model, directory_.model());
+    inputs_.callbacks.wrote(directory_.model());
   }
-  tell(inputs_.callbacks.evaluated, steps_done(), evaluation, monitors, best);
+  inputs_.callbacks.evaluated(steps_done(), evaluation, monitors, best);
   return evaluation;
 }
 
 evaluate::ScoreSummary TrainingRun::Impl::test() {
-  auto model = output_ ? nn::load_model(output_->directory.model()) : trainer_.averaged_model();
+  auto model = is_root() ? nn::load_model(directory_.model()) : trainer_.averaged_model();
   model->to(inputs_.model->device(), inputs_.model->dtype());
   model->set_hidden_precision(inputs_.model->hidden_precision());
   processes().broadcast(model->flat_parameters().values());
@@ -253,29 +284,31 @@ evaluate::ScoreSummary TrainingRun::Impl::score(nn::Glow model, const data::Imag
                                  .stream = noise,
                                  .shard = processes().shard()};
   options.progress = [&](std::int64_t done, std::int64_t total) {
-    // As if all were as far as this process.
-    tell(inputs_.callbacks.evaluating, what, images.size() * done / total, images.size());
-    leave_if_asked();
+    // An estimate: as if all processes were as far as this one.
+    inputs_.callbacks.evaluating(what, images.size() * done / total, images.size());
+    throw_if_asked_to_stop();
   };
   evaluate::Scores shard;
   together([&] { shard = evaluate::score(model, images, options); });
   const auto evaluation = evaluate::summarise(evaluate::gathered(shard, images.size(), options.batch, processes()));
-  if (output_) output_->log.evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
+  journal_->evaluation(steps_done(), key, evaluation, seconds_since(start), monitors);
   return evaluation;
 }
 
 void TrainingRun::Impl::write_samples() {
   try {
-    wrote(write_pictures(output_->directory, steps_done(), trainer_.averaged_model(), *inputs_.data.valid,
-                         inputs_.options, [this] { leave_if_asked(); }));
+    const auto grid = write_pictures(directory_, steps_done(), trainer_.averaged_model(), *inputs_.data.valid,
+                                     inputs_.options, [this] { throw_if_asked_to_stop(); });
+    inputs_.callbacks.wrote(grid);
   } catch (const NumericalError&) {
-    // A model without an inverse has no samples, as the monitors say too; it may find back.
+    // The model has no inverse, hence no samples; the monitors show it. Later steps may make it invertible again.
   }
 }
 
 void TrainingRun::Impl::write_checkpoint() {
-  if (!output_) return;
-  wrote(train::write_checkpoint(output_->directory.checkpoints(), trainer_.state(), inputs_.files.config, policy_));
+  if (!is_root()) return;
+  const auto path = train::write_checkpoint(directory_.checkpoints(), trainer_.state(), inputs_.files.config, policy_);
+  inputs_.callbacks.wrote(path);
 }
 
 }  // namespace glow::train

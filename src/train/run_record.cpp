@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <fstream>
 #include <system_error>
 
@@ -10,110 +11,134 @@
 namespace glow::train {
 namespace {
 
-using Line = nlohmann::ordered_json;
+using LogLine = nlohmann::ordered_json;
 
-/// How much of the bytes that are read is remembered at either end: some lines.
-constexpr std::int64_t kRemembered = 1024;
+/// The number as the line's text has it; nullopt for null, which a number that is not finite becomes, and for other
+/// values.
+std::optional<double> finite_number(const LogLine& value) {
+  if (!value.is_number()) return std::nullopt;
+  const auto number = value.get<double>();
+  return std::isfinite(number) ? std::optional(number) : std::nullopt;
+}
 
 /// The smallest number in arrays of arrays; nullopt when there is none.
-std::optional<double> smallest_of(const Line& levels) {
+std::optional<double> smallest_of(const LogLine& levels) {
   std::optional<double> smallest;
   for (const auto& level : levels) {
     if (!level.is_array()) continue;
     for (const auto& value : level) {
-      if (value.is_number()) smallest = std::min(smallest.value_or(value.get<double>()), value.get<double>());
+      if (const auto number = finite_number(value)) smallest = std::min(smallest.value_or(*number), *number);
     }
   }
   return smallest;
 }
 
-void add_line(RunRecord& record, const Line& line) {
-  const auto step = line["step"].get<std::int64_t>();
-  record.last_step = std::max(record.last_step, step);
-  if (line.contains("rollbacks")) return record.rollbacks.push_back(line);
-  if (line.contains("skipped")) record.skipped_steps.push_back(step);
-  for (const auto& [key, value] : line.items()) {
-    if (key == "step") continue;
-    if (value.is_number()) add_point(record.curves[key], step, value.get<double>());
-    if (value.is_null()) ++record.curves[key].missing;
-    if (value.is_string()) record.texts[key] = value.get<std::string>();
-    if (key != "smallest_singular_values" || !value.is_array()) continue;
-    if (const auto smallest = smallest_of(value)) add_point(record.curves["smallest_singular_value"], step, *smallest);
-  }
-}
-
 template <class Element>
-void append(std::vector<Element>& all, const std::vector<Element>& more) {
+void append_all(std::vector<Element>& all, const std::vector<Element>& more) {
   all.insert(all.end(), more.begin(), more.end());
 }
 
-/// Do these bytes stand there?
-bool holds(std::istream& stream, std::int64_t place, const std::string& bytes) {
-  std::string found(bytes.size(), '\0');
-  stream.seekg(place);
-  stream.read(found.data(), static_cast<std::streamsize>(found.size()));
-  return stream && found == bytes;
+RunRecord read_log(const std::filesystem::path& path) {
+  RunRecord record;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return record;
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw io::cannot_read(path, std::generic_category().message(errno));
+  for (std::string text; std::getline(stream, text) && !stream.eof();) {
+    record.add(LogLine::parse(text, nullptr, /*allow_exceptions=*/false));
+  }
+  return record;
 }
 
 }  // namespace
 
-const RunRecord& LogReader::read() {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path_, ignored)) {
-    start_over();
-    return record_;
+void add_point(Curve& curve, std::int64_t step, double value) {
+  curve.steps.push_back(step);
+  curve.values.push_back(value);
+}
+
+Curve thinned(const Curve& curve, std::size_t most) {
+  const auto count = curve.values.size();
+  if (count <= most) return curve;
+  Curve result{.steps = {}, .values = {}, .missing = curve.missing};
+  const auto keep = [&](std::size_t i) { add_point(result, curve.steps[i], curve.values[i]); };
+  keep(0);
+  const auto stretches = (most - 2) / 2, inner = count - 2;
+  for (std::size_t stretch = 0; stretch < stretches; ++stretch) {
+    const auto begin = curve.values.begin() + static_cast<std::ptrdiff_t>(1 + inner * stretch / stretches);
+    const auto end = curve.values.begin() + static_cast<std::ptrdiff_t>(1 + inner * (stretch + 1) / stretches);
+    const auto [lowest, highest] = std::minmax_element(begin, end);
+    const auto first = std::min(lowest, highest), second = std::max(lowest, highest);
+    keep(static_cast<std::size_t>(first - curve.values.begin()));
+    if (second != first) keep(static_cast<std::size_t>(second - curve.values.begin()));
   }
-  std::ifstream stream(path_, std::ios::binary);
-  if (!stream) throw io::cannot_read(path_, std::generic_category().message(errno));
-  if (!continues(stream)) start_over();
-  stream.clear();
-  stream.seekg(bytes_read_);
-  for (std::string text; std::getline(stream, text) && !stream.eof();) add(text + "\n");
-  return record_;
+  keep(count - 1);
+  return result;
 }
 
-bool LogReader::continues(std::istream& stream) const {
-  return holds(stream, 0, first_) && holds(stream, bytes_read_ - static_cast<std::int64_t>(last_.size()), last_);
+Curve smoothed(const Curve& curve) {
+  constexpr std::size_t kStretches = 40, kLeastReach = 2;
+  Curve result = curve;
+  const auto count = curve.values.size(), reach = std::max(count / kStretches, kLeastReach);
+  std::vector<double> sums{0};
+  for (const auto value : curve.values) sums.push_back(sums.back() + value);
+  for (std::size_t i = 0; i < count; ++i) {
+    // As far to one side as to the other, so that a slope stays where it is.
+    const auto width = std::min({reach, i, count - 1 - i});
+    result.values[i] = (sums[i + width + 1] - sums[i - width]) / static_cast<double>(2 * width + 1);
+  }
+  return result;
 }
 
-void LogReader::start_over() { *this = LogReader(path_); }
-
-void LogReader::add(const std::string& text) {
-  bytes_read_ += static_cast<std::int64_t>(text.size());
-  if (first_.size() < kRemembered) first_.append(text, 0, kRemembered - first_.size());
-  last_ += text;
-  if (last_.size() > kRemembered) last_.erase(0, last_.size() - kRemembered);
-  const auto line = Line::parse(text, nullptr, /*allow_exceptions=*/false);
+void RunRecord::add(const LogLine& line) {
   if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer()) return;
-  add_line(record_, line);
+  const auto step = line["step"].get<std::int64_t>();
+  last_step = std::max(last_step, step);
+  if (line.contains("rollbacks")) return rollbacks.push_back(line);
+  if (line.contains("skipped")) skipped_steps.push_back(step);
+  for (const auto& [key, value] : line.items()) {
+    if (key == "step") continue;
+    if (const auto number = finite_number(value)) {
+      add_point(curves[key], step, *number);
+    } else if (value.is_null() || value.is_number()) {
+      ++curves[key].missing;
+    }
+    if (value.is_string()) texts[key] = value.get<std::string>();
+    if (key != "smallest_singular_values" || !value.is_array()) continue;
+    if (const auto smallest = smallest_of(value)) add_point(curves["smallest_singular_value"], step, *smallest);
+  }
   note_evaluation(line);
 }
 
 /// Follows the best evaluation as the run itself does.
-void LogReader::note_evaluation(const Line& line) {
+void RunRecord::note_evaluation(const LogLine& line) {
   const auto bits = line.find("valid_bits_per_dim");
   if (bits == line.end()) return;
   const auto unscored = line.find("valid_non_finite");
-  const bool scored = bits->is_number() && (unscored == line.end() || *unscored == 0);
-  const double score = scored ? bits->get<double>() : std::numeric_limits<double>::infinity();
-  if (record_.best_step && !(score < best_bits_per_dim_)) return;
+  const bool all_scored = unscored == line.end() || *unscored == 0;
+  constexpr double kWorst = std::numeric_limits<double>::infinity();
+  const double score = all_scored ? finite_number(*bits).value_or(kWorst) : kWorst;
+  if (best_step && !(score < best_bits_per_dim_)) return;
   best_bits_per_dim_ = score;
-  record_.best_step = line["step"].get<std::int64_t>();
+  best_step = line["step"].get<std::int64_t>();
 }
 
-RunRecord RecordReader::read() {
-  auto record = metrics_.read();
-  const auto& timing = timing_.read();
-  for (const auto& [key, curve] : timing.curves) {
-    auto& all = record.curves[key];
-    append(all.steps, curve.steps);
-    append(all.values, curve.values);
+void RunRecord::append(const RunRecord& other) {
+  for (const auto& [key, curve] : other.curves) {
+    auto& all = curves[key];
+    append_all(all.steps, curve.steps);
+    append_all(all.values, curve.values);
     all.missing += curve.missing;
   }
-  for (const auto& [key, text] : timing.texts) record.texts[key] = text;
-  append(record.skipped_steps, timing.skipped_steps);
-  append(record.rollbacks, timing.rollbacks);
-  record.last_step = std::max(record.last_step, timing.last_step);
+  for (const auto& [key, text] : other.texts) texts[key] = text;
+  append_all(skipped_steps, other.skipped_steps);
+  append_all(rollbacks, other.rollbacks);
+  last_step = std::max(last_step, other.last_step);
+}
+
+RunRecord read_record(const RunDirectory& directory) {
+  auto record = read_log(directory.metrics());
+  record.append(read_log(directory.timing()));
   return record;
 }
 

@@ -1,75 +1,69 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <iosfwd>
 #include <limits>
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include <glow/train/run_directory.h>
 
-#include "train/curves.h"
-
 namespace glow::train {
 
-/// What lines of metrics.jsonl and timing.jsonl say.
-struct RunRecord {
-  /// By key: every number that stands in a line, and "smallest_singular_value", the smallest of a line's.
+/// A number that a run has logged at some of its steps.
+struct Curve {
+  std::vector<std::int64_t> steps;
+  std::vector<double> values;
+  /// How often it was null: not finite.
+  std::int64_t missing = 0;
+};
+
+void add_point(Curve& curve, std::int64_t step, double value);
+
+/// At most `most` >= 4 of the points: the first and the last, and of each stretch between them the lowest and the
+/// highest.
+Curve thinned(const Curve& curve, std::size_t most);
+
+/// Means over about a twentieth of the curve around each point, at least over 5 points; towards the ends over fewer.
+Curve smoothed(const Curve& curve);
+
+/// The content of metrics.jsonl and timing.jsonl, for the page about the run.
+class RunRecord {
+ public:
+  /// Adds what a line says. A number that is not finite counts as null, which it is in the file. Lines that are no
+  /// object with an integer `step` are ignored.
+  void add(const nlohmann::ordered_json& line);
+  /// Adds what the lines of the other file say, after those of this one.
+  void append(const RunRecord& other);
+
+  /// By key: every number in a line, and "smallest_singular_value", the smallest of a line's. Every point is kept, 16
+  /// bytes each: which of them a thinned or smoothed curve contains changes with the length of the curve.
   std::map<std::string, Curve> curves;
-  /// The last text that stood under a key.
+  /// The last text for each key.
   std::map<std::string, std::string> texts;
   std::vector<std::int64_t> skipped_steps;
   /// Lines about rollbacks.
   std::vector<nlohmann::ordered_json> rollbacks;
-  /// Of all lines, 0 when there is none.
+  /// Of all lines; 0 when there are none.
   std::int64_t last_step = 0;
-  /// Of the evaluation that the run's model is of.
+  /// The step of the evaluation whose weights model.safetensors holds.
   std::optional<std::int64_t> best_step;
-};
-
-/// Reads a file of lines again and again, each time only what was appended since. Whoever reads often and whoever reads
-/// once see the same: when the file is shorter than what was read, or other bytes stand there, as after a return to a
-/// checkpoint, reading starts over.
-class LogReader {
- public:
-  explicit LogReader(std::filesystem::path path) : path_(std::move(path)) {}
-
-  /// A file that is missing, lines that are torn and a last line without its end count as empty. Throws IoError when
-  /// the file cannot be read.
-  const RunRecord& read();
 
  private:
-  bool continues(std::istream& stream) const;
-  void start_over();
-  void add(const std::string& text);
   void note_evaluation(const nlohmann::ordered_json& line);
 
-  std::filesystem::path path_;
-  /// Whole lines.
-  std::int64_t bytes_read_ = 0;
-  /// The first and the last of the bytes that are read: a log that was cut and has grown again has other numbers there.
-  std::string first_, last_;
-  /// Every point is kept, 16 bytes each: which of them a thinned or smoothed curve is made of changes with its length.
-  RunRecord record_;
   double best_bits_per_dim_ = std::numeric_limits<double>::infinity();
 };
 
-/// What both of a run's files say.
-class RecordReader {
- public:
-  explicit RecordReader(const RunDirectory& directory) : metrics_(directory.metrics()), timing_(directory.timing()) {}
+/// Reads both files. A missing file, a line that is torn and a last line without its end count as empty. Throws IoError
+/// when a file exists and cannot be read.
+RunRecord read_record(const RunDirectory& directory);
 
-  /// As LogReader; of a key that stands in both files the points of metrics.jsonl come first.
-  RunRecord read();
-
- private:
-  LogReader metrics_, timing_;
-};
+/// glow::train::write_report for a record that is in memory.
+void write_report(const RunDirectory& directory, const RunRecord& record);
 
 }  // namespace glow::train

@@ -41,10 +41,10 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
     const auto report = initialize(model, *data.train, options, *processes);
     if (is_root && callbacks.initialized) callbacks.initialized(report);
   }
-  std::optional<RunLock> lock;
+  RunLock lock;
   if (is_root) {
     directory.create();
-    lock.emplace(directory.root());
+    lock = RunLock(directory.root());
     refuse_other_run();  // another program may have trained there meanwhile
     if (files.overwrite) {
       directory.remove_run();
@@ -53,9 +53,9 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
     directory.remove_temporaries();
   }
   const auto config = files.config;
-  auto impl = std::make_unique<Impl>(
-      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks), processes},
-      std::move(lock), TrainingState{});
+  auto impl = std::make_unique<Impl>(Impl::Inputs{std::move(model), std::move(data), options, std::move(files),
+                                                  std::move(callbacks), processes, std::move(lock)},
+                                     TrainingState{});
   impl->write_checkpoint();
   if (is_root) io::write_file(directory.config(), config);
   impl->write_report();
@@ -67,10 +67,10 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
   const RunDirectory directory(files.directory);
   require_usable(model, data, options, processes->size());
   const bool is_root = processes->is_root();
-  std::optional<RunLock> lock;
+  RunLock lock;
   std::optional<IntactCheckpoint> checkpoint;
   if (is_root) {
-    lock.emplace(directory.root());
+    lock = RunLock(directory.root());
     checkpoint = newest_intact_checkpoint(directory.checkpoints());
     if (!checkpoint) throw io::cannot_read(directory.checkpoints(), "it holds no checkpoint to resume from");
     require_not_shorter(options, data.train->size(), checkpoint->content.state.step);
@@ -82,8 +82,8 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
   const auto config = files.config;
   auto impl = std::make_unique<Impl>(
       Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks), processes,
-                   checkpoint ? checkpoint->path : std::filesystem::path()},
-      std::move(lock), checkpoint ? checkpoint->content.state : TrainingState{});
+                   std::move(lock), checkpoint ? checkpoint->path : std::filesystem::path()},
+      checkpoint ? checkpoint->content.state : TrainingState{});
   if (is_root) io::write_file(directory.config(), config);
   impl->write_report();
   return TrainingRun(std::move(impl));

@@ -16,7 +16,6 @@
 #include "support/files.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
-#include "train/report_writer.h"
 #include "train/step_files.h"
 
 namespace glow::train::report_test {
@@ -106,23 +105,6 @@ TEST_F(Report, IsAFunctionOfTheDirectoryAndWrittenAnew) {
   EXPECT_TRUE(written_report(RunDirectory(directory_.path() / "faces" / ".." / "faces" / "")) == first);
   put_grid(1, "one");
   EXPECT_FALSE(written_report(run_) == first);
-}
-
-TEST_F(Report, WrittenAgainAndAgainIsWhatItIsWrittenAtOnce) {
-  ReportWriter writer(run_);
-  std::string metrics, timing;
-  for (int step = 1; step <= 9000; ++step) {
-    // The run goes back to a checkpoint.
-    if (step == 6000) metrics.resize(metrics.size() / 3), timing.resize(timing.size() / 2);
-    metrics += Json{{"step", step}, {"bits_per_dim", 3 + std::sin(step)}}.dump() + "\n";
-    timing += Json{{"step", step}, {"images_per_second", step % 7}}.dump() + "\n";
-    if (step % 900 != 7) continue;
-    put(run_.metrics(), metrics);
-    put(run_.timing(), timing);
-    writer.write();
-    const auto page = get(run_.report());
-    EXPECT_TRUE(page == written_report(run_)) << step;
-  }
 }
 
 void expect_self_contained(const std::string& page) {

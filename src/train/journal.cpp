@@ -1,0 +1,191 @@
+#include "train/journal.h"
+
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <glow/io/file.h>
+
+#include "io/errors.h"
+#include "train/run_record.h"
+
+namespace glow::train {
+namespace {
+
+using JournalLine = nlohmann::ordered_json;
+
+constexpr const char* kRollbacks = "rollbacks";
+
+/// A file of one JSON object a line, which grows at its end, and the record of its lines.
+class LogFile {
+ public:
+  /// Keeps the lines of the file, if there is one, that are whole and belong, by `belongs`; removes the others. Throws
+  /// IoError.
+  LogFile(std::filesystem::path path, const std::function<bool(const JournalLine&)>& belongs) : path_(std::move(path)) {
+    constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
+    std::string kept;
+    if (std::filesystem::exists(path_)) {
+      std::istringstream lines(io::read_file(path_, kMostBytes));
+      for (std::string text; std::getline(lines, text);) {
+        auto line = JournalLine::parse(text, nullptr, /*allow_exceptions=*/false);
+        if (!line.is_object() || !belongs(line)) continue;
+        kept += text + "\n";
+        record_.add(line);
+        last_kept_ = std::move(line);
+      }
+    }
+    io::write_file(path_, kept);
+    stream_.open(path_, std::ios::app | std::ios::binary);
+    if (!stream_) throw io::cannot_write(path_, errno);
+  }
+
+  /// Adds a line and hands it to the system at once. Throws IoError.
+  void add(const JournalLine& line) {
+    stream_ << line.dump() << "\n" << std::flush;
+    if (!stream_) throw io::cannot_write(path_, errno);
+    record_.add(line);
+  }
+
+  /// The last of the lines kept on opening; null when there was none.
+  const JournalLine& last_kept() const { return last_kept_; }
+  const RunRecord& record() const { return record_; }
+
+ private:
+  std::filesystem::path path_;
+  JournalLine last_kept_;
+  RunRecord record_;
+  std::ofstream stream_;
+};
+
+/// Whether a line belongs to a run in that state (Journal::cut_to); of the last step of an unfinished one only the line
+/// of the step itself does, which has the key `of_step`.
+auto belongs_to(const TrainingProgress& progress, const char* of_step) {
+  return [last_step = progress.step, unfinished = progress.unfinished, rollbacks = progress.rollbacks,
+          of_step](const JournalLine& line) {
+    if (!line.contains("step") || !line["step"].is_number_integer()) return false;
+    if (line.contains(kRollbacks)) return line[kRollbacks].is_number_integer() && line[kRollbacks] <= rollbacks;
+    const auto step = line["step"].get<std::int64_t>();
+    return step < last_step || (step == last_step && (!unfinished || line.contains(of_step)));
+  };
+}
+
+void add_monitors(JournalLine& line, const Monitors& monitors) {
+  line["valid_reconstruction_error"] = monitors.reconstruction_error;
+  line["constant_reconstruction_error"] = monitors.reconstruction_error_constant;
+  line["noise_reconstruction_error"] = monitors.reconstruction_error_noise;
+  line["smallest_singular_values"] = monitors.smallest_singular_values;
+  line["largest_scale"] = monitors.largest_scale;
+  line["largest_scale_name"] = monitors.largest_scale_name;
+}
+
+/// The most memory that this process has had resident.
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+class FileJournal : public Journal {
+ public:
+  FileJournal(const RunDirectory& directory, const TrainingProgress& progress)
+      : directory_(directory),
+        metrics_(directory.metrics(), belongs_to(progress, "bits_per_dim")),
+        timing_(directory.timing(), belongs_to(progress, "images_per_second")) {
+    const auto& last = timing_.last_kept();
+    if (last.contains("seconds") && last["seconds"].is_number()) earlier_seconds_ = last["seconds"].get<double>();
+  }
+
+  void count(std::int64_t images, double seconds) override {
+    counted_images_ += images;
+    counted_seconds_ += seconds;
+  }
+
+  void step(const StepReport& report) override {
+    JournalLine line;  // a number that is not finite becomes null
+    visit_fields(report, [&](const char* key, const auto& value) { line[key] = value; });
+    metrics_.add(line);
+    timing_.add(timing_line(report.step, "", counted_images_, counted_seconds_));
+    counted_images_ = 0;
+    counted_seconds_ = 0;
+  }
+
+  void rollback(const Rollback& rollback) override {
+    metrics_.add({{"step", rollback.to_step},
+                  {kRollbacks, rollback.count},
+                  {"from_step", rollback.from_step},
+                  {"not_finite", rollback.not_finite}});
+  }
+
+  void evaluation(std::int64_t step, const std::string& prefix, const evaluate::ScoreSummary& score, double seconds,
+                  const std::optional<Monitors>& monitors) override {
+    // The mean is null when no image has a finite density.
+    JournalLine line{{"step", step},
+                     {prefix + "_bits_per_dim", score.bits_per_dim.mean},
+                     {prefix + "_standard_error", score.bits_per_dim.standard_error},
+                     {prefix + "_images", score.images},
+                     {prefix + "_non_finite", score.non_finite}};
+    if (monitors) add_monitors(line, *monitors);
+    evaluations_.push_back({std::move(line), timing_line(step, prefix + "_", score.images, seconds)});
+  }
+
+  void keep_evaluations() override {
+    for (const auto& evaluated : evaluations_) {
+      metrics_.add(evaluated.metrics);
+      timing_.add(evaluated.timing);
+    }
+    evaluations_.clear();
+  }
+
+  void forget_evaluations() override { evaluations_.clear(); }
+
+  void cut_to(const TrainingProgress& progress) override { *this = FileJournal(directory_, progress); }
+
+  void write_report() const override {
+    auto record = metrics_.record();
+    record.append(timing_.record());
+    train::write_report(directory_, record);
+  }
+
+ private:
+  /// The lines of an evaluation.
+  struct Evaluated {
+    JournalLine metrics, timing;
+  };
+
+  JournalLine timing_line(std::int64_t step, const std::string& prefix, std::int64_t images, double seconds) const {
+    return {{"step", step},
+            {"seconds", earlier_seconds_ + seconds_since(start_)},
+            {prefix + "images_per_second", static_cast<double>(images) / seconds},
+            {"peak_memory_bytes", peak_memory_bytes()}};
+  }
+
+  RunDirectory directory_;
+  LogFile metrics_, timing_;
+  /// Seconds of the run before this process.
+  double earlier_seconds_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::int64_t counted_images_ = 0;
+  double counted_seconds_ = 0;
+  /// Those of the present step.
+  std::vector<Evaluated> evaluations_;
+};
+
+}  // namespace
+
+std::unique_ptr<Journal> open_journal(const RunDirectory& directory, const TrainingProgress& progress) {
+  return std::make_unique<FileJournal>(directory, progress);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace glow::train
