@@ -10,7 +10,7 @@
 
 #include "io/errors.h"
 #include "nn/tensor_bytes.h"
-#include "train/step_files.h"
+#include "train/run_files.h"
 
 namespace glow::train {
 namespace {

@@ -18,10 +18,10 @@
 #include <glow/io/sha256.h>
 
 #include "io/base64.h"
+#include "train/pictures.h"
 #include "train/report_page.h"
-#include "train/report_pictures.h"
+#include "train/run_files.h"
 #include "train/run_record.h"
-#include "train/step_files.h"
 
 namespace glow::train {
 namespace {

@@ -5,7 +5,7 @@
 #include <glow/io/file.h>
 
 #include "io/errors.h"
-#include "train/step_files.h"
+#include "train/run_files.h"
 
 namespace glow::train {
 namespace {

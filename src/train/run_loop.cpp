@@ -11,7 +11,8 @@
 #include <glow/nn/model_file.h>
 
 #include "io/errors.h"
-#include "train/report_pictures.h"
+#include "train/pictures.h"
+#include "train/run_data.h"
 
 namespace glow::train {
 namespace {
@@ -57,12 +58,6 @@ Trainer continued(const nn::Glow& model, const TrainOptions& options,
   return trainer;
 }
 
-/// Images that an evaluation scores at once: the same for all numbers of processes, so that the scores are the same.
-std::int64_t evaluation_batch(std::int64_t training_batch) {
-  constexpr std::int64_t kMost = 64;
-  return std::min(training_batch, kMost);
-}
-
 /// The callbacks without nulls. Only rank 0 calls those that show progress.
 RunCallbacks complete(RunCallbacks callbacks, bool is_root) {
   if (!is_root) callbacks = {.should_stop = std::move(callbacks.should_stop)};
@@ -82,17 +77,6 @@ RunCallbacks complete(RunCallbacks callbacks, bool is_root) {
   return callbacks;
 }
 
-/// The record of the data that a model file holds.
-std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record, const data::Images& valid,
-                                          const TrainOptions& options) {
-  if (!record) return record;
-  record->resize = valid.geometry().resize;
-  record->random_crop = valid.geometry().random_crop;
-  record->seed = options.seed;
-  record->batch = evaluation_batch(options.batch);
-  return record;
-}
-
 }  // namespace
 
 TrainingRun::Impl::Impl(Inputs inputs, const TrainingState& state)
@@ -106,7 +90,7 @@ TrainingRun::Impl::Impl(Inputs inputs, const TrainingState& state)
   inputs_.model->set_training_data(completed(inputs_.data.training_data, *inputs_.data.valid, inputs_.options));
 }
 
-Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
+data::Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
   return training_batches(*inputs_.data.train, {.batch = inputs_.options.batch,
                                                 .shard = processes().shard(),
                                                 .seed = inputs_.options.seed,
@@ -220,7 +204,7 @@ bool TrainingRun::Impl::due(std::int64_t every) const {
   return steps_done() == total_steps_ || (every > 0 && steps_done() % every == 0);
 }
 
-void TrainingRun::Impl::train_step(Batches& batches) {
+void TrainingRun::Impl::train_step(data::Batches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const auto batch = batches.next();
   if (processes().size() > 1) stop_asked();  // tells the others, so that all know of it after this step

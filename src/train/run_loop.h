@@ -10,9 +10,9 @@
 #include <glow/train/run_directory.h>
 #include <glow/train/training_run.h>
 
-#include "train/batches.h"
+#include "data/batches.h"
 #include "train/journal.h"
-#include "train/run_lock.h"
+#include "train/run_files.h"
 
 namespace glow::train {
 
@@ -48,11 +48,11 @@ class TrainingRun::Impl {
  private:
   /// Whether something that is done every `every` steps, and at the end, is due.
   bool due(std::int64_t every) const;
-  Batches batches_from(std::int64_t step) const;
+  data::Batches batches_from(std::int64_t step) const;
   bool is_over(const RunResult& result) const;
   /// Trains to the end, or until the run has gone back to a checkpoint.
   void train(RunResult& result);
-  void train_step(Batches& batches);
+  void train_step(data::Batches& batches);
   /// Goes back to the newest checkpoint whose weights are sound. Throws NumericalError.
   void roll_back();
   std::string first_not_finite() const;

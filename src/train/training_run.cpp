@@ -9,8 +9,8 @@
 #include <glow/train/schedule.h>
 
 #include "io/errors.h"
+#include "train/run_data.h"
 #include "train/run_loop.h"
-#include "train/run_setup.h"
 
 namespace glow::train {
 namespace {

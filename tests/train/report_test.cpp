@@ -16,7 +16,7 @@
 #include "support/files.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
-#include "train/step_files.h"
+#include "train/run_files.h"
 
 namespace glow::train::report_test {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/report_pictures.h"
+#include "train/pictures.h"
 
 #include <filesystem>
 #include <memory>
@@ -15,7 +15,7 @@
 #include "support/temporary_directory.h"
 #include "support/tiny_training.h"
 
-namespace glow::train::report_pictures_test {
+namespace glow::train::pictures_test {
 namespace {
 
 using glow::testing::kTinySize;
@@ -31,10 +31,10 @@ namespace fs = std::filesystem;
 using Pixels = std::vector<std::uint8_t>;
 
 /// The pictures of a step, and one image of them at a time.
-class Pictures {
+class DrawnPictures {
  public:
-  explicit Pictures(const nn::Glow& model, std::int64_t batch = 4,
-                    std::shared_ptr<const data::Images> images = tiny_images(6))
+  explicit DrawnPictures(const nn::Glow& model, std::int64_t batch = 4,
+                         std::shared_ptr<const data::Images> images = tiny_images(6))
       : images_(std::move(images)) {
     run_.create();
     auto options = tiny_options();
@@ -77,8 +77,8 @@ class Pictures {
 /// A model whose layers all do something.
 nn::Glow busy_model(std::int64_t classes = 0) { return random_model(tiny_model(classes)->options()); }
 
-TEST(ReportPictures, ShowTheSameSamplesAtEachTemperature) {
-  const Pictures pictures(busy_model());
+TEST(Pictures, ShowTheSameSamplesAtEachTemperature) {
+  const DrawnPictures pictures(busy_model());
   for (int column = 0; column < 6; ++column) {
     EXPECT_EQ(pictures.temperatures(0, column), pictures.temperatures(0, 0)) << "temperature 0 is one image";
     EXPECT_EQ(pictures.temperatures(2, column), pictures.grid(0, column)) << "temperature 0.7";
@@ -87,8 +87,8 @@ TEST(ReportPictures, ShowTheSameSamplesAtEachTemperature) {
   EXPECT_NE(pictures.temperatures(4, 0), pictures.temperatures(4, 1));
 }
 
-TEST(ReportPictures, InterpolateBetweenTheImagesThemselves) {
-  const Pictures pictures(busy_model());
+TEST(Pictures, InterpolateBetweenTheImagesThemselves) {
+  const DrawnPictures pictures(busy_model());
   for (int row = 0; row < 4; ++row) {
     EXPECT_EQ(pictures.interpolations(row, 0), pictures.original(2 * row));
     EXPECT_EQ(pictures.interpolations(row, 6), pictures.original(2 * row + 1));
@@ -98,9 +98,9 @@ TEST(ReportPictures, InterpolateBetweenTheImagesThemselves) {
   }
 }
 
-TEST(ReportPictures, DrawLevelsAnewFromImagesToSamples) {
+TEST(Pictures, DrawLevelsAnewFromImagesToSamples) {
   const auto model = busy_model();
-  const Pictures pictures(model), of_others(model, 4, tiny_images(6, 30));
+  const DrawnPictures pictures(model), of_others(model, 4, tiny_images(6, 30));
   for (int column = 0; column < 6; ++column) {
     EXPECT_EQ(pictures.levels(0, column), pictures.original(column));
     EXPECT_EQ(pictures.levels(1, column), pictures.original(column)) << "reconstructed";
@@ -111,9 +111,9 @@ TEST(ReportPictures, DrawLevelsAnewFromImagesToSamples) {
   }
 }
 
-TEST(ReportPictures, DoNotDependOnTheBatch) {
+TEST(Pictures, DoNotDependOnTheBatch) {
   const auto model = busy_model();
-  const Pictures few(model, 4), many(model, 100);
+  const DrawnPictures few(model, 4), many(model, 100);
   for (int row = 0; row < 4; ++row) {
     for (int column = 0; column < 6; ++column) {
       EXPECT_EQ(few.temperatures(row, column), many.temperatures(row, column));
@@ -123,15 +123,15 @@ TEST(ReportPictures, DoNotDependOnTheBatch) {
   }
 }
 
-TEST(ReportPictures, OfAConditionalModelKeepTheImages) {
-  const Pictures pictures(busy_model(3));
+TEST(Pictures, OfAConditionalModelKeepTheImages) {
+  const DrawnPictures pictures(busy_model(3));
   for (int column = 0; column < 6; ++column) EXPECT_EQ(pictures.levels(1, column), pictures.original(column));
   EXPECT_EQ(pictures.interpolations(1, 6), pictures.original(3)) << "though its class is another";
   EXPECT_NE(pictures.temperatures(0, 0), pictures.temperatures(0, 1)) << "each class has its own mean image";
   EXPECT_EQ(pictures.temperatures(0, 0), pictures.temperatures(0, 3));
 }
 
-TEST(ReportPictures, ShowChannelsSideBySideWhereTheyAreNoColours) {
+TEST(Pictures, ShowChannelsSideBySideWhereTheyAreNoColours) {
   constexpr int kChannels = 2;
   const auto images = std::make_shared<const data::Images>(
       std::make_shared<PictureSource>(std::vector{make_picture(kTinySize, kTinySize, kChannels)}),
@@ -145,9 +145,9 @@ TEST(ReportPictures, ShowChannelsSideBySideWhereTheyAreNoColours) {
   EXPECT_EQ(io::read_image_shape(run.levels()), (io::ImageShape{4 * 6 - 2, 6 * kChannels * 6 - 2, 1}));
 }
 
-TEST(ReportPictures, AreWrittenWhenAllAreDrawn) {
+TEST(Pictures, AreWrittenWhenAllAreDrawn) {
   const auto model = busy_model();
-  const Pictures pictures(model);
+  const DrawnPictures pictures(model);
   int batches = pictures.batches();
   EXPECT_EQ(pictures.grid_path(), pictures.run().sample_grid(7));
   const TemporaryDirectory directory;
@@ -161,4 +161,4 @@ TEST(ReportPictures, AreWrittenWhenAllAreDrawn) {
 }
 
 }  // namespace
-}  // namespace glow::train::report_pictures_test
+}  // namespace glow::train::pictures_test

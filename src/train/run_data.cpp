@@ -1,4 +1,4 @@
-#include "train/run_setup.h"
+#include "train/run_data.h"
 
 #include <algorithm>
 #include <cmath>
@@ -54,7 +54,7 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
   auto indices = data::epoch_order(images.size(), options.seed, 0);
   indices.resize(static_cast<std::size_t>(init_images(options.init_images, images.size(), shape.height, shape.width)));
   nn::InitializeOptions how{.chunk = options.batch};
-  // Fewer images than processes: each takes them all.
+  // With fewer images than processes each takes them all.
   if (const auto count = static_cast<std::int64_t>(indices.size()); processes.size() > 1 && count >= processes.size()) {
     const auto shard = processes.shard();
     indices = {indices.begin() + shard.begin(count), indices.begin() + shard.end(count)};
@@ -65,6 +65,36 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
       bytes,
       {.seed = options.seed, .stream = ops::Stream::kInitialisationNoise, .indices = indices, .dtype = model->dtype()});
   return model->initialize(x, how);
+}
+
+data::Batches training_batches(const data::Images& images, const TrainingOrder& wanted) {
+  return data::Batches(
+      [&images, wanted, order = data::BatchOrder(images.size(), wanted.batch, wanted.seed)](std::int64_t step) mutable {
+        const auto all = order.batch(step);
+        const std::vector entries(all.begin() + wanted.shard.begin(wanted.batch),
+                                  all.begin() + wanted.shard.end(wanted.batch));
+        std::vector<std::int64_t> indices;
+        for (const auto& entry : entries) indices.push_back(entry.index);
+        const auto bytes = images.augmented_bytes(entries, wanted.seed);
+        return data::Batch{wanted.pinned ? bytes.pin_memory() : bytes,
+                           data::labels_of(images, indices, wanted.with_labels), indices};
+      },
+      wanted.first_step, wanted.end_step);
+}
+
+std::int64_t evaluation_batch(std::int64_t training_batch) {
+  constexpr std::int64_t kMost = 64;
+  return std::min(training_batch, kMost);
+}
+
+std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record, const data::Images& valid,
+                                          const TrainOptions& options) {
+  if (!record) return record;
+  record->resize = valid.geometry().resize;
+  record->random_crop = valid.geometry().random_crop;
+  record->seed = options.seed;
+  record->batch = evaluation_batch(options.batch);
+  return record;
 }
 
 }  // namespace glow::train

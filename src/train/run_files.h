@@ -1,11 +1,27 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace glow::train {
 
-/// Keeps other processes from training in a run's directory at the same time, for as long as it lives; the system ends
-/// it with the process, however that ends. File systems that cannot lock a directory, NFS for one, are trusted.
+/// A file that belongs to a step of a run: "step-000012000.png".
+struct StepFile {
+  std::int64_t step;
+  std::filesystem::path path;
+};
+
+/// "step-000012000"
+std::string step_name(std::int64_t step);
+
+/// The files in the directory whose names are step_name and `extension`, the newest step first; none when there is no
+/// such directory. Throws IoError when it cannot be read.
+std::vector<StepFile> step_files(const std::filesystem::path& directory, const std::string& extension);
+
+/// Keeps other processes from training in a run's directory at the same time, for as long as it lives; the system
+/// releases it when the process ends. On file systems that cannot lock a directory, for example NFS, it does nothing.
 class RunLock {
  public:
   /// Holds nothing: that of the ranks other than 0.

@@ -1,31 +1,52 @@
-#include "train/report_pictures.h"
+#include "train/pictures.h"
 
 #include <algorithm>
 #include <vector>
 
 #include <ATen/ATen.h>
 
+#include <glow/data/image_grid.h>
 #include <glow/io/image.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/interpolate.h>
 #include <glow/latent/vary.h>
 
-#include "train/sample_grid.h"
-
 namespace glow::train {
 namespace {
 
 constexpr std::int64_t kImages = 6;
+constexpr std::int64_t kMostClasses = 10;
 constexpr std::int64_t kPairs = 4;
 constexpr std::int64_t kPlaces = 7;
-constexpr double kLevelTemperature = 0.7;
+constexpr double kTemperature = 0.7;
+
+/// The grid of uint8 [N, C, H, W].
+io::Image as_grid(const torch::Tensor& bytes, std::int64_t columns) {
+  const auto channels = bytes.size(1);
+  if (channels == 1 || channels == 3) return data::image_grid(bytes, columns);
+  return data::image_grid(bytes.reshape({-1, 1, bytes.size(2), bytes.size(3)}), columns * channels);
+}
 
 /// Draws with a model, a batch at a time.
-class Draftsman {
+class PictureMaker {
  public:
-  Draftsman(const nn::Glow& model, const data::Images& images, const TrainOptions& options,
-            const std::function<void()>& drawn)
+  PictureMaker(const nn::Glow& model, const data::Images& images, const TrainOptions& options,
+               const std::function<void()>& drawn)
       : model_(model), images_(images), options_(options), drawn_(drawn) {}
+
+  io::Image samples() const {
+    const auto classes = classes_count();
+    const auto count = kImages * (classes > 0 ? std::min(classes, kMostClasses) : kImages);
+    std::vector<torch::Tensor> pieces;
+    for (std::int64_t first = 0; first < count; first += options_.batch) {
+      const auto end = std::min(first + options_.batch, count);
+      nn::SampleOptions how{.temperature = kTemperature, .seed = options_.seed, .first_index = first};
+      if (classes > 0) how.labels = at::arange(first, end, at::kLong).div(kImages, "floor");
+      pieces.push_back(model_->quantizer().to_bytes(model_->sample(end - first, how)).cpu());
+      drawn_();
+    }
+    return as_grid(at::cat(pieces), kImages);
+  }
 
   io::Image temperatures() const {
     const auto samples = model_->sample_latents(kImages, {.seed = options_.seed});
@@ -48,7 +69,7 @@ class Draftsman {
     for (std::int64_t place = 0; place < kPlaces; ++place) {
       columns.push_back(latent::interpolate(from, to, static_cast<double>(place) / (kPlaces - 1)));
     }
-    // From column by column to row by row.
+    // [place, pair, ...] to [pair, place, ...]: a row for each pair.
     const auto bytes = decode(latent::concatenate(columns), repeated(labels, kPlaces));
     return as_grid(
         bytes.view({kPlaces, kPairs, bytes.size(1), bytes.size(2), bytes.size(3)}).transpose(0, 1).flatten(0, 1),
@@ -60,7 +81,7 @@ class Draftsman {
     const auto kept = encode(images.bytes, images.labels);
     std::vector<nn::Latents> rows;
     for (std::int64_t level = 0; level <= model_->options().levels; ++level) {
-      rows.push_back(latent::resample_finest(kept, level, {.temperature = kLevelTemperature, .seed = options_.seed}));
+      rows.push_back(latent::resample_finest(kept, level, {.temperature = kTemperature, .seed = options_.seed}));
     }
     const auto& quantizer = model_->quantizer();
     const auto as_seen = quantizer.to_bytes(quantizer.center(images.bytes));
@@ -75,7 +96,7 @@ class Draftsman {
 
   std::int64_t classes_count() const { return model_->options().num_classes; }
 
-  /// Labels only for a conditional model. Where there are not as many, they repeat.
+  /// Labels only for a conditional model. A set of fewer images repeats.
   LabelledImages first_images(std::int64_t count) const {
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < count; ++i) indices.push_back(i % images_.size());
@@ -128,14 +149,13 @@ std::filesystem::path write_pictures(const RunDirectory& directory, std::int64_t
                                      const std::function<void()>& drawn) {
   const torch::NoGradGuard no_grad;
   const auto path = directory.sample_grid(step);
-  const Draftsman draftsman(model, validation, options, drawn);
-  const auto grid = sample_grid(model, options.batch, options.seed, drawn);
-  const auto temperatures = draftsman.temperatures(), interpolations = draftsman.interpolations(),
-             levels = draftsman.levels();
+  const PictureMaker maker(model, validation, options, drawn);
+  const auto samples = maker.samples(), temperatures = maker.temperatures(), interpolations = maker.interpolations(),
+             levels = maker.levels();
   io::write_png(directory.temperatures(), temperatures);
   io::write_png(directory.interpolations(), interpolations);
   io::write_png(directory.levels(), levels);
-  io::write_png(path, grid);
+  io::write_png(path, samples);
   return path;
 }
 

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <glow/nn/glow.h>
+#include <glow/shard.h>
+#include <glow/train/training_run.h>
+
+#include "data/batches.h"
+
+namespace glow::train {
+
+/// Throws ConfigError for options that are not valid, or not for so many processes, and for images that are missing,
+/// fewer than a batch, or do not fit the model (shape, labels).
+void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options, std::int64_t processes);
+
+/// Initialises the actnorms from the first images of the first epoch's order, not augmented, with draw 0 of the
+/// dequantisation noise. Each process takes a shard of the images, or all when there are fewer images than processes.
+nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
+                                distributed::Communicator& processes);
+
+/// Which batches training needs.
+struct TrainingOrder {
+  /// Images a step, and which shard of them.
+  std::int64_t batch;
+  Shard shard;
+  std::uint64_t seed;
+  bool with_labels;
+  /// Whether to put them into page-locked memory, from which copies to a GPU are faster and do not block the host.
+  bool pinned;
+  std::int64_t first_step;
+  std::int64_t end_step;
+};
+
+/// The augmented batches, or shards of them, of steps first_step ... end_step - 1, made on a background thread.
+/// `images` must outlive them. Throws ConfigError when a batch is larger than the set.
+data::Batches training_batches(const data::Images& images, const TrainingOrder& order);
+
+/// Images that an evaluation scores at once: the same for all numbers of processes, so that the scores are the same.
+std::int64_t evaluation_batch(std::int64_t training_batch);
+
+/// RunData::training_data with the fields that the run knows.
+std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record, const data::Images& valid,
+                                          const TrainOptions& options);
+
+}  // namespace glow::train
