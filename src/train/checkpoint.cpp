@@ -91,7 +91,7 @@ TrainingState parse_state(const std::string& training, const std::vector<io::Ten
   return state;
 }
 
-/// The checkpoint in a file whose checksum is right.
+/// Parses a file whose checksum has been verified.
 LoadedCheckpoint parse_checkpoint(const io::SafetensorsReader& file) {
   const auto& format = file.metadata_value("format");
   if (format != kFormat) {

@@ -15,7 +15,7 @@ using torch::autograd::variable_list;
 
 namespace {
 
-/// What a model's batch norms sum with, and who lets them.
+/// The function that a model's batch norms sum with, and the GradientSum that set it.
 struct SumOfBatchNorms {
   std::shared_ptr<distributed::Communicator> processes;
   const GradientSum* owner;
@@ -54,7 +54,7 @@ GradientSum::GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicat
 
 GradientSum::~GradientSum() {
   for (const auto& accumulator : accumulators_) accumulator.node->del_post_hook(accumulator.hook);
-  // A model may have got a new trainer before it lost this one.
+  // The model may have a newer GradientSum already: leave that one's function alone.
   const auto* sum = model_->sum_over_processes().target<SumOfBatchNorms>();
   if (sum != nullptr && sum->owner == this) model_->set_sum_over_processes(nullptr);
 }
@@ -66,7 +66,7 @@ void GradientSum::expect() {
 
 void GradientSum::arrived(std::size_t slice) {
   if (!expects_) return;
-  if (slice < started_.size()) throw Error("gradients: one came after its sum had begun");
+  if (slice < started_.size()) throw Error("gradients: one arrived after its sum had begun");
   --slices_[slice].missing;
   while (started_.size() < slices_.size() && slices_[started_.size()].missing == 0) start_next();
 }

@@ -16,39 +16,41 @@ struct Node;
 
 namespace glow::train {
 
-/// Adds the gradients of all processes up where they lie, in slices of the model's flat buffer: the backward pass,
-/// which completes the buffer from its end to its beginning, starts each slice's sum as soon as the slice is complete
-/// and goes on meanwhile. The slices start in the same order in every process. While it lives the model's batch norms
-/// add up theirs too.
+/// Sums the gradients of all processes in place, in slices of the model's flat buffer, while the backward pass is still
+/// running: this pass completes the buffer from its end to its beginning, and the sum of a slice starts as soon as the
+/// slice is complete, in the same order in every process. As long as this object exists, the model's batch norms sum
+/// their moments over the processes too.
 class GradientSum {
  public:
-  /// `model` stays where it is from here on. Each slice but the last is at least `slice_bytes` long.
+  /// The memory of the model's parameters must not move from here on. Each slice but the last has at least
+  /// `slice_bytes` bytes.
   GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicator> processes, std::int64_t slice_bytes);
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
   ~GradientSum();
 
-  /// The backward pass that comes next completes the gradients, of the same parameters each time.
+  /// Announces that the next backward pass completes the gradients. It must reach the same parameters each time.
   void expect();
-  /// After it: starts what no gradient has reached, and waits for all sums.
+  /// After that pass: starts the sums of slices that no gradient has completed, and waits for all.
   void finish();
 
-  /// In finish, since the beginning.
+  /// The time spent in `finish` so far.
   double seconds_waited() const { return seconds_waited_; }
 
  private:
   struct Slice {
     /// A part of the flat gradient.
     torch::Tensor gradients;
-    /// Parameters in it that have gradients, and those of them whose gradients are still to come. Which have none, of a
-    /// classifier that the loss does not ask say, is known after the first backward pass: they are all alike.
+    /// The number of its parameters that get a gradient, and of those whose gradient has not arrived yet. Parameters
+    /// that get none, for example of a classifier that is not in the loss, are known after the first backward pass.
     std::int64_t parameters = 0, missing = 0;
   };
 
   void arrived(std::size_t slice);
   void start_next();
 
-  /// What adds to a parameter's gradient, which lives as long as somebody holds it, and what tells here when it has.
+  /// The autograd node that adds to a parameter's gradient, which autograd itself does not keep alive, and the hook
+  /// that calls `arrived` after it.
   struct Accumulator {
     std::shared_ptr<torch::autograd::Node> node;
     std::uintptr_t hook;

@@ -52,11 +52,12 @@ torch::Tensor noise_images(const nn::GlowOptions& shape, std::uint64_t seed) {
       .view({kNoiseImages, shape.channels, shape.height, shape.width});
 }
 
-/// Of a learned map; nullopt for a fixed one.
+/// The smallest singular value of a learned map; nullopt for a fixed one.
 std::optional<double> smallest_singular_value(const nn::PermutationImpl& permutation) {
   switch (permutation.kind()) {
     case nn::PermutationKind::kConv1x1:
-      // LibTorch throws for what is not finite. One matrix at a time: 2.11's factorisations of stacks have been wrong.
+      // svdvals throws for a matrix that is not finite. One matrix at a time: LibTorch 2.11 has given wrong results for
+      // stacks of matrices.
       if (!permutation.weight.isfinite().all().item<bool>()) return std::numeric_limits<double>::quiet_NaN();
       return at::linalg_svdvals(permutation.weight.to(torch::kCPU, torch::kDouble)).min().item<double>();
     case nn::PermutationKind::kLU:
@@ -81,7 +82,7 @@ std::vector<std::vector<double>> smallest_singular_values(const nn::Glow& model)
   return levels;
 }
 
-/// The largest factor that a parameter of this name stands for; nullopt for one that stands for none.
+/// The largest factor by which a layer multiplies because of this parameter; nullopt for a parameter that is no scale.
 std::optional<double> largest_factor(const std::string& name, const torch::Tensor& parameter) {
   if (name.ends_with("log_scale")) return nn::scale_of(parameter).max().item<double>();
   if (name.ends_with("network.bound")) return parameter.abs().max().exp().item<double>();

@@ -1,4 +1,4 @@
-// Stands in for the .cu files in a build without CUDA.
+// Replaces optimizer_cuda.cu and step_graph_cuda.cpp in a build without CUDA.
 #include <glow/error.h>
 
 #include "train/optimizer_elements.h"

@@ -107,7 +107,7 @@ class PictureMaker {
     return labels.defined() ? labels.repeat({times}) : labels;
   }
 
-  /// Of uint8 [N, C, H, W].
+  /// The latents of uint8 [N, C, H, W].
   nn::Latents encode(const torch::Tensor& bytes, const torch::Tensor& labels) const {
     std::vector<nn::Latents> pieces;
     in_batches(bytes.size(0), labels, [&](std::int64_t first, std::int64_t count, const torch::Tensor& their_labels) {
@@ -117,7 +117,7 @@ class PictureMaker {
     return latent::concatenate(pieces);
   }
 
-  /// The reverse, on the CPU.
+  /// Latents to uint8 [N, C, H, W] on the CPU.
   torch::Tensor decode(const nn::Latents& latents, const torch::Tensor& labels) const {
     std::vector<torch::Tensor> pieces;
     in_batches(latent::count(latents), labels, [&](std::int64_t first, std::int64_t count, const auto& their_labels) {

@@ -29,13 +29,13 @@ namespace {
 namespace fs = std::filesystem;
 using ReportJson = nlohmann::ordered_json;
 
-// As much as a chart can show, and a browser likes to load.
+// Limits that keep the page small enough for a browser to load quickly.
 constexpr std::size_t kMostPoints = 2000;
 constexpr std::size_t kMostGrids = 40;
 constexpr std::uintmax_t kMostGridBytes = std::uintmax_t{16} << 20;
 
-/// The content of a file, empty when there is none: one that was there a moment ago may be gone, and a page is no
-/// reason to end a run.
+/// The content of a file; empty when it cannot be read: it may have been removed since it was listed, and a missing
+/// picture must not end a run.
 std::string content_of(const fs::path& path) {
   constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
   try {
@@ -45,20 +45,20 @@ std::string content_of(const fs::path& path) {
   }
 }
 
-/// 0 when there is none.
+/// 0 when there is no file.
 std::uintmax_t size_of(const fs::path& path) {
   std::error_code error;
   const auto size = fs::file_size(path, error);
   return error ? 0 : size;
 }
 
-/// A picture as an address that holds all of it; empty when there is none.
+/// A picture as a data URL; empty when there is none.
 std::string embedded(const fs::path& png) {
   const auto content = content_of(png);
   return content.empty() ? content : "data:image/png;base64," + io::base64(content);
 }
 
-/// With six digits, which are more than a chart shows.
+/// Rounded to six digits: a chart does not show more.
 double shortened(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.6g", value);
@@ -86,7 +86,8 @@ ReportJson to_json(const RunRecord& record) {
   return json;
 }
 
-/// Up to so many that the page stays handy: spread over the run, the first and the last among them, oldest first.
+/// At most kMostGrids and about kMostGridBytes of them, spread evenly over the run with the first and the last, oldest
+/// first.
 std::vector<StepFile> grids_to_show(std::vector<StepFile> files) {
   std::uintmax_t largest = 1;
   for (const auto& file : files) largest = std::max(largest, size_of(file.path));
@@ -114,9 +115,9 @@ ReportJson pictures_of(const RunDirectory& directory) {
           {"levels", {{"image", embedded(directory.levels())}}}};
 }
 
-/// As text for the inside of a <script>: no markup can begin in it.
+/// As text inside a <script> element: with every '<' escaped, it cannot end the element or begin another.
 std::string script_text(const ReportJson& json) {
-  // What is not UTF-8, a path say, is shown as such.
+  // Bytes that are not UTF-8, for example in a path, become replacement characters.
   const auto text = json.dump(-1, ' ', /*ensure_ascii=*/false, ReportJson::error_handler_t::replace);
   std::string escaped;
   escaped.reserve(text.size());
@@ -124,7 +125,7 @@ std::string script_text(const ReportJson& json) {
   return escaped;
 }
 
-/// What a Content-Security-Policy calls an inline script or style by: the page allows no other.
+/// The hash by which the page's Content-Security-Policy allows this inline script or style and no other.
 std::string policy_source(std::string_view text) {
   io::Sha256 sha256;
   sha256.update(text);
@@ -150,7 +151,7 @@ std::string filled(std::string_view page, const std::map<std::string, std::strin
   return text;
 }
 
-/// The directory's own name, whatever the path to it.
+/// The last component of the directory's absolute path.
 std::string name_of(const RunDirectory& directory) {
   const auto path = fs::absolute(directory.root()).lexically_normal();
   return (path.has_filename() ? path : path.parent_path()).filename().string();

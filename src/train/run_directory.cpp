@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 void remove_path(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
-  // A folder in which somebody keeps files of their own stays.
+  // A folder that contains other files stays.
   if (error && error != std::errc::directory_not_empty) throw io::cannot_write(path, error.message());
 }
 
@@ -39,7 +39,7 @@ bool RunDirectory::is_unused() const {
 }
 
 bool RunDirectory::holds_run() const {
-  std::error_code ignored;  // what cannot be looked at cannot be written to either, and that says why
+  std::error_code ignored;  // a directory that cannot be read cannot be written either, and writing reports it
   return (fs::exists(config(), ignored) || fs::exists(metrics(), ignored)) && !is_unused();
 }
 

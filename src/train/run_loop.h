@@ -19,8 +19,8 @@ namespace glow::train {
 /// Thrown out of an evaluation or the drawing of samples when the run is asked to stop.
 struct StopAsked {};
 
-/// The loop of a run in one of its processes. All processes execute the same statements; what only rank 0 does is in
-/// the journal, the lock and the callbacks, which are empty in the others, and in the few functions that ask is_root.
+/// The loop of a run in one of its processes. All processes execute the same statements. The work of rank 0 alone is in
+/// the journal, the lock and the callbacks, which are empty in the others, and in a few calls guarded by is_root.
 class TrainingRun::Impl {
  public:
   struct Inputs {

@@ -13,8 +13,8 @@ namespace {
 
 using LogLine = nlohmann::ordered_json;
 
-/// The number as the line's text has it; nullopt for null, which a number that is not finite becomes, and for other
-/// values.
+/// The number that the line's text contains; nullopt for a number that is not finite, which is null in the text, and
+/// for everything that is no number.
 std::optional<double> finite_number(const LogLine& value) {
   if (!value.is_number()) return std::nullopt;
   const auto number = value.get<double>();
@@ -83,7 +83,7 @@ Curve smoothed(const Curve& curve) {
   std::vector<double> sums{0};
   for (const auto value : curve.values) sums.push_back(sums.back() + value);
   for (std::size_t i = 0; i < count; ++i) {
-    // As far to one side as to the other, so that a slope stays where it is.
+    // A symmetric window, so that the mean does not shift a slope.
     const auto width = std::min({reach, i, count - 1 - i});
     result.values[i] = (sums[i + width + 1] - sums[i - width]) / static_cast<double>(2 * width + 1);
   }
@@ -110,7 +110,7 @@ void RunRecord::add(const LogLine& line) {
   note_evaluation(line);
 }
 
-/// Follows the best evaluation as the run itself does.
+/// Finds the best evaluation by the rule of TrainingRun.
 void RunRecord::note_evaluation(const LogLine& line) {
   const auto bits = line.find("valid_bits_per_dim");
   if (bits == line.end()) return;

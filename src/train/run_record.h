@@ -34,10 +34,10 @@ Curve smoothed(const Curve& curve);
 /// The content of metrics.jsonl and timing.jsonl, for the page about the run.
 class RunRecord {
  public:
-  /// Adds what a line says. A number that is not finite counts as null, which it is in the file. Lines that are no
-  /// object with an integer `step` are ignored.
+  /// Adds a line. A number that is not finite counts as null, as which it is written to the file. Ignores a line that
+  /// is not an object with an integer `step`.
   void add(const nlohmann::ordered_json& line);
-  /// Adds what the lines of the other file say, after those of this one.
+  /// Adds the record of another file, after this one's.
   void append(const RunRecord& other);
 
   /// By key: every number in a line, and "smallest_singular_value", the smallest of a line's. Every point is kept, 16

@@ -16,8 +16,8 @@ Schedule::Schedule(const TrainOptions& options, std::int64_t height, std::int64_
     : counted_batch_(static_cast<double>(options.batch * height * width) / kReferencePixels),
       learning_rate_(options.learning_rate),
       warmup_images_(options.warmup_epochs * kEpochImages) {
-  // With less an average over steps is one over hardly any, and beta2 falls below beta1 = 0.9. None of the published
-  // settings comes below (CelebA-HQ's 40 images of 256x256: 0.95).
+  // A smaller decay would average over very few steps, and beta2 would be below beta1 = 0.9. All published settings are
+  // above it (CelebA-HQ with 40 images of 256x256: 0.95).
   const double batch_decay = std::max(kSmallestDecay, 1 - 1 / std::ceil(kEpochImages / counted_batch_));
   beta2_ = options.beta2 > 0 ? options.beta2 : batch_decay;
   ema_decay_ = options.ema_decay < 0 ? batch_decay : options.ema_decay;
@@ -33,7 +33,7 @@ double Schedule::learning_rate(std::int64_t step) const {
 std::int64_t total_steps(const TrainOptions& options, std::int64_t train_images) {
   if (options.steps > 0) return options.steps;
   const double steps = options.epochs * static_cast<double>(train_images) / static_cast<double>(options.batch);
-  // Three roundings (of the decimal number of epochs, the product and the quotient) must not add a step.
+  // The rounding errors of the decimal number of epochs, the product and the quotient must not add a step.
   constexpr double kRoundings = 4 * std::numeric_limits<double>::epsilon();
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(steps * (1 - kRoundings))));
 }

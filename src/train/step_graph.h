@@ -7,15 +7,15 @@
 
 namespace glow::train {
 
-/// Work on a CUDA device that is the same every time: done as it is at first, then captured as a CUDA graph, of which
-/// every later time is a replay. Everything that it reads and writes must stay where it is, and it must not wait for
-/// the device.
+/// Runs work on a CUDA device that is the same every time: directly at first, then captured as a CUDA graph, later as
+/// replays of the graph. The addresses of everything that the work reads and writes must not change, and it must not
+/// wait for the device.
 class StepGraph {
  public:
   explicit StepGraph(torch::Device device);
   ~StepGraph();
 
-  /// Does the work. Throws Error when it cannot be captured.
+  /// Runs `work` or its replay. Throws Error when it cannot be captured.
   void run(const std::function<void()>& work);
 
  private:

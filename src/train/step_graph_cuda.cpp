@@ -13,8 +13,8 @@ namespace glow::train {
 struct StepGraph::Impl {
   using Work = std::function<void()>;
 
-  /// Capture is on another stream than the default one; so are the times before it, in which libraries set up what
-  /// they keep for a stream.
+  /// A capture needs a stream other than the default one. The runs before it use the same stream, so that libraries
+  /// have set up their state for it.
   void on_side_stream(const Work& work) {
     const auto current = c10::cuda::getCurrentCUDAStream();
     wait(side, current);
@@ -26,10 +26,10 @@ struct StepGraph::Impl {
   }
 
   void capture(const Work& work) {
-    // The graph's memory is its own: what the times before it left behind is no use any more.
+    // The graph has a memory pool of its own: free the memory that the runs before it have cached.
     c10::cuda::CUDACachingAllocator::emptyCache();
     on_side_stream([&] {
-      // Of this thread's calls alone: another may be reading the next batch into page-locked memory.
+      // Capture this thread's calls alone: another thread may be copying the next batch into page-locked memory.
       graph.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
       try {
         work();
@@ -45,7 +45,7 @@ struct StepGraph::Impl {
     try {
       graph.capture_end();
     } catch (const c10::Error&) {
-      // It says that the capture was broken, which its cause says better.
+      // Says only that the capture failed; the exception that caused it says more.
     }
   }
 
@@ -57,7 +57,7 @@ struct StepGraph::Impl {
 
   explicit Impl(torch::Device device) : side(c10::cuda::getStreamFromPool(false, device.index())) {}
 
-  static constexpr int kTimesBefore = 3;
+  static constexpr int kRunsBeforeCapture = 3;
   int times = 0;
   c10::cuda::CUDAStream side;
   at::cuda::CUDAGraph graph;
@@ -69,12 +69,12 @@ StepGraph::~StepGraph() = default;
 void StepGraph::run(const std::function<void()>& work) {
   auto& times = impl_->times;
   const c10::cuda::CUDAGuard guard(impl_->side.device());
-  if (times < Impl::kTimesBefore) {
+  if (times < Impl::kRunsBeforeCapture) {
     impl_->on_side_stream(work);
     ++times;
     return;
   }
-  if (times == Impl::kTimesBefore) {
+  if (times == Impl::kRunsBeforeCapture) {
     try {
       impl_->capture(work);
     } catch (const c10::Error& error) {

@@ -81,7 +81,7 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
     throw ConfigError("accumulate", "expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
                                         std::to_string(options.accumulate));
   }
-  // The smallest shard.
+  // Images of the smallest shard.
   const auto images = options.batch / processes;
   if (images < 1) {
     throw ConfigError("batch", "expected at least an image for each of the " + std::to_string(processes) +
@@ -261,7 +261,7 @@ void Trainer::compute() {
   }
   numbers_ = packed(numbers);
   if (options_.clip_norm > 0) clip_norm(gradients_, numbers.gradient_norm, options_.clip_norm);
-  // False for a NaN.
+  // le is false for a NaN.
   const auto is_rebuilt_well = numbers.reconstruction_error.le(largest_error());
   const auto wanted =
       numbers.gradient_norm.isfinite().logical_and(numbers.bits_per_dim.isfinite()).logical_and(is_rebuilt_well);

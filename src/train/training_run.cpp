@@ -15,7 +15,7 @@
 namespace glow::train {
 namespace {
 
-/// Throws ConfigError for a run that is to be shorter than what has been done of it.
+/// Throws ConfigError when the run has done more steps already than it is to have.
 void require_not_shorter(const TrainOptions& options, std::int64_t train_images, std::int64_t steps_done) {
   const auto steps = total_steps(options, train_images);
   if (steps >= steps_done) return;
@@ -36,7 +36,7 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
       throw ConfigError(files.directory.string() + ": holds a run already");
   };
   if (is_root) refuse_other_run();
-  // Reads images, which may be damaged: until then nothing on disk is touched.
+  // Reads images, which may be damaged: nothing on disk has been changed before.
   if (!model->initialized()) {
     const auto report = initialize(model, *data.train, options, *processes);
     if (is_root && callbacks.initialized) callbacks.initialized(report);
@@ -45,7 +45,7 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
   if (is_root) {
     directory.create();
     lock = RunLock(directory.root());
-    refuse_other_run();  // another program may have trained there meanwhile
+    refuse_other_run();  // again, under the lock: another process may have started a run since
     if (files.overwrite) {
       directory.remove_run();
       directory.create();

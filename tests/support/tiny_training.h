@@ -17,8 +17,7 @@ namespace glow::testing {
 
 constexpr int kTinySize = 4;
 
-/// Grey 4x4 pictures that are easy to learn: a slope, of a brightness that depends on the image. The labels repeat 0,
-/// 1, 2.
+/// Grey 4x4 pictures that are easy to learn: a slope whose brightness depends on the image. The labels repeat 0, 1, 2.
 inline std::shared_ptr<const data::Images> tiny_images(std::int64_t count, std::int64_t first = 0) {
   std::string bytes;
   std::vector<std::uint8_t> labels;
@@ -55,7 +54,7 @@ inline nn::Glow started_tiny_model(std::int64_t num_classes = 0) {
   return model;
 }
 
-/// Batches of 4, 12 steps, no warm-up, and decays for a run as short as that.
+/// Batches of 4, 12 steps, no warm-up, and decays for a run of this length.
 inline train::TrainOptions tiny_options() {
   return {.batch = 4,
           .steps = 12,

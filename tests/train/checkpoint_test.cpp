@@ -85,7 +85,7 @@ TEST_P(CheckpointDtype, ComesBackBitForBit) {
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, CheckpointDtype, ::testing::Values(torch::kFloat, torch::kDouble));
 
-TEST(Checkpoint, KnowsThatThereIsNoBestModelYet) {
+TEST(Checkpoint, HasNoBestModelBeforeTheFirstEvaluation) {
   const TemporaryDirectory directory;
   auto state = some_state(1);
   state.best_bits_per_dim = std::numeric_limits<double>::infinity();
@@ -120,7 +120,7 @@ TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {
             (std::set<std::string>{"notes.txt", "step-000000100.safetensors", "step-000012000.safetensors"}));
 }
 
-TEST(Checkpoint, OfAStopTakesNoScheduledOnesPlace) {
+TEST(Checkpoint, OfAStopDoesNotReplaceAScheduledOne) {
   const TemporaryDirectory directory;
   const auto write = [&](std::int64_t step, bool scheduled) {
     const auto path = write_checkpoint(directory.path(), some_state(step), "{}", {.every = 10, .keep = 2});
@@ -165,7 +165,7 @@ TEST(NewestIntactCheckpoint, IsOneThatIsWanted) {
   EXPECT_THROW(before(10), FormatError);
 }
 
-TEST(Checkpoint, ReplacesTheFutureThatWasThereBefore) {
+TEST(Checkpoint, RemovesThoseOfLaterSteps) {
   const TemporaryDirectory directory;
   for (const std::int64_t step : {10, 20, 30}) write_checkpoint(directory.path(), some_state(step), "{}", kKeepAll);
   write_checkpoint(directory.path(), some_state(15), "{}", kKeepTwo);
@@ -195,7 +195,7 @@ TEST(NewestIntactCheckpoint, SkipsWhatIsDamagedAndSaysSo) {
   EXPECT_TRUE(throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {torn.string()}));
 }
 
-TEST(NewestIntactCheckpoint, DoesNotGoBackBehindOneThatIsWholeButOfAnotherVersion) {
+TEST(NewestIntactCheckpoint, RefusesToSkipAWholeFileOfAnotherVersion) {
   const TemporaryDirectory directory;
   write_checkpoint(directory.path(), some_state(10), "{}", kKeepAll);
   const auto newer = write_checkpoint(directory.path(), some_state(11), "{}", kKeepAll);
@@ -209,7 +209,7 @@ TEST(NewestIntactCheckpoint, DoesNotGoBackBehindOneThatIsWholeButOfAnotherVersio
       throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {newer.string(), "format_version 9"}));
 }
 
-/// What `spoil` makes of a checkpoint's file, with a checksum that fits.
+/// A checkpoint's file changed by `spoil`, with the right checksum.
 template <class Spoil>
 std::filesystem::path spoiled(const TemporaryDirectory& directory, Spoil spoil) {
   const auto path = write_checkpoint(directory.path(), some_state(5), "{}", kKeepOne);

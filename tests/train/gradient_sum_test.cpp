@@ -10,7 +10,7 @@ namespace {
 
 using namespace glow::testing;
 
-/// Two processes with the same gradients: what is summed is doubled, as soon as it is started.
+/// Two processes with the same gradients: a sum doubles them, as soon as it is started.
 class Doubling : public distributed::Communicator {
  public:
   Doubling() : Communicator(0, 2) {}
@@ -41,7 +41,7 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
   const auto labels = torch::tensor({0, 1, 1});
   const auto backward = [&] {
     gradients.gradients().zero_();
-    // Nobody asks for the classes: their weights have no gradient.
+    // The classifier is not in the loss: its weights have no gradient.
     model->log_prob(x, labels).sum().backward();
   };
   backward();
@@ -51,7 +51,7 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
   GradientSum sum(model, processes, /*slice_bytes=*/512);
   for (int step = 0; step < 2; ++step) {
     *processes = Doubling();
-    // What is not expected, the first of two parts of a batch say, is left alone.
+    // Gradients before `expect`, as of the first of two parts of a batch, are not summed.
     backward();
     EXPECT_TRUE(processes->offsets.empty());
     sum.expect();
@@ -65,7 +65,7 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
     for (std::size_t i = 1; i < processes->ends.size(); ++i) EXPECT_EQ(processes->ends[i], processes->offsets[i - 1]);
     EXPECT_GT(processes->offsets.size(), 6u);
     EXPECT_EQ(processes->waits, processes->offsets.size());
-    // The first time nobody knows that the classes' gradients will not come.
+    // Only after the first pass is it known that the classifier's gradients do not arrive.
     EXPECT_EQ(started == 0, step == 0);
   }
 }
@@ -80,8 +80,7 @@ TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstIsDone) {
   }
   const auto processes = std::make_shared<Doubling>();
   GradientSum sum(model, processes, /*slice_bytes=*/512);
-  // The gradient of the images comes when all steps are done, and before what the first level's folding still has to
-  // do.
+  // The gradient of the images is computed after those of all steps and before those of the first level's folding.
   auto x = (random_images(options, 3, 1).requires_grad_()) * 1;
   std::int64_t done = model->flat_parameters().values().numel();
   x.register_hook([&](const torch::Tensor&) {
@@ -90,7 +89,7 @@ TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstIsDone) {
   sum.expect();
   model->log_prob(x).sum().backward();
   sum.finish();
-  // All above the first level, but for less than a slice.
+  // Everything above the first level, except less than a slice.
   EXPECT_LE(done, first_level + 2 * 512 / 8);
 }
 

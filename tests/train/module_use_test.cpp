@@ -1,5 +1,5 @@
-// What LibTorch programs do with modules, done to a model that a Trainer trains: after each of it the score, the model
-// file, the trainer and the averaged model are those of the weights that the model has.
+// Operations that LibTorch programs do with modules, on a model that a Trainer trains: after each of them the score,
+// the model file, the trainer and the averaged model are those of the weights that the model has then.
 #include <cstring>
 #include <functional>
 #include <sstream>
@@ -78,7 +78,7 @@ nn::Glow fresh(const nn::GlowOptions& options, const std::vector<torch::Tensor>&
   return model;
 }
 
-/// Density and sample, of both of which the weights are cached.
+/// Density and sample; both use cached weights.
 std::vector<torch::Tensor> results(const nn::Glow& model) {
   const auto x = model->quantizer().center(bytes(), model->dtype());
   return {model->log_prob(x), model->sample(3, {.seed = 5})};
@@ -106,7 +106,7 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
   ModuleUse() {
     options_.ema_decay = 0.5;
     options_.learning_rate = 1e-2;
-    // What is cached now must not be taken for what comes later.
+    // Fills the caches, which must not be used for later weights.
     results_without_graph(model_);
     trainer_ = std::make_unique<Trainer>(model_, options_);
     expect_agreement("at the start");
@@ -119,7 +119,7 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
     const auto now = contents(*model_);
     const auto twin = fresh(options_of(GetParam()), now);
     const auto expected = results_without_graph(twin);
-    // What is cached in one mode counts in the other; which comes first changes with every call.
+    // The two modes share caches: alternate which of them fills them.
     for (const bool inference_first : {is_odd_, !is_odd_}) {
       const c10::InferenceMode inference(inference_first);
       const torch::NoGradGuard no_grad;
@@ -152,7 +152,7 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
     }
   }
 
-  /// One step, which has to be that of a trainer that has seen nothing else but this state.
+  /// One step, which must be that of a new trainer with the same state.
   void take_step(const std::string& after) {
     SCOPED_TRACE(after);
     auto twin = fresh(options_of(GetParam()), contents(*model_));
@@ -176,7 +176,7 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
     ++updates_;
   }
 
-  /// What a program does; then all has to agree, now and after two more steps.
+  /// Does `act` and checks that everything agrees, then and after two more steps.
   void after(const std::string& name, const std::function<void()>& act) {
     act();
     expect_agreement(name);

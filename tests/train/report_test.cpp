@@ -33,7 +33,7 @@ std::string written_report(const RunDirectory& run) {
   return get(run.report());
 }
 
-/// What the page shows.
+/// The page's data.
 Json data_of(const std::string& page) {
   const std::string before = "<script id=\"data\" type=\"application/json\">";
   const auto begin = page.find(before) + before.size();
@@ -110,7 +110,7 @@ TEST_F(Report, IsAFunctionOfTheDirectoryAndWrittenAnew) {
 void expect_self_contained(const std::string& page) {
   EXPECT_EQ(page.rfind("<!doctype html>", 0), 0U);
   EXPECT_TRUE(page.ends_with("</html>\n"));
-  // The names of the SVG elements' namespace are no address that anybody opens.
+  // The namespace of SVG elements is a name, not an address that is opened.
   EXPECT_EQ(count(page, "http://"), count(page, "http://www.w3.org/2000/svg"));
   EXPECT_EQ(count(page, "https://"), 0);
   EXPECT_EQ(count(page, "<link"), count(page, "<link rel=\"icon\" href=\"data:,\">"));

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 class RunDirectoryTest : public ::testing::Test {
  protected:
-  /// What a run that is killed as it begins has made at most.
+  /// The most that a run leaves that is killed before it writes config.json.
   void begin() const {
     run_.create();
     for (const auto& file : {run_.metrics(), run_.timing()}) put(file, "");
@@ -36,7 +36,7 @@ TEST_F(RunDirectoryTest, NothingIsNoRun) {
   EXPECT_FALSE(run_.holds_run());
 }
 
-TEST_F(RunDirectoryTest, ABeginningIsNoRunThatAnyoneWouldMiss) {
+TEST_F(RunDirectoryTest, ABeginningIsUnused) {
   begin();
   EXPECT_TRUE(run_.is_unused());
   EXPECT_FALSE(run_.holds_run());

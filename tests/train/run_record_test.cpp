@@ -54,7 +54,7 @@ TEST(ReadRecord, KnowsTheBestEvaluationAsTheRunDoes) {
   };
   EXPECT_EQ(best_of(""), std::nullopt);
   EXPECT_EQ(best_of("{\"step\":4,\"valid_bits_per_dim\":null,\"valid_non_finite\":6}\n"), 4);
-  // Equal is not better; and one that leaves images out is not good.
+  // An equal score is not better, and a score without all images does not count.
   EXPECT_EQ(best_of("{\"step\":4,\"valid_bits_per_dim\":null,\"valid_non_finite\":6}\n"
                     "{\"step\":8,\"valid_bits_per_dim\":3,\"valid_non_finite\":0}\n"
                     "{\"step\":12,\"valid_bits_per_dim\":3,\"valid_non_finite\":0}\n"
@@ -87,7 +87,7 @@ TEST(ReadRecord, LeavesOutALineWithoutItsEnd) {
   }
 }
 
-/// A wave with a spike to either side.
+/// A wave with a high and a low spike.
 Curve long_curve(std::int64_t count) {
   Curve curve;
   for (std::int64_t i = 0; i < count; ++i) {

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(Batches, ScheduleDecay,
                                            Decay{4, 256, 256, 196}, Decay{64, 28, 28, 1021}, Decay{5'000, 32, 32, 10}));
 
 TEST(Schedule, AveragesOverTenStepsAtLeast) {
-  // From 49 images of 1024x1024 on, an epoch is one step, and its decay would be 0.
+  // With 49 images of 1024x1024 or more an epoch is one step, whose decay would be 0.
   for (const std::int64_t batch : {6, 49, 1'000'000}) {
     const Schedule schedule({.batch = batch}, 1024, 1024);
     EXPECT_DOUBLE_EQ(schedule.beta2(), 0.9) << batch;
@@ -72,11 +72,11 @@ TEST(TotalSteps, AreWhatADecimalNumberOfEpochsComesTo) {
   EXPECT_EQ(steps(1.15, 100, 5), 23);
   EXPECT_EQ(steps(2.3, 100, 10), 23);
   EXPECT_EQ(steps(0.07, 100, 1), 7);
-  // What is no whole number is rounded up.
+  // A fraction of a step is rounded up.
   EXPECT_EQ(steps(1, 100, 64), 2);
   EXPECT_EQ(steps(1.001, 100, 1), 101);
   EXPECT_EQ(steps(1e-9, 100, 1), 1);
-  // A whole number of thousandths of an epoch of a million images is a whole number of images.
+  // A multiple of 0.001 epochs of a million images is a whole number of images.
   for (int thousandths = 1; thousandths <= 20'000; ++thousandths) {
     const auto text = std::to_string(thousandths / 1000) + "." + std::to_string(1000 + thousandths % 1000).substr(1);
     ASSERT_EQ(steps(std::stod(text), 1'000'000, 1), thousandths * 1000) << text;
@@ -88,7 +88,7 @@ TEST(Schedule, TakesDecaysThatAreGiven) {
   const Schedule both({.batch = 64, .beta2 = 0.99, .ema_decay = 0.5}, 32, 32);
   EXPECT_EQ(both.beta2(), 0.99);
   EXPECT_EQ(both.ema_decay(), 0.5);
-  // The average's length is its own setting.
+  // ema_decay is a setting of its own.
   EXPECT_DOUBLE_EQ(Schedule({.batch = 64, .beta2 = 0.99}, 32, 32).ema_decay(), 1 - 1 / 782.0);
   EXPECT_EQ(Schedule({.ema_decay = 0}, 32, 32).ema_decay(), 0);
 }

@@ -1,5 +1,6 @@
-// A run holds no more memory after many steps than after 200, or a fifth of what follows when that is more.
-// GLOW_TEST_STEPS: how many more; 1,000 when it is not set.
+// The memory of a run does not grow with its steps: it is compared after 200 steps, or a fifth of the later ones if
+// that is more, and at the end. The environment variable GLOW_TEST_STEPS is the number of later steps; 1,000 by
+// default.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,7 @@
 #include "support/tiny_training.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-/// The address sanitizer has a malloc of its own. GCC 12 has this function of it, and no header for it.
+/// The address sanitizer replaces malloc. GCC 12 has this function but no header for it.
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
@@ -40,11 +41,11 @@ std::int64_t more_steps() {
   return wanted != nullptr ? std::stol(wanted) : 1000;
 }
 
-/// From one line of the log, evaluation, picture and checkpoint to the next. They are few, however long the run: the
-/// numbers of its log are kept for the page about it, and are to grow.
+/// Steps between log lines, evaluations, pictures and checkpoints. There are few of them however long the run is,
+/// because the run keeps the numbers of its log in memory.
 std::int64_t steps_between() { return std::max<std::int64_t>(100, more_steps() / 10); }
 
-/// Bytes that malloc has given to all threads and not got back, tensors among them.
+/// Bytes allocated by malloc in all threads and not freed; tensors are among them.
 std::int64_t heap_in_use() {
 #if defined(__SANITIZE_ADDRESS__)
   return static_cast<std::int64_t>(__sanitizer_get_current_allocated_bytes());
@@ -72,7 +73,7 @@ std::int64_t growth(
     nn::MemoryPolicy memory, const std::shared_ptr<const data::Images>& images,
     const std::function<void()>& every_step = [] {}) {
   const auto first_steps = 2 * steps_between(), steps = first_steps + more_steps();
-  // What a process allocates once is no run's.
+  // A first run makes the allocations that a process makes once.
   run_steps(first_steps, memory, images, [](const StepReport&) {});
   std::int64_t first = 0, last = 0;
   run_steps(steps, memory, images, [&](const StepReport& report) {

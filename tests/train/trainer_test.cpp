@@ -67,7 +67,7 @@ TEST(Trainer, TheRunningMomentsOfBatchNormsFollowEveryStepThatIsTaken) {
   EXPECT_FALSE(mean.equal(before));
   EXPECT_TRUE(mean.grad().eq(0).all().item<bool>());
 
-  // A step that is not taken leaves all as it was.
+  // A skipped step changes nothing.
   const torch::NoGradGuard no_grad;
   model->named_parameters()["levels.1.steps.3.network.bound"].fill_(std::numeric_limits<float>::quiet_NaN());
   const auto weights_before = weights(model).clone();
@@ -120,7 +120,7 @@ TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
 }
 
 TEST(Trainer, GivesAnImageThatComesTwiceInABatchTwoNoises) {
-  // As where a batch runs across the end of an epoch.
+  // As when a batch crosses the end of an epoch.
   auto model = started_tiny_model();
   model->to(at::kDouble);
   nn::Glow twin(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone()));
@@ -175,7 +175,7 @@ TEST(Trainer, ClipsTheGradientAndReportsItsNormBefore) {
   EXPECT_NEAR(clipped->flat_parameters().gradients().norm().item<double>(), 1e-3, 1e-8);
 }
 
-/// Copies, where Trainer::state shows the trainer's own tensors.
+/// A deep copy: the tensors of Trainer::state are the trainer's own.
 TrainingState copied(TrainingState state) {
   for (auto* tensor : {&state.parameters, &state.first_moment, &state.second_moment, &state.average}) {
     *tensor = tensor->clone();
@@ -184,7 +184,7 @@ TrainingState copied(TrainingState state) {
   return state;
 }
 
-TEST(Trainer, SkipsAStepWithoutAFiniteLossAndGoesOnAsIfThereHadBeenNone) {
+TEST(Trainer, SkipsAStepWithoutAFiniteLossAndContinuesAsIfThereHadBeenNone) {
   auto model = started_tiny_model();
   const auto options = tiny_options();
   Trainer trainer(model, options);
@@ -227,7 +227,7 @@ TEST(Trainer, NamesWhatWasNotFinite) {
   EXPECT_EQ(trainer.first_not_finite(), "");
   trainer.step(bytes(), labels());
   EXPECT_EQ(trainer.first_not_finite(), "");
-  // Of two the one that the backward pass comes to first.
+  // The one that the backward pass reaches first.
   for (const auto* name : {"levels.0.steps.0.actnorm.bias", "levels.1.steps.0.coupling.net.conv2.weight"}) {
     model->named_parameters()[name].mutable_grad().view(-1)[0] = std::nan("");
     EXPECT_EQ(trainer.first_not_finite(), std::string("the gradient of ") + name);
@@ -334,7 +334,7 @@ TEST_P(TrainerRestore, RefusesAStateThatMeansSomethingElse) {
                                     {name + ": the state to go on from is of a training with "}));
   }
   restore_with([](TrainOptions& changed) { changed.learning_rate = 1e-4; }, state);
-  // One that does not say, of an earlier version, is taken for what it is to be.
+  // A state without options, of an earlier version, is not checked.
   auto silent = state;
   silent.options.reset();
   restore_with(changes[0].second, silent);
@@ -350,7 +350,7 @@ nn::Glow model_of_two_steps() {
   return model;
 }
 
-/// A model of which a step's map cannot be undone in float32.
+/// A model with a map that cannot be inverted in float32.
 nn::Glow nearly_singular_model() {
   auto model = model_of_two_steps();
   const torch::NoGradGuard no_grad;
@@ -370,7 +370,7 @@ TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
   EXPECT_GT(report.reconstruction_error, largest_reconstruction_error(torch::kFloat, nn::HiddenPrecision::kFull));
   EXPECT_EQ(report.bits_per_dim, expected.step(bytes()).bits_per_dim);
   EXPECT_TRUE(weights(rebuilt).equal(weights(stored)));
-  // As do all that follow, after a restart too.
+  // All later steps do, also after a restart.
   Trainer restarted(nearly_singular_model(), options);
   restarted.restore(trainer.state());
   for (auto* later : {&trainer, &restarted}) {
@@ -416,11 +416,11 @@ TEST(Trainer, LearnsAsMuchInBf16) {
   const double expected = bits(full, nn::HiddenPrecision::kFull);
   EXPECT_NE(bits(full, nn::HiddenPrecision::kBf16), expected);
   EXPECT_NEAR(bits(full, nn::HiddenPrecision::kBf16), expected, 0.01);
-  // Other weights, at which rounding on the way has arrived.
+  // Its weights are others, because of rounding during training.
   EXPECT_NEAR(bits(bf16, nn::HiddenPrecision::kBf16), expected, 0.05);
 }
 
-TEST(Trainer, RestoreRefusesWhatDoesNotFitAndChangesNothing) {
+TEST(Trainer, RestoreRefusesAStateThatDoesNotFitAndChangesNothing) {
   auto model = started_tiny_model();
   Trainer trainer(model, tiny_options());
   const auto before = weights(model).clone();

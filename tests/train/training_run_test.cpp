@@ -50,7 +50,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfig = R"({"name": "tiny"})";
 
-/// 10 images to train on, which are no whole number of batches.
+/// 10 training images: not a whole number of batches.
 RunData tiny_data() { return {tiny_images(10), tiny_images(6, 10), nullptr}; }
 
 TrainingRun start(const fs::path& directory, const TrainOptions& options = tiny_options(),
@@ -58,14 +58,14 @@ TrainingRun start(const fs::path& directory, const TrainOptions& options = tiny_
   return TrainingRun::start(tiny_model(), tiny_data(), options, {directory, kConfig}, std::move(callbacks));
 }
 
-/// The model's own weights do not matter: they are another seed's.
+/// With a model of another seed: its weights are replaced.
 TrainingRun resume(const fs::path& directory, const TrainOptions& options = tiny_options(),
                    RunCallbacks callbacks = {}) {
   return TrainingRun::resume(tiny_model(0, /*seed=*/77), tiny_data(), options, {directory, kConfig},
                              std::move(callbacks));
 }
 
-/// Stops where it is asked for the `times`-th time: after a step, or between the batches of what follows it.
+/// Stops at the `times`-th call of should_stop: after a step, or between the batches of evaluations and pictures.
 RunCallbacks stopping_at(std::int64_t times) {
   auto asked = std::make_shared<std::int64_t>(0);
   return {.should_stop = [=] { return ++*asked == times; }};
@@ -108,7 +108,7 @@ std::vector<std::int64_t> steps_with(const fs::path& path, const std::string& ke
   return steps;
 }
 
-/// Whether a clock decides what is in a file; the report shows the timing.
+/// Whether a file's content depends on the clock; the report shows the timing.
 bool is_timed(const std::string& file) { return file == "timing.jsonl" || file == "report.html"; }
 
 /// The record in the report.
@@ -119,7 +119,7 @@ nlohmann::json reported(const fs::path& directory) {
   return nlohmann::json::parse(page.substr(begin, page.find("</script>", begin) - begin)).at("record");
 }
 
-/// Everything that a run wrote but what a clock decides.
+/// Compares all files except those that depend on the clock.
 void expect_same_files(const fs::path& one, const fs::path& other) {
   EXPECT_EQ(files_in(one), files_in(other));
   for (const auto& file : files_in(one)) {
@@ -129,7 +129,7 @@ void expect_same_files(const fs::path& one, const fs::path& other) {
 
 using Steps = std::vector<std::int64_t>;
 
-/// The directory of a run from start to end that nothing interrupted, made once.
+/// The directory of an uninterrupted run, made once.
 const fs::path& whole_run() {
   static const TemporaryDirectory directory;
   [[maybe_unused]] static const auto result = start(directory.path()).run();
@@ -170,7 +170,7 @@ TEST(TrainingRun, LeavesTheFilesThatItsDirectoryPromises) {
   EXPECT_EQ(result.test->bits_per_dim.mean, lines_of(files.metrics()).back().at("test_bits_per_dim").get<double>());
 }
 
-/// Noise, which a model that learns slopes finds less and less likely.
+/// Noise, whose likelihood falls while a model learns slopes.
 std::shared_ptr<const data::Images> noise_images() {
   std::vector<io::Image> pictures;
   for (std::uint32_t seed = 1; seed <= 6; ++seed) pictures.push_back(make_picture(kTinySize, kTinySize, 1, seed));
@@ -264,7 +264,7 @@ TEST(TrainingRun, WritesTheSameBytesTwice) {
             lines_of(RunDirectory(another_seed.path()).metrics()).front());
 }
 
-/// But for checkpoints on the way, of which a stopped run has others.
+/// The same, except checkpoints before the last: a stopped run has others.
 void expect_same_end(const fs::path& one, const fs::path& other) {
   const auto last = fs::path("checkpoints") / "step-000000012.safetensors";
   const auto without_checkpoints = [](auto files) {
@@ -282,7 +282,7 @@ void expect_same_end(const fs::path& one, const fs::path& other) {
 /// encoded and the levels'.
 constexpr int kPictureBatches = 9 + 8 + (2 + 7) + (2 + 5);
 
-TEST(StoppedRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
+TEST(StoppedRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
   const auto options = tiny_options();
   std::int64_t times = 1, in_between = 0;
   for (;; ++times) {
@@ -293,7 +293,7 @@ TEST(StoppedRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
     ASSERT_TRUE(newest);
     EXPECT_EQ(newest->content.state.step, first.steps_done);
     in_between += newest->content.state.unfinished ? 1 : 0;
-    // What a run that died later than its checkpoint leaves behind, torn line and half a file included.
+    // As after a run that died later than its checkpoint: later lines, a torn line and half a file.
     std::ofstream(RunDirectory(stopped.path()).metrics(), std::ios::app) << "{\"step\":13,\"bits_per_dim\":1}\n{\"ste";
     put(stopped.path() / ".model.safetensors.0123abcd.tmp", "half");
 
@@ -314,7 +314,7 @@ TEST(StoppedRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
 TEST(StoppedRun, ReachesItsEndThoughItIsStoppedOverAndOver) {
   const TemporaryDirectory stopped;
   start(stopped.path(), tiny_options(), stopping_at(1)).run();
-  // Just long enough for what the last step takes at once: an evaluation of 2 batches, and the pictures.
+  // Just enough calls for the last step, which must be done in one go: an evaluation of 2 batches, and the pictures.
   const auto enough = 2 + kPictureBatches + 1;
   int resumes = 0;
   while (resume(stopped.path(), tiny_options(), stopping_at(enough)).run().stopped) ++resumes;
@@ -330,7 +330,7 @@ TEST(StoppedRun, ForgetsEvaluationsOfAResumeThatDied) {
   ASSERT_TRUE(newest);
   ASSERT_EQ(newest->content.state.step, 4);
   ASSERT_TRUE(newest->content.state.unfinished);
-  // A resume that finished the step, went on and died before its next checkpoint.
+  // A resume that finished the step, continued and died before its next checkpoint.
   const TemporaryDirectory before;
   fs::copy(stopped.path(), before.path(), fs::copy_options::recursive);
   EXPECT_THROW(
@@ -436,10 +436,10 @@ struct Breakage {
   std::string name;
   /// The step after which a weight is not finite.
   std::int64_t step = 8;
-  /// From which learning rate on.
+  /// It breaks only at this learning rate or a larger one.
   double lowest_rate = tiny_options().learning_rate;
   std::int64_t keep = 2;
-  /// Where the run goes back to.
+  /// The step that the run goes back to.
   std::int64_t good_step = 6;
 };
 
@@ -492,9 +492,9 @@ TEST_P(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
   EXPECT_EQ(result.best_bits_per_dim, best);
   EXPECT_EQ(result.steps_done, 12);
   EXPECT_EQ(result.rollbacks, 1);
-  EXPECT_EQ(result.skipped, 0);  // they belong to what was given up
+  EXPECT_EQ(result.skipped, 0);  // the skipped steps were undone
   ASSERT_EQ(broken.rollbacks().size(), 1U);
-  // Two steps were skipped. A checkpoint of broken weights, or of a step that was skipped, is none to go back to.
+  // Two steps were skipped. The run does not go back to a checkpoint of broken weights or of a skipped step.
   const auto& rollback = broken.rollbacks().front();
   const auto good = GetParam().good_step;
   EXPECT_EQ(std::tuple(rollback.from_step, rollback.to_step, rollback.count), std::tuple(GetParam().step + 2, good, 1));
@@ -510,13 +510,13 @@ TEST_P(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
     EXPECT_EQ(line.at("learning_rate").get<double>(), rate) << line;
   }
   EXPECT_EQ(newest_intact_checkpoint(files.checkpoints())->content.state.rollbacks, 1);
-  // The run's page, for which it read its log as it went, shows what the log has become.
+  // The run's page, made from memory, is that of its files.
   const auto page = get(files.report());
   write_report(files);
   EXPECT_TRUE(get(files.report()) == page);
 }
 
-TEST_P(BrokenRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
+TEST_P(BrokenRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
   const TemporaryDirectory whole;
   BreakingRun(GetParam()).start(whole.path());
   std::int64_t times = 1;
@@ -529,7 +529,7 @@ TEST_P(BrokenRun, GoesOnAsIfItHadNeverStoppedWhereverItWas) {
     BreakingRun(GetParam()).resume(stopped.path());
     expect_same_end(whole.path(), stopped.path());
   }
-  // At least as often as a run that does not break.
+  // There are at least as many places to stop as in a run that does not break.
   EXPECT_GT(times - 1, 11 + 3 * 2 + 2 * kPictureBatches);
 }
 
@@ -555,7 +555,7 @@ TEST_P(BrokenRun, ReachesItsEndThoughItIsStoppedAtEveryStep) {
   expect_same_end(whole.path(), stopped.path());
 }
 
-TEST_P(BrokenRun, GoesOnAsIfItHadNotDiedBehindAnyOfItsFiles) {
+TEST_P(BrokenRun, ContinuesAsIfItHadNotDiedAfterAnyOfItsFiles) {
   const TemporaryDirectory whole;
   BreakingRun(GetParam()).start(whole.path());
   for (int files = 1;; ++files) {
@@ -580,7 +580,7 @@ TEST_P(BrokenRun, GoesOnAsIfItHadNotDiedBehindAnyOfItsFiles) {
 
 INSTANTIATE_TEST_SUITE_P(, BrokenRun,
                          ::testing::Values(Breakage{.name = "BetweenCheckpoints"},
-                                           Breakage{.name = "BehindACheckpoint", .step = 6, .good_step = 3},
+                                           Breakage{.name = "AfterACheckpoint", .step = 6, .good_step = 3},
                                            Breakage{.name = "WithOneKept", .keep = 1}),
                          [](const auto& test) { return test.param.name; });
 
@@ -657,7 +657,7 @@ TEST(TrainingRun, KeepsItsReportUpToDate) {
     steps->push_back(reported(directory.path())["last_step"].get<std::int64_t>());
   };
   start(directory.path(), tiny_options(), {.step = note}).run();
-  // As it was in each step: after evaluations (4, 8), grids (6) and checkpoints (3, 6, 9), with the lines so far.
+  // The page at each step: written after evaluations (4, 8), grids (6) and checkpoints (3, 6, 9) with the lines so far.
   EXPECT_EQ(*steps, (Steps{0, 0, 0, 2, 4, 4, 6, 6, 8, 8, 8, 8}));
   EXPECT_EQ(reported(directory.path())["last_step"], 12);
   EXPECT_EQ(reported(directory.path())["curves"]["valid_bits_per_dim"]["steps"], (Steps{4, 8, 12}));

@@ -9,25 +9,25 @@
 
 namespace glow::train {
 
-/// What shows that a flow is about to lose its inverse, long before its density does (Behrmann et al. 2021,
-/// "Understanding and mitigating exploding inverses").
+/// Measures of how well a flow can be inverted. They show the loss of the inverse long before the density does
+/// (Behrmann et al. 2021, "Understanding and mitigating exploding inverses").
 struct Monitors {
-  /// max|decode(encode(x)) - x| of bin centres: of images of the data, of constant ones (black, grey, white) and of
-  /// uniform noise, which a model has not learned and inverts worst. Infinite where there is no inverse. Below half a
-  /// bin, half_bin, bytes come back.
+  /// max|decode(encode(x)) - x| in the unit of x, where x are the bin centres of images of the data, of constant images
+  /// (black, grey, white), and of uniform noise, which is far from the training data and usually inverted worst.
+  /// Infinite when there is no inverse. Below half_bin, half the width of a bin, the bytes are reconstructed exactly.
   double reconstruction_error = 0, reconstruction_error_constant = 0, reconstruction_error_noise = 0;
   double half_bin = 0;
-  /// Of each learned 1x1 map by level and step: the smallest singular value of its matrix or, in the LU form, the
-  /// smallest |U_ii|. Empty for fixed permutations.
+  /// [level][step]: the smallest singular value of each learned 1x1 matrix or, in the LU form, its smallest |U_ii|.
+  /// Empty for fixed permutations.
   std::vector<std::vector<double>> smallest_singular_values = {};
-  /// The largest exp(3*log_scale) of the model, and the parameter that it is in.
+  /// The largest factor that a layer multiplies by, exp(3*log_scale) of an actnorm, and the name of its parameter.
   double largest_scale = 0;
   std::string largest_scale_name = {};
 };
 
-/// Looks at a model with the first 16 of the images, or all; a conditional model sees them under their own labels. The
-/// noise is a pure function of `seed`. Records no graph. Throws ShapeError, ConfigError as the model does, and what
-/// reading the images throws.
+/// Measures a model with the first 16 images, or all when there are fewer; a conditional model gets their labels. The
+/// noise is a pure function of `seed`. Records no graph. Throws ShapeError and ConfigError as the model does, and the
+/// errors of reading the images.
 Monitors monitor(const nn::Glow& model, const data::Images& images, std::uint64_t seed);
 
 }  // namespace glow::train

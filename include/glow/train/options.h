@@ -20,18 +20,19 @@ constexpr EnumNames<OptimizerKind, 2> enum_names(OptimizerKind) {
   return {"optimizer", {{{"adamax", OptimizerKind::kAdamax}, {"adam", OptimizerKind::kAdam}}}};
 }
 
-/// How a model is trained. What a run's config.json holds beside the model's and the data's options.
+/// How a model is trained; part of a run's config.json.
 struct TrainOptions {
   /// Images a step, of all processes together.
   std::int64_t batch = 64;
-  /// Parts into which a process divides its images of a step, one after the other, so that only one part's activations
-  /// are in memory. Changes nothing else; not for a model with batch norms, which are of a whole batch.
+  /// Number of parts into which a process divides its images of a step; it computes them one after the other, so that
+  /// only one part's activations are in memory. The result is that of 1, up to rounding. Must be 1 for a model with
+  /// batch norms, whose moments are of a whole batch.
   std::int64_t accumulate = 1;
-  /// Length of the run in steps; 0: as `epochs` says.
+  /// Length of the run in steps; 0: see `epochs`.
   std::int64_t steps = 0;
   /// Length of the run in passes over the training images, when `steps` is 0.
   double epochs = 100;
-  /// After the warm-up.
+  /// Learning rate after the warm-up.
   double learning_rate = 1e-3;
   OptimizerKind optimizer = OptimizerKind::kAdamax;
   /// Length of the linear warm-up, in the reference's epochs of 50,000 images of 32x32 (Schedule).
@@ -40,7 +41,7 @@ struct TrainOptions {
   double beta2 = 0;
   /// Decay of the weights' average; 0: no average; negative: from the batch, the number that beta2 has by default.
   double ema_decay = -1;
-  /// Images that start the actnorms; 0: max(32, 256 * 32^2 / (H*W)), at most the set.
+  /// Images that initialise the actnorms; 0: max(32, 256 * 32^2 / (H*W)), at most the set.
   std::int64_t init_images = 0;
   /// Largest gradient norm; 0: gradients are not clipped.
   double clip_norm = 0;
@@ -49,9 +50,9 @@ struct TrainOptions {
   std::int64_t skip_limit = 20;
   /// Weight of the auxiliary classifier's loss; 0: none.
   double weight_y = 0;
-  /// What the forward pass keeps for the backward pass.
+  /// Which tensors the forward pass keeps for the backward pass.
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
-  /// On a GPU: capture the step as a CUDA graph and replay it; what was set on the model before the first step stays.
+  /// On a GPU: capture the step as a CUDA graph and replay it; settings of the model at the first step stay in force.
   /// Not for conditional models, nor with kReversible, whose steps wait for the CPU. Has compiled, but has not run yet.
   bool cuda_graph = false;
   /// Everything random in the run is a function of this.

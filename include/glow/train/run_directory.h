@@ -21,19 +21,21 @@ class RunDirectory {
   std::filesystem::path samples() const { return root_ / "samples"; }
   /// "samples/step-000002000.png"
   std::filesystem::path sample_grid(std::int64_t step) const;
-  /// Drawn anew with each sample grid.
+  /// Replaced with each sample grid.
   std::filesystem::path temperatures() const { return samples() / "temperatures.png"; }
   std::filesystem::path interpolations() const { return samples() / "interpolations.png"; }
   std::filesystem::path levels() const { return samples() / "levels.png"; }
 
-  /// Whether nobody would miss what is here: nothing, or what a run that was killed as it began has left, without
-  /// config.json, namely its folders, empty logs, the checkpoint of step 0 and temporary files.
+  /// Whether the directory contains nothing of value: it is missing or empty, or has no more than a run leaves that is
+  /// killed as it starts, before it writes config.json: folders, empty logs, the checkpoint of step 0 and temporary
+  /// files.
   bool is_unused() const;
-  /// Whether a run was started here: it is used, and config.json is there, or metrics.jsonl, which comes first.
+  /// Whether a run was started here: the directory is not unused, and has config.json or metrics.jsonl, which is
+  /// written first.
   bool holds_run() const;
   /// Makes the directory and its folders. Throws IoError.
   void create() const;
-  /// Removes what a run that was killed left of files which it had not finished. Throws IoError.
+  /// Removes the temporary files of a run that was killed while it wrote. Throws IoError.
   void remove_temporaries() const;
   /// Removes the files that a run writes, and its folders inside this one when they are empty then; nothing else.
   /// Throws IoError.

@@ -10,7 +10,7 @@ namespace glow::train {
 /// H*W/32^2 images. A pure function of the step, so that a resumed run continues exactly.
 class Schedule {
  public:
-  /// Of beta2 and ema_decay where they come from the batch.
+  /// The lower bound of beta2 and ema_decay when they are computed from the batch.
   static constexpr double kSmallestDecay = 0.9;
 
   Schedule(const TrainOptions& options, std::int64_t height, std::int64_t width);
@@ -20,7 +20,7 @@ class Schedule {
   /// options.beta2, or max(kSmallestDecay, 1 - 1/ceil(50,000 / counted batch)); the reference has no such
   /// floor.
   double beta2() const { return beta2_; }
-  /// Whether the floor is in force: the batch counts as more than 5,000 images.
+  /// Whether kSmallestDecay replaces a smaller value: the batch counts as more than 5,000 images.
   bool is_floored() const;
   /// options.ema_decay, or the number that beta2 has by default; 0: no average.
   double ema_decay() const { return ema_decay_; }
@@ -33,10 +33,10 @@ class Schedule {
   double ema_decay_;
 };
 
-/// Steps of a whole run: options.steps, or what options.epochs of so many training images come to; at least 1.
+/// Steps of a whole run: options.steps, or options.epochs * train_images / options.batch rounded up; at least 1.
 std::int64_t total_steps(const TrainOptions& options, std::int64_t train_images);
 
-/// Images that start the actnorms: `requested`, or max(32, 256 * 32^2 / (H*W)); at most `available`.
+/// Images that initialise the actnorms: `requested`, or max(32, 256 * 32^2 / (H*W)); at most `available`.
 std::int64_t init_images(std::int64_t requested, std::int64_t available, std::int64_t height, std::int64_t width);
 
 }  // namespace glow::train

@@ -35,12 +35,12 @@ double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision prec
 /// reports. Every process calls the same functions in the same order.
 class Trainer {
  public:
-  /// The model must be initialised, and be on its device and in its dtype whenever a function is called. It loses its
-  /// nn::GlowImpl::training_data: the trainer does not know what it will be trained on.
-  /// Throws ConfigError when it is not, when `options` are not valid, or ask for a classifier that the model has not.
+  /// The model must be initialised, and on the same device and in the same dtype whenever a function is called. Its
+  /// nn::GlowImpl::training_data is removed, because the trainer does not know the images that it will be trained on.
+  /// Throws ConfigError when the model is not initialised, and when `options` are not valid or do not fit the model.
   Trainer(nn::Glow model, const TrainOptions& options,
           std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
-  /// The same checks, but for whether the model is initialised.
+  /// Does the same checks, except whether the model is initialised.
   static void check(const nn::Glow& model, const TrainOptions& options, std::int64_t processes = 1);
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;
@@ -50,14 +50,15 @@ class Trainer {
   /// dequantisation noise is a function of the seed, the step and the image's place in the step's batch. The loss is
   /// the mean over the images of bits/dim + weight_y * class bits. When it or its gradient is not finite the step is
   /// skipped (StepReport::skipped): it changes nothing.
-  /// `batch`: images of the step in all processes, of which these are Communicator::shard; 0, with one process: these.
-  /// Throws ConfigError without it, when there are fewer images than options.accumulate, and when the model is no
-  /// longer in the dtype or on the device that it was made for; what nn::GlowImpl::flat_parameters throws.
+  /// `batch`: images of the step in all processes, of which `bytes` are this process's shard (Communicator::shard); one
+  /// process alone may leave it out.
+  /// Throws ConfigError when several processes leave it out, when there are fewer images than options.accumulate, and
+  /// when the model has changed its dtype or device; the errors of nn::GlowImpl::flat_parameters.
   ///
-  /// A step does not depend on the modes that it is called in: it is taken in training mode, with gradients, and leaves
-  /// Module::is_training, GradMode and InferenceMode as they were. Weights that were replaced since the last step
-  /// (torch::load, Tensor::set_data) are those that it starts from, and gradients that were dropped
-  /// (Module::zero_grad(true)) are there again.
+  /// A step does not depend on the caller's modes: it runs in training mode, with gradients, and leaves
+  /// Module::is_training, GradMode and InferenceMode as they were. It starts from weights that were replaced since the
+  /// last step (torch::load, Tensor::set_data), and allocates gradients again that were dropped
+  /// (Module::zero_grad(true)).
   StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels = {}, std::int64_t batch = 0);
 
   /// The averaged weights as a new model in eval mode. Throws as `step`.
@@ -88,8 +89,8 @@ class Trainer {
   /// process whose weights differ by more than rounding.
   bool resync_replicas();
 
-  /// Seconds that this process has waited for sums, when its own gradients were complete, since the beginning. Those of
-  /// batch norms are not in it; on CUDA the host does not wait, and it says nothing.
+  /// Seconds that this process has spent waiting for sums over the processes after its own gradients were complete,
+  /// since it was made. Without the sums of batch norms; meaningless on CUDA, where the host does not wait.
   double seconds_waited() const;
 
  private:
@@ -147,7 +148,7 @@ class Trainer {
   std::unique_ptr<GradientSum> gradient_sum_;
   /// Without the waits of the present `gradient_sum_`.
   double seconds_waited_ = 0;
-  /// Null until it is used.
+  /// Null until the first step with options.cuda_graph.
   std::shared_ptr<StepGraph> graph_;
 };
 
