@@ -4,10 +4,9 @@
 #include <utility>
 
 #include <glow/data/source.h>
-#include <glow/io/idx.h>
-
 #include "data/array.h"
 #include "io/errors.h"
+#include "io/idx.h"
 
 namespace glow::data {
 namespace {

@@ -1,7 +1,8 @@
 #include <algorithm>
 
 #include <glow/data/source.h>
-#include <glow/io/sha256.h>
+
+#include "io/digest.h"
 
 namespace glow::data {
 namespace {

@@ -30,7 +30,7 @@ std::string chunk(std::string_view type, std::string_view data) {
   return big_endian(data.size(), kNumberSize) + checked + big_endian(crc, kNumberSize);
 }
 
-/// Calls `visit(type, data, whole)` for each chunk of a PNG file that encode_png made.
+/// Calls `visit(type, data, whole)` for each chunk of a PNG file made by encode_png; `whole` includes length and CRC.
 template <class Visit>
 void visit_chunks(std::string_view png, Visit&& visit) {
   for (png.remove_prefix(kSignatureSize); !png.empty();) {
@@ -58,7 +58,7 @@ void check_animation(const Animation& animation) {
   }
 }
 
-/// Adds frames one after the other; each chunk of theirs but the first frame's data has the next sequence number.
+/// Appends the frames. Every fcTL and fdAT chunk has the next sequence number; the first frame's data stay IDAT.
 class Encoder {
  public:
   explicit Encoder(const Animation& animation) : animation_(animation) {}
@@ -91,14 +91,14 @@ class Encoder {
           chunk("acTL", big_endian(animation_.frames.size(), kNumberSize) + big_endian(animation_.plays, kNumberSize));
     }
     constexpr std::uint64_t kNoOffset = 0;
-    constexpr std::uint64_t kMillisecondsASecond = 1000;
-    constexpr std::uint64_t kLeaveAsItIs = 0, kReplace = 0;
+    constexpr std::uint64_t kMillisecondsPerSecond = 1000;
+    constexpr std::uint64_t kDisposeNone = 0, kBlendSource = 0;
     bytes_ += chunk(
         "fcTL",
         big_endian(sequence_++, kNumberSize) + big_endian(static_cast<std::uint64_t>(shape.width), kNumberSize) +
             big_endian(static_cast<std::uint64_t>(shape.height), kNumberSize) + big_endian(kNoOffset, 2 * kNumberSize) +
             big_endian(static_cast<std::uint64_t>(animation_.frame_milliseconds), 2) +
-            big_endian(kMillisecondsASecond, 2) + big_endian(kLeaveAsItIs, 1) + big_endian(kReplace, 1));
+            big_endian(kMillisecondsPerSecond, 2) + big_endian(kDisposeNone, 1) + big_endian(kBlendSource, 1));
   }
 
   const Animation& animation_;

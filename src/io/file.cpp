@@ -3,17 +3,72 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <limits>
 #include <new>
+#include <random>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "io/errors.h"
-#include "io/regular_file.h"
 
 namespace glow::io {
 namespace {
+
+/// The size of an open regular file. Throws IoError when it is something else.
+std::uint64_t checked_size(int descriptor, const std::filesystem::path& path) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) {
+    throw cannot_read(path, errno);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw cannot_read(path, "not a regular file");
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+/// A regular file open for reading, closed with the object.
+class RegularFile {
+ public:
+  /// Never waits for a FIFO's writer. Throws IoError when it is missing, not a regular file or unreadable.
+  explicit RegularFile(const std::filesystem::path& path);
+  ~RegularFile();
+  RegularFile(const RegularFile&) = delete;
+  RegularFile& operator=(const RegularFile&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  /// In bytes, when it was opened.
+  std::uint64_t size() const { return size_; }
+
+ private:
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+RegularFile::RegularFile(const std::filesystem::path& path)
+    // O_NONBLOCK: opening a FIFO would wait for a writer before fstat could tell that it is one.
+    : descriptor_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {
+  if (descriptor_ < 0) {
+    throw cannot_read(path, errno);
+  }
+  try {
+    size_ = checked_size(descriptor_, path);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+RegularFile::~RegularFile() { ::close(descriptor_); }
 
 /// zlib's state for reading gzip members.
 class GzipStream {
@@ -28,7 +83,7 @@ class GzipStream {
   GzipStream(const GzipStream&) = delete;
   GzipStream& operator=(const GzipStream&) = delete;
 
-  /// Consumes a prefix of `input` and returns the bytes it gives, valid until the next call.
+  /// Consumes a prefix of `input` and returns the bytes that it expands to, valid until the next call.
   std::string_view inflate_some(std::string_view& input) {
     constexpr std::size_t kMostAtOnce = std::numeric_limits<uInt>::max();
     const auto offered = static_cast<uInt>(std::min(input.size(), kMostAtOnce));
@@ -44,7 +99,7 @@ class GzipStream {
   bool at_member_end() const { return status_ == Z_STREAM_END; }
   void start_member() { inflateReset(&stream_); }
 
-  /// Why the last call gave nothing useful; null when it did.
+  /// The error of the last call, or null.
   const char* problem() const {
     if (status_ == Z_OK || status_ == Z_STREAM_END) {
       return nullptr;
@@ -57,6 +112,38 @@ class GzipStream {
   int status_ = Z_OK;
   std::array<char, 1 << 16> buffer_{};
 };
+
+std::filesystem::path directory_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+/// A hidden, random name in the directory of `path`: ".model.safetensors.1f00ba4d.tmp".
+std::filesystem::path temporary_name(const std::filesystem::path& path) {
+  constexpr std::size_t kLongest = 200;  // leaves room for the additions below NAME_MAX
+  char ending[16];
+  std::snprintf(ending, sizeof ending, ".%08x.tmp", std::random_device{}());
+  std::string name = ".";
+  name += path.filename().string().substr(0, kLongest);
+  return directory_of(path) / (name + ending);
+}
+
+/// Throws when `path` is a device, a FIFO or a directory: a rename would replace it by a file.
+void refuse_special_file(const std::filesystem::path& path) {
+  std::error_code ignored;  // then creating the file fails too, with a reason
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw cannot_write(path, "it exists and is not a regular file");
+  }
+}
+
+/// Errors are ignored: the file is complete under its name already, and some file systems cannot flush a directory.
+void flush_directory(const std::filesystem::path& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor >= 0) {
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+}
 
 }  // namespace
 
@@ -71,7 +158,7 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   while (filled < content.size()) {
     const ssize_t count = ::read(file.descriptor(), content.data() + filled, content.size() - filled);
     if (count == 0) {
-      throw cannot_read(path, "it was shortened meanwhile");
+      throw cannot_read(path, "it was shortened while it was read");
     }
     if (count > 0) {
       filled += static_cast<std::size_t>(count);
@@ -101,6 +188,121 @@ std::string read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes
     content += piece;
   } while (!stream.at_member_end() || !input.empty());
   return content;
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  refuse_special_file(path_);
+  constexpr int kAttempts = 100;
+  for (int attempt = 0; attempt < kAttempts && descriptor_ < 0; ++attempt) {
+    temporary_ = temporary_name(path_);
+    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && errno != EEXIST) {
+      break;
+    }
+  }
+  if (descriptor_ < 0) {
+    throw cannot_write(path_, errno);
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+  }
+}
+
+void AtomicFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno != EINTR) {
+      throw cannot_write(path_, errno);
+    }
+  }
+}
+
+void AtomicFile::write_at(std::uint64_t offset, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+      offset += static_cast<std::uint64_t>(written);
+    } else if (errno != EINTR) {
+      throw cannot_write(path_, errno);
+    }
+  }
+}
+
+void AtomicFile::read_at(std::uint64_t offset, std::span<char> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t read = ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (read > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(read));
+      offset += static_cast<std::uint64_t>(read);
+    } else if (read == 0) {
+      throw cannot_write(path_, "the bytes that were written cannot be read back");
+    } else if (errno != EINTR) {
+      throw cannot_write(path_, errno);
+    }
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    throw cannot_write(path_, errno);
+  }
+  // Some file systems report a failed write only in close, but fsync has reported it already.
+  ::close(std::exchange(descriptor_, -1));
+  flush_directory(directory_of(path_));
+}
+
+bool is_temporary(const std::filesystem::path& path) {
+  constexpr std::string_view kEnding = ".tmp", kDigits = "0123456789abcdef";
+  constexpr std::size_t kDigitCount = 8, kAdded = 1 + kDigitCount + kEnding.size();
+  const auto name = path.filename().string();
+  if (name.size() < 1 + kAdded || name.front() != '.' || !name.ends_with(kEnding)) return false;
+  const auto added = std::string_view(name).substr(name.size() - kAdded);
+  return added.front() == '.' && added.substr(1, kDigitCount).find_first_not_of(kDigits) == std::string_view::npos;
+}
+
+void remove_temporaries(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::vector<std::filesystem::path> temporaries;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_temporary(entry->path())) temporaries.push_back(entry->path());
+  }
+  for (const auto& path : temporaries) {
+    std::filesystem::remove(path, error);
+    if (error) throw cannot_write(path, error.message());
+  }
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const RegularFile file(path);
+  if (file.size() == 0) {
+    return;  // mmap refuses an empty range
+  }
+  void* address = ::mmap(nullptr, file.size(), PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+  if (address == MAP_FAILED) {
+    throw cannot_read(path, errno);
+  }
+  data_ = static_cast<const char*>(address);
+  size_ = file.size();
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) {
+    ::munmap(const_cast<char*>(data_), size_);
+  }
 }
 
 }  // namespace glow::io

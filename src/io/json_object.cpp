@@ -17,18 +17,18 @@ bool holds_control_character(const std::string& text) {
 }  // namespace
 
 JsonObject::JsonObject(std::string name, const std::string& text) : name_(std::move(name)) {
-  // Called by the parser for each value. A deep value would overflow the stack when it is copied or printed; a line
-  // break would break a message into two lines.
+  // Called by the parser for each value. Copying or printing a deeply nested value would overflow the stack; a line
+  // break would split an error message into two lines.
   const auto check_plain = [this](int depth, Json::parse_event_t event, const Json& parsed) {
     const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
-    if (opens && depth > 0) throw FormatError(name_ + ": an array or an object stands where a plain value should");
+    if (opens && depth > 0) throw FormatError(name_ + ": an array or an object in place of a plain value");
     if (parsed.is_string() && holds_control_character(parsed.get_ref<const std::string&>())) {
       throw FormatError(name_ + ": a control character in " + parsed.dump());
     }
     return true;
   };
   json_ = Json::parse(text, check_plain, /*allow_exceptions=*/false);
-  // The parser takes a NUL byte for the end of the text and ignores the rest.
+  // The parser stops at a NUL byte and ignores the rest.
   if (!json_.is_object() || text.find('\0') != std::string::npos) throw FormatError(name_ + ": not a JSON object");
 }
 

@@ -11,7 +11,7 @@ namespace glow::io {
 
 // JSON of a struct whose fields visit_fields(value, visit) names: visit("key", value.field) for each.
 
-/// A number, truth value or text as such, an enumerator as its name.
+/// A number, boolean or string unchanged, an enumerator as its name.
 template <class Value>
 nlohmann::ordered_json json_of(const Value& value) {
   if constexpr (NamedEnum<Value>) {
@@ -29,14 +29,13 @@ nlohmann::ordered_json json_of_fields(const Fields& fields) {
   return json;
 }
 
-/// The reverse: a flat JSON object whose keys are read once each and none of which may be left over. A visitor for
-/// visit_fields. All functions throw FormatError that begins with the object's name; an unknown enumerator is
-/// ConfigError.
+/// Reads a flat JSON object, each key once; require_empty refuses unknown keys. A visitor for visit_fields. All
+/// functions throw FormatError that begins with the object's name, and ConfigError for an unknown enumerator.
 class JsonObject {
  public:
   using Json = nlohmann::ordered_json;
 
-  /// `name`: of the object in messages, "glow.config" for one.
+  /// `name`: of the object in messages, for example "glow.config".
   JsonObject(std::string name, const std::string& text);
 
   void operator()(const char* key, std::int64_t& value) { value = take(key, &Json::is_number_integer); }
@@ -48,9 +47,9 @@ class JsonObject {
   void operator()(const char* key, Kind& value) {
     from_string(take(key, &Json::is_string).template get<std::string>(), value);
   }
-  /// A version that has to be `expected`.
+  /// Reads the key format_version, which must have the value `expected`.
   void format_version(std::int64_t expected);
-  /// After all keys were read.
+  /// Call after all keys are read. Throws FormatError when a key is left.
   void require_empty() const;
 
  private:

@@ -2,15 +2,157 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "io/array_bytes.h"
 #include "io/errors.h"
-#include "io/npy_header.h"
 
 namespace glow::io {
 namespace {
+
+/// The dictionary in the header of an .npy file.
+struct NpyHeader {
+  std::string descr;
+  bool fortran_order = false;
+  std::vector<std::int64_t> shape;
+};
+
+/// A parser for the Python literals in a header such as {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }:
+/// these three keys, in any order.
+class HeaderParser {
+ public:
+  HeaderParser(const std::filesystem::path& path, std::string_view text) : path_(path), rest_(text) {}
+
+  NpyHeader parse() {
+    NpyHeader header;
+    std::set<std::string, std::less<>> keys;
+    expect("{");
+    while (!accept("}")) {
+      const std::string key = parse_string();
+      if (!keys.insert(key).second) {
+        fail("the key " + in_quotes(key) + " appears twice");
+      }
+      expect(":");
+      parse_value(key, header);
+      if (!accept(",")) {
+        expect("}");
+        break;
+      }
+    }
+    skip_space();
+    if (!rest_.empty()) {
+      fail("text follows the closing brace");
+    }
+    if (keys.size() != 3) {
+      fail("expected the keys descr, fortran_order and shape");
+    }
+    return header;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& problem) const { throw FormatError(path_, "npy header: " + problem); }
+
+  void skip_space() {
+    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n')) {
+      rest_.remove_prefix(1);
+    }
+  }
+
+  bool accept(std::string_view token) {
+    skip_space();
+    if (!rest_.starts_with(token)) {
+      return false;
+    }
+    rest_.remove_prefix(token.size());
+    return true;
+  }
+
+  void expect(std::string_view token) {
+    if (!accept(token)) {
+      fail("expected " + in_quotes(token) + " before " + in_quotes(rest_.substr(0, 20)));
+    }
+  }
+
+  std::string parse_string() {
+    const bool is_double = accept("\"");
+    if (!is_double) {
+      expect("'");
+    }
+    const std::size_t length = rest_.find(is_double ? '"' : '\'');
+    if (length == std::string_view::npos) {
+      fail("a string has no end");
+    }
+    std::string value(rest_.substr(0, length));
+    rest_.remove_prefix(length + 1);
+    return value;
+  }
+
+  bool parse_bool() {
+    if (accept("True")) {
+      return true;
+    }
+    expect("False");
+    return false;
+  }
+
+  std::int64_t parse_size() {
+    skip_space();
+    std::int64_t size = 0;
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), size);
+    if (error != std::errc{} || size < 0) {
+      fail("expected a dimension before " + in_quotes(rest_.substr(0, 20)));
+    }
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    return size;
+  }
+
+  std::vector<std::int64_t> parse_shape() {
+    std::vector<std::int64_t> shape;
+    expect("(");
+    while (!accept(")")) {
+      shape.push_back(parse_size());
+      if (!accept(",")) {
+        expect(")");
+        break;
+      }
+    }
+    return shape;
+  }
+
+  void parse_value(const std::string& key, NpyHeader& header) {
+    if (key == "descr") {
+      header.descr = parse_string();
+    } else if (key == "fortran_order") {
+      header.fortran_order = parse_bool();
+    } else if (key == "shape") {
+      header.shape = parse_shape();
+    } else {
+      fail("unknown key " + in_quotes(key));
+    }
+  }
+
+  const std::filesystem::path& path_;
+  std::string_view rest_;
+};
+
+NpyHeader parse_npy_header(const std::filesystem::path& path, std::string_view text) {
+  return HeaderParser(path, text).parse();
+}
+
+std::string format_npy_header(const NpyHeader& header) {
+  std::string shape;
+  for (const std::int64_t size : header.shape) {
+    shape += std::to_string(size) + (header.shape.size() == 1 ? "," : ", ");
+  }
+  if (header.shape.size() > 1) {
+    shape.resize(shape.size() - 2);
+  }
+  return "{'descr': '" + header.descr + "', 'fortran_order': " + (header.fortran_order ? "True" : "False") +
+         ", 'shape': (" + shape + "), }";
+}
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::string_view kVersion1{"\x01\x00", 2};
@@ -34,13 +176,13 @@ constexpr std::array<Dtype, 12> kDtypes = {{{"|b1", 1},
                                             {"<i8", 8},
                                             {"<f8", 8}}};
 
-/// Bytes of an element, 0 for a type we do not take.
+/// Bytes of an element, 0 for an unsupported dtype.
 std::uint64_t element_size(std::string_view name) {
   const auto* found = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == name; });
   return found == kDtypes.end() ? 0 : found->size;
 }
 
-/// One byte has no order; some writers give one all the same.
+/// One-byte types have no byte order, but some writers state one.
 std::string without_byte_order(std::string descr) {
   if (descr.size() == 3 && descr[2] == '1') {
     descr[0] = '|';
@@ -75,7 +217,7 @@ std::string array_text(const std::string& dtype, const std::vector<std::int64_t>
   return "an array of dtype " + in_quotes(dtype) + " and shape " + to_text(shape);
 }
 
-/// Of an array's data, in bytes.
+/// Bytes of the array's data.
 std::uint64_t size_to_write(const std::filesystem::path& path, const std::string& dtype,
                             const std::vector<std::int64_t>& shape) {
   const auto bytes = array_bytes(shape, element_size(dtype));
@@ -83,7 +225,7 @@ std::uint64_t size_to_write(const std::filesystem::path& path, const std::string
   return *bytes;
 }
 
-/// All before the data, which it aligns.
+/// The bytes before the data, padded to a multiple of 64 so that the data are aligned.
 std::string npy_start(const std::filesystem::path& path, const NpyHeader& header) {
   constexpr std::size_t kAlignment = 64;
   const std::string dictionary = format_npy_header(header);
@@ -130,7 +272,7 @@ NpyWriter::NpyWriter(const std::filesystem::path& path, const std::string& dtype
 
 void NpyWriter::write(std::string_view data) {
   if (data.size() > missing_) throw wrong_size(*array_bytes(shape_, element_size(dtype_)) - missing_ + data.size());
-  // A write that fails halfway leaves bytes that nobody counted.
+  // After a failed write the number of bytes in the file is unknown, so that `finish` must throw.
   const auto missing = std::exchange(missing_, std::numeric_limits<std::uint64_t>::max());
   file_.write(data);
   missing_ = missing - data.size();

@@ -15,25 +15,26 @@
 namespace glow::io {
 namespace {
 
-using Json = nlohmann::json;
+using HeaderJson = nlohmann::json;
 
-/// Called by the JSON parser as it goes. Refuses what the finished tree could not show, or should not be
-/// built for: keys that appear twice and deep nesting.
+/// A callback of the JSON parser. Refuses duplicate keys, which the parsed tree does not show, and deep nesting, before
+/// a tree is built for it.
 class StructureCheck {
  public:
   explicit StructureCheck(const std::filesystem::path& path) : path_(path) {}
 
-  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
+  bool operator()(int depth, HeaderJson::parse_event_t event, const HeaderJson& parsed) {
     constexpr int kDeepest = 3;  // header, tensor, shape
-    const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    const bool opens =
+        event == HeaderJson::parse_event_t::object_start || event == HeaderJson::parse_event_t::array_start;
     if (opens && depth >= kDeepest) {
       throw FormatError(path_, "the header is nested too deeply for safetensors");
     }
-    if (event == Json::parse_event_t::object_start) {
+    if (event == HeaderJson::parse_event_t::object_start) {
       keys_.emplace_back();
-    } else if (event == Json::parse_event_t::object_end) {
+    } else if (event == HeaderJson::parse_event_t::object_end) {
       keys_.pop_back();
-    } else if (event == Json::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second) {
+    } else if (event == HeaderJson::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second) {
       throw FormatError(path_, "the key " + in_quotes(parsed.get<std::string>()) + " appears twice in the header");
     }
     return true;
@@ -41,32 +42,32 @@ class StructureCheck {
 
  private:
   const std::filesystem::path& path_;
-  /// Of the objects that are open, the outermost first.
+  /// Keys of the open objects, outermost first.
   std::vector<std::unordered_set<std::string>> keys_;
 };
 
-Json parse_json(const std::filesystem::path& path, std::string_view text) {
+HeaderJson parse_json(const std::filesystem::path& path, std::string_view text) {
   if (!text.starts_with('{')) {
     throw FormatError(path, "the header does not begin with {");
   }
   if (text.find('\0') != std::string_view::npos) {
-    // The parser would take it for the end and not look at what follows.
+    // The parser would stop there and ignore the rest.
     throw FormatError(path, "the header holds a NUL byte");
   }
-  // A std::function copies what it is given.
+  // By reference, because std::function copies the callable.
   StructureCheck check(path);
   try {
-    return Json::parse(text, [&check](int depth, Json::parse_event_t event, const Json& parsed) {
+    return HeaderJson::parse(text, [&check](int depth, HeaderJson::parse_event_t event, const HeaderJson& parsed) {
       return check(depth, event, parsed);
     });
-  } catch (const Json::parse_error& error) {
+  } catch (const HeaderJson::parse_error& error) {
     throw FormatError(path, "the header is not JSON, as byte " + std::to_string(error.byte) + " of it shows");
-  } catch (const Json::out_of_range&) {
+  } catch (const HeaderJson::out_of_range&) {
     throw FormatError(path, "a number in the header is too large");
   }
 }
 
-Metadata read_metadata(const std::filesystem::path& path, const Json& object) {
+Metadata read_metadata(const std::filesystem::path& path, const HeaderJson& object) {
   if (!object.is_object()) {
     throw FormatError(path, std::string(kMetadataKey) + " is not an object");
   }
@@ -83,7 +84,7 @@ Metadata read_metadata(const std::filesystem::path& path, const Json& object) {
 /// Reads one tensor's entry.
 class TensorParser {
  public:
-  TensorParser(const std::filesystem::path& path, const std::string& name, const Json& object)
+  TensorParser(const std::filesystem::path& path, const std::string& name, const HeaderJson& object)
       : path_(path), name_(name), object_(object) {}
 
   SafetensorsHeader::Tensor parse() const {
@@ -112,7 +113,7 @@ class TensorParser {
     throw FormatError(path_, tensor_text(name_) + ": " + problem);
   }
 
-  const Json& member(const char* key) const {
+  const HeaderJson& member(const char* key) const {
     const auto found = object_.find(key);
     if (found == object_.end()) {
       fail(std::string(key) + " is missing");
@@ -121,7 +122,7 @@ class TensorParser {
   }
 
   std::string parse_dtype() const {
-    const Json& value = member("dtype");
+    const HeaderJson& value = member("dtype");
     if (!value.is_string()) {
       fail("dtype is not a string");
     }
@@ -135,12 +136,12 @@ class TensorParser {
   /// An array of integers from 0 to 2^63 - 1.
   template <typename Integer>
   std::vector<Integer> parse_integers(const char* key) const {
-    const Json& values = member(key);
+    const HeaderJson& values = member(key);
     if (!values.is_array()) {
       fail(std::string(key) + " is not an array");
     }
     std::vector<Integer> integers;
-    for (const Json& value : values) {
+    for (const HeaderJson& value : values) {
       constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
       if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kLargest) {
         fail(std::string(key) + " holds something that is not an integer from 0 to 2^63 - 1");
@@ -164,7 +165,7 @@ class TensorParser {
 
   const std::filesystem::path& path_;
   const std::string& name_;
-  const Json& object_;
+  const HeaderJson& object_;
 };
 
 /// Sorts by offset and checks that each tensor begins where the one before ends.
@@ -213,7 +214,7 @@ std::uint64_t dtype_size(std::string_view dtype) {
 std::string tensor_text(std::string_view name) { return "tensor " + in_quotes(name); }
 
 SafetensorsHeader parse_safetensors_header(const std::filesystem::path& path, std::string_view text) {
-  const Json json = parse_json(path, text);
+  const HeaderJson json = parse_json(path, text);
   SafetensorsHeader header;
   for (const auto& [name, value] : json.items()) {
     if (name == kMetadataKey) {

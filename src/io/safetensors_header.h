@@ -12,9 +12,9 @@ namespace glow::io {
 inline constexpr std::uint64_t kMaxHeaderSize = 100'000'000;
 inline constexpr const char* kMetadataKey = "__metadata__";
 
-/// What the JSON of a safetensors file says.
+/// The JSON of a safetensors file.
 struct SafetensorsHeader {
-  /// Where a tensor's data lie, counted from the end of the header.
+  /// The range [begin, end) of a tensor's data, relative to the end of the header.
   struct Tensor {
     TensorEntry entry;
     std::uint64_t begin = 0;
@@ -26,9 +26,8 @@ struct SafetensorsHeader {
   std::vector<Tensor> tensors;
 };
 
-/// Parses the JSON and checks everything that can be told without the data: no key twice or too many, known
-/// dtypes, sizes that are those of the shapes, offsets contiguous from 0. Throws FormatError naming `path`
-/// and the tensor.
+/// Parses the JSON and checks it: no duplicate or unknown keys, known dtypes, sizes equal to those of the shapes,
+/// offsets contiguous from 0. Throws FormatError naming `path` and the tensor.
 SafetensorsHeader parse_safetensors_header(const std::filesystem::path& path, std::string_view text);
 
 /// A tensor in an error message: `tensor "top.prior.bias"`.

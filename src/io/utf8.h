@@ -4,10 +4,10 @@
 
 namespace glow::io {
 
-/// Whether JSON, and so the metadata of a safetensors file, can hold the text.
+/// Whether the text is valid UTF-8, which JSON and the metadata of a safetensors file require.
 bool is_utf8(const std::string& text);
 
-/// The text, U+FFFD in the place of what is not UTF-8.
+/// The text with U+FFFD in place of invalid bytes.
 std::string to_utf8(const std::string& text);
 
 }  // namespace glow::io

@@ -15,9 +15,8 @@
 
 #include <glow/error.h>
 #include <glow/io/file.h>
-#include <glow/io/sha256.h>
 
-#include "io/base64.h"
+#include "io/digest.h"
 #include "train/pictures.h"
 #include "train/report_page.h"
 #include "train/run_files.h"

@@ -1,4 +1,4 @@
-#include <glow/io/idx.h>
+#include "io/idx.h"
 
 #include "fuzz/support.h"
 

@@ -25,7 +25,7 @@ using glow::testing::put;
 using glow::testing::TemporaryDirectory;
 using glow::testing::throws;
 
-/// Large enough that a frame's data take several chunks.
+/// Large enough that a frame's data are split into several chunks.
 Animation animation(int channels, int frames) {
   Animation animation;
   for (int i = 0; i < frames; ++i) {
@@ -36,7 +36,7 @@ Animation animation(int channels, int frames) {
 
 class AnimatedPng : public ::testing::TestWithParam<int> {};
 
-TEST_P(AnimatedPng, EveryFrameIsItsPicture) {
+TEST_P(AnimatedPng, EveryFrameHasItsPixels) {
   const auto expected = animation(GetParam(), 3);
   const auto frames = png_frames(encode_animated_png(expected));
   ASSERT_EQ(frames.size(), 3u);
@@ -49,7 +49,7 @@ TEST_P(AnimatedPng, EveryFrameIsItsPicture) {
   }
 }
 
-TEST_P(AnimatedPng, WhoDoesNotKnowOfAnimationsSeesTheFirstFrame) {
+TEST_P(AnimatedPng, ReaderWithoutAnimationsReadsTheFirstFrame) {
   const TemporaryDirectory directory;
   write_animated_png(directory / "a.apng", animation(GetParam(), 2));
   EXPECT_TRUE(read_image(directory / "a.apng").pixels == animation(GetParam(), 1).frames[0].pixels);
@@ -57,7 +57,7 @@ TEST_P(AnimatedPng, WhoDoesNotKnowOfAnimationsSeesTheFirstFrame) {
 
 INSTANTIATE_TEST_SUITE_P(Channels, AnimatedPng, ::testing::Values(1, 2, 3, 4));
 
-TEST(AnimatedPngChunks, StandInTheOrderOfTheSpecification) {
+TEST(AnimatedPngChunks, AreInTheOrderOfTheSpecification) {
   auto wanted = animation(3, 4);
   wanted.frame_milliseconds = 40;
   wanted.plays = 2;
@@ -87,7 +87,7 @@ TEST(AnimatedPngChunks, StandInTheOrderOfTheSpecification) {
   EXPECT_EQ(chunks.back().type, "IEND");
 }
 
-TEST(AnimatedPngErrors, NameWhatIsWrong) {
+TEST(AnimatedPngErrors, NameTheProblem) {
   EXPECT_TRUE(throws<FormatError>([] { encode_animated_png({}); }, {"without a frame"}));
   for (const std::int64_t delay : {-1, 0, 65536}) {
     auto slow = animation(1, 1);

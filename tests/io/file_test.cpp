@@ -35,7 +35,7 @@ std::string many_bytes(std::size_t count) {
   return bytes;
 }
 
-/// For the life of the object no file may grow beyond `bytes`, and trying is an error, not a signal.
+/// For the lifetime of the object a write beyond `bytes` fails, without a signal.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -55,7 +55,7 @@ class FileSizeLimit {
   rlimit old_limit_{};
 };
 
-TEST(ReadFile, ReturnsWhatWasWritten) {
+TEST(ReadFile, ReturnsTheBytesThatWereWritten) {
   const TemporaryDirectory directory;
   for (const std::size_t size : {0, 1, 100'000}) {
     write_file(directory / "file", many_bytes(size));
@@ -106,12 +106,12 @@ INSTANTIATE_TEST_SUITE_P(File, EveryReader,
                                            Reader{"MappedFile", [](auto& path) { MappedFile file(path); }}),
                          [](const auto& test) { return test.param.name; });
 
-TEST(Errors, StayOnOneLineWhateverThePath) {
+TEST(Errors, StayOnOneLineForAnyPath) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(throws<IoError>([&] { read_file(directory / "two\nlines\x1b", kNoLimit); }, {"two?lines?"}));
 }
 
-TEST(MappedFile, ShowsTheContent) {
+TEST(MappedFile, ReturnsTheContent) {
   const TemporaryDirectory directory;
   put(directory / "file", many_bytes(100'000));
   put(directory / "empty", "");
@@ -167,14 +167,14 @@ TEST(AtomicFile, ModeFollowsTheUmask) {
   EXPECT_EQ(static_cast<int>(mode), 0640);
 }
 
-TEST(AtomicFile, TakesNamesAsLongAsTheSystemDoes) {
+TEST(AtomicFile, AcceptsTheLongestNameOfTheSystem) {
   const TemporaryDirectory directory;
   const std::string name(255, 'n');
   write_file(directory / name, "content");
   EXPECT_EQ(get(directory / name), "content");
 }
 
-TEST(AtomicFile, TakesANameWithoutDirectory) {
+TEST(AtomicFile, AcceptsANameWithoutDirectory) {
   const TemporaryDirectory directory;
   const std::filesystem::path old = std::filesystem::current_path();
   std::filesystem::current_path(directory.path());
@@ -183,7 +183,7 @@ TEST(AtomicFile, TakesANameWithoutDirectory) {
   EXPECT_EQ(get(directory / "file"), "content");
 }
 
-TEST(AtomicFile, SaysWhyItCannotBeCreated) {
+TEST(AtomicFile, NamesTheReasonWhenItCannotBeCreated) {
   const TemporaryDirectory directory;
   put(directory / "file", "");
   const auto write_to = [](const std::filesystem::path& path) { return [path] { write_file(path, "content"); }; };
@@ -238,7 +238,7 @@ TEST_F(Gzip, RefusesEveryTruncation) {
   const std::string whole = gzip(many_bytes(100)) + gzip("more");
   const std::size_t first = gzip(many_bytes(100)).size();
   for (std::size_t length = 0; length < whole.size(); ++length) {
-    if (length != first) {  // there it is a shorter but whole file
+    if (length != first) {  // the first member alone is a valid file
       EXPECT_TRUE(refuses(whole.substr(0, length), "the file ends early")) << length;
     }
   }

@@ -27,7 +27,7 @@ using glow::testing::throws;
 
 using Pixels = std::vector<std::uint8_t>;
 
-/// An image in which no two rows, columns or channels are alike.
+/// An image with distinct rows, columns and channels.
 Image pattern(const ImageShape& shape) {
   Image image{shape, {}};
   for (int y = 0; y < shape.height; ++y) {
@@ -46,7 +46,7 @@ struct OddPng {
   int bit_depth = 8;
   int colour_type = PNG_COLOR_TYPE_GRAY;
   int interlace = PNG_INTERLACE_NONE;
-  /// Sets more of the header, a palette say.
+  /// Sets more of the header, such as a palette.
   std::function<void(png_structp, png_infop)> customise = [](png_structp, png_infop) {};
   /// As the file holds them before compression: packed bits, big-endian samples.
   std::vector<Pixels> rows;
@@ -216,9 +216,9 @@ TEST_F(Png, ReadsInterlacedFiles) {
   EXPECT_EQ(read(write({.width = 9, .interlace = PNG_INTERLACE_ADAM7, .rows = rows})).pixels, image.pixels);
 }
 
-TEST_F(Png, IgnoresWhatIsNotAboutThePixels) {
-  // A malformed colour profile makes libpng warn, as cameras' and editors' do; a gamma would change the
-  // values.
+TEST_F(Png, IgnoresOptionalChunks) {
+  // A malformed colour profile makes libpng warn, and files of cameras and editors have those; applying a gamma would
+  // change the values.
   const Image image = pattern({4, 4, 3});
   const std::string plain = encode_png(image);
   const std::string extra = chunk("gAMA", big_endian(100'000, 4)) + chunk("iCCP", std::string("x\0\0not zlib", 11)) +
@@ -299,7 +299,7 @@ TEST_F(Jpeg, RefusesMorePixelsThanItWouldAllocate) {
   EXPECT_TRUE(refuses(bytes, "65000x65001 pixels, more than the 2^28"));
 }
 
-TEST_F(ImageFile, IsToldApartByContentNotByName) {
+TEST_F(ImageFile, IsRecognisedByContentNotByName) {
   put(directory_ / "png.jpg", encode_png(pattern({2, 3, 3})));
   put(directory_ / "jpeg.png", colour_jpeg());
   EXPECT_EQ(read_image(directory_ / "png.jpg").shape, (ImageShape{2, 3, 3}));

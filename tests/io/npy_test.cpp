@@ -71,7 +71,7 @@ TEST(Npy, WrittenInPiecesIsTheSameFile) {
   EXPECT_EQ(get(directory / "pieces.npy"), get(directory / "whole.npy"));
 }
 
-TEST(Npy, WithTooManyBytesOrTooFewIsNotWritten) {
+TEST(Npy, RefusesTooManyOrTooFewBytes) {
   const TemporaryDirectory directory;
   const auto path = directory / "file.npy";
   {
@@ -177,7 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "text follows"}),
     [](const auto& test) { return test.param.name; });
 
-TEST(Npy, RefusesToWriteWhatIsNoArray) {
+TEST(Npy, RefusesImpossibleDtypesAndShapes) {
   const TemporaryDirectory directory;
   const std::filesystem::path path = directory / "file.npy";
   EXPECT_TRUE(throws<FormatError>([&] { write_npy(path, "<f4", {2, 3}, "abc"); }, {path.string(), "3 bytes", "[2,3]"}));

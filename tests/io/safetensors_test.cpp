@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <glow/error.h>
-#include <glow/io/sha256.h>
 
+#include "io/digest.h"
 #include "support/files.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
@@ -87,7 +87,7 @@ TEST_F(SafetensorsFile, WrittenInPiecesIsTheSameFile) {
   EXPECT_EQ(get(pieces), get(path_));
 }
 
-TEST_F(SafetensorsFile, WithTooManyBytesOrTooFewIsNotWritten) {
+TEST_F(SafetensorsFile, RefusesTooManyOrTooFewBytes) {
   {
     SafetensorsWriter writer(path_, {}, {tensor("a", "U8", {4}, ""), tensor("b", "U8", {4}, "")});
     writer.write(0, "abc");
@@ -112,7 +112,7 @@ TEST_F(SafetensorsFile, AlignsTheData) {
   }
 }
 
-TEST_F(SafetensorsFile, RefusesWhatTheReaderWould) {
+TEST_F(SafetensorsFile, WriterRefusesAFileThatTheReaderRefuses) {
   put(path_, "old");
   const auto write = [&](const std::vector<TensorEntry>& entries) {
     return [this, entries] { write_safetensors(path_, {}, entries); };
@@ -121,8 +121,8 @@ TEST_F(SafetensorsFile, RefusesWhatTheReaderWould) {
   EXPECT_TRUE(throws<FormatError>(write({tensor("t", "F31", {}, "abc")}), {"\"t\"", "\"F31\""}));
   EXPECT_TRUE(throws<FormatError>(write({tensor("t", "U8", {-1, -3}, "abc")}), {"\"t\"", "[-1,-3]"}));
   EXPECT_TRUE(throws<FormatError>(write({tensor("t", "U8", {}, "a"), tensor("t", "U8", {}, "b")}),
-                                  {"\"t\": the name is taken"}));
-  EXPECT_TRUE(throws<FormatError>(write({tensor("__metadata__", "U8", {}, "a")}), {"the name is taken"}));
+                                  {"\"t\": the name is already used"}));
+  EXPECT_TRUE(throws<FormatError>(write({tensor("__metadata__", "U8", {}, "a")}), {"the name is already used"}));
   EXPECT_TRUE(throws<FormatError>(write({tensor("\xff", "U8", {}, "a")}), {"not UTF-8"}));
   EXPECT_TRUE(throws<FormatError>([&] { write_safetensors(path_, {{"key", "\xff"}}, {}); }, {"not UTF-8"}));
   EXPECT_EQ(get(path_), "old");
@@ -142,7 +142,7 @@ TEST_F(SafetensorsChecksum, IsTheDigestOfTheFileWithTheDigitsAsZeros) {
   SafetensorsReader(path_).verify_checksum();
 }
 
-TEST_F(SafetensorsChecksum, NoFlippedBitGoesUnnoticed) {
+TEST_F(SafetensorsChecksum, DetectsEveryFlippedBit) {
   write_safetensors(path_, {{"k", "v"}}, {tensor("t", "F32", {2}, "abcdefgh")});
   const std::string whole = get(path_);
   for (std::size_t i = 0; i < whole.size(); ++i) {
@@ -153,7 +153,7 @@ TEST_F(SafetensorsChecksum, NoFlippedBitGoesUnnoticed) {
   }
 }
 
-TEST_F(SafetensorsChecksum, SaysWhatIsWrong) {
+TEST_F(SafetensorsChecksum, ErrorsNameTheProblem) {
   const auto verify = [this](const std::string& metadata) {
     put(path_, raw_file("{\"__metadata__\":" + metadata + "}", ""));
     return [this] { SafetensorsReader(path_).verify_checksum(); };
@@ -165,12 +165,12 @@ TEST_F(SafetensorsChecksum, SaysWhatIsWrong) {
       throws<FormatError>(verify("{\"glow.checksum\":\"" + std::string(64, 'A') + "\"}"), {"not 64 lower-case"}));
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\"}"), {"damaged", digits}));
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\",\"copy\":\"" + digits + "\"}"),
-                                  {"does not stand in the header once"}));
+                                  {"does not appear in the header exactly once"}));
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"\\u0061" + digits.substr(1) + "\"}"),
-                                  {"does not stand in the header once"}));
+                                  {"does not appear in the header exactly once"}));
 }
 
-TEST_F(Safetensors, TakesAFileMadeElsewhere) {
+TEST_F(Safetensors, ReadsAFileOfAnotherWriter) {
   // Names in any order, spaces anywhere, no metadata; an empty tensor between two others.
   put(path_, raw_file(R"({ "b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},
                            "a":{"data_offsets":[2,4],"shape":[1,1],"dtype":"F16"},
@@ -185,7 +185,7 @@ TEST_F(Safetensors, TakesAFileMadeElsewhere) {
   EXPECT_TRUE(reader.metadata().empty());
 }
 
-TEST_F(Safetensors, SaysWhichMetadataAreMissing) {
+TEST_F(Safetensors, NamesTheMissingMetadata) {
   put(path_, raw_file(R"({"__metadata__":{"format":"pt"}})", ""));
   const SafetensorsReader reader(path_);
   EXPECT_EQ(reader.metadata_value("format"), "pt");
@@ -204,7 +204,7 @@ TEST_F(Safetensors, RefusesEveryTruncation) {
       refuses(whole.substr(0, whole.size() - 1), {"truncated", "tensor \"t\" ends at offset 8, the data at 7"}));
 }
 
-TEST_F(Safetensors, RefusesAHeaderLengthWithoutBelievingIt) {
+TEST_F(Safetensors, RefusesAHeaderLengthBeyondTheFile) {
   EXPECT_TRUE(refuses(little_endian(std::uint64_t{1} << 63, 8) + "{}", {"9223372036854775808", "100000000 accepted"}));
   EXPECT_TRUE(refuses(little_endian(~std::uint64_t{0}, 8) + "{}", {"100000000 accepted"}));
   EXPECT_TRUE(refuses(little_endian(100'000'001, 8) + "{}", {"100000000 accepted"}));
@@ -327,7 +327,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadHeader{"NothingDescribed", "{}", "8 bytes follow the last tensor"}),
     [](const auto& test) { return test.param.name; });
 
-TEST(DtypeSize, IsZeroForWhatTheFormatDoesNotHave) {
+TEST(DtypeSize, IsZeroForAnUnknownDtype) {
   EXPECT_EQ(dtype_size("F64"), 8);
   EXPECT_EQ(dtype_size("F32"), 4);
   EXPECT_EQ(dtype_size("BF16"), 2);

@@ -171,7 +171,7 @@ TEST(LoadModelTest, RefusesARecordOfTrainingDataThatNobodyWrote) {
   EXPECT_TRUE(refused("\"seed\":0", "\"seed\":-1", "'seed' has the wrong type"));
   EXPECT_TRUE(refused("\"batch\":64", "\"batch\":0", "batch: expected 1 to ", "got 0"));
   EXPECT_TRUE(refused("\"fingerprint\":\"a", "\"fingerprint\":\"A", "fingerprint: expected a SHA-256"));
-  EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":[]", "stands where a plain value should"));
+  EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":[]", "in place of a plain value"));
   EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":\"s\",\"more\":1", "unknown key 'more'"));
 }
 

@@ -7,9 +7,9 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/io/idx.h>
 #include <glow/io/npy.h>
 
+#include "io/idx.h"
 #include "support/edit_tool.h"
 
 namespace glow::testing::edit_fashion_mnist_test {

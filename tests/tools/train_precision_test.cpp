@@ -10,9 +10,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <glow/io/idx.h>
 #include <glow/io/npy.h>
 
+#include "io/idx.h"
 #include "support/files.h"
 #include "support/tools.h"
 

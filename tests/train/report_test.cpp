@@ -12,7 +12,7 @@
 
 #include <glow/error.h>
 
-#include "io/base64.h"
+#include "io/digest.h"
 #include "support/files.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"

@@ -7,7 +7,7 @@
 
 namespace glow::io {
 
-/// Height, width and channels of a picture; channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
+/// Height, width and channels of an image; channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
 struct ImageShape {
   int height = 0;
   int width = 0;
@@ -15,7 +15,7 @@ struct ImageShape {
   bool operator==(const ImageShape&) const = default;
 };
 
-/// A picture in memory, 8 bits a sample, values as stored in the file (sRGB by convention; neither colour
+/// An image in memory, 8 bits per sample, values as stored in the file (sRGB by convention; neither colour
 /// profiles nor an EXIF orientation are applied).
 struct Image {
   ImageShape shape;
@@ -27,13 +27,13 @@ struct Image {
 /// Throws IoError, FormatError naming the file.
 ImageShape read_image_shape(const std::filesystem::path& path);
 
-/// Decodes a PNG or JPEG file (told apart by content, not by name). Palettes and transparent colours are
-/// expanded, 16-bit samples rounded to 8. Refused with a FormatError naming the file: what a decoder only
-/// warns of (truncated data, a bad checksum), CMYK, more than 2^28 pixels. Throws IoError.
+/// Decodes a PNG or JPEG file, recognised by its content, not its name. Palettes and transparent colours are expanded,
+/// 16-bit samples rounded to 8 bits. Throws IoError, and FormatError naming the file for any decoder warning (truncated
+/// data, a bad checksum), for CMYK, and for more than 2^28 pixels.
 Image read_image(const std::filesystem::path& path);
 
-/// The bytes of a PNG file that holds `image`. Throws FormatError when pixels and shape do not agree or have
-/// no place in the format (no pixels, five channels).
+/// The bytes of a PNG file of `image`. Throws FormatError when the number of pixels does not fit the shape or the
+/// format does not have such a shape (no pixels, five channels).
 std::string encode_png(const Image& image);
 
 /// Writes a PNG file atomically. Throws IoError, and FormatError like encode_png.

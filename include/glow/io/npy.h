@@ -11,17 +11,17 @@
 
 namespace glow::io {
 
-/// A NumPy .npy file (versions 1.0 and 2.0), mapped: C order, little-endian numbers or booleans.
+/// A memory-mapped NumPy .npy file (versions 1.0 and 2.0): C order, little-endian numbers or booleans.
 class NpyReader {
  public:
   /// Throws IoError when it cannot be opened, FormatError when magic, header or length are wrong, or when the
   /// array is in Fortran order or of another type (big-endian, complex, text, objects, records).
   explicit NpyReader(const std::filesystem::path& path);
 
-  /// NumPy's type string, one-byte types with a bar: "|u1", "<f4" say.
+  /// NumPy's type string, with a bar for one-byte types: "|u1", "<f4".
   const std::string& dtype() const { return dtype_; }
   const std::vector<std::int64_t>& shape() const { return shape_; }
-  /// The array's bytes, valid as long as the reader lives.
+  /// The array's bytes, valid for the lifetime of the reader.
   std::string_view data() const { return data_; }
 
  private:
@@ -31,15 +31,15 @@ class NpyReader {
   std::string_view data_;
 };
 
-/// Writes an .npy file (version 1.0) piece by piece and atomically: without `finish` nothing appears.
+/// Writes an .npy file (version 1.0) incrementally and atomically: the file appears with `finish`.
 class NpyWriter {
  public:
-  /// `dtype` is one that NpyReader::dtype can return. Throws IoError, FormatError for another dtype or a shape that no
-  /// file has.
+  /// `dtype` is one that NpyReader::dtype can return. Throws IoError, and FormatError for another dtype or an
+  /// impossible shape.
   NpyWriter(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape);
 
-  /// The array's next bytes. Throws IoError, after which there is nothing to finish, and FormatError when they are more
-  /// than its shape has.
+  /// Appends to the array's bytes. Throws IoError, after which `finish` throws too, and FormatError when the bytes are
+  /// more than the shape has.
   void write(std::string_view data);
   /// Makes the file visible. Call once, last. Throws IoError, FormatError when bytes are missing.
   void finish();
@@ -54,7 +54,7 @@ class NpyWriter {
   AtomicFile file_;
 };
 
-/// All of it in one piece. Throws as the writer does.
+/// Writes a whole array. Throws as NpyWriter does.
 void write_npy(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape,
                std::string_view data);
 

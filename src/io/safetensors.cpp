@@ -1,3 +1,5 @@
+#include <glow/io/safetensors.h>
+
 #include <algorithm>
 #include <set>
 #include <span>
@@ -5,15 +7,65 @@
 
 #include <nlohmann/json.hpp>
 
-#include <glow/io/safetensors.h>
-#include <glow/io/sha256.h>
-
 #include "io/array_bytes.h"
+#include "io/digest.h"
 #include "io/errors.h"
 #include "io/safetensors_header.h"
 
 namespace glow::io {
 namespace {
+
+constexpr std::size_t kLengthSize = sizeof(std::uint64_t);
+
+/// The length of the JSON, from the first eight bytes. Throws FormatError when the file is shorter.
+std::size_t json_size(const std::filesystem::path& path, std::string_view bytes) {
+  if (bytes.size() < kLengthSize) {
+    throw FormatError(path, "not a safetensors file: it has only " + std::to_string(bytes.size()) + " bytes");
+  }
+  const auto size = read_little_endian<std::uint64_t>(bytes);
+  if (size > kMaxHeaderSize) {
+    throw FormatError(path, "a safetensors header of " + std::to_string(size) + " bytes, more than the " +
+                                std::to_string(kMaxHeaderSize) + " accepted");
+  }
+  if (size > bytes.size() - kLengthSize) {
+    throw FormatError(
+        path, "truncated: a header of " + std::to_string(size) + " bytes in a file of " + std::to_string(bytes.size()));
+  }
+  return size;
+}
+
+/// Sets each tensor's data to its part of `data`. Throws FormatError when `data` ends early or has more bytes.
+std::vector<TensorEntry> attach(const std::filesystem::path& path, std::vector<SafetensorsHeader::Tensor> tensors,
+                                std::string_view data) {
+  std::vector<TensorEntry> entries;
+  std::uint64_t last_end = 0;
+  for (SafetensorsHeader::Tensor& tensor : tensors) {
+    if (tensor.end > data.size()) {
+      throw FormatError(path, "truncated: " + tensor_text(tensor.entry.name) + " ends at offset " +
+                                  std::to_string(tensor.end) + ", the data at " + std::to_string(data.size()));
+    }
+    tensor.entry.data = data.substr(tensor.begin, tensor.end - tensor.begin);
+    entries.push_back(std::move(tensor.entry));
+    last_end = tensor.end;
+  }
+  if (last_end != data.size()) {
+    throw FormatError(path, std::to_string(data.size() - last_end) + " bytes follow the last tensor");
+  }
+  return entries;
+}
+
+/// The position of the checksum's digits in `header`. Throws FormatError when it is not unique.
+std::size_t find_digits(const std::filesystem::path& path, std::string_view header, const std::string& digits) {
+  const bool well_formed = digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!well_formed) {
+    throw FormatError(path, std::string(kChecksumKey) + " is not 64 lower-case hexadecimal digits");
+  }
+  const std::size_t position = header.find(digits);
+  if (position == std::string_view::npos || header.find(digits, position + 1) != std::string_view::npos) {
+    throw FormatError(path, std::string(kChecksumKey) + " does not appear in the header exactly once, as plain digits");
+  }
+  return position;
+}
 
 constexpr std::size_t kChecksumSize = 64;
 
@@ -23,7 +75,7 @@ std::vector<std::uint64_t> tensor_sizes(const std::filesystem::path& path, const
   std::vector<std::uint64_t> sizes;
   for (const TensorEntry& tensor : tensors) {
     if (!names.insert(tensor.name).second) {
-      throw FormatError(path, "cannot write " + tensor_text(tensor.name) + ": the name is taken");
+      throw FormatError(path, "cannot write " + tensor_text(tensor.name) + ": the name is already used");
     }
     const std::uint64_t element_size = dtype_size(tensor.dtype);
     const auto size = array_bytes(tensor.shape, element_size);
@@ -36,7 +88,7 @@ std::vector<std::uint64_t> tensor_sizes(const std::filesystem::path& path, const
   return sizes;
 }
 
-/// The length of the JSON, and the JSON, padded with spaces so that the data that follow are aligned to 8 bytes.
+/// The length of the JSON and the JSON, padded with spaces so that the data are aligned to 8 bytes.
 std::string safetensors_start(const std::filesystem::path& path, const Metadata& metadata,
                               const std::vector<TensorEntry>& tensors, const std::vector<std::uint64_t>& sizes) {
   nlohmann::ordered_json json;
@@ -61,13 +113,44 @@ std::string safetensors_start(const std::filesystem::path& path, const Metadata&
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
 }
 
-/// Where the checksum's digits stand. The quotes make it certain: inside another string they are escaped.
+/// The position of the checksum's digits in the header made by safetensors_start. Unique, because quotes inside other
+/// strings are escaped.
 std::size_t digits_position(const std::string& start) {
   const std::string before = std::string("\"") + kChecksumKey + "\":\"";
   return start.find(before) + before.size();
 }
 
 }  // namespace
+
+SafetensorsReader::SafetensorsReader(const std::filesystem::path& path) : path_(path), file_(path) {
+  const std::string_view bytes = file_.bytes();
+  header_end_ = kLengthSize + json_size(path, bytes);
+  SafetensorsHeader header = parse_safetensors_header(path, bytes.substr(kLengthSize, header_end_ - kLengthSize));
+  metadata_ = std::move(header.metadata);
+  entries_ = attach(path, std::move(header.tensors), bytes.substr(header_end_));
+}
+
+const std::string& SafetensorsReader::metadata_value(const std::string& key) const {
+  const auto found = metadata_.find(key);
+  if (found == metadata_.end()) {
+    throw FormatError(path_, "the metadata lack " + in_quotes(key));
+  }
+  return found->second;
+}
+
+void SafetensorsReader::verify_checksum() const {
+  const std::string& expected = metadata_value(kChecksumKey);
+  const std::string_view bytes = file_.bytes();
+  const std::size_t position = find_digits(path_, bytes.substr(0, header_end_), expected);
+  Sha256 sha256;
+  sha256.update(bytes.substr(0, position));
+  sha256.update(std::string(expected.size(), '0'));
+  sha256.update(bytes.substr(position + expected.size()));
+  const std::string seen = sha256.hex_digest();
+  if (seen != expected) {
+    throw FormatError(path_, "damaged: its checksum is " + expected + ", that of its content " + seen);
+  }
+}
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, Metadata metadata,
                                      const std::vector<TensorEntry>& tensors)
@@ -108,7 +191,7 @@ FormatError SafetensorsWriter::wrong_size(const Part& part, std::uint64_t bytes)
                                 in_quotes(part.dtype) + " " + to_text(part.shape));
 }
 
-/// Of the file as it is now. What came in pieces is in order only there.
+/// SHA-256 of the file, read back because pieces need not have been written in order.
 std::string SafetensorsWriter::hash() const {
   constexpr std::size_t kPiece = 1 << 20;
   const std::uint64_t size = parts_.empty() ? start_.size() : parts_.back().end;

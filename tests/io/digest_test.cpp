@@ -1,10 +1,11 @@
-#include <glow/io/sha256.h>
+#include "io/digest.h"
 
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
-namespace glow::io::sha256_test {
+namespace glow::io::digest_test {
 namespace {
 
 struct Vector {
@@ -20,7 +21,7 @@ TEST_P(PublishedVectors, Agree) {
   EXPECT_EQ(sha256.hex_digest(), GetParam().digest);
 }
 
-// NIST's examples for FIPS 180-4, the message of no bytes added.
+// NIST's examples for FIPS 180-4, and the empty message.
 INSTANTIATE_TEST_SUITE_P(
     Sha256, PublishedVectors,
     ::testing::Values(Vector{"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
@@ -30,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Vector{std::string(1'000'000, 'a'),
                              "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"}));
 
-TEST(Sha256, DoesNotDependOnThePieces) {
+TEST(Sha256, DoesNotDependOnTheSizesOfThePieces) {
   const std::string message(200, 'x');
   Sha256 whole;
   whole.update(message);
@@ -41,5 +42,17 @@ TEST(Sha256, DoesNotDependOnThePieces) {
   EXPECT_EQ(pieces.hex_digest(), whole.hex_digest());
 }
 
+TEST(Base64, MatchesTheStandardsVectors) {
+  // RFC 4648, section 10.
+  for (const auto& [bytes, text] :
+       {std::pair{"", ""}, std::pair{"f", "Zg=="}, std::pair{"fo", "Zm8="}, std::pair{"foo", "Zm9v"},
+        std::pair{"foob", "Zm9vYg=="}, std::pair{"fooba", "Zm9vYmE="}, std::pair{"foobar", "Zm9vYmFy"}}) {
+    EXPECT_EQ(base64(bytes), text);
+  }
+  EXPECT_EQ(base64(std::string("\x00\xff\xfb\x0a", 4)), "AP/7Cg==");
+}
+
+TEST(Base64, IsOneLineForAnyLength) { EXPECT_EQ(base64(std::string(300, '\0')), std::string(400, 'A')); }
+
 }  // namespace
-}  // namespace glow::io::sha256_test
+}  // namespace glow::io::digest_test

@@ -6,7 +6,7 @@
 
 namespace glow::io {
 
-/// SHA-256 (FIPS 180-4) of bytes given piece by piece. Throws Error when libcrypto refuses to work.
+/// SHA-256 (FIPS 180-4), computed incrementally. Throws Error when libcrypto fails.
 class Sha256 {
  public:
   Sha256();
@@ -19,5 +19,8 @@ class Sha256 {
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+/// Base64 (RFC 4648, section 4) of bytes: one line, padded. Throws Error above 1 GiB.
+std::string base64(std::string_view bytes);
 
 }  // namespace glow::io
