@@ -4,7 +4,7 @@
 
 #include <ATen/ATen.h>
 
-#include "ops/cpu_features.h"
+#include "ops/pixel_product.h"
 
 namespace glow::bench {
 

@@ -2,8 +2,7 @@
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
-#include <glow/ops/memory.h>
-#include <glow/ops/threads.h>
+#include <glow/ops/runtime.h>
 #include <glow/train/optimizer.h>
 
 #include "nn/level.h"

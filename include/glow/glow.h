@@ -15,8 +15,7 @@
 #include <glow/latent/vary.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/model_file.h>
-#include <glow/ops/memory.h>
-#include <glow/ops/threads.h>
+#include <glow/ops/runtime.h>
 #include <glow/version.h>
 
 namespace glow {

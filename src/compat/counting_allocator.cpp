@@ -14,7 +14,7 @@ namespace {
 std::atomic<std::int64_t> allocated{0};
 std::atomic<std::int64_t> peak{0};
 
-/// In front of every block, and as long as a cache line.
+/// Precedes every block; one cache line long.
 struct alignas(64) Header {
   std::int64_t bytes;
 };
@@ -38,7 +38,7 @@ c10::DataPtr allocate_block(std::size_t bytes) {
   return {header + 1, header + 1, &free_block, c10::Device(c10::DeviceType::CPU)};
 }
 
-/// Aligned memory, as LibTorch's own allocator gives, with a count.
+/// Allocates aligned memory, as LibTorch's allocator does, and counts it.
 class CountingAllocator final : public c10::Allocator {
  public:
 #if TORCH_VERSION_MAJOR >= 2

@@ -4,12 +4,12 @@
 
 namespace glow::compat {
 
-/// From now on counts what LibTorch's tensors take on the CPU. For tests and benchmarks; cannot be undone.
+/// Starts to count the memory of LibTorch's CPU tensors. For tests and benchmarks; cannot be undone.
 void count_cpu_memory();
 
-/// Bytes of all tensors on the CPU that were made since count_cpu_memory.
+/// Bytes of the CPU tensors that were allocated since count_cpu_memory and are not freed.
 std::int64_t cpu_memory();
-/// The most that they ever were, since the last reset_peak_cpu_memory.
+/// The maximum of cpu_memory() since the last reset_peak_cpu_memory.
 std::int64_t peak_cpu_memory();
 void reset_peak_cpu_memory();
 

@@ -16,7 +16,7 @@ using Signature = torch::Tensor(const torch::Tensor&, const torch::Tensor&, cons
                                 std::string_view, c10::List<std::optional<at::Scalar>>,
                                 std::optional<std::string_view>);
 
-/// Looked up once; not every build has it.
+/// The operator, looked up once; nullopt in a build without it.
 const std::optional<c10::TypedOperatorHandle<Signature>>& find_operator() {
   static const auto found = []() -> std::optional<c10::TypedOperatorHandle<Signature>> {
     const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});

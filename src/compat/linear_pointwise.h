@@ -4,12 +4,12 @@
 
 namespace glow::compat {
 
-/// Whether linear_pointwise can take such tensors: LibTorch 2.x, its oneDNN on, float32 or bfloat16 on the CPU.
+/// Whether linear_pointwise supports such tensors: LibTorch 2.x with oneDNN enabled, float32 or bfloat16 on the CPU.
 bool has_linear_pointwise(const torch::Tensor& rows);
 
 enum class Activation { kNone, kRelu };
 
-/// oneDNN's product: rows [P, I] * weight [O, I]^T + bias [O], which may be undefined. Its ReLU makes 0 of a NaN. No
+/// oneDNN's product rows [P, I] * weight [O, I]^T + bias [O]; the bias may be undefined. Its ReLU replaces NaN by 0. No
 /// graph.
 torch::Tensor linear_pointwise(const torch::Tensor& rows, const torch::Tensor& weight, const torch::Tensor& bias,
                                Activation activation);

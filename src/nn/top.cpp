@@ -2,8 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <glow/ops/edge_padding.h>
-#include <glow/ops/logistic.h>
+#include "ops/patches.h"
 
 #include "nn/families/family.h"
 

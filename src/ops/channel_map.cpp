@@ -9,14 +9,15 @@
 
 #include <glow/error.h>
 
-#include "ops/matrix_inverse_cuda.h"
+#include "ops/matrix_inverse.h"
 #include "ops/pixel_product.h"
 
 namespace glow::ops {
 namespace {
 
-/// Whether to give LAPACK a stack at once. LibTorch 2.11's LU of a stack is wrong on several threads from 192 channels
-/// on (rotations of a determinant of e^-256); up to 128 it is right, and it is small matrices that gain by it.
+/// Whether to pass the whole stack to LAPACK in one call, which is faster for small matrices. On several threads
+/// LibTorch 2.11's LU of a stack is wrong from 192 channels on (rotations get a determinant of e^-256); up to 128 it is
+/// right.
 bool at_once(const torch::Tensor& stack) {
   constexpr std::int64_t kLargest = 64;
   return stack.size(0) == 1 || stack.size(-1) <= kLargest;
@@ -32,7 +33,9 @@ torch::Tensor one_by_one(const torch::Tensor& stack, Compute&& compute) {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The inverses and log|det| of a stack on a GPU, where LibTorch's would wait for the device, as no CUDA graph can.
+/// The inverses B = A^-1 and l = log|det A| of a stack [K, C, C] on a GPU. LibTorch's functions wait for the device,
+/// which is not possible in a CUDA graph. With dl = tr(B dA) and dB = -B dA B, gradients g_l and G_B of a loss give
+/// G_A = g_l B^T - B^T G_B B^T.
 class CudaInverse : public torch::autograd::Function<CudaInverse> {
  public:
   static variable_list forward(AutogradContext* context, const torch::Tensor& stack) {
@@ -44,25 +47,25 @@ class CudaInverse : public torch::autograd::Function<CudaInverse> {
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto transposed = context->get_saved_variables().front().transpose(1, 2);
-    const auto &of_inverse = gradients[0], &of_log_abs_det = gradients[1];
-    torch::Tensor of_stack;
-    if (of_log_abs_det.defined()) of_stack = of_log_abs_det.view({-1, 1, 1}) * transposed;
-    if (of_inverse.defined()) {
-      const auto through_inverse = transposed.matmul(of_inverse).matmul(transposed);
-      of_stack = of_stack.defined() ? of_stack - through_inverse : -through_inverse;
+    const auto &inverse_gradient = gradients[0], &log_det_gradient = gradients[1];
+    torch::Tensor stack_gradient;
+    if (log_det_gradient.defined()) stack_gradient = log_det_gradient.view({-1, 1, 1}) * transposed;
+    if (inverse_gradient.defined()) {
+      const auto through_inverse = transposed.matmul(inverse_gradient).matmul(transposed);
+      stack_gradient = stack_gradient.defined() ? stack_gradient - through_inverse : -through_inverse;
     }
-    return {of_stack};
+    return {stack_gradient};
   }
 };
 
-// Of stacks [K, C, C] in float64.
+// Functions of stacks [K, C, C] in float64.
 
 torch::Tensor log_abs_det_of_each(const torch::Tensor& stack) {
   if (stack.is_cuda()) return CudaInverse::apply(stack)[1];
   return at_once(stack) ? std::get<1>(at::linalg_slogdet(stack)) : one_by_one(stack, log_abs_det_of_each);
 }
 
-/// Not finite where a matrix is singular.
+/// A singular matrix has an inverse that is not finite.
 torch::Tensor inverse_of_each(const torch::Tensor& stack) {
   if (stack.is_cuda()) return CudaInverse::apply(stack)[0];
   if (!at_once(stack)) return one_by_one(stack, inverse_of_each);

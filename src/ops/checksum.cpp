@@ -12,16 +12,17 @@ namespace {
 
 constexpr std::uint64_t kStart = 0xcbf29ce484222325U;
 
-/// h' = g(h ^ w) with g(x) = y ^ (y >> 29), y = 33 x mod 2^64. Both steps of g can be undone, so that another w always
-/// gives another h'; together they are linear neither in bits nor in numbers, so that changes do not cancel. A sum that
-/// is linear would miss, for one, half of a tensor's sign changes that come in pairs.
+/// h' = g(h ^ w) with g(x) = y ^ (y >> 29), y = 33 x mod 2^64. Both steps of g are bijections, so that a different w
+/// always gives a different h'. Their composition is linear neither over bits nor modulo 2^64, so that changes do not
+/// cancel: a linear sum would, for example, miss half of the sign changes that occur in pairs.
 std::uint64_t mixed(std::uint64_t hash, std::uint64_t word) {
   const auto x = hash ^ word;
   const auto y = x + (x << 5);
   return y ^ y >> 29;
 }
 
-/// Lanes that the compiler computes at once, each of every kLanes-th word; the end is filled up with zeros.
+/// Lane i hashes words i, i + kLanes, ..., so that the compiler can vectorise; the last row is padded with zeros. The
+/// result hashes the lanes.
 std::uint64_t checksum_of_block(const char* data, std::int64_t bytes) {
   constexpr std::size_t kLanes = 16;
   constexpr auto kRow = static_cast<std::int64_t>(kLanes * sizeof(std::uint64_t));
@@ -36,14 +37,14 @@ std::uint64_t checksum_of_block(const char* data, std::int64_t bytes) {
   return hash;
 }
 
-/// The elements as a vector in the order of memory: without a copy for any dense layout.
+/// The elements as a vector in the order of memory; not a copy for dense layouts.
 at::Tensor flat(const at::Tensor& tensor) {
   const auto values = tensor.detach();
   return values.is_non_overlapping_and_dense() ? values.as_strided({values.numel()}, {1}) : values.reshape({-1});
 }
 
 std::uint64_t checksum_on_cpu(const at::Tensor& tensor) {
-  // Blocks of a fixed size, so that the number does not depend on the number of threads.
+  // Blocks of a constant size, so that the checksum does not depend on the number of threads.
   constexpr std::int64_t kBlock = 1 << 16;
   const auto values = flat(tensor);
   const auto* data = static_cast<const char*>(values.data_ptr());
@@ -64,16 +65,16 @@ std::uint64_t checksum_on_cpu(const at::Tensor& tensor) {
 
 std::uint64_t checksum(const std::vector<at::Tensor>& tensors) {
   auto hash = kStart;
-  std::vector<at::Tensor> elsewhere;
+  std::vector<at::Tensor> on_devices;
   for (const auto& tensor : tensors) {
     if (tensor.is_cpu()) {
       hash = mixed(hash, checksum_on_cpu(tensor));
     } else {
-      elsewhere.push_back(checksum_by_operators(tensor));
+      on_devices.push_back(checksum_by_operators(tensor));
     }
   }
-  if (elsewhere.empty()) return hash;
-  const auto sums = at::stack(elsewhere).cpu();
+  if (on_devices.empty()) return hash;
+  const auto sums = at::stack(on_devices).cpu();
   for (std::int64_t i = 0; i < sums.numel(); ++i) {
     hash = mixed(hash, static_cast<std::uint64_t>(sums.data_ptr<std::int64_t>()[i]));
   }
@@ -81,13 +82,13 @@ std::uint64_t checksum(const std::vector<at::Tensor>& tensors) {
 }
 
 at::Tensor checksum_by_operators(const at::Tensor& tensor) {
-  // sum_i g(w_i + k i) mod 2^64 over the 32-bit words w_i, with splitmix64's bijection g (Steele et al. 2014): a sum of
-  // what is mixed, for the reason above.
-  constexpr std::int64_t kSlice = 1 << 22;  // whose int64 copies are small beside a model
+  // bytes + sum_i g(w_i + k i) mod 2^64 over the 32-bit words w_i, i = 1, 2, ..., with splitmix64's bijection g (Steele
+  // et al. 2014). The nonlinear g comes before the sum, for the reason stated at mixed().
+  constexpr std::int64_t kSlice = 1 << 22;  // words; their int64 copies are small compared to a model
   constexpr std::int64_t kFactor = 0x1e3779b97f4a7c15;
   constexpr auto kFirst = static_cast<std::int64_t>(0xbf58476d1ce4e5b9U);
   constexpr auto kSecond = static_cast<std::int64_t>(0x94d049bb133111ebU);
-  // A shift that brings in zeros; that of int64 tensors keeps the sign.
+  // A logical shift; that of int64 tensors is arithmetic.
   const auto shifted = [](const at::Tensor& x, std::int64_t bits) {
     return x.bitwise_right_shift(at::Scalar(bits)).bitwise_and(at::Scalar((std::int64_t{1} << (64 - bits)) - 1));
   };

@@ -7,13 +7,13 @@
 
 namespace glow::ops {
 
-/// A checksum of the values of tensors of any shape, dtype and device, in the order of their memory where they are
-/// dense. It changes with every change of one 32-bit word, and with changes of several but for a chance of about 2^-64.
-/// Reads the tensors once, and waits once for their device.
+/// A checksum of the values of tensors of any shape, dtype and device, in the order of memory for dense layouts. A
+/// change of one 32-bit word always changes it, a change of several words except with a probability of about 2^-64.
+/// Reads the tensors once, and waits for their device once.
 std::uint64_t checksum(const std::vector<at::Tensor>& tensors);
 
-/// The same of one tensor by LibTorch's operators, as it is computed on other devices than the CPU: another number, an
-/// int64 scalar on the device.
+/// The part of one tensor, by LibTorch's operators, for devices other than the CPU. Differs from the checksum that a
+/// CPU tensor has. An int64 scalar on the device.
 at::Tensor checksum_by_operators(const at::Tensor& tensor);
 
 }  // namespace glow::ops

@@ -4,7 +4,6 @@
 
 #include <c10/macros/Macros.h>
 
-#include "ops/pixel_index.h"
 #include "ops/pixels.h"
 
 namespace glow::ops {

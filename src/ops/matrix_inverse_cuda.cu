@@ -1,14 +1,13 @@
-#include "ops/matrix_inverse_cuda.h"
+#include "ops/matrix_inverse.h"
 
 #include "ops/cuda_launch.cuh"
-#include "ops/matrix_inverse_elements.h"
 
 namespace glow::ops::cuda {
 namespace {
 
 constexpr unsigned kWarp = 32, kWarps = 32, kTeam = kWarp * kWarps;
 
-/// A block of kTeam threads.
+/// A Team (matrix_inverse.h): a block of kTeam threads.
 struct Block {
   template <class Element>
   __device__ void for_each(std::uint32_t count, const Element& element) const {
@@ -16,7 +15,7 @@ struct Block {
     __syncthreads();
   }
 
-  /// A warp does a row.
+  /// One row per warp.
   template <class Element>
   __device__ void for_each_pair(std::uint32_t rows, std::uint32_t columns, const Element& element) const {
     for (auto row = threadIdx.x / kWarp; row < rows; row += kWarps) {
@@ -42,7 +41,7 @@ struct Block {
     }
     __syncthreads();
     const auto result = found;
-    __syncthreads();  // before a next call writes to it
+    __syncthreads();  // before the next call writes to it
     return result;
   }
 
@@ -55,7 +54,7 @@ struct Block {
   }
 };
 
-/// A block inverts a matrix.
+/// One matrix per block.
 __global__ void __launch_bounds__(kTeam)
     invert_matrices(double* matrices, double* columns, std::int64_t* pivots, double* log_abs_dets, std::uint32_t size) {
   const std::size_t matrix = blockIdx.x;

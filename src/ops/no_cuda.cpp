@@ -1,11 +1,11 @@
-// Stands in for the .cu files in a build without CUDA, whose LibTorch has no CUDA tensors that could come here.
+// Replaces the .cu files in a build without CUDA. Never called: its LibTorch has no CUDA tensors.
 #include <glow/error.h>
 
 #include "ops/coupling.h"
-#include "ops/matrix_inverse_cuda.h"
-#include "ops/patches_cuda.h"
-#include "ops/pixel_product_cuda.h"
-#include "ops/random_cuda.h"
+#include "ops/matrix_inverse.h"
+#include "ops/patches.h"
+#include "ops/pixel_product.h"
+#include "ops/random_elements.h"
 
 namespace glow::ops::cuda {
 namespace {

@@ -4,11 +4,7 @@
 
 #include <ATen/ATen.h>
 
-#include <glow/ops/edge_padding.h>
-
 #include "ops/check.h"
-#include "ops/patches_cpu.h"
-#include "ops/patches_cuda.h"
 #include "ops/pixels.h"
 
 namespace glow::ops {
@@ -16,16 +12,18 @@ namespace {
 
 bool has_kernels(const torch::Tensor& x) { return x.is_cpu() || x.is_cuda(); }
 
-/// What they can work on.
+/// x in a layout that the kernels support.
 torch::Tensor with_neighbouring_channels(const torch::Tensor& x) {
   return has_neighbouring_channels(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
+/// The sum over taps of patches[n, tap*P + c, y - dy + 1, x - dx + 1], of the first `channels` of P planes, by
+/// operators.
 torch::Tensor sum_of_shifted_parts(const torch::Tensor& patches, std::int64_t channels) {
   const auto planes = patches.size(1) / 9, height = patches.size(2), width = patches.size(3);
   torch::Tensor sum;
   for (std::int64_t tap = 0; tap < 9; ++tap) {
-    // The part that lies (dy - 1, dx - 1) away from its pixel, on a canvas with a ring around the image.
+    // Shifted by (dy - 1, dx - 1) on a canvas with a ring of one pixel around the image.
     const auto dy = tap / 3, dx = tap % 3;
     const auto part = patches.narrow(1, tap * planes, channels);
     const auto moved = at::constant_pad_nd(part, {dx, 2 - dx, dy, 2 - dy});
@@ -35,6 +33,27 @@ torch::Tensor sum_of_shifted_parts(const torch::Tensor& patches, std::int64_t ch
 }
 
 }  // namespace
+
+torch::Tensor edge_plane(std::int64_t height, std::int64_t width, const torch::TensorOptions& options) {
+  return at::constant_pad_nd(torch::zeros({1, 1, height, width}, options), {1, 1, 1, 1}, 1.0);
+}
+
+torch::Tensor edge_bias(const torch::Tensor& weight, std::int64_t height, std::int64_t width) {
+  // A matrix product, because a convolution on CUDA may round to TF32.
+  const auto plane = edge_plane(height, width, weight.options().requires_grad(false));
+  std::vector<torch::Tensor> seen;
+  for (std::int64_t tap = 0; tap < 9; ++tap) seen.push_back(plane.narrow(2, tap / 3, height).narrow(3, tap % 3, width));
+  return weight.reshape({-1, 9}).mm(at::cat(seen).reshape({9, -1})).view({1, -1, height, width});
+}
+
+torch::Tensor pad_with_edge(const torch::Tensor& x, bool with_edge_plane) {
+  auto padded = at::constant_pad_nd(x, {1, 1, 1, 1});
+  if (with_edge_plane) {
+    const auto plane = edge_plane(x.size(2), x.size(3), x.options());
+    padded = at::cat({padded, plane.expand({x.size(0), -1, -1, -1})}, 1);
+  }
+  return padded.contiguous(at::MemoryFormat::ChannelsLast);
+}
 
 torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane, c10::optional<torch::Dtype> dtype) {
   check_shape(x.dim() == 4, "extract_patches: expected [N, C, H, W]", x);

@@ -1,8 +1,7 @@
-#include "ops/patches_cpu.h"
-
 #include <algorithm>
 
-#include "ops/patches_dispatch.h"
+#include "ops/patches.h"
+#include "ops/patches_elements.h"
 #include "ops/pixels.h"
 
 namespace glow::ops::cpu {
@@ -79,7 +78,7 @@ void sum(const torch::Tensor& from, const torch::Tensor& channel_bias, const tor
 }  // namespace
 
 void extract_patches(const torch::Tensor& x, bool with_edge_plane, torch::Tensor& patches) {
-  // Once, and not for each of nine neighbours.
+  // Rounds each value once instead of nine times.
   const auto rounded =
       x.to(patches.scalar_type(), /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::ChannelsLast);
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, patches.scalar_type(), "extract_patches",

@@ -1,7 +1,5 @@
-#include "ops/patches_cuda.h"
-
 #include "ops/cuda_launch.cuh"
-#include "ops/patches_dispatch.h"
+#include "ops/patches.h"
 #include "ops/patches_elements.h"
 
 namespace glow::ops::cuda {

@@ -1,14 +1,28 @@
 #pragma once
 
-#include "ops/pixel_index.h"
+#include <ATen/Dispatch.h>
+#include <torch/types.h>
+
 #include "ops/pixels.h"
 
 namespace glow::ops {
 
-// What a thread of a CUDA kernel does: one number of a result. Plain functions, so that tests run them without a GPU.
-// T: dtype of the flow, Part: of patches.
+/// Calls run.template operator()<T, Part>() with the dtype of x and that of the patches, which is the same or bfloat16.
+template <class Run>
+void dispatch_patches(const torch::Tensor& x, const torch::Tensor& patches, Run&& run) {
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "patches", [&] {
+    if (patches.scalar_type() == torch::kBFloat16) {
+      run.template operator()<scalar_t, c10::BFloat16>();
+    } else {
+      run.template operator()<scalar_t, scalar_t>();
+    }
+  });
+}
 
-/// `index`: into patches, channels_last.
+// The work of one thread of a CUDA kernel: one number of a result (the formulas are in patches.h). Plain functions, so
+// that tests run them without a GPU. T: dtype of the flow, Part: dtype of the patches.
+
+/// `index`: of a number in the memory of `patches`, channels_last.
 template <class T, class Part>
 struct ExtractPatch {
   Pixels<const T> x;
@@ -26,7 +40,7 @@ struct ExtractPatch {
   }
 };
 
-/// `index`: into the sum, channels_last.
+/// `index`: of a number in the memory of `sum`, channels_last.
 template <class T, class Part>
 struct SumPatches {
   Pixels<const Part> patches;
@@ -46,7 +60,8 @@ struct SumPatches {
   }
 };
 
-/// `index`: into a channels_last tensor of the sum's shape; the sum itself may be some channels of a wider one.
+/// `index`: of a number in a channels_last tensor of the shape of `sum`, which may be a range of channels of a wider
+/// tensor.
 template <class T, class Part>
 struct AddPatches {
   Pixels<const Part> patches;

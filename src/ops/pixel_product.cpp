@@ -3,9 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "compat/linear_pointwise.h"
-#include "ops/cpu_features.h"
-#include "ops/pixel_product_cpu.h"
-#include "ops/pixel_product_cuda.h"
 #include "ops/pixels.h"
 
 namespace glow::ops {
@@ -14,13 +11,13 @@ namespace {
 /// [N*H*W, C], a view of a channels_last tensor.
 torch::Tensor rows_of(const torch::Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)}); }
 
-/// The reverse, in the image shape of `like`.
+/// The inverse of rows_of, with the batch, height and width of `like`.
 torch::Tensor images_of(const torch::Tensor& rows, const torch::Tensor& like) {
   return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
 }
 
-/// The same pixels as sixteen images of one row each, where that is possible and helps: of a process with one thread
-/// LibTorch keeps smaller batches of 1x1 convolutions from oneDNN, and takes twice the time.
+/// The same pixels as a batch of sixteen images of one row, where that is possible and faster: with one thread LibTorch
+/// does not use oneDNN for 1x1 convolutions of smaller batches, which takes twice the time.
 torch::Tensor as_batch(const torch::Tensor& x) {
   constexpr std::int64_t kBatch = 16;
   const auto pixels = x.size(0) * x.size(2) * x.size(3);
@@ -35,12 +32,12 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
 
 torch::Tensor to_float(const torch::Tensor& x) { return x.defined() ? x.to(torch::kFloat) : x; }
 
-/// What sums of such numbers are computed in.
+/// The dtype of sums of the values of x.
 torch::Dtype dtype_of_sums(const torch::Tensor& x) {
   return x.scalar_type() == torch::kBFloat16 ? torch::kFloat : x.scalar_type();
 }
 
-/// Whether to multiply in float32 what is bfloat16: no less exact, and the faster way on this processor.
+/// Whether to multiply bfloat16 values in float32: not less exact, and faster on a processor without bfloat16 products.
 bool wants_float(const torch::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == torch::kBFloat16 && !cpu_multiplies_bfloat16();
 }
@@ -69,13 +66,13 @@ torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& we
       return images_of(compat::linear_pointwise(rows_of(x), weight, bias, compat::Activation::kRelu), x);
     }
   }
-  // In place, because these are the widest tensors of a model and a product does not need its own output.
+  // In place, because these are the largest tensors of a model, and the gradient of a product does not use its result.
   return pixel_product(x, weight, bias).relu_();
 }
 
 torch::Tensor pixel_product_input_gradient(const torch::Tensor& gradient, const torch::Tensor& weight) {
   const bool is_bfloat16 = gradient.scalar_type() == torch::kBFloat16 && !wants_float(gradient);
-  // oneDNN has a slow way for transposed bfloat16 weights: half as fast from 512 channels to 63.
+  // oneDNN is slow for transposed bfloat16 weights: half as fast for 512 input and 63 output channels.
   if (is_bfloat16 && compat::has_linear_pointwise(gradient)) {
     return images_of(rows_of(gradient).mm(weight), gradient);
   }
@@ -89,12 +86,20 @@ torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const
     return rows_of(gradient).t().mm(rows_of(x)).to(dtype_of_sums(x));
   }
   const auto outputs = gradient.size(1), inputs = x.size(1);
-  // oneDNN by way of the convolution: its product is faster than a BLAS's, above all for thin matrices.
+  // A convolution, because it uses oneDNN, whose product is faster than that of a BLAS, above all for thin matrices.
   const auto weight = at::empty({1}, x.options()).expand({outputs, inputs, 1, 1});
   const auto product = std::get<1>(
       at::convolution_backward(as_batch(gradient), as_batch(x), weight, c10::nullopt, {1, 1}, {0, 0}, {1, 1},
                                /*transposed=*/false, {0, 0}, /*groups=*/1, {false, true, false}));
   return product.view({outputs, inputs}).to(dtype_of_sums(x));
+}
+
+bool cpu_multiplies_bfloat16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
 }
 
 torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y) {

@@ -4,24 +4,40 @@
 
 namespace glow::ops {
 
-// Float32, float64, or bfloat16, with the sums of a product in float32 before they are rounded.
+// The product of a matrix W and the channels of every pixel, in other words a 1x1 convolution, and its gradients. dY is
+// the gradient with respect to the result. Float32, float64, or bfloat16; a product of bfloat16 is summed in float32
+// and then rounded.
 
-/// weight * x + bias at every pixel, in other words a 1x1 convolution: x [N, I, H, W], weight [O, I], bias [O] or
-/// undefined -> [N, O, H, W], channels_last. Differentiable.
+/// y[n, :, h, w] = W x[n, :, h, w] + bias: x [N, I, H, W], weight [O, I], bias [O] or undefined -> [N, O, H, W],
+/// channels_last. Differentiable.
 torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {});
 
-/// max(0, weight * x + bias), and 0 or NaN where that is no number. Differentiable.
+/// max(0, W x + bias); for a NaN, 0 or NaN. Differentiable.
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
-/// The gradient of the product with respect to x, from that of the result [N, O, H, W]: [N, I, H, W]. No graph.
+/// dX = W^T dY at every pixel: dY [N, O, H, W] -> [N, I, H, W]. No graph.
 torch::Tensor pixel_product_input_gradient(const torch::Tensor& gradient, const torch::Tensor& weight);
 
-/// The gradient of the product with respect to weight [O, I], from that of the result [N, O, H, W] and x; float32 for
-/// bfloat16, of which a processor that multiplies it has rounded the result. No graph.
+/// dW = sum over pixels of dY x^T, [O, I], in float32 for bfloat16 (already rounded to bfloat16 on a processor that
+/// multiplies it). No graph.
 torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x);
 
-/// From y = pixel_product_relu(...) and its gradient, both channels_last: sets the gradient to 0, in place, where y is,
-/// and returns its sum over all pixels, [O], the gradient with respect to the bias; float32 for bfloat16. No graph.
+/// From y = pixel_product_relu(...) and dY, both channels_last: sets dY to 0, in place, where y is 0, and returns its
+/// sum over all pixels, [O], which is the gradient with respect to the bias; float32 for bfloat16. No graph.
 torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y);
+
+/// Whether this processor multiplies bfloat16. Otherwise LibTorch's products of bfloat16 are many times slower than
+/// those of float32.
+bool cpu_multiplies_bfloat16();
+
+// The loops and kernels of relu_backward_, for tensors that are channels_last.
+
+namespace cpu {
+torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y);
+}  // namespace cpu
+
+namespace cuda {
+torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y);
+}  // namespace cuda
 
 }  // namespace glow::ops

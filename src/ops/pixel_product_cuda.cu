@@ -1,24 +1,23 @@
-#include "ops/pixel_product_cuda.h"
-
 #include <ATen/Dispatch.h>
 #include <ATen/OpMathType.h>
 
 #include "ops/cuda_launch.cuh"
+#include "ops/pixel_product.h"
 
 namespace glow::ops::cuda {
 namespace {
 
-/// A block is as wide as a warp, a channel each, and looks at several pixels at once.
+/// Threads of a block: one for each of a warp of channels, times several pixels.
 constexpr unsigned kChannels = 32, kPixels = kThreads / kChannels;
-constexpr std::uint32_t kPixelsOfABlock = 512;
+constexpr std::uint32_t kPixelsPerBlock = 512;
 
-/// Block (channels, part) masks a part of the pixels and adds up its gradients in sums [parts, channels], always in the
-/// same order.
+/// Block (channels, part) sets the gradients of a part of the pixels to 0 where y is 0, and stores their sums over the
+/// part in sums [parts, channels]. The order of the sum is fixed.
 template <class T, class Sum>
 __global__ void __launch_bounds__(kThreads)
     mask_and_sum(T* gradient, const T* y, std::uint32_t pixels, std::uint32_t channels, Sum* sums) {
   const auto channel = blockIdx.x * kChannels + threadIdx.x;
-  const auto begin = blockIdx.y * kPixelsOfABlock, end = min(pixels, begin + kPixelsOfABlock);
+  const auto begin = blockIdx.y * kPixelsPerBlock, end = min(pixels, begin + kPixelsPerBlock);
   Sum sum = 0;
   if (channel < channels) {
     for (auto pixel = begin + threadIdx.y; pixel < end; pixel += kPixels) {
@@ -28,11 +27,11 @@ __global__ void __launch_bounds__(kThreads)
       sum += value;
     }
   }
-  __shared__ Sum of_threads[kPixels][kChannels];
-  of_threads[threadIdx.y][threadIdx.x] = sum;
+  __shared__ Sum thread_sums[kPixels][kChannels];
+  thread_sums[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();
   if (threadIdx.y != 0 || channel >= channels) return;
-  for (unsigned other = 1; other < kPixels; ++other) sum += of_threads[other][threadIdx.x];
+  for (unsigned other = 1; other < kPixels; ++other) sum += thread_sums[other][threadIdx.x];
   sums[blockIdx.y * channels + channel] = sum;
 }
 
@@ -41,7 +40,7 @@ __global__ void __launch_bounds__(kThreads)
 torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y) {
   const c10::cuda::CUDAGuard guard(y.device());
   const auto channels = y.size(1), pixels = y.numel() / channels;
-  const auto parts = (pixels + kPixelsOfABlock - 1) / kPixelsOfABlock;
+  const auto parts = (pixels + kPixelsPerBlock - 1) / kPixelsPerBlock;
   TORCH_CHECK(parts < 65536, "too many pixels for one kernel: ", pixels);
   const bool is_bfloat16 = y.scalar_type() == torch::kBFloat16;
   const auto sums = torch::empty({parts, channels}, y.options().dtype(is_bfloat16 ? torch::kFloat : y.scalar_type()));

@@ -8,8 +8,6 @@
 #include <glow/error.h>
 
 #include "ops/check.h"
-#include "ops/philox.h"
-#include "ops/random_cuda.h"
 #include "ops/random_elements.h"
 
 namespace glow::ops {
@@ -35,7 +33,7 @@ void fill_on_cpu(const torch::Tensor& rows, torch::Tensor& numbers, Block fill) 
   });
 }
 
-/// `fill_cuda`: the same as `fill`, by a kernel.
+/// Numbers [N, count] of the rows. `fill` computes a block of them on the CPU, `fill_cuda` all of them on a GPU.
 template <class Block, class FillCuda>
 torch::Tensor fill_rows(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options, Block fill,
                         FillCuda&& fill_cuda) {
@@ -88,7 +86,7 @@ std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t 
   std::vector<std::uint64_t> draws;
   for (std::int64_t i = 0; i < size; ++i) {
     if (i % kDrawsPerRow == 0) draws = random_integers(key, i / kDrawsPerRow, std::min(kDrawsPerRow, size - i));
-    // Fisher-Yates from the inside out; the modulo's bias is below size / 2^64.
+    // Fisher-Yates, inside-out; the modulo's bias is below size / 2^64.
     const auto j = draws[i % kDrawsPerRow] % static_cast<std::uint64_t>(i + 1);
     order[i] = order[j];
     order[j] = i;

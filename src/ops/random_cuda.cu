@@ -1,5 +1,3 @@
-#include "ops/random_cuda.h"
-
 #include <ATen/Dispatch.h>
 
 #include "ops/cuda_launch.cuh"
@@ -8,16 +6,16 @@
 namespace glow::ops::cuda {
 namespace {
 
-/// `index`: of a block of four numbers among those of all rows.
+/// `index`: of a block of four numbers in the order of all rows.
 template <class Scalar, class Block>
 struct FillBlock {
   const PhiloxRow* rows;
   Scalar* numbers;
-  std::uint32_t count, blocks_of_a_row;
+  std::uint32_t count, blocks_per_row;
   Block fill;
 
   __device__ void operator()(std::uint32_t index) const {
-    const auto row = index / blocks_of_a_row, block = index % blocks_of_a_row;
+    const auto row = index / blocks_per_row, block = index % blocks_per_row;
     auto engine = philox_engine(rows[row], block);
     const auto first = std::size_t{4} * block;
     fill(engine, numbers + std::size_t{row} * count + first, static_cast<std::int64_t>(count - first));

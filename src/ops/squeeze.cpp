@@ -4,7 +4,7 @@
 
 namespace glow::ops {
 
-// Both work on the NHWC view of a channels_last tensor, so that each is one copy and the result is channels_last again.
+// Both permute the NHWC view of a channels_last tensor, so that each is one copy and the result is channels_last.
 
 torch::Tensor squeeze(const torch::Tensor& x) {
   check_shape(x.dim() == 4 && x.size(2) % 2 == 0 && x.size(3) % 2 == 0,

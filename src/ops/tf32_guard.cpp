@@ -8,7 +8,7 @@ namespace glow::ops {
 namespace {
 
 std::mutex mutex;
-/// Guards that allow, and what the switch was before the first of them.
+/// The number of guards that allow TF32, and the setting before the first of them.
 int guards = 0;
 bool allowed_before = false;
 

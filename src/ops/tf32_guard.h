@@ -2,8 +2,8 @@
 
 namespace glow::ops {
 
-/// While it lives, float32 products on CUDA may round their factors to TF32, if `allow`. The switch is the process's:
-/// products of other threads that run meanwhile may round too.
+/// During its lifetime float32 products on CUDA may round their factors to TF32, if `allow`. The setting is global:
+/// concurrent products of other threads may round too.
 class Tf32Guard {
  public:
   explicit Tf32Guard(bool allow);

@@ -3,8 +3,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <glow/ops/edge_padding.h>
-
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
 #include "support/finite_differences.h"

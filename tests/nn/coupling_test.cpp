@@ -3,8 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <glow/ops/edge_padding.h>
-
+#include "ops/patches.h"
 #include "support/finite_differences.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"

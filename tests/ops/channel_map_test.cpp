@@ -38,7 +38,7 @@ TEST_P(ChannelMapTest, MapsTheChannelsOfEveryPixel) {
   EXPECT_TRUE(close(apply(map, x.contiguous(at::MemoryFormat::ChannelsLast)), expected, 1e-13));
 }
 
-TEST_P(ChannelMapTest, TheInverseUndoesIt) {
+TEST_P(ChannelMapTest, InverseOfTheMapIsItsInverse) {
   const auto map = random_map(GetParam());
   const auto inverse = invert(map);
   const auto x = random_normal({2, GetParam(), 3, 2}, 4);
@@ -47,7 +47,7 @@ TEST_P(ChannelMapTest, TheInverseUndoesIt) {
   EXPECT_TRUE(close(inverse.log_abs_det, log_abs_det(inverse.weight), 1e-10));
 }
 
-TEST_P(ChannelMapTest, TheLogDeterminantIsThatOfTheJacobianOfOnePixel) {
+TEST_P(ChannelMapTest, LogDeterminantIsThatOfTheJacobianOfOnePixel) {
   const auto map = random_map(GetParam());
   const auto x = random_normal({1, GetParam(), 3, 2}, 5);
   const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return apply(map, z); }, x);
@@ -68,7 +68,7 @@ TEST_P(ChannelMapTest, GradientsMatchFiniteDifferences) {
 
 INSTANTIATE_TEST_SUITE_P(Channels, ChannelMapTest, ::testing::Values(1, 2, 5, 12));
 
-TEST(ChannelMapInverseTest, IsComputedInFloat64WhateverTheDtype) {
+TEST(ChannelMapInverseTest, IsComputedInFloat64ForEveryDtype) {
   // Condition 1e5: inverted in float32, about two digits would be left.
   const auto scales = at::logspace(0, -5, 8, 10.0, torch::kDouble);
   const auto rotation = std::get<0>(at::linalg_qr(random_normal({8, 8}, 7)));
@@ -94,7 +94,7 @@ TEST(ChannelMapErrors, ASingularOrNonFiniteMatrixHasNoInverse) {
   }
 }
 
-TEST(LogAbsDetTest, HoldsWhereTheDeterminantOverflowsOrIsNegative) {
+TEST(LogAbsDetTest, IsAccurateWhenTheDeterminantOverflowsOrIsNegative) {
   const auto scaled = [](double factor, torch::Dtype dtype) {
     auto weight = torch::eye(400, dtype) * factor;
     weight[0][0].neg_();
@@ -109,7 +109,7 @@ TEST(LogAbsDetTest, HoldsWhereTheDeterminantOverflowsOrIsNegative) {
 }
 
 /// On several threads, where LibTorch 2.11's LU of a stack of large matrices is wrong.
-TEST(ChannelMapStack, OfLargeMatricesIsAsExactAsEachOfThem) {
+TEST(ChannelMapStack, OfLargeMatricesIsAsExactAsEachMatrix) {
   const auto threads = at::get_num_threads();
   at::set_num_threads(4);
   for (const std::int64_t channels : {48, 192, 384}) {

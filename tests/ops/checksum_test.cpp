@@ -22,7 +22,7 @@ class Checksum : public ::testing::TestWithParam<Function> {
 };
 
 TEST_P(Checksum, ChangesWithEveryBitOfEveryValue) {
-  // More than one block, and no whole number of rows.
+  // More than one block, and the last row is not full.
   const auto numbers = at::arange(40'001, at::kFloat);
   const auto before = of(numbers);
   const auto words = numbers.view(at::kInt);
@@ -36,7 +36,7 @@ TEST_P(Checksum, ChangesWithEveryBitOfEveryValue) {
   EXPECT_EQ(of(numbers), before);
 }
 
-TEST_P(Checksum, ChangesWithWhatWritersDo) {
+TEST_P(Checksum, ChangesWithTypicalWrites) {
   at::manual_seed(0);
   const auto numbers = at::randn({96, 64});
   std::set<std::uint64_t> seen{of(numbers)};
@@ -58,7 +58,7 @@ TEST_P(Checksum, ChangesWithWhatWritersDo) {
   }
 }
 
-/// What a sum of places times values takes for no change.
+/// Changes that a sum of index times value would miss.
 TEST_P(Checksum, ChangesWithEveryRearrangement) {
   EXPECT_NE(of(at::tensor({1.0F, -1.0F, -1.0F, 1.0F})), of(at::tensor({-1.0F, 1.0F, 1.0F, -1.0F})));
   std::set<std::uint64_t> seen;
@@ -72,8 +72,8 @@ TEST_P(Checksum, ChangesWithEveryRearrangement) {
   EXPECT_EQ(seen.size(), permutations);
 }
 
-/// What a sum that is linear takes for no change: numbers that grow and shrink by as much.
-TEST_P(Checksum, ChangesWithEveryColumnThatChangesItsSigns) {
+/// Changes that a linear sum would miss, because they cancel.
+TEST_P(Checksum, ChangesWithTheSignsOfAColumn) {
   for (const auto& [rows, columns] : {std::pair{4, 16}, {8, 16}, {2, 2}, {12, 48}, {4, 1}}) {
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
       at::manual_seed(seed);
@@ -85,12 +85,12 @@ TEST_P(Checksum, ChangesWithEveryColumnThatChangesItsSigns) {
   }
 }
 
-TEST_P(Checksum, IsThatOfTheValuesAlone) {
+TEST_P(Checksum, DependsOnTheValuesOnly) {
   const auto numbers = at::randn({3, 5, 7, 9});
   EXPECT_EQ(of(numbers), of(numbers.clone()));
   const auto last = numbers.contiguous(at::MemoryFormat::ChannelsLast);
   EXPECT_EQ(of(last), of(last.clone()));
-  // What lies between the values of a view does not count.
+  // The values between those of a view do not matter.
   const auto wide = at::randn({4, 10});
   const auto narrow = wide.narrow(1, 0, 5);
   const auto before = of(narrow);
@@ -105,7 +105,7 @@ TEST_P(Checksum, IsThatOfTheValuesAlone) {
   of(at::empty({0}));
 }
 
-TEST_P(Checksum, DoesNotDependOnTheThreads) {
+TEST_P(Checksum, DoesNotDependOnTheNumberOfThreads) {
   const auto numbers = at::randn({1 << 18});
   const auto threads = at::get_num_threads();
   at::set_num_threads(1);

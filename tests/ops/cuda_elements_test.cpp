@@ -1,4 +1,4 @@
-// What the threads of CUDA kernels do, done here in a loop: their arithmetic is tested where there is no GPU.
+// Runs the threads of CUDA kernels in a loop, to test their arithmetic without a GPU.
 #include <numeric>
 #include <vector>
 
@@ -7,7 +7,7 @@
 
 #include "ops/coupling.h"
 #include "ops/coupling_elements.h"
-#include "ops/matrix_inverse_elements.h"
+#include "ops/matrix_inverse.h"
 #include "ops/patches.h"
 #include "ops/patches_elements.h"
 #include "ops/random_elements.h"
@@ -35,7 +35,7 @@ torch::Tensor poisoned(torch::IntArrayRef shape) {
 
 class CudaElements : public ::testing::Test {
  protected:
-  // Some channels of a wider tensor, as a coupling sees them.
+  // A range of channels of a wider tensor, such as the input of a coupling.
   torch::Tensor z = channels_last({2, 6, 3, 4}, 1);
   torch::Tensor x = z.narrow(1, 0, 3);
   torch::Tensor h = channels_last({2, 6, 3, 4}, 2);
@@ -99,7 +99,7 @@ TEST_F(CudaElements, CoupleBackward) {
   EXPECT_TRUE(close(own, of_h, 1e-6));
 }
 
-TEST_F(CudaElements, RandomNumbersDoNotDependOnWhereABlockBegins) {
+TEST_F(CudaElements, RandomNumbersOfABlockEqualThoseOfARow) {
   const RandomKey key{7, Stream::kSample, 3};
   const auto options = torch::TensorOptions().dtype(torch::kFloat);
   for (const std::int64_t count : {1, 4, 6, 11}) {
@@ -128,7 +128,7 @@ TEST(Tf32Guard, RestoresTheSwitch) {
   EXPECT_FALSE(allowed());
 }
 
-/// A team of one that works in the order of a loop, or backwards: members may work in any order.
+/// A team of one thread that works in the order of a loop or in reverse order, because the order must not matter.
 template <bool kBackwards>
 struct OneMember {
   template <class Element>
@@ -159,7 +159,7 @@ double invert(torch::Tensor matrix) {
       .run({});
 }
 
-TEST(CudaMatrixInverse, IsLapacks) {
+TEST(CudaMatrixInverse, AgreesWithLapack) {
   for (const std::int64_t size : {1, 2, 3, 12, 48, 96}) {
     const auto matrix = random_normal({size, size}, size);
     auto inverse = matrix.clone(), backwards = matrix.clone();
@@ -170,7 +170,7 @@ TEST(CudaMatrixInverse, IsLapacks) {
   }
 }
 
-TEST(CudaMatrixInverse, ExchangesRowsWhereItMust) {
+TEST(CudaMatrixInverse, ExchangesRows) {
   const auto matrix = at::one_hot(torch::tensor({2, 0, 3, 1})).to(torch::kDouble) * 4;
   auto inverse = matrix.clone();
   EXPECT_NEAR(invert<false>(inverse), 4 * std::log(4), 1e-12);

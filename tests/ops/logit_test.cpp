@@ -1,13 +1,9 @@
-// The elementwise changes of variables: logits of images, and logistic numbers as normal ones.
-
 #include <glow/ops/logit.h>
 
 #include <cmath>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-
-#include <glow/ops/logistic.h>
 
 #include "support/finite_differences.h"
 #include "support/jacobian.h"
@@ -23,13 +19,13 @@ using glow::testing::random_normal;
 
 torch::Tensor images() { return (random_normal({3, 2, 2, 3}, 1)).tanh() * 0.4999; }
 
-TEST(Logit, IsThatOfTheImageMovedAwayFromZero) {
+TEST(Logit, IsTheLogitOfTheImageScaledIntoTheUnitInterval) {
   const auto p = 0.05 + 0.95 * (images() + 0.5);
   EXPECT_TRUE(close(to_logits(images()).y, (p / (1 - p)).log(), 1e-10));
   EXPECT_TRUE(close(from_logits(to_logits(images()).y), images(), 1e-12));
 }
 
-TEST(Logit, ItsLogDeterminantIsThatOfTheJacobian) {
+TEST(Logit, LogDeterminantIsThatOfTheJacobian) {
   const auto x = images();
   const auto of = [](const torch::Tensor& values) { return to_logits(values).y.flatten(1); };
   for (std::int64_t i = 0; i < 3; ++i) {
@@ -37,22 +33,22 @@ TEST(Logit, ItsLogDeterminantIsThatOfTheJacobian) {
   }
 }
 
-TEST(Logit, KeepsItsDigitsAtTheUpperEndInFloat32) {
-  // The last point of the last of 256 bins that float32 has.
+TEST(Logit, IsAccurateAtTheUpperEndInFloat32) {
+  // The largest float32 in the last of 256 bins.
   const auto x = torch::tensor({std::nextafter(0.5F, 0.F)}).view({1, 1, 1, 1});
   const auto exact = to_logits(x.to(torch::kDouble));
   EXPECT_TRUE(close(to_logits(x).y, exact.y, 1e-6));
   EXPECT_TRUE(close(to_logits(x).log_det, exact.log_det, 1e-6));
 }
 
-TEST(Logit, ComesBackToWhereThereIsADensity) {
+TEST(Logit, InverseStaysBelowTheUpperEnd) {
   const auto y = torch::tensor({17.5F, 30.F, 100.F, -100.F}).view({1, 1, 1, 4});
   EXPECT_TRUE(from_logits(y).lt(0.5).all().item<bool>());
   EXPECT_TRUE(to_logits(from_logits(y)).log_det.isfinite().all().item<bool>());
   EXPECT_TRUE(from_logits(y.to(torch::kDouble)).lt(0.5).all().item<bool>());
 }
 
-TEST(Logistic, HasTheSameQuantiles) {
+TEST(Logistic, MapsQuantilesToQuantiles) {
   const auto z = torch::tensor({-2.1972245773362196, 0.0, 2.1972245773362196}, torch::kDouble).view({1, 1, 1, 3});
   // 10 %, 50 % and 90 % of the standard normal.
   const auto expected =
@@ -60,13 +56,13 @@ TEST(Logistic, HasTheSameQuantiles) {
   EXPECT_TRUE(close(logistic_to_normal(z).y, expected, 1e-12));
 }
 
-TEST(Logistic, ComesBackFarOutInTheTails) {
+TEST(Logistic, IsInvertibleInTheTails) {
   const auto z = (torch::linspace(-1, 1, 97, torch::kDouble).pow(5) * 1e5).view({1, 1, 1, 97});
   EXPECT_TRUE(close(normal_to_logistic(logistic_to_normal(z).y), z, 1e-9));
   EXPECT_TRUE(logistic_to_normal(z).log_det.isfinite().all().item<bool>());
 }
 
-TEST(Logistic, ItsLogDeterminantIsThatOfTheJacobian) {
+TEST(Logistic, LogDeterminantIsThatOfTheJacobian) {
   const auto z = random_normal({2, 1, 2, 2}, 3) * 4;
   const auto of = [](const torch::Tensor& values) { return logistic_to_normal(values).y.flatten(1); };
   for (std::int64_t i = 0; i < 2; ++i) {
@@ -74,7 +70,7 @@ TEST(Logistic, ItsLogDeterminantIsThatOfTheJacobian) {
   }
 }
 
-TEST(Logistic, HasTheGradientsOfItsFormulas) {
+TEST(Logistic, GradientsMatchFiniteDifferences) {
   const auto z = (random_normal({2, 1, 2, 2}, 4) * 3).requires_grad_();
   const auto forward = [&] {
     const auto [y, log_det] = logistic_to_normal(z);

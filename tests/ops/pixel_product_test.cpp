@@ -19,7 +19,7 @@ struct Case {
   std::int64_t inputs, outputs, height, width;
 };
 
-/// Against sums in float64, in the layouts that a flow step has.
+/// Compares with sums in float64, in the layouts of a flow step.
 class PixelProductTest : public ::testing::TestWithParam<Case> {
  protected:
   torch::Tensor images(std::int64_t channels, std::uint64_t seed) const {
@@ -47,7 +47,7 @@ TEST_P(PixelProductTest, MultipliesAtEveryPixel) {
   EXPECT_TRUE(close(pixel_product(half, weight, bias), expected, tolerance));
 }
 
-TEST_P(PixelProductTest, GradientsAreThoseOfAutograd) {
+TEST_P(PixelProductTest, GradientsEqualThoseOfAutograd) {
   const auto w = exact(weight).requires_grad_(), b = exact(bias).requires_grad_(), input = exact(x).requires_grad_();
   const auto y = (at::einsum("oi,nihw->nohw", {w, input}) + b.view({1, -1, 1, 1})).relu();
   const auto gradient = images(GetParam().outputs, 4);
@@ -65,14 +65,14 @@ TEST_P(PixelProductTest, GradientsAreThoseOfAutograd) {
   EXPECT_TRUE(close(of_x, input.grad(), tolerance));
 }
 
-TEST_P(PixelProductTest, TheBiasAloneCanLearn) {
+TEST_P(PixelProductTest, BiasAloneCanHaveAGradient) {
   const auto learned = bias.clone().requires_grad_();
   pixel_product(x, weight, learned).sum().backward();
   ASSERT_TRUE(learned.grad().defined());
   EXPECT_TRUE(close(learned.grad(), torch::full_like(bias, x.numel() / x.size(1)), tolerance));
 }
 
-TEST_P(PixelProductTest, WhatIsNoNumberStaysNone) {
+TEST_P(PixelProductTest, PropagatesNaN) {
   x[0][0][0][0] = std::nan("");
   EXPECT_TRUE(pixel_product(x, weight, bias).select(0, 0).select(1, 0).select(1, 0).isnan().all().item<bool>());
 }
@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Case{torch::kDouble, 1e-12, 5, 7, 2, 3}, Case{torch::kDouble, 1e-12, 1, 1, 1, 1},
                       Case{torch::kFloat, 1e-5, 63, 40, 8, 6}, Case{torch::kFloat, 1e-5, 96, 96, 14, 14},
                       Case{torch::kFloat, 1e-5, 3, 9, 1, 1}, Case{torch::kFloat, 1e-5, 130, 130, 16, 16},
-                      // A result's rounding; the sums are float32's.
+                      // The tolerance is the rounding of a result; sums are in float32.
                       Case{torch::kBFloat16, 5e-3, 63, 40, 8, 6}, Case{torch::kBFloat16, 5e-3, 130, 130, 16, 16}));
 
 }  // namespace

@@ -19,8 +19,8 @@ namespace {
 
 using glow::testing::throws;
 
-// The published answers of Random123 (kat_vectors, philox4x32 10): counter and key, lowest word first -> four
-// words. Our addresses reach any counter: its upper half is stream and index, its lower half step and block.
+// Random123's published known answers (kat_vectors, philox4x32 10): counter and key, lowest word first -> four words. A
+// RandomKey and index can address any counter: its upper half is stream and index, its lower half step and block.
 struct KnownAnswer {
   std::uint64_t seed;
   std::uint8_t stream;
@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
                       KnownAnswer{0x299f31d0'a4093822, 0x03, 0x707344'13198a2e, 0x85a308d3'24, 0x3f6a88,
                                   0x94fdcceb'd16cfe09, 0x24126ea1'5001e420}));
 
-TEST(RandomIntegersTest, EveryPartOfTheAddressMatters) {
+TEST(RandomIntegersTest, EveryPartOfTheAddressChangesTheNumbers) {
   const std::vector<std::uint64_t> row = random_integers({.seed = 1, .stream = Stream::kShuffle, .step = 2}, 3, 8);
   EXPECT_EQ(row, random_integers({.seed = 1, .stream = Stream::kShuffle, .step = 2}, 3, 8));
   EXPECT_NE(row, random_integers({.seed = 2, .stream = Stream::kShuffle, .step = 2}, 3, 8));
@@ -59,7 +59,7 @@ TEST(RandomIntegersTest, EveryPartOfTheAddressMatters) {
 
 class RandomPermutationTest : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(RandomPermutationTest, HoldsEveryNumberOnce) {
+TEST_P(RandomPermutationTest, ContainsEveryNumberOnce) {
   std::vector<std::int64_t> expected(static_cast<std::size_t>(GetParam()));
   std::iota(expected.begin(), expected.end(), 0);
   std::vector<std::int64_t> order = random_permutation({.seed = 3}, GetParam());
@@ -83,7 +83,7 @@ TEST(RandomPermutationTest, EveryOrderIsEquallyLikely) {
   EXPECT_LT(chi_squared, 49.7);  // 99.9 % of a chi-squared variable with 23 degrees of freedom
 }
 
-// What uniform and normal promise alike.
+// Properties of both uniform and normal.
 struct Distribution {
   const char* name;
   torch::Tensor (*draw)(const RandomKey&, const std::vector<std::int64_t>&, std::int64_t, const torch::TensorOptions&);
@@ -105,7 +105,7 @@ class DistributionTest : public ::testing::TestWithParam<std::tuple<Distribution
   }
 };
 
-TEST_P(DistributionTest, RowsDependOnTheirIndexAlone) {
+TEST_P(DistributionTest, RowsDependOnTheirIndexOnly) {
   const torch::Tensor together = draw({5, 0, 123456789, 5}, 101);
   EXPECT_EQ(together.scalar_type(), std::get<1>(GetParam()));
   EXPECT_TRUE(together[0].equal(draw({5}, 101)[0]));
@@ -114,12 +114,12 @@ TEST_P(DistributionTest, RowsDependOnTheirIndexAlone) {
   EXPECT_FALSE(together[1].equal(together[0]));
 }
 
-TEST_P(DistributionTest, ShorterRowsAreTheBeginningOfLongerOnes) {
+TEST_P(DistributionTest, ShorterRowsArePrefixesOfLongerOnes) {
   const torch::Tensor row = draw({9}, 12)[0];
   for (std::int64_t count = 0; count <= 12; ++count) EXPECT_TRUE(draw({9}, count)[0].equal(row.slice(0, 0, count)));
 }
 
-TEST_P(DistributionTest, ThreadsDoNotMatter) {
+TEST_P(DistributionTest, DoesNotDependOnTheNumberOfThreads) {
   std::vector<std::int64_t> indices(64);
   std::iota(indices.begin(), indices.end(), 0);
   const int threads = at::get_num_threads();
@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadCall{[] { normal({}, {0}, 1, at::kBFloat16); }, "float32 or float64", "BFloat16"},
                       BadCall{[] { random_permutation({}, -1); }, "permutation size", "-1"}));
 
-TEST(RandomRows, AreWhereUniformNumbersComeFrom) {
+TEST(RandomRows, GiveTheSameUniformNumbersAsTheirKey) {
   const RandomKey key{.seed = 5, .stream = Stream::kDequantisation, .step = 2};
   EXPECT_TRUE(uniform(random_rows(key, {4, 1}), 7, at::kFloat).equal(uniform(key, {4, 1}, 7, at::kFloat)));
   EXPECT_EQ(uniform(random_rows(key, {}), 7, at::kFloat).sizes(), torch::IntArrayRef({0, 7}));

@@ -5,8 +5,7 @@
 
 #include <glow/checks.h>
 #include <glow/error.h>
-#include <glow/ops/memory.h>
-#include <glow/ops/threads.h>
+#include <glow/ops/runtime.h>
 
 #include "tools/common/text.h"
 

@@ -18,7 +18,7 @@
 #include <torch/version.h>
 
 #include <glow/error.h>
-#include <glow/ops/threads.h>
+#include <glow/ops/runtime.h>
 #include <glow/version.h>
 
 #include "tools/common/checks.h"

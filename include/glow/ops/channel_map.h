@@ -4,8 +4,8 @@
 
 namespace glow::ops {
 
-/// The per-pixel affine map y = weight * x + bias on the channels. ActNorm, every permutation and whatever they compose
-/// to are of this kind, so that a flow step touches its input once.
+/// The affine map y[n, :, h, w] = W x[n, :, h, w] + b of the channels of every pixel. ActNorm, every permutation and
+/// their compositions are such maps, so that a flow step reads its input once.
 struct ChannelMap {
   /// [C, C]
   torch::Tensor weight;
@@ -15,15 +15,16 @@ struct ChannelMap {
   torch::Tensor log_abs_det;
 };
 
-/// The inverse map, computed in float64 and returned in the dtype of `map`, or those of a stack of maps, whose tensors
-/// have an axis [K] in front. Throws NumericalError when a weight is singular or not finite.
+/// The inverse map, W^-1 and -W^-1 b, computed in float64 and returned in the dtype of `map`; for a stack of maps,
+/// whose tensors have a first axis [K], the inverse of each. Throws NumericalError when a weight is singular or not
+/// finite.
 ChannelMap invert(const ChannelMap& map);
 
 /// y of the map at every pixel: [N, C, H, W] -> [N, C, H, W], one 1x1 convolution. Differentiable.
 torch::Tensor apply(const ChannelMap& map, const torch::Tensor& x);
 
-/// log|det weight| of a square matrix, or of each of a stack [K, C, C], by elimination in float64 (never det or
-/// logdet, whose determinants overflow): a scalar, or [K], of the weight's dtype. Differentiable.
+/// log|det W| of a square matrix, or of each of a stack [K, C, C]: a scalar, or [K], of the weight's dtype. Computed by
+/// elimination in float64, because the determinant itself can overflow. Differentiable.
 torch::Tensor log_abs_det(const torch::Tensor& weight);
 
 }  // namespace glow::ops

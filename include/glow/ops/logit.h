@@ -4,7 +4,7 @@
 
 namespace glow::ops {
 
-/// What an elementwise change of variables gives.
+/// The result of an elementwise change of variables.
 struct Transformed {
   /// In the shape of x.
   torch::Tensor y;
@@ -12,12 +12,21 @@ struct Transformed {
   torch::Tensor log_det;
 };
 
-/// Images in [-1/2, 1/2) as logits: y = logit(a + (1 - a)(x + 1/2)) with a = 0.05, so that a flow's values have no ends
-/// (RealNVP, section 4.1). x [N, ...]; the map is defined from -1/2 - a/(1 - a) up to, and without, 1/2: beyond them
-/// its results are not finite. Differentiable.
+/// Images in [-1/2, 1/2) as logits, which are not bounded: y = logit(a + (1 - a)(x + 1/2)) with a = 0.05 (RealNVP,
+/// section 4.1). x [N, ...], from -1/2 - a/(1 - a) up to, and without, 1/2; other values give results that are not
+/// finite. Differentiable.
 Transformed to_logits(const torch::Tensor& x);
 
-/// The inverse of to_logits. What rounding would bring to the upper end stays just below it. Differentiable.
+/// The inverse of to_logits. A result that rounding would move to 1/2 is the next smaller number. Differentiable.
 torch::Tensor from_logits(const torch::Tensor& y);
+
+/// Transforms the standard logistic distribution (density 1/(2 cosh(z/2))^2) into the standard normal:
+/// y = Phi^-1(sigmoid(z)), so that latents under a logistic prior (NICE, section 3.4) are edited, interpolated and
+/// sampled as those under a normal prior. Computed in float64; finite also far in the tails. z [N, ...].
+/// Differentiable.
+Transformed logistic_to_normal(const torch::Tensor& z);
+
+/// The inverse of logistic_to_normal. Differentiable.
+torch::Tensor normal_to_logistic(const torch::Tensor& y);
 
 }  // namespace glow::ops

@@ -7,19 +7,19 @@
 
 namespace glow::ops {
 
-/// What a random number is for; part of its address, so that no two uses share numbers.
+/// The purpose of a random number; part of its address, so that different purposes have different numbers.
 enum class Stream : std::uint8_t {
   kShuffle = 1,
   kAugmentation = 2,
   kValidationSplit = 3,
-  /// The dequantisation noise of images in general.
+  /// Dequantisation noise.
   kDequantisation = 4,
   kSample = 5,
   kSampleLabel = 6,
   kInitialWeights = 7,
   kMonitorImages = 8,
   kVariation = 9,
-  // The dequantisation noise of sets of images that are compared, and so have to be independent.
+  // Dequantisation noise of sets of images that are compared and therefore need independent noise.
   kTrainingNoise = 10,
   kInitialisationNoise = 11,
   kValidationNoise = 12,
@@ -30,9 +30,9 @@ enum class Stream : std::uint8_t {
   kOtherNoise = 15,
 };
 
-/// The address of rows of random numbers. A number is a pure function of (key, index of its row, place in the
-/// row) through Philox4x32-10 (Salmon et al. 2011), so it does not depend on batch size, number of processes
-/// or anything drawn before.
+/// The address of rows of random numbers. A number is a pure function of (key, index of its row, position in the row),
+/// computed by Philox4x32-10 (Salmon et al. 2011), and does not depend on the batch size, the number of processes or
+/// numbers drawn before.
 struct RandomKey {
   std::uint64_t seed = 0;
   Stream stream = Stream::kSample;
@@ -47,19 +47,18 @@ std::vector<std::uint64_t> random_integers(const RandomKey& key, std::int64_t in
 /// A uniformly random permutation of 0..size-1 (Fisher-Yates over the key's rows 0, 1, ...).
 std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t size);
 
-/// Uniform on [0, 1), [N, count] with N = indices.size(): row i depends on (key, indices[i]) alone.
-/// Multiples of 2^-32, rounded down to float32 (so they stay below 1) or exact in float64, on the device of `options`.
-///
+/// Uniform on [0, 1), [N, count] with N = indices.size(): row i depends on (key, indices[i]) alone. Multiples of 2^-32,
+/// rounded down to float32 (so that they are below 1) or exact in float64, on the device of `options`.
 /// Throws ConfigError when the dtype is another, count is above 2^26, an index not in 0..2^56-1 or step not in
 /// 0..2^40-1.
 torch::Tensor uniform(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                       const torch::TensorOptions& options);
 
-/// Where the rows (key, indices[i]) of random numbers begin, [N, 3] int64 on the CPU: plain numbers for a device, whose
-/// CUDA graph may read other ones there at every replay. Throws ConfigError as uniform does.
+/// The addresses of the rows (key, indices[i]), [N, 3] int64 on the CPU. As a tensor, so that a CUDA graph can read
+/// other addresses at every replay. Throws ConfigError as uniform does.
 torch::Tensor random_rows(const RandomKey& key, const std::vector<std::int64_t>& indices);
 /// uniform(key, indices, ...), from random_rows(key, indices) on the CPU or on the device of `options`. Throws
-/// ShapeError for what is none, ConfigError for rows on another device.
+/// ShapeError for a tensor that random_rows does not return, ConfigError for rows on another device.
 torch::Tensor uniform(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options);
 
 /// Standard normal (Box-Muller in float64), otherwise as uniform.

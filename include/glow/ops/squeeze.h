@@ -9,7 +9,8 @@ namespace glow::ops {
 /// Throws ShapeError when x is not 4-dimensional or H or W is odd.
 torch::Tensor squeeze(const torch::Tensor& x);
 
-/// The inverse of squeeze: [N, 4C, H, W] -> [N, C, 2H, 2W]. Throws ShapeError when the channels are no multiple of 4.
+/// The inverse of squeeze: [N, 4C, H, W] -> [N, C, 2H, 2W]. Throws ShapeError when the number of channels
+/// is not a multiple of 4.
 torch::Tensor unsqueeze(const torch::Tensor& x);
 
 }  // namespace glow::ops

@@ -1,4 +1,4 @@
-#include <glow/ops/threads.h>
+#include <glow/ops/runtime.h>
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -7,10 +7,10 @@
 
 #include "support/throws.h"
 
-namespace glow::ops::threads_test {
+namespace glow::ops::runtime_test {
 namespace {
 
-TEST(UseThreads, TakesWhatItIsToldOrAllThereAre) {
+TEST(UseThreads, UsesTheGivenNumberOrAllAvailable) {
   use_threads(3);
   EXPECT_EQ(at::get_num_threads(), 3);
   use_threads();
@@ -24,4 +24,4 @@ TEST(UseThreads, RefusesANegativeNumber) {
 }
 
 }  // namespace
-}  // namespace glow::ops::threads_test
+}  // namespace glow::ops::runtime_test

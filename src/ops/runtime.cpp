@@ -1,10 +1,15 @@
-#include <glow/ops/threads.h>
+#include <glow/ops/runtime.h>
 
 #include <dlfcn.h>
 #include <sched.h>
 
+#include <cstdlib>  // defines __GLIBC__ where the C library is glibc
 #include <string>
 #include <thread>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
@@ -14,8 +19,8 @@
 namespace glow::ops {
 namespace {
 
-/// Debian's OpenBLAS has threads of its own, which would take turns with OpenMP's on the same cores. What is left to it
-/// is small: large products go through oneDNN.
+/// Debian's OpenBLAS has its own threads, which would compete with those of OpenMP for the same cores. It computes only
+/// small products; oneDNN computes the large ones.
 void keep_openblas_on_one_thread() {
   using SetThreads = void (*)(int);
   if (auto* symbol = ::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) reinterpret_cast<SetThreads>(symbol)(1);
@@ -36,8 +41,18 @@ void use_threads(int count) {
   try {
     at::set_num_interop_threads(1);
   } catch (const c10::Error&) {
-    // LibTorch refuses a second setting of this one; the first, or what the application chose, stands.
+    // LibTorch accepts only the first setting, which may be the application's.
   }
+}
+
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  constexpr int kGibibyte = 1 << 30;
+  ::mallopt(M_MMAP_THRESHOLD, kGibibyte);
+  ::mallopt(M_TRIM_THRESHOLD, kGibibyte);
+  constexpr int kMoreAtOnce = 1 << 26;
+  ::mallopt(M_TOP_PAD, kMoreAtOnce);
+#endif
 }
 
 }  // namespace glow::ops

@@ -4,24 +4,30 @@
 #include <cstdint>
 
 #include <c10/macros/Macros.h>
+#include <torch/types.h>
 
 namespace glow::ops {
 
-/// Gauss-Jordan elimination with partial pivoting, in place, by a team of threads: its members are
-/// for_each(count, element), which calls element(0) ... element(count - 1) and then waits for all, for_each_pair(rows,
-/// columns, element), which calls element(row, column) for all of them and waits, and largest(first, end, value), the
-/// first index at which |value| is largest, the same for all.
+/// Gauss-Jordan elimination with partial pivoting, in place, by a team of threads. Step k exchanges row k for the row
+/// from k on with the largest |A[i, k]|, the pivot p; then
+///   A[k, j] <- A[k, j] / p  and, for i != k,  A[i, j] <- A[i, j] - A[i, k] A[k, j],
+/// where column k, which elimination would turn into a unit vector, holds that column of the inverse instead. Then
+/// log|det| = sum of log|p|, and exchanging the columns in reverse order undoes the exchanges of rows.
+///
+/// A Team has for_each(count, element), which calls element(0) ... element(count - 1) and then waits for all threads,
+/// for_each_pair(rows, columns, element), which calls element(row, column) for each pair and then waits, and
+/// largest(first, end, value), which returns the first index at which |value| is largest, the same to all threads.
 template <class Team>
 struct MatrixInverse {
-  /// [size, size], row after row: the matrix, and at the end its inverse.
+  /// [size, size], row by row: the matrix, replaced by its inverse.
   double* matrix;
-  /// [size]: the column that is eliminated.
+  /// [size]: the column being eliminated, as it was before the step.
   double* column;
-  /// [size]: the row that came in the place of row i.
+  /// [size]: the row that row i was exchanged for.
   std::int64_t* pivots;
   std::uint32_t size;
 
-  /// log|det|, which for a singular matrix is not finite, nor is its inverse.
+  /// Inverts the matrix and returns log|det|. Neither is finite for a singular matrix.
   C10_HOST_DEVICE double run(const Team& team) const {
     double log_abs_det = 0;
     for (std::uint32_t k = 0; k < size; ++k) {
@@ -39,7 +45,7 @@ struct MatrixInverse {
         if (i != k) matrix[at(i, j)] -= column[i] * matrix[at(k, j)];
       });
     }
-    // What rows were exchanged for, columns of the inverse are.
+    // (P A)^-1 = A^-1 P^-1: exchanged rows of the matrix are exchanged columns of the inverse.
     for (auto k = size; k-- > 0;) {
       const auto other = static_cast<std::uint32_t>(pivots[k]);
       team.for_each(size, [&](std::uint32_t i) { swap(matrix[at(i, k)], matrix[at(i, other)]); });
@@ -57,5 +63,20 @@ struct MatrixInverse {
     b = before;
   }
 };
+
+namespace cuda {
+
+struct InverseAndLogDet {
+  /// [K, C, C]
+  torch::Tensor inverse;
+  /// [K], log|det| of the matrices.
+  torch::Tensor log_abs_det;
+};
+
+/// Of CUDA matrices [K, C, C] in float64, without waiting for the device, as LibTorch's inverse would. Not finite for a
+/// singular matrix.
+InverseAndLogDet invert(const torch::Tensor& matrices);
+
+}  // namespace cuda
 
 }  // namespace glow::ops
