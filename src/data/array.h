@@ -11,22 +11,22 @@
 
 namespace glow::data {
 
-/// Pictures of one shape that stand one behind the other in memory, in [height, width, channels] order.
+/// Images of one shape, consecutive in memory: [image, height, width, channel].
 class ArraySource : public ImageSource {
  public:
   struct Content {
     io::ImageShape shape;
-    /// The pixels of all images, and what keeps them alive.
+    /// The pixels of all images, and the owner of that memory.
     std::string_view bytes;
     std::shared_ptr<const void> owner;
-    /// One class an image, or empty.
+    /// The class of each image, or empty.
     std::vector<std::uint8_t> labels;
-    /// What messages call the whole array.
+    /// Name of the array in error messages.
     std::string name;
     bool is_on_black = false;
   };
 
-  /// Expects `bytes` to hold a whole number of images.
+  /// The size of `bytes` must be a multiple of that of an image.
   explicit ArraySource(Content content);
 
   std::int64_t size() const override { return size_; }

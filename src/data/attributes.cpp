@@ -18,7 +18,7 @@ using Fields = std::vector<std::string>;
 
 constexpr std::size_t kMostNames = 10'000;
 constexpr std::size_t kLongestName = 256;
-/// Of a line: the file, a name's each, and one by which there are too many; the rest of the line is not looked at.
+/// Fields parsed of a line: the file, one for each name, and one more to detect too many.
 constexpr std::size_t kMostFields = kMostNames + 2;
 
 /// "a/./b/c.png" -> "a/b/c.png", "a/b/c", "c"
@@ -28,7 +28,7 @@ std::array<std::string, 3> keys_of(const std::string& image) {
           path.stem().string()};
 }
 
-/// What "a/b/c" has there, or else "b/c", or else "c"; nullptr for none of them.
+/// The value of the longest suffix of the path: of "a/b/c", else "b/c", else "c"; nullptr for none.
 template <class Places>
 const typename Places::mapped_type* find_longest(const Places& places, std::string_view path) {
   for (;;) {
@@ -61,7 +61,7 @@ Fields split_at_spaces(std::string_view line) {
   return fields;
 }
 
-/// Fields in double quotes (RFC 4180) may hold commas, and quotes written twice.
+/// Fields in double quotes (RFC 4180) may contain commas, and doubled quotes for quotes.
 Fields split_at_commas(std::string_view line) {
   Fields fields(1);
   bool quoted = false;
@@ -87,7 +87,7 @@ std::optional<std::int8_t> parse_label(const std::string& text) {
   return std::nullopt;
 }
 
-/// A file, line by line; empty lines are left out.
+/// The lines of a file, without empty ones.
 class Lines {
  public:
   explicit Lines(const std::filesystem::path& path) : path_(path) {
@@ -96,7 +96,7 @@ class Lines {
     rest_ = text_;
   }
 
-  /// False after the last one.
+  /// Advances to the next line; false after the last.
   bool next() {
     while (!rest_.empty()) {
       const auto end = std::min(rest_.find('\n'), rest_.size());
@@ -145,10 +145,10 @@ void add_row(const Lines& lines, const Fields& fields, Attributes& attributes) {
     }
     row.push_back(*label);
   }
-  if (!attributes.add(fields[0], std::move(row))) lines.fail(io::in_quotes(fields[0]) + " stands twice");
+  if (!attributes.add(fields[0], std::move(row))) lines.fail(io::in_quotes(fields[0]) + " appears twice");
 }
 
-/// The number of a line that holds nothing else.
+/// The number in a line of nothing else.
 std::optional<std::int64_t> lone_number(std::string_view line) {
   const auto fields = split_at_spaces(line);
   if (fields.size() != 1) return std::nullopt;
@@ -165,7 +165,7 @@ Attributes read_celeba(Lines& lines, std::int64_t images) {
   Attributes attributes(std::move(names));
   while (lines.next()) add_row(lines, split_at_spaces(lines.line()), attributes);
   if (attributes.size() != images) {
-    lines.fail("expected " + std::to_string(images) + " images as the first line says, got " +
+    lines.fail("expected " + std::to_string(images) + " images, the number in the first line, got " +
                std::to_string(attributes.size()));
   }
   return attributes;
@@ -181,7 +181,7 @@ Attributes read_csv(Lines& lines) {
   check_names(lines, names);
   Attributes attributes(std::move(names));
   while (lines.next()) add_row(lines, split_at_commas(lines.line()), attributes);
-  if (attributes.size() == 0) lines.fail("expected images after the names, there are none");
+  if (attributes.size() == 0) lines.fail("expected lines of images after the names, got none");
   return attributes;
 }
 

@@ -6,7 +6,7 @@
 namespace glow::data {
 namespace {
 
-/// The last is what remains.
+/// Including the last, smaller batch.
 std::int64_t batch_count(std::int64_t images, std::int64_t batch) { return (images + batch - 1) / batch; }
 
 }  // namespace

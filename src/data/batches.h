@@ -12,11 +12,11 @@
 
 namespace glow::data {
 
-/// Images on their way to the model, on the CPU.
+/// A batch of images on the CPU.
 struct Batch {
   /// uint8 [N, C, H, W]
   torch::Tensor bytes;
-  /// int64 [N]; undefined where no labels are wanted.
+  /// int64 [N]; undefined when labels were not requested.
   torch::Tensor labels;
   /// Global index of each image.
   std::vector<std::int64_t> indices;
@@ -24,14 +24,14 @@ struct Batch {
 
 using Batches = Prefetcher<Batch>;
 
-/// The images' labels where they are wanted, else undefined.
+/// int64 [N], or undefined when not `wanted`.
 torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& indices, bool wanted);
 
-/// The images of one shard of the batches of all_batches: first and end.
+/// The range [first, end) of images in one shard of the batches of all_batches.
 std::pair<std::int64_t, std::int64_t> images_of_shard(std::int64_t images, std::int64_t batch, const Shard& shard);
 
-/// All images in their order, `batch` at once and the rest in the last, or a shard of these batches, made on a
-/// background thread. `images` must outlive them.
+/// All images in their order in batches of `batch`, the last possibly smaller, or a shard of these batches; made on a
+/// background thread. `images` must outlive the result.
 Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, const Shard& shard = {});
 
 }  // namespace glow::data

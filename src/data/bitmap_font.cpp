@@ -9,7 +9,7 @@ namespace {
 constexpr std::int64_t kAdvance = 6;
 constexpr std::int64_t kLetterWidth = 5;
 
-/// Rows of pixels from the top, a space between two of them.
+/// Rows of pixels from the top, separated by spaces.
 const std::map<char, std::string_view> kGlyphs{
     // clang-format off
     {' ', "..... ..... ..... ..... ..... ..... ....."},
@@ -109,7 +109,7 @@ const std::map<char, std::string_view> kGlyphs{
 };
 constexpr std::string_view kBox = "##### #...# #...# #...# #...# #...# #####";
 
-/// The further bytes of a character in UTF-8.
+/// Whether the byte is not the first of a character in UTF-8.
 bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
 template <class Visit>

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr io::ImageShape kShape{32, 32, 3};
 constexpr std::size_t kPlane = 32 * 32;
-/// One label byte, then the red, the green and the blue plane.
+/// A record: a label byte, then the red, the green and the blue plane.
 constexpr std::size_t kRecord = 1 + 3 * kPlane;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
 
@@ -26,7 +26,7 @@ std::vector<std::string> read_class_names(const fs::path& path) {
     if (line.ends_with('\r')) line.pop_back();
     if (!line.empty()) names.push_back(line);
   }
-  if (names.empty()) throw FormatError(path, "expected one class name a line, has none");
+  if (names.empty()) throw FormatError(path, "expected a class name in each line, has none");
   return names;
 }
 

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 const std::vector<std::string> kClassNames = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                               "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
-/// The .gz file, unless only the file as it was before gzip is there.
+/// The path of the .gz file, or of the uncompressed file if only that exists.
 fs::path idx_path(const fs::path& directory, const std::string& name) {
   const fs::path zipped = directory / (name + ".gz");
   const fs::path plain = directory / name;
@@ -36,8 +36,8 @@ io::IdxArray read_array(const fs::path& path, std::size_t dimensions) {
 std::vector<std::uint8_t> read_labels(const fs::path& path, std::int64_t images) {
   const io::IdxArray array = read_array(path, 1);
   if (array.shape[0] != images)
-    throw FormatError(
-        path, "expected " + std::to_string(images) + " labels, one an image, has " + std::to_string(array.shape[0]));
+    throw FormatError(path, "expected " + std::to_string(images) + " labels, one for each image, has " +
+                                std::to_string(array.shape[0]));
   std::vector<std::uint8_t> labels(array.bytes.begin(), array.bytes.end());
   const std::uint8_t highest = *std::max_element(labels.begin(), labels.end());
   if (highest >= kClassNames.size()) throw FormatError(path, "expected labels 0..9, has " + std::to_string(highest));

@@ -7,13 +7,13 @@
 namespace glow::data {
 namespace {
 
-/// Pieces that follow each other cannot be taken for others of other lengths.
+/// Adds the size first, so that consecutive pieces cannot be confused with others of different sizes.
 void add(io::Sha256& digest, const std::string& piece) {
   digest.update(std::to_string(piece.size()) + ":");
   digest.update(piece);
 }
 
-/// The distance between images whose contents come to no more than about kMostBytes.
+/// The step between images whose contents are read, so that these are about kMostBytes or less.
 std::int64_t stride_of(const ImageSource& source) {
   constexpr std::int64_t kMostBytes = 1 << 28;
   constexpr std::int64_t kSamples = 16;

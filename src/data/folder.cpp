@@ -8,9 +8,7 @@
 
 #include <glow/data/source.h>
 
-#include "data/find_corrupt.h"
-#include "data/find_images.h"
-#include "data/picture_files.h"
+#include "data/image_files.h"
 #include "io/errors.h"
 #include "io/utf8.h"
 
@@ -24,7 +22,7 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-/// The first folder of a relative path, empty for a file at the top.
+/// The first folder of a relative path, empty for a file without a folder.
 std::string top_folder(const std::string& file) {
   const std::size_t slash = file.find('/');
   return slash == std::string::npos ? "" : file.substr(0, slash);
@@ -38,7 +36,7 @@ std::map<std::string, Folder> find_split_folders(const fs::path& directory) {
   return splits;
 }
 
-/// `files`: all below the directory.
+/// `files`: all images below the directory.
 void check_splits(const fs::path& directory, const std::vector<std::string>& files,
                   const std::map<std::string, Folder>& splits) {
   if (!splits.contains("train"))
@@ -58,7 +56,7 @@ std::map<std::string, Folder> find_splits(const fs::path& directory) {
     splits["train"] = {directory, std::move(files)};
   } else {
     check_splits(directory, files, splits);
-    // Each by itself: two splits may link to one folder.
+    // One search for each split, because two splits may link to the same folder.
     for (auto& [name, folder] : splits) folder.files = find_images(folder.root);
   }
   for (const auto& [name, folder] : splits)
@@ -67,8 +65,8 @@ std::map<std::string, Folder> find_splits(const fs::path& directory) {
   return splits;
 }
 
-/// Takes the images that cannot be decoded out of the splits. Returns what is wrong with each.
-std::vector<std::string> leave_out_corrupt(std::map<std::string, Folder>& splits, const OpenOptions& options) {
+/// Removes images that cannot be decoded from the splits. Returns the error message of each.
+std::vector<std::string> remove_corrupt(std::map<std::string, Folder>& splits, const OpenOptions& options) {
   std::vector<fs::path> paths;
   for (const auto& [name, folder] : splits)
     for (const std::string& file : folder.files) paths.push_back(folder.root / file);
@@ -91,7 +89,7 @@ std::vector<std::string> leave_out_corrupt(std::map<std::string, Folder>& splits
   return skipped;
 }
 
-/// The first folders of the files, each once, in bytewise order.
+/// The distinct first folders of the files, in bytewise order.
 std::vector<std::string> find_classes(const Folder& folder) {
   std::set<std::string> names;
   for (const std::string& file : folder.files) names.insert(top_folder(file));
@@ -100,7 +98,7 @@ std::vector<std::string> find_classes(const Folder& folder) {
   return {names.begin(), names.end()};
 }
 
-/// `whose`: the class names, in messages.
+/// `whose`: a description of the class names for error messages.
 std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<std::string>& class_names,
                                       const std::string& whose) {
   std::map<std::string, std::int64_t> places;
@@ -120,7 +118,7 @@ std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<st
   return labels;
 }
 
-/// The place among the class names of the first folder of a relative path that is named so; -1 for none.
+/// The class whose name is that of a folder of the path, the outermost first; -1 for none.
 std::int64_t class_by_folder(const fs::path& file, const std::vector<std::string>& class_names) {
   for (const fs::path& folder : file.parent_path()) {
     const auto place = std::find(class_names.begin(), class_names.end(), folder.string());
@@ -140,7 +138,7 @@ std::vector<std::int64_t> labels_by_folder(const Folder& folder, const std::vect
 DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
   DataSet set;
   std::map<std::string, Folder> splits = find_splits(directory);
-  if (options.skip_corrupt) set.skipped = leave_out_corrupt(splits, options);
+  if (options.skip_corrupt) set.skipped = remove_corrupt(splits, options);
   const Folder& train = splits.at("train");
   const int channels = options.channels == 3 ? 3 : find_channels(train);
   if (options.with_labels) set.class_names = options.class_names.empty() ? find_classes(train) : options.class_names;
@@ -150,7 +148,7 @@ DataSet open_folder(const fs::path& directory, const OpenOptions& options) {
       labels =
           find_labels(folder, set.class_names, options.class_names.empty() ? "training images" : "names asked for");
     }
-    return std::make_shared<PictureFiles>(std::move(folder), channels, std::move(labels));
+    return std::make_shared<ImageFiles>(std::move(folder), channels, std::move(labels));
   };
   for (auto& [name, folder] : splits) {
     auto& split = name == "train" ? set.train : name == "test" ? set.test : set.valid;
@@ -181,14 +179,14 @@ std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& pa
       throw FormatError(paths[0], "expected PNG or JPEG files in this folder or below it, has none");
     if (skipped != nullptr) {
       std::map<std::string, Folder> alone{{"", std::move(folder)}};
-      *skipped = leave_out_corrupt(alone, {});
+      *skipped = remove_corrupt(alone, {});
       folder = std::move(alone.at(""));
     }
     if (!class_names.empty()) labels = labels_by_folder(folder, class_names);
   } else {
     for (const fs::path& path : paths) folder.files.push_back(path.string());
   }
-  return std::make_shared<PictureFiles>(std::move(folder), channels == 1 ? 1 : 3, std::move(labels));
+  return std::make_shared<ImageFiles>(std::move(folder), channels == 1 ? 1 : 3, std::move(labels));
 }
 
 }  // namespace glow::data

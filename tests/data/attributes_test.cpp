@@ -55,7 +55,7 @@ TEST_F(AttributesTest, ReadsCsvWithQuotesEmptyFieldsAndWindowsLines) {
   EXPECT_EQ(row_of(attributes, "2.png"), (Row{0, -1}));
 }
 
-TEST_F(AttributesTest, FolderAndExtensionDoNotMatter) {
+TEST_F(AttributesTest, IgnoresFolderAndExtension) {
   const auto attributes = read("image,a\nx/000001.jpg,1\n7,0");
   EXPECT_EQ(row_of(attributes, "/data/celeba/000001.png"), Row{1});
   EXPECT_EQ(row_of(attributes, "7"), Row{0});
@@ -69,7 +69,7 @@ std::vector<int> labels_of(const Attributes& attributes, const Names& images) {
   return labels;
 }
 
-TEST_F(AttributesTest, ImagesOfOneNameAreToldApartByTheirFolders) {
+TEST_F(AttributesTest, FoldersDistinguishImagesOfOneName) {
   const Names images{"/data/a/0.png", "/data/b/0.png"};
   EXPECT_EQ(labels_of(read("image,x\na/0.png,1\n"), images), (std::vector{1, -2}));
   EXPECT_EQ(labels_of(read("image,x\na/0.jpg,1\n"), images), (std::vector{1, -2}));
@@ -79,14 +79,14 @@ TEST_F(AttributesTest, ImagesOfOneNameAreToldApartByTheirFolders) {
             (std::vector{1, -2, 0}));
 }
 
-TEST_F(AttributesTest, ExtensionsTellImagesApartWhereTheyAreWritten) {
+TEST_F(AttributesTest, ExtensionsDistinguishImagesOfOneName) {
   const auto attributes = read("2\nx\n1.jpg 1\n1.png -1\n");
   EXPECT_EQ(labels_of(attributes, {"a/1.png", "a/1.jpg"}), (std::vector{0, 1}));
   EXPECT_EQ(labels_of(read("1\nx\n1.jpg 1\n"), {"a/1.png", "a/1.jpg"}), (std::vector{-2, 1}));
   EXPECT_TRUE(throws<FormatError>([&] { attributes.find("1.jpeg"); }, {"\"1.jpeg\"", "\"1.jpg\"", "\"1.png\""}));
 }
 
-TEST_F(AttributesTest, WhatFitsTwoEquallyWellIsRefused) {
+TEST_F(AttributesTest, RefusesAmbiguousMatches) {
   const auto all_refused = [&](std::string_view text, const Names& images,
                                std::initializer_list<std::string_view> parts) {
     const auto attributes = read(text);
@@ -99,7 +99,7 @@ TEST_F(AttributesTest, WhatFitsTwoEquallyWellIsRefused) {
       all_refused("image,x\na/0.png,1\nc/0.png,1\n", {"b/0.jpg"}, {"\"b/0.jpg\"", "\"a/0.png\" or \"c/0.png\""}));
 }
 
-TEST_F(AttributesTest, HeadersBeyondAllNeedAreRefused) {
+TEST_F(AttributesTest, RefusesTooManyOrTooLongNames) {
   std::string names, numbers;
   for (int i = 0; i < 10'000; ++i) {
     names += " x";
@@ -116,7 +116,7 @@ TEST_F(AttributesTest, HeadersBeyondAllNeedAreRefused) {
   EXPECT_TRUE(refused("image,x" + longest + "\n1,1", {"line 1", "at most 256 bytes", "\"xxx"}));
 }
 
-TEST_F(AttributesTest, WhatIsWrongIsRefusedByLine) {
+TEST_F(AttributesTest, ErrorsNameTheLine) {
   const auto path = path_.string();
   EXPECT_TRUE(refused("", {path, "line 0", "empty"}));
   EXPECT_TRUE(refused("just words\n", {"line 1", "just words"}));
@@ -125,7 +125,7 @@ TEST_F(AttributesTest, WhatIsWrongIsRefusedByLine) {
   EXPECT_TRUE(refused("1\na b\n1.jpg 1 2\n", {"line 3", "\"b\"", "\"2\""}));
   EXPECT_TRUE(refused("2\na\n1.jpg 1\n", {"expected 2 images", "got 1"}));
   EXPECT_TRUE(refused("2\na\n1.jpg 1\n./1.jpg 1\n", {"line 4", "twice"}));
-  EXPECT_TRUE(refused("image,a\n", {"there are none"}));
+  EXPECT_TRUE(refused("image,a\n", {"got none"}));
   EXPECT_TRUE(refused("image,a\n1.png,1,1\n", {"line 2", "1 attributes", "3 fields"}));
   EXPECT_TRUE(refused("image,a\n1.png,yes\n", {"line 2", "\"yes\""}));
   EXPECT_TRUE(throws<IoError>([&] { read_attributes(directory_ / "none"); }, {"none", "No such file"}));

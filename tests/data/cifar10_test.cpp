@@ -43,7 +43,7 @@ class Cifar10Test : public ::testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(Cifar10Test, HoldsTheRecordsInOrder) {
+TEST_F(Cifar10Test, HasTheRecordsInOrder) {
   const DataSet set = open();
   EXPECT_EQ(set.class_names, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(all_labels(*set.train), (std::vector<std::int64_t>{1, 0, 0, 0, 1, 0, 0, 0, 1, 0}));
@@ -52,7 +52,7 @@ TEST_F(Cifar10Test, HoldsTheRecordsInOrder) {
   EXPECT_EQ(set.train->common_shape(), (io::ImageShape{32, 32, 3}));
 }
 
-TEST_F(Cifar10Test, TurnsPlanesIntoPixels) {
+TEST_F(Cifar10Test, ConvertsPlanesToPixels) {
   const io::Image image = open().train->image(4);
   ASSERT_EQ(image.shape, (io::ImageShape{32, 32, 3}));
   for (int pixel = 0; pixel < kPlane; ++pixel)
@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(BadFile{"data_batch_2.bin", record(0, 1).substr(1), "a multiple of 3073 bytes, has 3072"},
                       BadFile{"test_batch.bin", "", "a multiple of 3073 bytes, has 0"},
                       BadFile{"test_batch.bin", record(0, 1) + record(2, 1), "labels 0..1, record 1 has 2"},
-                      BadFile{"batches.meta.txt", "\n\n", "one class name a line, has none"}));
+                      BadFile{"batches.meta.txt", "\n\n", "a class name in each line, has none"}));
 
 }  // namespace
 }  // namespace glow::data::cifar10_test

@@ -42,7 +42,7 @@ class FashionMnistTest : public ::testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(FashionMnistTest, HoldsTheImagesAndLabelsOfTheFiles) {
+TEST_F(FashionMnistTest, HasTheImagesAndLabelsOfTheFiles) {
   const DataSet set = open();
   EXPECT_EQ(set.name, "fashion-mnist:" + directory_.path().string());
   ASSERT_EQ(set.train->size(), 3);
@@ -59,7 +59,7 @@ TEST_F(FashionMnistTest, HoldsTheImagesAndLabelsOfTheFiles) {
   EXPECT_EQ(set.train->name(2), "image 2 of " + (directory_ / "train-images-idx3-ubyte.gz").string());
 }
 
-TEST_F(FashionMnistTest, TakesFilesThatAreNotZipped) {
+TEST_F(FashionMnistTest, ReadsUncompressedFiles) {
   fs::remove(directory_ / "t10k-images-idx3-ubyte.gz");
   put(directory_ / "t10k-images-idx3-ubyte", idx({1, 2, 2}, "stuv"));
   EXPECT_EQ(open().test->image(0).pixels, (std::vector<std::uint8_t>{'s', 't', 'u', 'v'}));
@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadFile{"train-images-idx3-ubyte", idx({12}, "abcdefghijkl"), "expected 3 dimensions"},
                       BadFile{"train-images-idx3-ubyte", idx({0, 2, 2}, ""), "none of them 0"},
                       BadFile{"train-labels-idx1-ubyte", idx({2}, std::string{1, 2}),
-                              "expected 3 labels, one an image, has 2"},
+                              "expected 3 labels, one for each image, has 2"},
                       BadFile{"t10k-labels-idx1-ubyte", idx({1}, std::string{10}), "expected labels 0..9, has 10"}));
 
 TEST(InstalledFashionMnistTest, IsFoundWithoutADirectory) {

@@ -23,7 +23,7 @@ using glow::testing::TemporaryDirectory;
 
 std::string of_folder(const fs::path& folder) { return fingerprint(*open_data_set("folder:" + folder.string()).train); }
 
-TEST(Fingerprint, TellsArraysApartByAnyByteAndByShape) {
+TEST(Fingerprint, ChangesWithAnyByteAndTheShapeOfAnArray) {
   std::string bytes(6 * 4, '\x07');
   const auto of = [&](const io::ImageShape& shape) {
     return fingerprint(*make_array_source(shape, bytes, {}, "made up"));
@@ -39,7 +39,7 @@ TEST(Fingerprint, TellsArraysApartByAnyByteAndByShape) {
   }
 }
 
-TEST(Fingerprint, TellsFoldersApartByNamesAndContentsAndNotByPlace) {
+TEST(Fingerprint, ChangesWithNamesAndContentsOfAFolderAndNotWithItsPath) {
   const TemporaryDirectory directory;
   const auto put = [&](const std::string& folder, const std::string& name, std::uint32_t seed) {
     fs::create_directories((directory / folder / name).parent_path());

@@ -52,13 +52,13 @@ TEST_F(FolderTest, FindsImagesAtAnyDepthInBytewisePathOrder) {
             (Names{"B.png", "a b.png", "a-1.png", "a.png", "a/b/c.png", "a/z.png", "b.png", "\xc3\xa4.png"}));
 }
 
-TEST_F(FolderTest, GoesByTheExtensionInAnyCaseAndIgnoresHiddenFiles) {
+TEST_F(FolderTest, FindsExtensionsInAnyCaseAndIgnoresHiddenFiles) {
   for (const char* name : {"1.PNG", "2.Jpg", "3.jpeg", ".4.png", ".hidden/5.png"}) add(name);
   put(directory_ / "notes.txt", "not an image");
   EXPECT_EQ(names(*open().train), (Names{"1.PNG", "2.Jpg", "3.jpeg"}));
 }
 
-TEST_F(FolderTest, FollowsLinksButNotRoundInCircles) {
+TEST_F(FolderTest, FollowsLinksAndEndsAtCycles) {
   TemporaryDirectory elsewhere;
   io::write_png(elsewhere / "far.png", make_picture(2, 2, 3));
   add("a/near.png");
@@ -70,13 +70,13 @@ TEST_F(FolderTest, FollowsLinksButNotRoundInCircles) {
   EXPECT_EQ(open().train->image(1).pixels, make_picture(2, 2, 3).pixels);
 }
 
-TEST_F(FolderTest, LooksAtAFolderOnceHoweverManyLinksLeadToIt) {
+TEST_F(FolderTest, VisitsAFolderOnceForAnyNumberOfLinks) {
   TemporaryDirectory elsewhere;
   fs::create_directory(elsewhere / "inner");
   io::write_png(elsewhere / "inner" / "far.png", make_picture(2, 2, 3));
   add("z/near.png");
-  fs::create_directory_symlink("../z", directory_ / "a");  // nowhere
-  fs::create_directory_symlink("z", directory_ / "b");     // its own path is nearer
+  fs::create_directory_symlink("../z", directory_ / "a");  // dangling
+  fs::create_directory_symlink("z", directory_ / "b");     // the real path has fewer links
   fs::create_directory_symlink(elsewhere.path(), directory_ / "d");
   fs::create_directory_symlink(elsewhere / "inner", directory_ / "e");
   fs::create_directory_symlink(elsewhere.path(), directory_ / "z/c");
@@ -93,8 +93,8 @@ TEST_F(FolderTest, SplitsMayLinkToOneFolder) {
   EXPECT_EQ(set.test->size(), 1);
 }
 
-TEST_F(FolderTest, FoldersThatAllLinkToEachOtherTakeNoLongerThanTheirNumberAsks) {
-  constexpr int kFolders = 30;  // of which there are 30! orders
+TEST_F(FolderTest, FoldersThatLinkToEachOtherTakeLinearTime) {
+  constexpr int kFolders = 30;  // which have more than 30! paths
   for (int folder = 0; folder < kFolders; ++folder) {
     const auto name = "folder-" + std::to_string(folder);
     add(name + "/image.png");
@@ -109,7 +109,7 @@ TEST_F(FolderTest, FoldersThatAllLinkToEachOtherTakeNoLongerThanTheirNumberAsks)
   EXPECT_EQ(open_data_set("folder:" + entrance.path().string()).train->size(), kFolders);
 }
 
-TEST_F(FolderTest, ALinkToItselfIsAnImageThatCannotBeReadIfNamedLikeOne) {
+TEST_F(FolderTest, ADanglingLinkWithAnImageExtensionIsAnUnreadableImage) {
   add("1.png");
   fs::create_symlink("a", directory_ / "a");
   fs::create_symlink("b.png", directory_ / "b.png");
@@ -117,7 +117,7 @@ TEST_F(FolderTest, ALinkToItselfIsAnImageThatCannotBeReadIfNamedLikeOne) {
   EXPECT_TRUE(throws<IoError>([&] { open().train->image(1); }, {path, "Too many levels of symbolic links"}));
 }
 
-TEST_F(FolderTest, HoldsTheImagesWithTheirOwnSizes) {
+TEST_F(FolderTest, ImagesKeepTheirSizes) {
   add("1.png", make_picture(5, 4, 3, 1));
   add("2.png", make_picture(3, 7, 3, 2));
   const DataSet set = open();
@@ -127,14 +127,14 @@ TEST_F(FolderTest, HoldsTheImagesWithTheirOwnSizes) {
   EXPECT_EQ(set.train->label(1), -1);
 }
 
-TEST_F(FolderTest, OneColourImageMakesASetOfColour) {
+TEST_F(FolderTest, IsInColourWhenOneImageIs) {
   add("1.png", make_picture(2, 2, 1));
   EXPECT_EQ(open().train->channels(), 1);
   add("2.png", make_picture(2, 2, 3));
   EXPECT_EQ(open().train->channels(), 3);
 }
 
-TEST_F(FolderTest, RepeatsGreyAmongColours) {
+TEST_F(FolderTest, RepeatsGreyInAColourSet) {
   add("1.png");
   add("2.png", {{1, 2, 1}, {10, 200}});
   EXPECT_EQ(open().train->shape(1), (io::ImageShape{1, 2, 3}));
@@ -153,7 +153,7 @@ TEST_F(FolderTest, GreyWithAlphaIsGrey) {
   EXPECT_EQ(open().train->image(0).pixels, (std::vector<std::uint8_t>{60, 157}));
 }
 
-TEST_F(FolderTest, RefusesAColourImageToTestWhatWasTrainedOnGreyOnes) {
+TEST_F(FolderTest, RefusesAColourTestImageAfterGreyTrainingImages) {
   add("train/1.png", make_picture(2, 2, 1));
   add("test/2.png", make_picture(2, 2, 3));
   const auto test = open().test;
@@ -168,7 +168,7 @@ TEST_F(FolderTest, RefusesAClassWhoseNameIsNotUtf8) {
   EXPECT_EQ(open(false).train->size(), 1);
 }
 
-TEST_F(FolderTest, SubFoldersAreClassesWhenLabelsAreAskedFor) {
+TEST_F(FolderTest, SubFoldersAreClassesWhenLabelsAreRequested) {
   for (const char* name : {"dog/1.png", "cat/deep/2.png", "cat/1.png", "cat b/1.png"}) add(name);
   const DataSet set = open(true);
   EXPECT_EQ(set.class_names, (Names{"cat", "cat b", "dog"}));
@@ -177,7 +177,7 @@ TEST_F(FolderTest, SubFoldersAreClassesWhenLabelsAreAskedFor) {
   EXPECT_TRUE(open(false).class_names.empty());
 }
 
-TEST_F(FolderTest, RefusesImagesWithoutAClassWhenLabelsAreAskedFor) {
+TEST_F(FolderTest, RefusesImagesWithoutAClassWhenLabelsAreRequested) {
   add("cat/1.png");
   add("stray.png");
   EXPECT_TRUE(throws<FormatError>([&] { open(true); }, {(directory_ / "stray.png").string(), "class"}));
@@ -200,7 +200,7 @@ TEST_P(FolderSplitTest, TopFoldersAreSplits) {
 
 INSTANTIATE_TEST_SUITE_P(ValidationFolders, FolderSplitTest, ::testing::Values("valid", "val"));
 
-TEST_F(FolderTest, HasATestSplitButNoValidationSplitWhereTheDiskHasNone) {
+TEST_F(FolderTest, HasNoValidationSplitWithoutItsFolder) {
   add("train/1.png");
   add("test/2.png");
   EXPECT_EQ(open().valid, nullptr);
@@ -238,7 +238,7 @@ TEST_F(FolderTest, RefusesFoldersWithoutImages) {
   EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path + "/test", "PNG or JPEG", "none"}));
 }
 
-TEST_F(FolderTest, NamesAFileThatIsNoImage) {
+TEST_F(FolderTest, NamesAFileThatIsNotAnImage) {
   add("1.png");
   put(directory_ / "2.png", "not an image");
   fs::create_symlink("nowhere", directory_ / "3.png");
@@ -248,7 +248,7 @@ TEST_F(FolderTest, NamesAFileThatIsNoImage) {
   EXPECT_TRUE(throws<IoError>([&] { train->image(2); }, {(directory_ / "3.png").string()}));
 }
 
-TEST_F(FolderTest, LeavesOutWhatCannotBeDecodedWhenAsked) {
+TEST_F(FolderTest, SkipsImagesThatCannotBeDecodedOnRequest) {
   for (const char* name : {"train/cat/1.png", "train/dog/2.png", "test/dog/3.png"}) add(name, make_picture(2, 2, 1));
   const auto coloured = io::encode_png(make_picture(2, 2, 3));
   fs::create_directory(directory_ / "train/ant");
@@ -273,12 +273,12 @@ TEST_F(FolderTest, LeavesOutWhatCannotBeDecodedWhenAsked) {
   EXPECT_EQ(open().train->channels(), 3);
 }
 
-TEST_F(FolderTest, PicturesAreAllThatTheFolderHolds) {
+TEST_F(FolderTest, OpenPicturesFindsAllImagesOfAFolder) {
   for (const char* name : {"train/b.png", "test/1.png", "2.png"}) add(name);
   EXPECT_EQ(names(*open_pictures({directory_.path()}, 3)), (Names{"2.png", "test/1.png", "train/b.png"}));
 }
 
-TEST_F(FolderTest, PicturesThatAreNamedKeepTheirOrder) {
+TEST_F(FolderTest, OpenPicturesKeepsTheOrderOfFiles) {
   add("1.png", make_picture(2, 2, 1, 1));
   add("2.png", make_picture(2, 2, 1, 2));
   const auto pictures = open_pictures({directory_ / "2.png", directory_ / "1.png"}, 1);
@@ -286,7 +286,7 @@ TEST_F(FolderTest, PicturesThatAreNamedKeepTheirOrder) {
   EXPECT_EQ(pictures->image(0).pixels, make_picture(2, 2, 1, 2).pixels);
 }
 
-TEST_F(FolderTest, PicturesHaveTheChannelsThatAreAskedFor) {
+TEST_F(FolderTest, OpenPicturesConvertsToTheRequestedChannels) {
   add("grey.png", {{1, 2, 1}, {10, 200}});
   add("colour.png");
   EXPECT_EQ(open_pictures({directory_ / "grey.png"}, 3)->image(0).pixels,
@@ -295,7 +295,7 @@ TEST_F(FolderTest, PicturesHaveTheChannelsThatAreAskedFor) {
   EXPECT_TRUE(throws<FormatError>([&] { colour->image(0); }, {"colour.png", "expected a grey image"}));
 }
 
-TEST_F(FolderTest, PicturesThatAreNotThereAreNamed) {
+TEST_F(FolderTest, OpenPicturesNamesAMissingFile) {
   EXPECT_TRUE(
       throws<FormatError>([&] { open_pictures({directory_.path()}, 3); }, {directory_.path().string(), "none"}));
   const auto missing = open_pictures({directory_ / "none.png"}, 3);

@@ -40,9 +40,9 @@ at::Tensor planes(const io::Image& picture) {
   return tensor;
 }
 
-// Scaling, against a slow twin in float64
+// Scaling, compared with a slow reference in float64
 
-/// [out, in]: rows of a triangle as wide as the scale, over the centre of each output pixel.
+/// [out, in]: weights of a triangle filter as wide as the scale, centred at each output pixel.
 at::Tensor triangle_filter(std::int64_t in, std::int64_t out) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   at::Tensor filter = at::empty({out, in}, at::kDouble);
@@ -64,13 +64,13 @@ at::Tensor window(const at::Tensor& picture, std::int64_t top, std::int64_t left
 }
 
 struct Scaling {
-  /// Of the picture.
+  /// Size of the stored image.
   int height;
   int width;
   Geometry geometry;
-  /// The part of the picture that is scaled: top, left, height, width.
+  /// The part of the stored image that is scaled: top, left, height, width.
   std::int64_t part[4];
-  /// What the part is scaled to, and where the result stands in it: height, width, top, left.
+  /// The scaled size, and the position of the result in it: height, width, top, left.
   std::int64_t whole[4];
 };
 
@@ -90,23 +90,23 @@ TEST_P(ScalingTest, AgreesWithATriangleFilter) {
 INSTANTIATE_TEST_SUITE_P(
     Sizes, ScalingTest,
     ::testing::Values(
-        // The centre of the right proportions, scaled to the size.
+        // The central part with the aspect ratio of the result, scaled.
         Scaling{64, 64, {.height = 32, .width = 32}, {0, 0, 64, 64}, {32, 32, 0, 0}},
         Scaling{50, 41, {.height = 16, .width = 16}, {4, 0, 41, 41}, {16, 16, 0, 0}},
         Scaling{30, 100, {.height = 8, .width = 16}, {0, 20, 30, 60}, {8, 16, 0, 0}},
         Scaling{100, 30, {.height = 8, .width = 16}, {42, 0, 15, 30}, {8, 16, 0, 0}},
         Scaling{17, 33, {.height = 16, .width = 32}, {0, 0, 17, 33}, {16, 32, 0, 0}},
         Scaling{16, 40, {.height = 16, .width = 32}, {0, 4, 16, 32}, {16, 32, 0, 0}},
-        // The shorter side scaled first, then the centre of what that makes.
+        // The shorter side is scaled first, then the centre is cropped.
         Scaling{40, 60, {.height = 16, .width = 16, .resize = 20}, {0, 0, 40, 60}, {20, 30, 2, 7}},
         Scaling{61, 40, {.height = 16, .width = 8, .resize = 20}, {0, 0, 61, 40}, {31, 20, 7, 6}},
         Scaling{20, 33, {.height = 16, .width = 24, .resize = 20}, {0, 0, 20, 33}, {20, 33, 2, 4}},
-        // A random crop without resize takes the picture as it is, evaluation its centre.
+        // With random_crop and without resize the image is not scaled; evaluation crops its centre.
         Scaling{40, 60, {.height = 16, .width = 16, .random_crop = true}, {0, 0, 40, 60}, {40, 60, 12, 22}}));
 
 class PassThroughTest : public ::testing::TestWithParam<int> {};
 
-TEST_P(PassThroughTest, ImagesOfTheRightSizeAreNotTouched) {
+TEST_P(PassThroughTest, ImagesOfTheRightSizeAreUnchanged) {
   const io::Image picture = make_picture(8, 12, GetParam());
   for (const auto& source : {folder_of({picture}), array_of(picture)}) {
     const Images images(source, {.height = 8, .width = 12});
@@ -120,7 +120,7 @@ TEST_P(PassThroughTest, ImagesOfTheRightSizeAreNotTouched) {
 
 INSTANTIATE_TEST_SUITE_P(Channels, PassThroughTest, ::testing::Values(1, 3, 5));
 
-TEST(ImagesTest, GivesTheImagesOfTheIndices) {
+TEST(ImagesTest, ReturnsTheImagesOfTheIndices) {
   const std::vector<io::Image> pictures = {make_picture(4, 4, 3, 1), make_picture(8, 8, 3, 2),
                                            make_picture(4, 6, 3, 3)};
   const Images images(folder_of(pictures), {.height = 4, .width = 4});
@@ -136,7 +136,7 @@ TEST(ImagesTest, GivesTheImagesOfTheIndices) {
 
 class PaddingTest : public ::testing::TestWithParam<bool> {};
 
-TEST_P(PaddingTest, SmallPicturesOnBlackArePadded) {
+TEST_P(PaddingTest, SmallImagesOnBlackArePadded) {
   const io::Image picture = make_picture(5, 7, 3);
   const Images images(array_of(picture, /*is_on_black=*/true), {.height = 8, .width = 8, .random_crop = GetParam()});
   at::Tensor expected = at::zeros({1, 3, 8, 8}, at::kByte);
@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(RandomCrop, PaddingTest, ::testing::Bool());
 
 // Augmentation
 
-/// Entries that show image 0 in many epochs.
+/// Entries of image 0 in many epochs.
 std::vector<BatchOrder::Entry> epochs(std::int64_t count) {
   std::vector<BatchOrder::Entry> entries;
   for (std::int64_t epoch = 0; epoch < count; ++epoch) entries.push_back({0, epoch});
@@ -171,7 +171,7 @@ TEST(AugmentationTest, WithoutOptionsTrainingImagesAreEvaluationImages) {
   EXPECT_TRUE(images.augmented_bytes({{0, 4}}, 1).equal(images.bytes({0})));
 }
 
-/// Where `image` stands in `picture`; nothing when it is nowhere.
+/// The position of `image` in `picture`; nullopt when it is not in it.
 std::optional<std::pair<int, int>> find_window(const at::Tensor& picture, const at::Tensor& image) {
   for (int top = 0; top + image.size(1) <= picture.size(1); ++top)
     for (int left = 0; left + image.size(2) <= picture.size(2); ++left)
@@ -179,7 +179,7 @@ std::optional<std::pair<int, int>> find_window(const at::Tensor& picture, const 
   return std::nullopt;
 }
 
-TEST(AugmentationTest, RandomCropsAreWindowsOfThePictureAtEveryPlace) {
+TEST(AugmentationTest, RandomCropsAreWindowsAtEveryPosition) {
   const io::Image picture = make_picture(10, 9, 1);
   const Images images(folder_of({picture}), {.height = 8, .width = 8, .random_crop = true});
   const at::Tensor batch = images.augmented_bytes(epochs(100), 1);
@@ -213,7 +213,7 @@ TEST(AugmentationTest, FlipMirrorsHalfOfTheImages) {
   EXPECT_TRUE(images.bytes({0})[0].equal(plain));
 }
 
-/// The picture moved down and to the right, its edge pixels repeated.
+/// The image shifted down and to the right, with its edge pixels repeated.
 at::Tensor moved(const at::Tensor& picture, std::int64_t down, std::int64_t right) {
   at::Tensor result = at::empty_like(picture);
   for (std::int64_t y = 0; y < picture.size(1); ++y)
@@ -224,7 +224,7 @@ at::Tensor moved(const at::Tensor& picture, std::int64_t down, std::int64_t righ
   return result;
 }
 
-TEST(AugmentationTest, ShiftMovesByUpToATenthInEveryDirection) {
+TEST(AugmentationTest, ShiftsByUpToATenthInEveryDirection) {
   const io::Image picture = make_picture(10, 24, 1);
   const Images images(folder_of({picture}), {.height = 10, .width = 24, .shift = true});
   const at::Tensor batch = images.augmented_bytes(epochs(150), 1);
@@ -248,7 +248,7 @@ TEST(AugmentationTest, OneOptionDoesNotChangeTheChoicesOfAnother) {
   for (std::int64_t i = 0; i < 20; ++i) EXPECT_TRUE(other[i].equal(plain[i]) || other[i].equal(plain[i].flip(2)));
 }
 
-// What cannot work
+// Errors
 
 struct TooSmall {
   int height;
@@ -259,7 +259,7 @@ struct TooSmall {
 
 class TooSmallTest : public ::testing::TestWithParam<TooSmall> {};
 
-TEST_P(TooSmallTest, TheFirstSuchPictureIsNamedWithBothSizes) {
+TEST_P(TooSmallTest, FirstImageIsNamedWithBothSizes) {
   const auto& [height, width, geometry, asked] = GetParam();
   const auto source = folder_of({make_picture(90, 180, 1), make_picture(height, width, 1)});
   const std::string size = std::to_string(height) + "x" + std::to_string(width);
@@ -274,13 +274,13 @@ INSTANTIATE_TEST_SUITE_P(
                       TooSmall{60, 47, {.height = 32, .width = 32, .resize = 48}, "resize: 48"},
                       TooSmall{60, 60, {.height = 32, .width = 64, .resize = 40}, "resize: 40 makes picture-1"}));
 
-TEST(ImagesTest, OnlyPicturesOnBlackArePadded) {
+TEST(ImagesTest, OnlyImagesOnBlackArePadded) {
   const io::Image picture = make_picture(28, 28, 1);
   EXPECT_TRUE(throws<ConfigError>([&] { Images(array_of(picture), {.height = 32, .width = 32}); },
                                   {"image_size: 32x32", "image 0 of array", "28x28"}));
 }
 
-TEST(ImagesTest, PicturesOnBlackThatAreTooSmallOnOneSideOnlyAreRefused) {
+TEST(ImagesTest, RefusesImagesOnBlackThatAreTooSmallOnOneSideOnly) {
   EXPECT_TRUE(throws<ConfigError>([] { Images(array_of(make_picture(40, 28, 1), true), {.height = 32, .width = 32}); },
                                   {"image 0 of array", "40x28", "32x32"}));
   EXPECT_TRUE(throws<ConfigError>(
@@ -288,7 +288,7 @@ TEST(ImagesTest, PicturesOnBlackThatAreTooSmallOnOneSideOnlyAreRefused) {
       {"image 0 of array", "28x28", "resize: 32"}));
 }
 
-TEST(ImagesTest, GeometryNamesTheOptionThatIsWrong) {
+TEST(ImagesTest, GeometryNamesTheField) {
   EXPECT_TRUE(throws<ConfigError>([] { Geometry{.height = 0, .width = 8}.validate(); }, {"image_size: ", "0x8"}));
   EXPECT_TRUE(
       throws<ConfigError>([] { Geometry{.height = 8, .width = 8, .resize = 7}.validate(); }, {"resize: 7", "8x8"}));

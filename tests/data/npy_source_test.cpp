@@ -26,7 +26,7 @@ class NpySourceTest : public ::testing::Test {
   std::filesystem::path file_ = directory_ / "images.npy";
 };
 
-TEST_F(NpySourceTest, HoldsImagesOfAnyNumberOfChannels) {
+TEST_F(NpySourceTest, HasImagesOfAnyNumberOfChannels) {
   io::write_npy(file_, "|u1", {3, 1, 2, 5}, "abcdefghijABCDEFGHIJ0123456789");
   const DataSet set = open();
   ASSERT_EQ(set.train->size(), 3);
@@ -57,7 +57,7 @@ struct BadArray {
 
 class NpySourceErrors : public NpySourceTest, public ::testing::WithParamInterface<BadArray> {};
 
-TEST_P(NpySourceErrors, SayWhatTheArrayIs) {
+TEST_P(NpySourceErrors, DescribeTheArray) {
   io::write_npy(file_, GetParam().dtype, GetParam().shape, std::string(GetParam().bytes, 'x'));
   EXPECT_TRUE(throws<FormatError>([&] { open(); }, {file_.string(), "expected images", GetParam().seen}));
 }

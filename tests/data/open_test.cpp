@@ -19,7 +19,7 @@ struct BadSpecification {
 
 class OpenErrors : public ::testing::TestWithParam<BadSpecification> {};
 
-TEST_P(OpenErrors, QuoteTheSpecificationAndShowHowItIsWritten) {
+TEST_P(OpenErrors, QuoteTheSpecificationAndItsUsage) {
   const std::string quoted = std::string("\"") + GetParam().specification + "\"";
   EXPECT_TRUE(throws<ConfigError>([&] { open_data_set(GetParam().specification); }, {quoted, GetParam().expected}));
 }
@@ -43,7 +43,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, MissingDirectory, ::testing::Values("fashion-mni
 
 class OneFile : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(OneFile, HasNoImagesToLeaveOut) {
+TEST_P(OneFile, CannotSkipImages) {
   const auto specification = std::string(GetParam()) + ":/no/such/place";
   EXPECT_TRUE(throws<ConfigError>([&] { open_data_set(specification, {.skip_corrupt = true}); },
                                   {"skip_corrupt: expected folder:DIR", specification}));

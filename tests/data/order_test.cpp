@@ -23,7 +23,7 @@ TEST(EpochOrderTest, IsAPermutation) {
   EXPECT_EQ(order, expected);
 }
 
-TEST(EpochOrderTest, DependsOnSeedAndEpochAlone) {
+TEST(EpochOrderTest, DependsOnSeedAndEpochOnly) {
   const std::vector<std::int64_t> order = epoch_order(100, 1, 2);
   EXPECT_EQ(order, epoch_order(100, 1, 2));
   EXPECT_NE(order, epoch_order(100, 1, 3));
@@ -32,7 +32,7 @@ TEST(EpochOrderTest, DependsOnSeedAndEpochAlone) {
 
 class BatchOrderTest : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(BatchOrderTest, BatchesTileTheEpochs) {
+TEST_P(BatchOrderTest, BatchesCoverEveryEpoch) {
   constexpr std::int64_t kSize = 10, kEpochs = 21;
   BatchOrder order(kSize, GetParam(), 5);
   std::map<std::int64_t, std::vector<std::int64_t>> epochs;
@@ -47,7 +47,7 @@ TEST_P(BatchOrderTest, BatchesTileTheEpochs) {
 
 INSTANTIATE_TEST_SUITE_P(Batches, BatchOrderTest, ::testing::Values(1, 3, 5, 7, 10));
 
-TEST(BatchOrderTest, AStepIsTheSameWhateverWasAskedBefore) {
+TEST(BatchOrderTest, AStepDoesNotDependOnEarlierCalls) {
   BatchOrder in_order(10, 4, 5);
   for (std::int64_t step = 0; step < 12; ++step) in_order.batch(step);
   BatchOrder resumed(10, 4, 5);

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 std::int64_t squared(std::int64_t number) { return number * number; }
 
-/// Gives the background thread time to do what it must not do.
+/// Gives the background thread time for a wrong call.
 void wait_a_moment() { std::this_thread::sleep_for(30ms); }
 
 template <class Condition>
@@ -28,18 +28,18 @@ void wait_until(Condition condition) {
 
 using Memory = std::vector<std::int64_t>;
 
-/// Takes now longer, now shorter: sometimes the background thread waits, sometimes the consumer.
+/// Takes a varying time, so that sometimes the background thread waits and sometimes the consumer.
 void dawdle(std::int64_t number) { std::this_thread::sleep_for(10us * (number * 7 % 13)); }
 
 class PrefetcherTest : public ::testing::TestWithParam<std::size_t> {};
 
-TEST_P(PrefetcherTest, HandsOutTheResultsInOrder) {
+TEST_P(PrefetcherTest, ReturnsTheResultsInOrder) {
   Prefetcher<std::int64_t> prefetcher(squared, 5, 300, GetParam());
   for (std::int64_t number = 5; number < 300; ++number) ASSERT_EQ(prefetcher.next(), number * number);
-  EXPECT_TRUE(throws<std::logic_error>([&] { prefetcher.next(); }, {"nothing is left"}));
+  EXPECT_TRUE(throws<std::logic_error>([&] { prefetcher.next(); }, {"no results are left"}));
 }
 
-TEST_P(PrefetcherTest, RunsAheadByDepthAndNoFurther) {
+TEST_P(PrefetcherTest, RunsAheadByAtMostDepth) {
   std::atomic<std::int64_t> calls = 0;
   Prefetcher<std::int64_t> prefetcher([&](std::int64_t number) { return ++calls, number; }, 0, 100, GetParam());
   const auto depth = static_cast<std::int64_t>(GetParam());
@@ -52,7 +52,7 @@ TEST_P(PrefetcherTest, RunsAheadByDepthAndNoFurther) {
   EXPECT_EQ(calls, depth + 1);
 }
 
-TEST_P(PrefetcherTest, AnExceptionComesWhereItsResultWouldHave) {
+TEST_P(PrefetcherTest, RethrowsAnExceptionInPlaceOfItsResult) {
   std::atomic<int> calls = 0;
   Prefetcher<std::int64_t> prefetcher(
       [&](std::int64_t number) {
@@ -67,9 +67,9 @@ TEST_P(PrefetcherTest, AnExceptionComesWhereItsResultWouldHave) {
   EXPECT_EQ(calls, 4);
 }
 
-// The next three are for the thread sanitizer: they hold much in memory that both threads use and nothing else guards.
+// The next three tests are for the thread sanitizer: both threads use memory that only the prefetcher synchronises.
 
-TEST_P(PrefetcherTest, HandsOverMemoryWhicheverThreadIsFaster) {
+TEST_P(PrefetcherTest, TransfersMemoryWhicheverThreadIsFaster) {
   for (const auto& [producing, consuming] : {std::pair{0, 1}, std::pair{1, 0}, std::pair{1, 3}}) {
     Memory begun;
     Prefetcher<Memory> prefetcher(
@@ -87,7 +87,7 @@ TEST_P(PrefetcherTest, HandsOverMemoryWhicheverThreadIsFaster) {
   }
 }
 
-TEST_P(PrefetcherTest, CanBeDestroyedAtAnyMoment) {
+TEST_P(PrefetcherTest, CanBeDestroyedAtAnyTime) {
   for (std::int64_t moment = 0; moment < 100; ++moment) {
     Memory begun;
     {
@@ -105,7 +105,7 @@ TEST_P(PrefetcherTest, CanBeDestroyedAtAnyMoment) {
   }
 }
 
-TEST_P(PrefetcherTest, CanBeDestroyedWithAnExceptionThatNobodySawOrSomebodyDid) {
+TEST_P(PrefetcherTest, CanBeDestroyedBeforeOrAfterAnExceptionIsRethrown) {
   for (std::int64_t moment = 0; moment < 100; ++moment) {
     Memory begun;
     Prefetcher<Memory> prefetcher(
@@ -136,7 +136,7 @@ TEST(PrefetcherTest, CanBeDestroyedWhileItWaitsForRoom) {
   EXPECT_EQ(calls, 2);
 }
 
-TEST(PrefetcherTest, TheDestructorWaitsForTheCallUnderWayAndStartsNoOther) {
+TEST(PrefetcherTest, DestructorWaitsForTheCurrentCallOnly) {
   std::atomic<int> started = 0, finished = 0;
   {
     Prefetcher<int> prefetcher(
@@ -152,19 +152,19 @@ TEST(PrefetcherTest, TheDestructorWaitsForTheCallUnderWayAndStartsNoOther) {
   EXPECT_LE(started, 2);
 }
 
-TEST(PrefetcherTest, CarriesResultsThatOnlyMove) {
+TEST(PrefetcherTest, SupportsMoveOnlyResults) {
   Prefetcher<std::unique_ptr<std::int64_t>> prefetcher(
       [](std::int64_t number) { return std::make_unique<std::int64_t>(number); }, 0, 2);
   EXPECT_EQ(*prefetcher.next(), 0);
   EXPECT_EQ(*prefetcher.next(), 1);
 }
 
-TEST(PrefetcherTest, NothingToProduceIsNothingToHandOut) {
+TEST(PrefetcherTest, EmptyRangeHasNoResults) {
   Prefetcher<std::int64_t> prefetcher(squared, 4, 4);
   EXPECT_THROW(prefetcher.next(), std::logic_error);
 }
 
-TEST(PrefetcherTest, RefusesNoDepth) {
+TEST(PrefetcherTest, RefusesDepthZero) {
   EXPECT_TRUE(throws<ConfigError>([] { Prefetcher<std::int64_t>(squared, 0, 1, 0); }, {"depth", "is 0"}));
 }
 

@@ -1,4 +1,4 @@
-// A source is read from several threads at once: by the prefetcher of training, and by that of an evaluation.
+// Sources are read from several threads at once, for example by the prefetchers of training and evaluation.
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -40,7 +40,7 @@ fs::path put_array(const fs::path& file) {
   return file;
 }
 
-/// All images over and over, each with what else is known of it.
+/// Reads all images repeatedly, with their shapes, names and labels.
 Prefetcher<io::Image> images_of(const ImageSource& source, int rounds) {
   return {[&source](std::int64_t number) {
             const auto index = number % source.size();
@@ -62,7 +62,7 @@ class SourcesInThreads : public ::testing::TestWithParam<const char*> {
   TemporaryDirectory directory_;
 };
 
-TEST_P(SourcesInThreads, GiveEachThreadItsImages) {
+TEST_P(SourcesInThreads, ReturnTheSameImagesToEveryThread) {
   const auto set = open_data_set(specification());
   constexpr int kRounds = 5;
   auto training = images_of(*set.train, kRounds), evaluation = images_of(*set.train, kRounds);
@@ -75,7 +75,7 @@ TEST_P(SourcesInThreads, GiveEachThreadItsImages) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, SourcesInThreads, ::testing::Values("folder", "npy"));
 
-TEST(SourcesInThreads, EachThreadLearnsOfADamagedPicture) {
+TEST(SourcesInThreads, ReportADamagedImageToEveryThread) {
   const TemporaryDirectory directory;
   const auto set = open_data_set("folder:" + put_folder(directory / "pictures").string());
   const auto damaged = directory / "pictures/13.png";

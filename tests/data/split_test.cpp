@@ -31,7 +31,7 @@ DataSet make_set(int train_size) {
   return set;
 }
 
-TEST(SubsetSourceTest, ShowsTheChosenImages) {
+TEST(SubsetSourceTest, HasTheChosenImages) {
   const auto source = make_source(6);
   const SubsetSource subset(source, {4, 1});
   ASSERT_EQ(subset.size(), 2);
@@ -69,14 +69,14 @@ TEST(HoldOutValidationTest, DividesTheTrainingImagesInOrder) {
   EXPECT_EQ(split.test, set.test);
 }
 
-TEST(HoldOutValidationTest, TheSeedChooses) {
+TEST(HoldOutValidationTest, ChoosesBySeed) {
   const DataSet set = make_set(40);
   const auto chosen = [&](std::uint64_t seed) { return all_labels(*hold_out_validation(set, 15, seed).valid); };
   EXPECT_EQ(chosen(3), chosen(3));
   EXPECT_NE(chosen(3), chosen(4));
 }
 
-TEST(HoldOutValidationTest, ANegativeCountMeansTheSetsOwnSplitOrTheDefault) {
+TEST(HoldOutValidationTest, ANegativeCountKeepsTheSplitOrMeansTheDefault) {
   DataSet set = make_set(40);
   EXPECT_EQ(hold_out_validation(set, -1, 0).valid->size(), 4);
   set.valid = make_source(7);
@@ -85,14 +85,14 @@ TEST(HoldOutValidationTest, ANegativeCountMeansTheSetsOwnSplitOrTheDefault) {
   EXPECT_EQ(hold_out_validation(set, 5, 0).valid->size(), 5);
 }
 
-TEST(HoldOutValidationTest, NoneMeansNoSplit) {
+TEST(HoldOutValidationTest, ZeroMeansNoSplit) {
   DataSet set = make_set(40);
   set.valid = make_source(7);
   EXPECT_EQ(hold_out_validation(set, 0, 0).valid, nullptr);
   EXPECT_EQ(hold_out_validation(make_set(9), -1, 0).valid, nullptr);
 }
 
-TEST(HoldOutValidationTest, LeavesATrainingImage) {
+TEST(HoldOutValidationTest, RefusesToLeaveNoTrainingImage) {
   EXPECT_EQ(hold_out_validation(make_set(3), 2, 0).train->size(), 1);
   EXPECT_TRUE(throws<ConfigError>([] { hold_out_validation(make_set(3), 3, 0); },
                                   {"valid_images: 3", "no training image", "made-up"}));

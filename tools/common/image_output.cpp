@@ -10,7 +10,6 @@
 #include <ATen/ATen.h>
 
 #include <glow/data/image_grid.h>
-#include <glow/data/labelled_grid.h>
 #include <glow/error.h>
 #include <glow/io/animated_png.h>
 #include <glow/io/image.h>

@@ -6,7 +6,7 @@
 
 #include <torch/types.h>
 
-#include <glow/data/labelled_grid.h>
+#include <glow/data/image_grid.h>
 #include <glow/io/image.h>
 #include <glow/nn/options.h>
 

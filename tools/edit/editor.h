@@ -8,7 +8,7 @@
 
 #include <torch/types.h>
 
-#include <glow/data/labelled_grid.h>
+#include <glow/data/image_grid.h>
 #include <glow/nn/glow.h>
 
 #include "tools/common/image_output.h"

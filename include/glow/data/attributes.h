@@ -11,27 +11,28 @@
 
 namespace glow::data {
 
-/// Which attributes images have, by the images' names.
+/// The binary attributes of images, found by the paths of the images.
 class Attributes {
  public:
-  /// Of each image, one an attribute: 1 it has it, 0 it has not, -1 nobody knows.
+  /// The attributes of one image, in the order of names(): 1 yes, 0 no, -1 unknown.
   using Row = std::vector<std::int8_t>;
 
   explicit Attributes(std::vector<std::string> names) : names_(std::move(names)) {}
 
   const std::vector<std::string>& names() const { return names_; }
-  /// How many images it knows.
+  /// The number of images in the list.
   std::int64_t size() const { return static_cast<std::int64_t>(listed_.size()); }
-  /// The rows of all images of a set, by their paths; nullptr for one that is not listed. First an image has the row
-  /// whose path its own ends with, the longest such: a/b/0.png that of b/0.png, or else of 0.png. Then, of the rows
-  /// that are left, the same without extensions, for CelebA lists .jpg files that are distributed as .png, too. Then
-  /// that of the same file name without folders and extension, provided no other image nor row has that. Throws
-  /// FormatError naming them when two images fit one row, or two rows an image, equally well. Valid until the next
-  /// `add`.
+  /// The rows of all images of a set, by their paths; nullptr for an image that is not listed. There are three passes,
+  /// each over the images and rows that are not matched yet:
+  /// 1. an image has the row with the longest path that is a suffix of its own: a/b/0.png that of b/0.png, else 0.png;
+  /// 2. the same without extensions, because CelebA lists .jpg files that are also distributed as .png;
+  /// 3. the row with the same file name without folders and extension.
+  /// Throws FormatError naming them when two images match one row, or two rows match an image, equally well. The result
+  /// is valid until the next `add`.
   std::vector<const Row*> find_all(const std::vector<std::string>& images) const;
-  /// The row of a set's only image. One of several may have another's here, which only find_all sees.
+  /// The row of the only image of a set. For several images use find_all, which detects ambiguous matches.
   const Row* find(const std::string& image) const { return find_all({image}).front(); }
-  /// Adds the row of an image; false when that very path has one.
+  /// Adds the row of an image; returns false when the path has one already.
   bool add(const std::string& image, Row row);
 
  private:
@@ -39,22 +40,23 @@ class Attributes {
     std::string path;
     Row row;
   };
-  /// Where in listed_ a key is.
+  /// Indices into listed_ by key.
   using Places = std::unordered_map<std::string, std::vector<std::size_t>>;
 
   std::vector<std::string> names_;
   std::vector<Listed> listed_;
-  /// By the path as it is written, without its extension, and by the file's name without that.
+  /// By path, by path without extension, and by file name without extension: the passes of find_all.
   std::array<Places, 3> places_;
 };
 
 /// Reads a list of attributes:
-/// - as CelebA (list_attr_celeba.txt) and CelebA-HQ have it: the number of images, a line of names, then a line an
-///   image, its file and 1 or -1 for each name, between spaces;
-/// - or .csv: a line of names after a first one for the files', then a line an image, its file and 1, 0 or -1 (not,
-///   too) or nothing (not known) for each name, between commas.
-/// Images of an array have their place, from 0, for a name. Throws IoError, and FormatError naming the line; for more
-/// than 10,000 names, one longer than 256 bytes, or a file of more than 256 MiB, too.
+/// - CelebA's format (list_attr_celeba.txt, also of CelebA-HQ), separated by spaces: a line with the number of images,
+/// a
+///   line of names, then one line for each image with its file and 1 or -1 for each name;
+/// - or CSV: a line of names, of which the first is that of the column of files, then one line for each image with its
+///   file and 1, 0 or -1 (no) or an empty field (unknown) for each name.
+/// The file of an image in an array is its index, from 0. Throws IoError, and FormatError naming the line, also for
+/// more than 10,000 names, a name longer than 256 bytes, or a file of more than 256 MiB.
 Attributes read_attributes(const std::filesystem::path& path);
 
 }  // namespace glow::data

@@ -5,11 +5,11 @@
 
 namespace glow::data {
 
-/// A permutation of 0..size-1 from counted random numbers: a pure function of (size, seed, epoch).
+/// A random permutation of 0..size-1, a pure function of (size, seed, epoch).
 std::vector<std::int64_t> epoch_order(std::int64_t size, std::uint64_t seed, std::int64_t epoch);
 
-/// What training step `step` sees: positions step*batch ... step*batch + batch - 1 of the endless sequence of
-/// shuffled epochs. Batches run across the end of an epoch, so that no image is dropped.
+/// The images of each training step: step `step` has positions step*batch ... step*batch + batch - 1 of the infinite
+/// sequence of shuffled epochs. Batches cross the ends of epochs, so that no image is dropped.
 class BatchOrder {
  public:
   /// `size` images in batches of `batch`. Throws ConfigError (naming batch) unless 1 <= batch <= size.
@@ -22,7 +22,7 @@ class BatchOrder {
     std::int64_t epoch;
   };
   /// The `batch` entries of step `step` (from 0), a pure function of (size, batch, seed, step).
-  /// Remembers the last epoch's order, so that consecutive steps are cheap; not thread-safe.
+  /// Caches the order of the last epoch, so that consecutive steps are cheap; not thread-safe.
   std::vector<Entry> batch(std::int64_t step);
 
  private:

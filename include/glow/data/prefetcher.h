@@ -18,8 +18,8 @@
 namespace glow::data {
 
 /// Calls `produce(first)`, `produce(first + 1)`, ... `produce(end - 1)` on a background thread, at most `depth` results
-/// ahead of the consumer, and hands the results out in order. Knows nothing of tensors. One consumer at a time.
-/// The destructor waits for the call under way and no longer.
+/// ahead of the consumer, and returns the results in order. One consumer at a time. The destructor waits only for the
+/// current call.
 template <class Item>
 class Prefetcher {
  public:
@@ -30,11 +30,11 @@ class Prefetcher {
     thread_ = std::jthread([this, first, end](std::stop_token stop) { run(stop, first, end); });
   }
 
-  /// The next result, waiting for it if need be. An exception thrown by `produce` comes out of the call that would have
-  /// returned its result, and of every later one. Throws std::logic_error when everything has been handed out.
+  /// The next result; waits until it is there. Rethrows an exception of `produce` in place of its result, and in every
+  /// later call. Throws std::logic_error after the last result.
   Item next() {
     std::unique_lock lock(mutex_);
-    if (remaining_ <= 0) throw std::logic_error("prefetcher: nothing is left to hand out");
+    if (remaining_ <= 0) throw std::logic_error("prefetcher: no results are left");
     changed_.wait(lock, [this] { return !ready_.empty(); });
     if (const auto* error = std::get_if<std::exception_ptr>(&ready_.front())) std::rethrow_exception(*error);
     Item item = std::get<Item>(std::move(ready_.front()));
@@ -59,7 +59,7 @@ class Prefetcher {
     }
   }
 
-  /// False when the destructor asks to stop.
+  /// Returns false when the destructor requests a stop.
   bool wait_for_room(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, stop, [this] { return ready_.size() < depth_; });
@@ -80,7 +80,7 @@ class Prefetcher {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Result> ready_;
-  /// Last, so that it is stopped and joined before what it uses goes.
+  /// The last member, so that it is joined before the members that it uses are destroyed.
   std::jthread thread_;
 };
 

@@ -10,7 +10,7 @@
 
 namespace glow::data {
 
-/// Some images of another source, in the order given.
+/// A subset of the images of another source, in the given order.
 class SubsetSource : public ImageSource {
  public:
   /// Throws ShapeError when an index is outside the source.
@@ -35,9 +35,9 @@ class SubsetSource : public ImageSource {
 /// The default size of a held-out validation split: the smaller of 5,000 and a tenth of the training images.
 std::int64_t default_valid_images(std::int64_t train_images);
 
-/// Moves `count` training images, chosen by `seed`, to the validation split, in place of any that the set had (0: no
-/// validation split). A negative count keeps the set's own, or means default_valid_images where it has none.
-/// Both splits keep the order of the images; the test split is not touched.
+/// Moves `count` training images, chosen by `seed`, to the validation split, which replaces that of the set (0: no
+/// validation split). A negative count keeps the validation split of the set, or means default_valid_images if there is
+/// none. Both splits keep the order of the images; the test split is unchanged.
 ///
 /// Throws ConfigError (naming valid_images) when no training image would be left.
 DataSet hold_out_validation(DataSet set, std::int64_t count, std::uint64_t seed);
