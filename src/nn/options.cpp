@@ -15,7 +15,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kFormatVersion = 1;
 
-
 void require(bool holds, const std::string& field, const std::string& text) {
   if (!holds) throw ConfigError(field, text);
 }

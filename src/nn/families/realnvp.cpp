@@ -36,8 +36,8 @@ NetworkMemory realnvp_memory(const GlowOptions& options, std::int64_t level, dou
 void validate_realnvp(const GlowOptions& options) {
   const auto widest = kWidestHidden >> (options.levels - 1);
   if (options.hidden_width <= widest) return;
-  throw ConfigError("hidden_width", "expected 1.." + std::to_string(widest) + ", got " +
-                    std::to_string(options.hidden_width));
+  throw ConfigError("hidden_width",
+                    "expected 1.." + std::to_string(widest) + ", got " + std::to_string(options.hidden_width));
 }
 
 std::string describe_realnvp(const GlowOptions& options) {
