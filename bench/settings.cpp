@@ -1,7 +1,9 @@
 #include "bench/settings.h"
 
 #include <cstdlib>
+#include <iostream>
 #include <sstream>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <torch/version.h>
@@ -50,8 +52,9 @@ Settings parse(int argc, char** argv, const std::string& name, const std::string
   Settings settings;
   tools::Flags flags(flag_table());
   flags.bind(settings);
-  const auto given = tools::parse_command_line({.name = name, .purpose = what, .closing = tools::describe_presets()},
-                                               flags, argc, argv);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const tools::ToolText text{.name = name, .purpose = what, .closing = tools::describe_presets()};
+  const auto given = tools::parse_command_line(text, flags, arguments, std::cout);
   if (!given) std::exit(EXIT_SUCCESS);
   flags.naming_flags([&] {
     flags.set(*given);

@@ -15,15 +15,6 @@
 
 namespace glow::testing {
 
-/// A model of tests/reference/fixtures.
-inline std::string fixture_model(const std::string& name) {
-  return (std::filesystem::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
-}
-
-inline const std::string kColourModel = fixture_model("colour_conv1x1_affine");      // 3 channels, 8x12, 2 levels
-inline const std::string kGreyModel = fixture_model("grey_lu_affine");               // 1 channel, 4x8
-inline const std::string kClassModel = fixture_model("conditional_conv1x1_affine");  // 3 channels, 4x8, 3 classes
-
 /// float32 numbers as bytes, and the reverse.
 inline std::string float_bytes(const std::vector<float>& numbers) {
   return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(float)};
@@ -34,17 +25,17 @@ inline std::vector<float> floats_of(std::string_view bytes) {
   return numbers;
 }
 
-/// Runs glow-edit in a directory of its own.
+/// Runs glow-edit on files of a temporary directory.
 class GlowEdit : public ::testing::Test {
  protected:
   std::string path(const std::string& name) const { return (directory_ / name).string(); }
 
-  /// What `glow-edit SUBCOMMAND --model MODEL FLAGS` leaves behind.
+  /// The outcome of `glow-edit SUBCOMMAND --model MODEL FLAGS`.
   static Outcome run_edit(const std::string& subcommand, const std::string& model, const Arguments& flags) {
     return edit(Arguments{subcommand, "--model", model} + flags + Arguments{"--threads", "1"});
   }
 
-  /// The bytes of the array that it writes; its shape is shape_.
+  /// The bytes of the array that it writes; shape_ becomes its shape.
   std::string array(const std::string& subcommand, const std::string& model, const Arguments& flags) {
     const auto out = path("array.npy");
     const auto outcome = run_edit(subcommand, model, flags + Arguments{"--out", out, "--overwrite"});
@@ -59,7 +50,7 @@ class GlowEdit : public ::testing::Test {
   std::string put_colour(std::int64_t count) const {
     const std::int64_t size = count * kColourBytes;
     auto bytes = image_bytes(size);
-    // Between 96 and 160: random images from end to end are too unlike any that a model knows.
+    // Between 96 and 160: random images of the full range are too unlikely under the models.
     for (auto& byte : bytes) byte = static_cast<char>(96 + static_cast<unsigned char>(byte) / 2);
     io::write_npy(path("colour.npy"), "|u1", {count, 8, 12, 3}, bytes);
     return bytes;

@@ -15,17 +15,13 @@
 #include <glow/io/image.h>
 #include <glow/io/npy.h>
 
+#include "support/pictures.h"
 #include "support/score_reference.h"
 #include "support/tools.h"
 
 namespace glow::testing {
 
 using Numbers = std::vector<double>;
-
-/// A model of tests/reference/fixtures.
-inline std::string model_file(const std::string& name) {
-  return (std::filesystem::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
-}
 
 inline double mean_of(const Numbers& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
@@ -60,10 +56,10 @@ inline Numbers column(const std::filesystem::path& path, const std::string& head
   return numbers;
 }
 
-/// Runs glow-eval in a directory of its own.
+/// Runs glow-eval on files of a temporary directory.
 class GlowEval : public ::testing::Test {
  protected:
-  /// The JSON object that these flags give.
+  /// The JSON object that glow-eval prints with these flags.
   static nlohmann::json results(const Arguments& flags) {
     const auto outcome = eval(flags + Arguments{"--json", "--threads", "1"});
     EXPECT_TRUE(succeeded(outcome));
@@ -71,7 +67,7 @@ class GlowEval : public ::testing::Test {
     return nlohmann::json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
   }
 
-  /// The reference's images as an array.
+  /// Writes the reference's images as an array; returns the value of --data.
   std::string array(const ScoreReference& reference) {
     std::string bytes;
     io::ImageShape shape;
@@ -85,14 +81,13 @@ class GlowEval : public ::testing::Test {
     return "npy:" + (directory_ / "images.npy").string();
   }
 
-  /// The same as pictures in a folder a class.
+  /// Writes them as pictures, in a folder for each class; returns the value of --data.
   std::string folder(const ScoreReference& reference, const std::vector<std::string>& classes) {
     const auto labels = reference.labels();
     for (std::int64_t i = 0; i < reference.images(); ++i) {
       const auto place =
           directory_ / "classes" / classes.at(static_cast<std::size_t>(labels[static_cast<std::size_t>(i)]));
-      std::filesystem::create_directories(place);
-      io::write_png(place / (std::to_string(i) + ".png"), reference.image(i));
+      put_picture(place / (std::to_string(i) + ".png"), reference.image(i));
     }
     return "folder:" + (directory_ / "classes").string();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,12 @@ inline io::Image make_picture(int height, int width, int channels, std::uint32_t
     value = static_cast<std::uint8_t>(seed >> 24);
   }
   return image;
+}
+
+/// Writes a picture as a PNG file, with the folders above it.
+inline void put_picture(const std::filesystem::path& path, const io::Image& picture) {
+  std::filesystem::create_directories(path.parent_path());
+  io::write_png(path, picture);
 }
 
 /// Pictures of any size in memory, as a folder would give them. The label of image i is i.

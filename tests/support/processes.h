@@ -16,7 +16,7 @@
 
 namespace glow::testing {
 
-/// A port of this host that nobody listens on.
+/// A free port of this host.
 inline std::uint16_t free_port() {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -43,13 +43,13 @@ inline Arguments by_mpirun(std::int64_t count, const Arguments& command) {
          command;
 }
 
-/// Processes that were started one by one, as a launcher without any care for them would.
+/// The processes of a run, started one by one by the test in place of a launcher.
 class Ranks {
  public:
   explicit Ranks(std::int64_t size, std::string address = "127.0.0.1")
       : size_(size), address_(std::move(address)), port_(free_port()) {}
 
-  /// The next rank, with what comes before its command (a change of directory, say).
+  /// Starts the next rank. `before`: words before its command, a change of directory for example.
   void start(const Arguments& command, const Arguments& before = {}, ProcessOptions options = {}) {
     const auto rank = std::to_string(processes_.size());
     const auto size = std::to_string(size_);
@@ -60,7 +60,7 @@ class Ranks {
             command,
         options);
   }
-  /// All that are missing.
+  /// Starts all ranks that are missing.
   void start_rest(const Arguments& command) {
     while (static_cast<std::int64_t>(processes_.size()) < size_) start(command);
   }
@@ -68,7 +68,7 @@ class Ranks {
   std::uint16_t port() const { return port_; }
   Process& operator[](std::size_t rank) { return processes_[rank]; }
 
-  /// Of each, by rank.
+  /// Waits for all; the outcomes by rank.
   std::vector<Outcome> wait() {
     std::vector<Outcome> outcomes;
     for (auto& process : processes_) outcomes.push_back(process.wait());

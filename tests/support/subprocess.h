@@ -22,26 +22,26 @@
 
 namespace glow::testing {
 
-/// What a program left behind.
+/// The result of a program, or of a tool that was called in this process.
 struct Outcome {
-  /// -1 when a signal ended it.
+  /// -1 when a signal ended the program.
   int exit_code = -1;
   std::string out;
   std::string err;
-  /// The most memory that it had at once (resident, with mapped files).
+  /// The peak of a program's resident memory, mapped files included.
   std::int64_t peak_bytes = 0;
 };
 
 struct ProcessOptions {
-  /// It is killed when it takes longer.
+  /// The program is killed when it takes longer.
   std::chrono::seconds timeout{100};
-  /// The largest file, in bytes, that it can write.
+  /// The limit on the size of a file that it writes, in bytes.
   std::optional<rlim_t> file_size = std::nullopt;
   /// Whether its standard error is a terminal.
   bool on_terminal = false;
 };
 
-/// A program that runs while the test goes on.
+/// A program that runs beside the test.
 class Process {
  public:
   /// Starts command[0], a path, with the rest as its arguments.
@@ -69,25 +69,25 @@ class Process {
 
   void send(int signal) const { ::kill(id_, signal); }
 
-  /// Stops it where it is until SIGCONT; signals that are sent meanwhile reach it then, all at once.
+  /// Suspends it until SIGCONT. Signals that are sent in between are delivered together after that.
   void pause() const {
     send(SIGSTOP);
     int ignored = 0;
     ::waitpid(id_, &ignored, WUNTRACED);
   }
 
-  /// Waits until its standard error holds `text`; false when it ended or the time is over.
+  /// Waits until its standard error contains `text`; false when it ended first or timed out.
   bool wait_for(const std::string& text) {
     return wait_until([&] { return err().find(text) != std::string::npos; });
   }
 
-  /// Waits until `holds()`; false when it ended before or the time is over.
+  /// Waits until `holds()`; false when it ended first or timed out.
   template <class Condition>
   bool wait_until(Condition&& holds) {
     return poll(holds);
   }
 
-  /// Its standard error so far.
+  /// Its standard error until now.
   std::string err() {
     char buffer[4096];
     for (ssize_t count; terminal_ >= 0 && (count = ::read(terminal_, buffer, sizeof buffer)) > 0;) {
@@ -111,7 +111,7 @@ class Process {
     return file;
   }
 
-  /// The program's end of a new terminal; ours is terminal_.
+  /// Opens a terminal: returns the program's end and keeps the other as terminal_.
   int open_terminal() {
     terminal_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (terminal_ < 0 || ::grantpt(terminal_) != 0 || ::unlockpt(terminal_) != 0) fail("terminal");
@@ -120,7 +120,7 @@ class Process {
     return end;
   }
 
-  /// Only what is safe between fork and exec.
+  /// Calls only functions that are safe between fork and exec.
   [[noreturn]] void run_child(const std::vector<char*>& arguments, int out, int err) const {
     const int in = ::open("/dev/null", O_RDONLY);
     if (options_.file_size) {
@@ -134,12 +134,12 @@ class Process {
     ::_exit(127);
   }
 
-  /// Waits until `is_done` or the program's end; whether it was the former.
+  /// Waits until `is_done()` or until the program ends; returns whether `is_done()`.
   template <class IsDone>
   bool poll(IsDone&& is_done) {
     const auto end = std::chrono::steady_clock::now() + options_.timeout;
     while (id_ > 0) {
-      err();  // a terminal whose text nobody reads would block the program
+      err();  // drains the terminal, which would block the program when full
       int status = 0;
       rusage usage{};
       const bool ended = ::wait4(id_, &status, WNOHANG, &usage) == id_;
@@ -172,8 +172,8 @@ class Process {
   std::int64_t peak_bytes_ = 0;
 };
 
-/// Runs a program to its end.
-inline Outcome run(const std::vector<std::string>& command, ProcessOptions options = {}) {
+/// Runs a program until it ends.
+inline Outcome run_process(const std::vector<std::string>& command, ProcessOptions options = {}) {
   return Process(command, options).wait();
 }
 

@@ -1,17 +1,25 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
+#include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <signal.h>
+
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <glow/io/npy.h>
 
 #include "support/files.h"
 #include "support/subprocess.h"
+#include "tools/glow_tools.h"
 
 namespace glow::testing {
 
@@ -22,28 +30,73 @@ inline Arguments operator+(Arguments first, const Arguments& second) {
   return first;
 }
 
-/// "glow-train", "glow-sample", "glow-eval" or "glow-edit" with arguments.
+/// The command line of the program "glow-train", "glow-sample", "glow-eval" or "glow-edit", for run_process or Process:
+/// for tests of signals, terminals, limits, peak memory and launchers. Other tests call the tools in process, below.
 inline Arguments command(const std::string& tool, const Arguments& arguments) {
   return Arguments{std::string(GLOW_TOOLS_DIR) + "/" + tool} + arguments;
 }
 
-inline Outcome train(const Arguments& arguments, ProcessOptions options = {}) {
-  return run(command("glow-train", arguments), options);
+/// Restores the settings of this process that a call of a tool changes.
+class KeptSettings {
+ public:
+  KeptSettings() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], nullptr, &actions_[i]);
+  }
+  ~KeptSettings() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &actions_[i], nullptr);
+    at::set_num_threads(threads_);
+  }
+  KeptSettings(const KeptSettings&) = delete;
+  KeptSettings& operator=(const KeptSettings&) = delete;
+
+ private:
+  static constexpr std::array kSignals{SIGINT, SIGTERM, SIGXFSZ};
+  std::array<struct sigaction, kSignals.size()> actions_{};
+  int threads_ = at::get_num_threads();
+};
+
+/// Collects the text of a stream.
+class Captured {
+ public:
+  explicit Captured(std::ostream& stream) : stream_(stream), buffer_(stream.rdbuf(text_.rdbuf())) {}
+  ~Captured() { stream_.rdbuf(buffer_); }
+  Captured(const Captured&) = delete;
+  Captured& operator=(const Captured&) = delete;
+
+  std::string text() const { return text_.str(); }
+
+ private:
+  std::ostringstream text_;
+  std::ostream& stream_;
+  std::streambuf* buffer_;
+};
+
+/// Calls a tool in this process. std::cout and std::cerr are captured, as LibTorch prints its warnings there.
+inline Outcome call(int (*tool)(std::span<const std::string>, tools::Console&), const Arguments& arguments,
+                    std::size_t terminal_columns = 0) {
+  const KeptSettings kept;
+  const Captured out(std::cout), err(std::cerr);
+  tools::Console console{std::cout, std::cerr, [=] { return terminal_columns; }};
+  const int exit_code = tool(arguments, console);
+  return {exit_code, out.text(), err.text()};
 }
 
-inline Outcome eval(const Arguments& arguments, ProcessOptions options = {}) {
-  return run(command("glow-eval", arguments), options);
+inline Outcome train(const Arguments& arguments) { return call(tools::run_glow_train, arguments); }
+inline Outcome eval(const Arguments& arguments) { return call(tools::run_glow_eval, arguments); }
+inline Outcome sample(const Arguments& arguments) { return call(tools::run_glow_sample, arguments); }
+inline Outcome edit(const Arguments& arguments) { return call(tools::run_glow_edit, arguments); }
+
+/// The path of a model of tests/reference/fixtures.
+inline std::string fixture_model(const std::string& name) {
+  return (std::filesystem::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
 }
 
-inline Outcome sample(const Arguments& arguments, ProcessOptions options = {}) {
-  return run(command("glow-sample", arguments), options);
-}
+inline const std::string kColourModel = fixture_model("colour_conv1x1_affine");      // 3 channels, 8x12, 2 levels
+inline const std::string kGreyModel = fixture_model("grey_lu_affine");               // 1 channel, 4x8
+inline const std::string kClassModel = fixture_model("conditional_conv1x1_affine");  // 3 channels, 4x8, 3 classes
 
-inline Outcome edit(const Arguments& arguments, ProcessOptions options = {}) {
-  return run(command("glow-edit", arguments), options);
-}
-
-/// Did the tool end with `exit_code`, nothing on stdout, and on stderr one line "tool: ..." that holds all of `parts`?
+/// Whether the tool returned `exit_code`, printed nothing on stdout, and on stderr one line "tool: ..." that contains
+/// all of `parts`.
 inline ::testing::AssertionResult failed(const Outcome& outcome, const std::string& tool, int exit_code,
                                          const std::vector<std::string>& parts) {
   const auto& err = outcome.err;
@@ -64,10 +117,10 @@ inline ::testing::AssertionResult succeeded(const Outcome& outcome) {
   return ::testing::AssertionFailure() << "exit code " << outcome.exit_code << ": " << outcome.err;
 }
 
-/// The name of a case of a parametrised test: its parameter's.
+/// The name of a case of a parametrised test: the name of its parameter.
 inline constexpr auto name_of = [](const auto& test) { return test.param.name; };
 
-/// Bytes that vary from image to image and pixel to pixel, the same for the same count.
+/// Pseudorandom bytes, the same for the same count.
 inline std::string image_bytes(std::int64_t count) {
   std::string bytes;
   std::uint32_t state = 1;
@@ -99,7 +152,7 @@ inline std::filesystem::path put_fashion_mnist(const std::filesystem::path& dire
   return directory;
 }
 
-/// Flags for a model of 8x8 images that trains in no time.
+/// Flags for a model of 8x8 images that trains in milliseconds.
 inline Arguments tiny_model() {
   return {"--levels", "2", "--depth", "1", "--width", "8", "--batch", "8", "--valid-images", "8", "--threads", "1"};
 }

@@ -37,7 +37,7 @@ class TwoHosts {
   static inline const std::string kPath = "PATH=$PATH:/usr/sbin:/sbin ";
 
   static std::string name(int host) { return "glow" + std::to_string(host) + "-" + std::to_string(::getpid()); }
-  static Outcome shell(const std::string& line) { return run({"/bin/sh", "-c", line}); }
+  static Outcome shell(const std::string& line) { return run_process({"/bin/sh", "-c", line}); }
 
   bool ip(const std::string& arguments) {
     const auto outcome = shell(kPath + "ip " + arguments);

@@ -82,7 +82,8 @@ TEST_P(GlowEditMemory, OfEncodingAndDecodingDoesNotGrowWithTheImages) {
   const auto z = path(std::string("z") + GetParam());
   const auto peak = [&](std::int64_t images, const std::string& subcommand, const Arguments& flags) {
     put_colour(images);
-    const auto outcome = run_edit(subcommand, kColourModel, flags + Arguments{"--batch", "200", "--overwrite"});
+    const Arguments common{"--model", kColourModel, "--threads", "1", "--batch", "200", "--overwrite"};
+    const auto outcome = run_process(command("glow-edit", Arguments{subcommand} + flags + common));
     EXPECT_TRUE(succeeded(outcome));
     return outcome.peak_bytes;
   };

@@ -217,14 +217,12 @@ TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
   const std::vector<std::string> classes{"coat", "bag"};
   for (int i = 0; i < 4; ++i) {
     const auto folder = directory_ / "photos" / classes[static_cast<std::size_t>(i % 2)];
-    std::filesystem::create_directories(folder);
-    io::write_png(folder / (std::to_string(i) + ".png"), make_picture(4, 8, 3, static_cast<std::uint32_t>(i)));
+    put_picture(folder / (std::to_string(i) + ".png"), make_picture(4, 8, 3, static_cast<std::uint32_t>(i)));
   }
   // As a plain folder and as a data set.
   for (const auto& images : {path("photos"), "folder:" + path("photos")}) {
     if (images.starts_with("folder:")) {
-      std::filesystem::create_directories(directory_ / "photos" / "ankle boot");
-      io::write_png(directory_ / "photos" / "ankle boot" / "9.png", make_picture(4, 8, 3, 9));
+      put_picture(directory_ / "photos" / "ankle boot" / "9.png", make_picture(4, 8, 3, 9));
     }
     ASSERT_TRUE(succeeded(
         run_edit("encode", kClassModel, {"--images", images, "--out", path("z.safetensors"), "--overwrite"})));
@@ -246,21 +244,19 @@ TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
   std::filesystem::remove_all(directory_ / "photos" / "ankle boot");
   const Arguments directions{"--data", "folder:" + path("photos"), "--out", path("d.safetensors"), "--overwrite"};
   ASSERT_TRUE(succeeded(run_edit("directions", kClassModel, directions)));
-  std::filesystem::create_directories(directory_ / "photos" / "emu");
-  io::write_png(directory_ / "photos" / "emu" / "7.png", make_picture(4, 8, 3, 7));
+  put_picture(directory_ / "photos" / "emu" / "7.png", make_picture(4, 8, 3, 7));
   EXPECT_TRUE(failed(run_edit("directions", kClassModel, directions), "glow-edit", 2,
                      {"--class: ", "7.png lies in no folder that is named after a class"}));
   std::filesystem::remove_all(directory_ / "photos" / "emu");
-  io::write_png(directory_ / "photos" / "stray.png", make_picture(4, 8, 3, 5));
+  put_picture(directory_ / "photos" / "stray.png", make_picture(4, 8, 3, 5));
   EXPECT_TRUE(failed(run_edit("encode", kClassModel, {"--images", path("photos"), "--out", path("z2.npy")}),
                      "glow-edit", 2, {"--class: ", "stray.png lies in no folder that is named after a class"}));
 }
 
 TEST_F(GlowEdit, ImagesAreBroughtToTheSizeAsInTheTraining) {
-  std::filesystem::create_directories(directory_ / "photos");
   for (int i = 0; i < 20; ++i) {
-    io::write_png(directory_ / "photos" / (std::to_string(i) + ".png"),
-                  make_picture(30 + i % 3, 40, 3, static_cast<std::uint32_t>(i)));
+    put_picture(directory_ / "photos" / (std::to_string(i) + ".png"),
+                make_picture(30 + i % 3, 40, 3, static_cast<std::uint32_t>(i)));
   }
   ASSERT_TRUE(succeeded(train({"--data",
                                "folder:" + path("photos"),
@@ -307,8 +303,7 @@ TEST_F(GlowEdit, ImagesAreBroughtToTheSizeAsInTheTraining) {
 TEST_F(GlowEdit, ImagesThatTheTrainingLeftOutAreLeftOut) {
   for (int i = 0; i < 20; ++i) {
     const auto folder = directory_ / "photos" / (i % 2 == 0 ? "even" : "odd");
-    std::filesystem::create_directories(folder);
-    io::write_png(folder / (std::to_string(i) + ".png"), make_picture(8, 8, 3, static_cast<std::uint32_t>(i)));
+    put_picture(folder / (std::to_string(i) + ".png"), make_picture(8, 8, 3, static_cast<std::uint32_t>(i)));
   }
   const auto torn = path("photos/odd/3.png");
   put(torn, get(torn).substr(0, 100));

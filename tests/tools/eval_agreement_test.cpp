@@ -21,10 +21,9 @@ using Json = nlohmann::json;
 
 /// Pictures `first` ... `end` - 1 in a folder; larger than any preset wants them.
 void put_pictures(const fs::path& folder, int first, int end, int channels = 3) {
-  fs::create_directories(folder);
   for (int i = first; i < end; ++i) {
-    io::write_png(folder / (std::to_string(i) + ".png"),
-                  make_picture(258 + i % 3 * 9, 261 + i % 2 * 20, channels, static_cast<std::uint32_t>(i)));
+    put_picture(folder / (std::to_string(i) + ".png"),
+                make_picture(258 + i % 3 * 9, 261 + i % 2 * 20, channels, static_cast<std::uint32_t>(i)));
   }
 }
 

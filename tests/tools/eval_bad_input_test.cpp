@@ -13,10 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string model_file(const std::string& name) {
-  return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
-}
-
 /// In a directory with "grey.npy", 5 images of 4x8.
 struct Refusal {
   std::string name;
@@ -34,7 +30,7 @@ TEST_P(GlowEvalRefusal, IsOneLineThatNamesTheFlagAndNothingIsWritten) {
   const TemporaryDirectory directory;
   put_images(directory / "grey.npy", {5, 4, 8});
   put_images(directory / "small.npy", {5, 2, 8});
-  Arguments flags{"--model",  model_file(GetParam().model), "--data", "npy:DIRECTORY/grey.npy", "--split", "all",
+  Arguments flags{"--model",  fixture_model(GetParam().model), "--data", "npy:DIRECTORY/grey.npy", "--split", "all",
                   "--scores", "DIRECTORY/scores.csv"};
   for (auto& flag : flags = flags + GetParam().flags) {
     const std::string here = "DIRECTORY";
@@ -107,7 +103,7 @@ TEST(GlowEvalFiles, ModelThatIsDamagedIsRefusedByName) {
   const auto model = (directory / "model.safetensors").string();
   const Arguments flags{"--model", model, "--data", images, "--split", "all"};
   EXPECT_TRUE(failed(eval(flags), "glow-eval", 1, {model, "No such file"}));
-  auto bytes = get(model_file("grey_lu_affine"));
+  auto bytes = get(kGreyModel);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   put(model, bytes);
   EXPECT_TRUE(failed(eval(flags), "glow-eval", 1, {model, "checksum"}));
@@ -116,7 +112,7 @@ TEST(GlowEvalFiles, ModelThatIsDamagedIsRefusedByName) {
 TEST(GlowEvalFiles, ExistingOutputIsKeptWithoutOverwrite) {
   const TemporaryDirectory directory;
   const auto images = "npy:" + put_images(directory / "grey.npy", {5, 4, 8}).string();
-  const Arguments flags{"--model", model_file("grey_lu_affine"), "--data", images, "--split", "all"};
+  const Arguments flags{"--model", kGreyModel, "--data", images, "--split", "all"};
   const std::string heading =
       "index,name,label,bits_per_dim,spread,importance_bits_per_dim,complexity_corrected,predicted\n";
   for (const auto& [flag, name, mine] :
@@ -135,7 +131,7 @@ TEST(GlowEvalFiles, OverwriteReplacesNothingThatIsReadAndNoTableOfOthers) {
   const TemporaryDirectory directory;
   const auto model = directory / "model.csv", images = directory / "grey.csv", table = directory / "table.csv",
              link = directory / "link.svg";
-  put(model, get(model_file("grey_lu_affine")));
+  put(model, get(kGreyModel));
   put_images(images, {5, 4, 8});
   put(table, "name,age\nann,40\n");
   fs::create_symlink(model, link);
@@ -167,8 +163,8 @@ TEST(GlowEvalFiles, WithoutRoomNothingIsLeft) {
   const auto images = "npy:" + put_images(directory / "grey.npy", {50, 4, 8}).string();
   const auto out = (directory / "scores.csv").string();
   const auto outcome =
-      eval({"--model", model_file("grey_lu_affine"), "--data", images, "--split", "all", "--scores", out},
-           {.file_size = 1000});
+      run_process(command("glow-eval", {"--model", kGreyModel, "--data", images, "--split", "all", "--scores", out}),
+                  {.file_size = 1000});
   EXPECT_TRUE(failed(outcome, "glow-eval", 1, {"cannot write " + out, "File too large"}));
   EXPECT_EQ(count_files(directory.path()), 1u);
 }

@@ -88,14 +88,13 @@ class GlowEvalClasses : public GlowEval {
       auto picture = make_picture(4, 8, 3, seed + static_cast<std::uint32_t>(i));
       for (auto& value : picture.pixels) value = static_cast<std::uint8_t>(value / darker);
       const auto place = file(name) / classes[static_cast<std::size_t>(i) % 3];
-      fs::create_directories(place);
-      io::write_png(place / (std::to_string(i) + ".png"), picture);
+      put_picture(place / (std::to_string(i) + ".png"), picture);
     }
     return "folder:" + file(name).string();
   }
 
   Arguments flags(const std::string& classes) const {
-    return {"--model",     model_file("conditional_conv1x1_affine"),
+    return {"--model",     kClassModel,
             "--split",     "all",
             "--draws",     "0",  // two sets have noise of their own
             "--classes",   classes,

@@ -42,7 +42,7 @@ TEST_F(GlowEval, BitsPerDimAreThoseOfThePythonReferenceWhateverTheBatch) {
   for (const std::string name : {"grey_lu_affine", "colour_conv1x1_additive"}) {
     const ScoreReference reference(name);
     const auto bits = reference.mean_over_draws("bits_per_dim");
-    const Arguments flags{"--model", model_file(name), "--data", array(reference), "--split", "all"};
+    const Arguments flags{"--model", fixture_model(name), "--data", array(reference), "--split", "all"};
     for (const auto& way :
          {Way{"fp64", "1", 1e-9}, Way{"fp64", "3", 1e-9}, Way{"fp32", "2", 1e-6}, Way{"fp32", "64", 1e-6}}) {
       const auto json = results(flags + Arguments{"--draws", "4", "--importance", "4", "--seed", reference.seed(),
@@ -65,8 +65,8 @@ TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
   const std::string name = "conditional_conv1x1_affine";
   const ScoreReference reference(name);
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
-  const Arguments flags{"--model", model_file(name), "--data", data,     "--split",        "all",         "--draws",
-                        "4",       "--importance",   "4",      "--seed", reference.seed(), "--precision", "fp64"};
+  const Arguments flags{"--model", fixture_model(name), "--data", data,     "--split",        "all",         "--draws",
+                        "4",       "--importance",      "4",      "--seed", reference.seed(), "--precision", "fp64"};
   const auto labels = reference.labels(), predicted = reference.predicted();
   std::int64_t correct = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) correct += labels[i] == predicted[i] ? 1 : 0;
@@ -95,11 +95,10 @@ TEST_F(GlowEval, MarginalNeedsNoClassesAndIsNotMisledByOthers) {
   const std::string name = "conditional_conv1x1_affine";
   const ScoreReference reference(name);
   const auto others = folder(reference, {"ankle boot", "bag", "dress"});
-  fs::create_directory(file("flat"));
-  for (std::int64_t i = 0; i < 7; ++i) io::write_png(file("flat") / (std::to_string(i) + ".png"), reference.image(i));
+  for (std::int64_t i = 0; i < 7; ++i) put_picture(file("flat") / (std::to_string(i) + ".png"), reference.image(i));
   for (const auto& data : {others, "folder:" + file("flat").string()}) {
-    const auto json = results({"--model", model_file(name), "--data", data, "--split", "all", "--classes", "marginal",
-                               "--scores", file("scores.csv").string(), "--overwrite"});
+    const auto json = results({"--model", fixture_model(name), "--data", data, "--split", "all", "--classes",
+                               "marginal", "--scores", file("scores.csv").string(), "--overwrite"});
     EXPECT_EQ(json["data"]["images"], 7);
     EXPECT_TRUE(json["classification"].is_null());
     EXPECT_EQ(csv(file("scores.csv")).at(1).at(2), "");
@@ -108,11 +107,8 @@ TEST_F(GlowEval, MarginalNeedsNoClassesAndIsNotMisledByOthers) {
 
 TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
   const ScoreReference reference("grey_lu_affine");
-  const Arguments flags{"--model",     model_file("grey_lu_affine"),
-                        "--data",      array(reference),
-                        "--split",     "all",
-                        "--seed",      reference.seed(),
-                        "--precision", "fp64"};
+  const Arguments flags{"--model", kGreyModel, "--data",         array(reference), "--split",
+                        "all",     "--seed",   reference.seed(), "--precision",    "fp64"};
   results(flags + Arguments{"--draws", "4", "--importance", "4", "--scores", file("scores.csv").string()});
   const auto lines = csv(file("scores.csv"));
   ASSERT_EQ(lines.size(), 8u);
@@ -148,10 +144,9 @@ TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
 
 TEST_F(GlowEval, NamesInTheScoresAreQuoted) {
   const ScoreReference reference("colour_conv1x1_additive");
-  fs::create_directory(file("pictures"));
-  io::write_png(file("pictures") / "a,\"b\".png", reference.image(0));
-  results({"--model", model_file("colour_conv1x1_additive"), "--data", "folder:" + file("pictures").string(), "--split",
-           "all", "--scores", file("scores.csv").string()});
+  put_picture(file("pictures") / "a,\"b\".png", reference.image(0));
+  results({"--model", fixture_model("colour_conv1x1_additive"), "--data", "folder:" + file("pictures").string(),
+           "--split", "all", "--scores", file("scores.csv").string()});
   EXPECT_NE(get(file("scores.csv")).find("/a,\"\"b\"\".png\","), std::string::npos);
 }
 
@@ -171,12 +166,12 @@ TEST_F(GlowEval, AllAreTheTrainingImagesAndAFoldersOwnValidationImages) {
   const ScoreReference reference("colour_conv1x1_additive");
   for (std::int64_t i = 0; i < 7; ++i) {
     const auto place = file("splits") / (i < 4 ? "train" : i < 6 ? "valid" : "test");
-    fs::create_directories(place);
-    io::write_png(place / (std::to_string(i) + ".png"), reference.image(i));
+    put_picture(place / (std::to_string(i) + ".png"), reference.image(i));
   }
-  const Arguments flags{
-      "--model",  model_file("colour_conv1x1_additive"), "--data",      "folder:" + file("splits").string(),
-      "--scores", file("scores.csv").string(),           "--overwrite", "--split"};
+  const Arguments flags{"--model",     fixture_model("colour_conv1x1_additive"),
+                        "--data",      "folder:" + file("splits").string(),
+                        "--scores",    file("scores.csv").string(),
+                        "--overwrite", "--split"};
   const auto scored = [&](const std::string& split) {
     EXPECT_EQ(results(flags + Arguments{split})["data"]["split"], split);
     auto lines = csv(file("scores.csv"));
@@ -194,8 +189,9 @@ TEST_F(GlowEval, AllAreTheTrainingImagesAndAFoldersOwnValidationImages) {
 TEST_F(GlowEval, TellsOtherImagesApart) {
   const ScoreReference reference("colour_conv1x1_additive");
   io::write_npy(file("flat.npy"), "|u1", {5, 8, 8, 3}, std::string(5 * 8 * 8 * 3, '\x80'));
-  const Arguments flags{"--model", model_file("colour_conv1x1_additive"), "--data", array(reference), "--split", "all",
-                        "--ood",   "npy:" + file("flat.npy").string()};
+  const Arguments flags{
+      "--model", fixture_model("colour_conv1x1_additive"), "--data", array(reference), "--split", "all",
+      "--ood",   "npy:" + file("flat.npy").string()};
   const auto json = results(flags + Arguments{"--histogram", file("bits.svg").string()});
   EXPECT_EQ(json["ood"]["images"], 5);
   EXPECT_EQ(json["ood"]["split"], "all");
@@ -213,7 +209,7 @@ TEST_F(GlowEval, TellsOtherImagesApart) {
 
 TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
   const ScoreReference reference("grey_lu_affine");
-  const Arguments flags{"--model", model_file("grey_lu_affine"), "--data", array(reference), "--split", "all"};
+  const Arguments flags{"--model", kGreyModel, "--data", array(reference), "--split", "all"};
   const auto single = results(flags)["round_trip"];
   EXPECT_EQ(single["images"], 7);
   EXPECT_EQ(single["changed"], 0);
@@ -228,8 +224,8 @@ TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
 TEST_F(GlowEval, TellsPeopleTheSame) {
   const ScoreReference reference("conditional_conv1x1_affine");
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
-  const auto outcome = eval({"--model", model_file("conditional_conv1x1_affine"), "--data", data, "--split", "all",
-                             "--draws", "4", "--importance", "4", "--seed", reference.seed()});
+  const auto outcome = eval({"--model", kClassModel, "--data", data, "--split", "all", "--draws", "4", "--importance",
+                             "4", "--seed", reference.seed()});
   ASSERT_TRUE(succeeded(outcome));
   for (const char* text :
        {"split all: 7 images", "geometry     4x8, as they are", "bits/dim     7.2128 +- ",
@@ -243,8 +239,8 @@ TEST_F(GlowEval, SaysThatImagesHaveNoFiniteDensityAfterAllIsWritten) {
   // An LU map whose last weight is about to overflow: the density of bright images alone does.
   const ScoreReference reference("grey_lu_affine");
   const auto model = file("model.safetensors");
-  auto bytes = get(model_file("grey_lu_affine"));
-  const io::SafetensorsReader reader(model_file("grey_lu_affine"));
+  auto bytes = get(kGreyModel);
+  const io::SafetensorsReader reader(kGreyModel);
   std::vector<io::TensorEntry> entries = reader.entries();
   const float huge = 3e38F;
   std::string weight;
@@ -268,10 +264,10 @@ TEST_F(GlowEval, SaysThatImagesHaveNoFiniteDensityAfterAllIsWritten) {
 
 TEST_F(GlowEval, GivesUpWhenInterruptedAndLeavesNothing) {
   const auto images = put_images(file("many.npy"), {20000, 4, 8});
-  Process process(command("glow-eval", {"--model", model_file("grey_lu_affine"), "--data", "npy:" + images.string(),
-                                        "--split", "all", "--batch", "1", "--draws", "100", "--scores",
-                                        file("scores.csv").string(), "--threads", "1"}),
-                  {.on_terminal = true});
+  Process process(
+      command("glow-eval", {"--model", kGreyModel, "--data", "npy:" + images.string(), "--split", "all", "--batch", "1",
+                            "--draws", "100", "--scores", file("scores.csv").string(), "--threads", "1"}),
+      {.on_terminal = true});
   ASSERT_TRUE(process.wait_for("images"));
   process.send(SIGINT);
   const auto outcome = process.wait();

@@ -26,7 +26,8 @@ using Batch = std::vector<std::int64_t>;
 /// The signal meets the thread that makes batches; exits as glow-train does.
 void train_until(int signal) {
   note_interruptions();
-  StatusLine status(/*quiet=*/false);
+  auto console = Console::of_process();
+  StatusLine status(console, /*quiet=*/false);
   data::Prefetcher<Batch> batches(
       [signal](std::int64_t number) {
         if (number == 10) std::raise(signal);

@@ -107,7 +107,7 @@ TEST_F(GlowTrainStop, AnotherStartGoesOnWithTheRunOfTheSameCommand) {
 }
 
 TEST_F(GlowTrainStop, AnotherStartOfOtherOptionsTouchesNothing) {
-  ASSERT_TRUE(succeeded(run(flags({"--steps", "2"}))));
+  ASSERT_TRUE(succeeded(train(train_flags({"--steps", "2"}))));
   const auto before = checkpoints_of(run_);
   Ranks again(1);
   again.start(flags({"--steps", "2", "--lr", "0.5"}), restarted(1));
@@ -152,8 +152,8 @@ TEST_P(GlowTrainTorchrun, StartsItAgainAndItGoesOnByItself) {
   Process launcher(start + flags({"--steps", "400", "--checkpoint-every", "20"}));
   ASSERT_TRUE(launcher.wait_until([&] { return newest_step(run_) >= 20; })) << launcher.err();
   // The oldest of its processes, which is that of rank 0 or 1.
-  const auto killed =
-      run({"/bin/sh", "-c", "pkill -KILL -o -f '^" + command("glow-train", {})[0] + " .*" + run_.string() + "'"});
+  const auto killed = run_process(
+      {"/bin/sh", "-c", "pkill -KILL -o -f '^" + command("glow-train", {})[0] + " .*" + run_.string() + "'"});
   ASSERT_EQ(killed.exit_code, 0) << "it was over before";
   const auto outcome = launcher.wait();
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -165,7 +165,7 @@ INSTANTIATE_TEST_SUITE_P(, GlowTrainTorchrun, ::testing::Values("static", "c10d"
                          [](const auto& test) { return test.param; });
 
 TEST_F(GlowTrainStop, AnEvaluationOfGlowEvalIsLeftByAll) {
-  ASSERT_TRUE(succeeded(run(flags({"--steps", "1"}))));
+  ASSERT_TRUE(succeeded(train(train_flags({"--steps", "1"}))));
   put_images(images_, {20000, 8, 8});
   Ranks ranks(2);
   for (int rank = 0; rank < 2; ++rank) {

@@ -11,10 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string fixture(const std::string& name) {
-  return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
-}
-
 struct Usage {
   std::string name;
   /// After "--model MODEL --out DIRECTORY/out.png"; "DIRECTORY/" begins a path in the test's directory.
@@ -27,7 +23,7 @@ class GlowSampleUsage : public ::testing::TestWithParam<Usage> {};
 
 TEST_P(GlowSampleUsage, IsRefusedInOneLineThatNamesTheFlag) {
   const TemporaryDirectory directory;
-  Arguments flags{"--model", fixture(GetParam().model), "--out", (directory / "out.png").string()};
+  Arguments flags{"--model", fixture_model(GetParam().model), "--out", (directory / "out.png").string()};
   const std::string here = "DIRECTORY/";
   for (const auto& flag : GetParam().flags) {
     flags.push_back(flag.starts_with(here) ? (directory / flag.substr(here.size())).string() : flag);
@@ -55,45 +51,20 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"DescribeAndWrite", {"--describe"}, {"--out: nothing is written with --describe"}}),
     name_of);
 
-/// Bytes of a good model file, changed.
-struct Damage {
-  std::string name;
-  std::string (*apply)(std::string);
-};
-
-class GlowSampleModel : public ::testing::TestWithParam<Damage> {};
-
-TEST_P(GlowSampleModel, ThatIsDamagedIsRefusedByNameAndNothingIsWritten) {
-  const TemporaryDirectory directory;
-  const auto model = directory / "bad.safetensors";
-  put(model, GetParam().apply(get(fixture("grey_lu_affine"))));
-  const auto outcome = sample({"--model", model.string(), "--out", (directory / "out.png").string()});
-  EXPECT_TRUE(failed(outcome, "glow-sample", 1, {model.string()}));
-  EXPECT_EQ(count_files(directory.path()), 1u);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    , GlowSampleModel,
-    ::testing::Values(Damage{"Empty", [](std::string) { return std::string(); }},
-                      Damage{"Truncated", [](std::string bytes) { return bytes.substr(0, bytes.size() - 4); }},
-                      Damage{"OversizeHeader",
-                             [](std::string bytes) { return bytes.replace(0, 8, std::string(8, '\xff')); }},
-                      Damage{"OneBitFlipped",
-                             [](std::string bytes) {
-                               bytes.back() = static_cast<char>(bytes.back() ^ 1);
-                               return bytes;
-                             }}),
-    name_of);
-
-TEST(GlowSampleFiles, ModelThatIsMissingOrDamagedIsNotDescribed) {
+TEST(GlowSampleFiles, MissingOrDamagedModelIsRefusedByName) {
   const TemporaryDirectory directory;
   const auto model = (directory / "model.safetensors").string();
-  const Arguments describe{"--model", model, "--describe"};
-  EXPECT_TRUE(failed(sample(describe), "glow-sample", 1, {model, "No such file"}));
-  auto bytes = get(fixture("grey_lu_affine"));
+  const auto refused = [&](const std::string& reason) {
+    for (const auto& task : {Arguments{"--describe"}, Arguments{"--out", (directory / "out.png").string()}}) {
+      EXPECT_TRUE(failed(sample(Arguments{"--model", model} + task), "glow-sample", 1, {model, reason}));
+    }
+  };
+  refused("No such file");
+  auto bytes = get(kGreyModel);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   put(model, bytes);
-  EXPECT_TRUE(failed(sample(describe), "glow-sample", 1, {model, "checksum"}));
+  refused("checksum");
+  EXPECT_EQ(count_files(directory.path()), 1u);
 }
 
 TEST(GlowSampleFiles, ExistingOutputIsKeptWithoutOverwrite) {
@@ -101,7 +72,7 @@ TEST(GlowSampleFiles, ExistingOutputIsKeptWithoutOverwrite) {
   for (const char* name : {"out.png", "out.npy"}) {
     const auto out = directory / name;
     put(out, "mine");
-    const auto outcome = sample({"--model", fixture("grey_lu_affine"), "--out", out.string()});
+    const auto outcome = sample({"--model", kGreyModel, "--out", out.string()});
     EXPECT_TRUE(failed(outcome, "glow-sample", 2, {"--out: " + out.string() + " exists", "--overwrite"}));
     EXPECT_EQ(get(out), "mine");
   }
@@ -112,8 +83,7 @@ TEST(GlowSampleFiles, PlaceThatCannotBeWrittenIsNamed) {
   put(directory / "file", "");
   for (const char* name : {"file/out.png", "file/images", "none/out.npy"}) {
     const auto out = (directory / name).string();
-    EXPECT_TRUE(failed(sample({"--model", fixture("grey_lu_affine"), "--out", out}), "glow-sample", 1,
-                       {"cannot write " + out}));
+    EXPECT_TRUE(failed(sample({"--model", kGreyModel, "--out", out}), "glow-sample", 1, {"cannot write " + out}));
   }
   EXPECT_EQ(count_files(directory.path()), 1u);
 }
@@ -122,7 +92,8 @@ TEST(GlowSampleFiles, WithoutRoomNothingIsLeft) {
   const TemporaryDirectory directory;
   for (const char* name : {"out.png", "out.npy"}) {
     const auto out = (directory / name).string();
-    const auto outcome = sample({"--model", fixture("colour_conv1x1_affine"), "--out", out}, {.file_size = 1000});
+    const auto outcome =
+        run_process(command("glow-sample", {"--model", kColourModel, "--out", out}), {.file_size = 1000});
     EXPECT_TRUE(failed(outcome, "glow-sample", 1, {"cannot write " + out, "File too large"}));
   }
   EXPECT_EQ(count_files(directory.path()), 0u);

@@ -16,14 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string fixture(const std::string& name) {
-  return (fs::path(GLOW_TEST_FIXTURES) / (name + ".model.safetensors")).string();
-}
-
-const std::string kColour = fixture("colour_conv1x1_affine");               // 3 channels, 8x12, 2 levels
-const std::string kGrey = fixture("grey_lu_affine");                        // 1 channel, 4x8
-const std::string kClasses = fixture("conditional_conv1x1_affine");         // 3 channels, 4x8, 3 classes
-const std::string kFiveChannels = fixture("five_channels_shuffle_affine");  // 6x4
+const std::string kFiveChannels = fixture_model("five_channels_shuffle_affine");  // 6x4
 
 /// The largest difference between two byte strings, 256 when their lengths differ.
 int largest_difference(const std::string& one, const std::string& other) {
@@ -65,16 +58,16 @@ TEST_F(GlowSample, HelpListsEveryFlag) {
 }
 
 TEST_F(GlowSample, SameSeedSameBytesAnotherSeedOthers) {
-  const auto first = array(kColour, {"--count", "3", "--seed", "5"});
+  const auto first = array(kColourModel, {"--count", "3", "--seed", "5"});
   EXPECT_EQ(shape_, (std::vector<std::int64_t>{3, 8, 12, 3}));
-  EXPECT_TRUE(array(kColour, {"--count", "3", "--seed", "5"}) == first);
-  EXPECT_FALSE(array(kColour, {"--count", "3", "--seed", "6"}) == first);
+  EXPECT_TRUE(array(kColourModel, {"--count", "3", "--seed", "5"}) == first);
+  EXPECT_FALSE(array(kColourModel, {"--count", "3", "--seed", "6"}) == first);
 }
 
 TEST_F(GlowSample, ImageIsTheSameWhateverBatchAndCount) {
-  const auto five = array(kColour, {"--count", "5", "--batch", "5"});
-  const auto two_at_once = array(kColour, {"--count", "5", "--batch", "2"});
-  const auto three = array(kColour, {"--count", "3", "--batch", "2"});
+  const auto five = array(kColourModel, {"--count", "5", "--batch", "5"});
+  const auto two_at_once = array(kColourModel, {"--count", "5", "--batch", "2"});
+  const auto three = array(kColourModel, {"--count", "3", "--batch", "2"});
   // Another batch may round otherwise, which can move a value into the next bin; other latents would give another
   // image.
   EXPECT_LE(largest_difference(two_at_once, five), 1);
@@ -83,31 +76,31 @@ TEST_F(GlowSample, ImageIsTheSameWhateverBatchAndCount) {
 
 TEST_F(GlowSample, TemperaturesArePerLevel) {
   const Arguments flags{"--count", "2"};
-  const auto one = array(kColour, flags + Arguments{"--temperature", "0.6"});
-  EXPECT_TRUE(array(kColour, flags + Arguments{"--temperature", "0.6,0.6"}) == one);
-  EXPECT_FALSE(array(kColour, flags + Arguments{"--temperature", "0.6,0.3"}) == one);
-  const auto mean = array(kColour, flags + Arguments{"--temperature", "0"});
+  const auto one = array(kColourModel, flags + Arguments{"--temperature", "0.6"});
+  EXPECT_TRUE(array(kColourModel, flags + Arguments{"--temperature", "0.6,0.6"}) == one);
+  EXPECT_FALSE(array(kColourModel, flags + Arguments{"--temperature", "0.6,0.3"}) == one);
+  const auto mean = array(kColourModel, flags + Arguments{"--temperature", "0"});
   EXPECT_LE(largest_difference(mean.substr(0, mean.size() / 2), mean.substr(mean.size() / 2)), 1);
 }
 
 TEST_F(GlowSample, ClassesByNameAndIndex) {
   const Arguments flags{"--count", "4"};
-  const auto bag = array(kClasses, flags + Arguments{"--class", "bag"});
-  EXPECT_TRUE(array(kClasses, flags + Arguments{"--class", "1"}) == bag);
-  EXPECT_FALSE(array(kClasses, flags + Arguments{"--class", "2"}) == bag);
-  EXPECT_FALSE(array(kClasses, flags) == bag);
+  const auto bag = array(kClassModel, flags + Arguments{"--class", "bag"});
+  EXPECT_TRUE(array(kClassModel, flags + Arguments{"--class", "1"}) == bag);
+  EXPECT_FALSE(array(kClassModel, flags + Arguments{"--class", "2"}) == bag);
+  EXPECT_FALSE(array(kClassModel, flags) == bag);
 }
 
 TEST_F(GlowSample, DoublePrecisionAgreesUpToRounding) {
-  const auto single = array(kGrey, {"--count", "2"});
+  const auto single = array(kGreyModel, {"--count", "2"});
   EXPECT_EQ(shape_, (std::vector<std::int64_t>{2, 4, 8}));
-  EXPECT_LE(largest_difference(array(kGrey, {"--count", "2", "--precision", "fp64"}), single), 1);
+  EXPECT_LE(largest_difference(array(kGreyModel, {"--count", "2", "--precision", "fp64"}), single), 1);
 }
 
 TEST_F(GlowSample, GridAndFolderHoldTheImagesOfTheArray) {
-  const auto pixels = array(kColour, {"--count", "5"});
+  const auto pixels = array(kColourModel, {"--count", "5"});
   const auto grid = (directory_ / "grid.png").string();
-  const auto outcome = sample({"--model", kColour, "--out", grid, "--count", "5", "--columns", "5"});
+  const auto outcome = sample({"--model", kColourModel, "--out", grid, "--count", "5", "--columns", "5"});
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_EQ(outcome.out, "5 images in " + grid + "\n");
   const auto picture = io::read_image(grid);
@@ -115,7 +108,7 @@ TEST_F(GlowSample, GridAndFolderHoldTheImagesOfTheArray) {
   EXPECT_LT(picture.shape.height, 2 * 8);
 
   const auto folder = directory_ / "images";
-  ASSERT_TRUE(succeeded(sample({"--model", kColour, "--out", folder.string(), "--count", "5", "--threads", "1"})));
+  ASSERT_TRUE(succeeded(sample({"--model", kColourModel, "--out", folder.string(), "--count", "5", "--threads", "1"})));
   EXPECT_EQ(count_files(folder), 5u);
   const auto last = io::read_image(folder / "000004.png");
   EXPECT_TRUE(std::string(last.pixels.begin(), last.pixels.end()) == pixels.substr(4 * 8 * 12 * 3));
@@ -125,7 +118,7 @@ TEST_F(GlowSample, FolderKeepsForeignFiles) {
   const auto folder = directory_ / "images";
   fs::create_directory(folder);
   put(folder / "mine.txt", "mine");
-  const Arguments flags{"--model", kGrey, "--out", folder.string(), "--count", "2"};
+  const Arguments flags{"--model", kGreyModel, "--out", folder.string(), "--count", "2"};
   ASSERT_TRUE(succeeded(sample(flags)));
   const auto again = flags + Arguments{"--seed", "1"};
   EXPECT_TRUE(failed(sample(again), "glow-sample", 2, {"--out: ", "000000.png exists", "--overwrite"}));
@@ -133,8 +126,8 @@ TEST_F(GlowSample, FolderKeepsForeignFiles) {
   EXPECT_EQ(get(folder / "mine.txt"), "mine");
   EXPECT_EQ(count_files(folder), 3u);
   // Nor does a shorter call leave, or remove, pictures that it does not make.
-  EXPECT_TRUE(failed(sample({"--model", kGrey, "--out", folder.string(), "--count", "1", "--overwrite"}), "glow-sample",
-                     2, {"--out: ", "000001.png is beyond the 1 picture of this call"}));
+  EXPECT_TRUE(failed(sample({"--model", kGreyModel, "--out", folder.string(), "--count", "1", "--overwrite"}),
+                     "glow-sample", 2, {"--out: ", "000001.png is beyond the 1 picture of this call"}));
   EXPECT_EQ(count_files(folder), 3u);
 }
 
@@ -144,7 +137,7 @@ TEST_F(GlowSample, ArraysHoldAnyNumberOfChannels) {
 }
 
 TEST_F(GlowSample, DescribeTellsWhatTheFileHolds) {
-  const auto outcome = sample({"--model", kClasses, "--describe"});
+  const auto outcome = sample({"--model", kClassModel, "--describe"});
   ASSERT_TRUE(succeeded(outcome));
   for (const char* text :
        {"channels     3\n", "height       4\n", "hidden_width 8\n", "permutation  conv1x1\n",

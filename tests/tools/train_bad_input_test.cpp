@@ -18,18 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Data that cannot be used: `put_input` makes them in a directory and returns the flags that name them.
+/// Invalid data: `put_input` writes them into a directory and returns the flags that name them.
 struct Input {
   std::string name;
   std::function<Arguments(const fs::path&)> put_input;
   int exit_code;
   std::vector<std::string> message;
 };
-
-Arguments npy(const fs::path& directory, const std::string& bytes) {
-  put(directory / "bad.npy", bytes);
-  return {"--data", "npy:" + (directory / "bad.npy").string()};
-}
 
 Arguments folder(const fs::path& directory) { return {"--data", "folder:" + directory.string(), "--image-size", "8"}; }
 
@@ -40,49 +35,13 @@ Arguments folder_with(const fs::path& directory, const std::string& name, const 
 
 std::string png(int size) { return io::encode_png(make_picture(size, size, 3)); }
 
-/// A PNG that claims to be 2^30 pixels wide.
-std::string oversize_png() {
-  auto bytes = png(8);
-  return bytes.replace(16, 4, big_endian(1 << 30, 4));
-}
+const std::string kModel = "colour_conv1x1_additive";
 
-std::string npy_bytes(const fs::path& directory, const std::vector<std::int64_t>& shape) {
-  return get(put_images(directory / "good.npy", shape));
-}
-
-/// An array header that promises more than any memory holds.
-std::string oversize_npy() {
-  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (4611686018427387904, 8, 8), }";
-  header.resize(117, ' ');
-  return std::string("\x93NUMPY\x01\x00", 8) + little_endian(118, 2) + header + "\n";
-}
-
-/// Good idx files, of which one is then replaced.
-Arguments fashion_mnist(const fs::path& directory, const std::string& file, const std::string& bytes) {
-  put_fashion_mnist(directory);
-  put(directory / file, bytes);
-  return {"--data", "fashion-mnist:" + directory.string()};
-}
-
-const std::string kImages = "train-images-idx3-ubyte";
-const std::string kLabels = "train-labels-idx1-ubyte";
-
-Arguments cifar10(const fs::path& directory, const std::string& last_batch) {
-  put(directory / "batches.meta.txt", "cat\ndog\n");
-  for (const char* name : {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "test_batch"}) {
-    put(directory / (std::string(name) + ".bin"), std::string(3073, '\0'));
-  }
-  put(directory / "data_batch_5.bin", last_batch);
-  return {"--data", "cifar10:" + directory.string()};
-}
-
-Arguments init_from(const fs::path& directory, const std::string& bytes) {
-  put(directory / "bad.safetensors", bytes);
+/// Training from a model file of the directory.
+Arguments init_from(const fs::path& directory, const std::string& model) {
   const auto data = put_images(directory / "good.npy", {20, 8, 8, 3});
-  return {"--data", "npy:" + data.string(), "--init-from", (directory / "bad.safetensors").string()};
+  return {"--data", "npy:" + data.string(), "--init-from", (directory / model).string()};
 }
-
-std::string model_bytes() { return get(fs::path(GLOW_TEST_FIXTURES) / "colour_conv1x1_additive.model.safetensors"); }
 
 class GlowTrainInput : public ::testing::TestWithParam<Input> {};
 
@@ -96,23 +55,57 @@ TEST_P(GlowTrainInput, IsRefusedInOneLineThatNamesIt) {
   EXPECT_FALSE(fs::exists(directory / "run"));
 }
 
+// The tests of io and data refuse every kind of damage; here is one case for each path from a flag to a reader.
 INSTANTIATE_TEST_SUITE_P(
-    Arrays, GlowTrainInput,
-    ::testing::Values(
-        Input{"Missing",
-              [](const fs::path& d) {
-                return Arguments{"--data", "npy:" + (d / "no.npy").string()};
-              },
-              1,
-              {"no.npy", "No such file"}},
-        Input{"WrongMagic", [](const fs::path& d) { return npy(d, "not an array at all"); }, 1, {"bad.npy"}},
-        Input{"Truncated",
-              [](const fs::path& d) {
-                return npy(d, npy_bytes(d, {20, 8, 8}).substr(0, 1000));
-              },
-              1,
-              {"bad.npy"}},
-        Input{"OversizeDimension", [](const fs::path& d) { return npy(d, oversize_npy()); }, 1, {"bad.npy"}}),
+    Files, GlowTrainInput,
+    ::testing::Values(Input{"MissingArray",
+                            [](const fs::path& d) {
+                              return Arguments{"--data", "npy:" + (d / "no.npy").string()};
+                            },
+                            1,
+                            {"no.npy", "No such file"}},
+                      Input{"TruncatedArray",
+                            [](const fs::path& d) {
+                              put(d / "bad.npy", get(put_images(d / "good.npy", {20, 8, 8})).substr(0, 1000));
+                              return Arguments{"--data", "npy:" + (d / "bad.npy").string()};
+                            },
+                            1,
+                            {"bad.npy"}},
+                      Input{"FashionMnistLabelOutOfRange",
+                            [](const fs::path& d) {
+                              put_fashion_mnist(d);
+                              put(d / "train-labels-idx1-ubyte",
+                                  big_endian(0x0801, 4) + big_endian(60, 4) + std::string(60, '\x0a'));
+                              return Arguments{"--data", "fashion-mnist:" + d.string()};
+                            },
+                            1,
+                            {"train-labels-idx1-ubyte", "10"}},
+                      Input{"TruncatedCifar10",
+                            [](const fs::path& d) {
+                              put(d / "batches.meta.txt", "cat\ndog\n");
+                              put(d / "data_batch_1.bin", std::string(3072, '\0'));
+                              return Arguments{"--data", "cifar10:" + d.string()};
+                            },
+                            1,
+                            {"data_batch_1.bin", "3072"}},
+                      Input{"MissingModel",
+                            [](const fs::path& d) { return init_from(d, "no.safetensors"); },
+                            1,
+                            {"no.safetensors", "No such file"}},
+                      Input{"TruncatedModel",
+                            [](const fs::path& d) {
+                              put(d / "bad.safetensors", get(fixture_model(kModel)).substr(0, 60'000));
+                              return init_from(d, "bad.safetensors");
+                            },
+                            1,
+                            {"bad.safetensors"}},
+                      Input{"ModelOfAnotherDepth",
+                            [](const fs::path& d) {
+                              put(d / "deep.safetensors", get(fixture_model(kModel)));
+                              return init_from(d, "deep.safetensors");
+                            },
+                            2,
+                            {"--levels 1 contradicts", "deep.safetensors", "levels is 3"}}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -120,15 +113,6 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Input{"Missing", [](const fs::path& d) { return folder(d / "none"); }, 1, {"none", "No such file"}},
         Input{"Empty", [](const fs::path& d) { return folder(d); }, 1, {"input", "PNG or JPEG"}},
-        Input{"WrongMagic", [](const fs::path& d) { return folder_with(d, "a.png", "GIF89a"); }, 1, {"a.png"}},
-        Input{"TruncatedHeader",
-              [](const fs::path& d) { return folder_with(d, "a.png", png(8).substr(0, 20)); },
-              1,
-              {"a.png"}},
-        Input{"OversizeDimension",
-              [](const fs::path& d) { return folder_with(d, "a.png", oversize_png()); },
-              1,
-              {"a.png"}},
         Input{"TruncatedPixels",
               [](const fs::path& d) {
                 const auto cut = png(8).substr(0, png(8).size() - 40);
@@ -137,13 +121,6 @@ INSTANTIATE_TEST_SUITE_P(
               },
               1,
               {".png"}},
-        Input{"TruncatedJpeg",
-              [](const fs::path& d) {
-                for (const char* name : {"b.png", "c.png"}) put(d / name, png(8));
-                return folder_with(d, "a.jpg", "\xff\xd8\xff\xe0");
-              },
-              1,
-              {"a.jpg", "not a whole JPEG"}},
         Input{"Fifo",
               [](const fs::path& d) {
                 ::mkfifo((d / "a.png").c_str(), 0600);
@@ -151,29 +128,6 @@ INSTANTIATE_TEST_SUITE_P(
               },
               1,
               {"a.png", "not a regular file"}},
-        Input{"LinkToADevice",
-              [](const fs::path& d) {
-                fs::create_symlink("/dev/zero", d / "a.png");
-                return folder(d);
-              },
-              1,
-              {"a.png", "not a regular file"}},
-        Input{"LinkToItself",
-              [](const fs::path& d) {
-                fs::create_symlink("a.png", d / "a.png");
-                return folder(d);
-              },
-              1,
-              {"a.png", "Too many levels of symbolic links"}},
-        Input{"LinksInACircle",
-              [](const fs::path& d) {
-                for (const auto* name : {"a", "b"}) fs::create_directory(d / name);
-                fs::create_directory_symlink("../b", d / "a" / "b");
-                fs::create_directory_symlink("../a", d / "b" / "a");
-                return folder(d);
-              },
-              1,
-              {"input", "PNG or JPEG"}},
         Input{"ImageTooSmall",
               [](const fs::path& d) {
                 put(d / "a.png", png(16));
@@ -195,93 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
               {"a.png", "class"}}),
     name_of);
 
-INSTANTIATE_TEST_SUITE_P(
-    FashionMnist, GlowTrainInput,
-    ::testing::Values(Input{"Missing",
-                            [](const fs::path& d) {
-                              return Arguments{"--data", "fashion-mnist:" + d.string()};
-                            },
-                            1,
-                            {kImages, "No such file"}},
-                      Input{"WrongMagic",
-                            [](const fs::path& d) { return fashion_mnist(d, kImages, "P5 8 8 255 pixels"); },
-                            1,
-                            {kImages}},
-                      Input{"Truncated",
-                            [](const fs::path& d) {
-                              return fashion_mnist(
-                                  d, kImages,
-                                  big_endian(0x0803, 4) + big_endian(60, 4) + big_endian(8, 4) + big_endian(8, 4));
-                            },
-                            1,
-                            {kImages}},
-                      Input{"OversizeDimension",
-                            [](const fs::path& d) {
-                              return fashion_mnist(d, kImages, big_endian(0x0803, 4) + std::string(12, '\xff'));
-                            },
-                            1,
-                            {kImages}},
-                      Input{"LabelOutOfRange",
-                            [](const fs::path& d) {
-                              return fashion_mnist(d, kLabels,
-                                                   big_endian(0x0801, 4) + big_endian(60, 4) + std::string(60, '\x0a'));
-                            },
-                            1,
-                            {kLabels, "10"}},
-                      Input{"LabelMissing",
-                            [](const fs::path& d) {
-                              return fashion_mnist(d, kLabels,
-                                                   big_endian(0x0801, 4) + big_endian(59, 4) + std::string(59, '\0'));
-                            },
-                            1,
-                            {kLabels, "60"}}),
-    name_of);
-
-INSTANTIATE_TEST_SUITE_P(Cifar10, GlowTrainInput,
-                         ::testing::Values(Input{"Missing",
-                                                 [](const fs::path& d) {
-                                                   return Arguments{"--data", "cifar10:" + d.string()};
-                                                 },
-                                                 1,
-                                                 {"batches.meta.txt", "No such file"}},
-                                           Input{"Truncated",
-                                                 [](const fs::path& d) { return cifar10(d, std::string(3072, '\0')); },
-                                                 1,
-                                                 {"data_batch_5.bin", "3072"}},
-                                           Input{"LabelOutOfRange",
-                                                 [](const fs::path& d) {
-                                                   return cifar10(d, "\x02" + std::string(3072, '\0'));
-                                                 },
-                                                 1,
-                                                 {"data_batch_5.bin", "labels 0..1"}}),
-                         name_of);
-
-INSTANTIATE_TEST_SUITE_P(
-    Models, GlowTrainInput,
-    ::testing::Values(
-        Input{"Missing",
-              [](const fs::path& d) {
-                return init_from(d, "") + Arguments{"--init-from", (d / "no.safetensors").string()};
-              },
-              1,
-              {"no.safetensors", "No such file"}},
-        Input{
-            "WrongMagic", [](const fs::path& d) { return init_from(d, "not a model at all"); }, 1, {"bad.safetensors"}},
-        Input{"Truncated",
-              [](const fs::path& d) { return init_from(d, model_bytes().substr(0, 60'000)); },
-              1,
-              {"bad.safetensors"}},
-        Input{"HeaderBeyondTheFile",
-              [](const fs::path& d) { return init_from(d, model_bytes().replace(0, 8, little_endian(99'999'999, 8))); },
-              1,
-              {"bad.safetensors"}},
-        Input{"AnotherDepth",
-              [](const fs::path& d) { return init_from(d, model_bytes()); },
-              2,
-              {"--levels 1 contradicts", "bad.safetensors", "levels is 3"}}),
-    name_of);
-
-/// Whether all that a run that could not write its model left is small and whole.
+/// Expects only small files of a run that could not write its model.
 void expect_no_part_of_a_model(const fs::path& out) {
   const std::set<std::string> small{"config.json", "metrics.jsonl", "timing.jsonl"};
   for (const auto& entry : fs::recursive_directory_iterator(out)) {
@@ -289,7 +157,7 @@ void expect_no_part_of_a_model(const fs::path& out) {
   }
 }
 
-/// Places where nothing can be written, for root too.
+/// Places where nobody can write, not even root.
 TEST(GlowTrainOut, BelowARegularFileIsRefused) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {20, 8, 8});
@@ -303,9 +171,8 @@ TEST(GlowTrainOut, WithoutRoomForAFileFailsAndLeavesNoPartOfOne) {
   const auto data = put_images(directory / "images.npy", {40, 8, 8});
   const auto out = directory / "run";
   constexpr rlim_t kLimit = 3000;  // room for the configuration, not for a model
-  const auto outcome = train(
-      Arguments{"--data", "npy:" + data.string(), "--out", out.string(), "--steps", "1", "--quiet"} + tiny_model(),
-      {.file_size = kLimit});
+  const Arguments flags{"--data", "npy:" + data.string(), "--out", out.string(), "--steps", "1", "--quiet"};
+  const auto outcome = run_process(command("glow-train", flags + tiny_model()), {.file_size = kLimit});
   EXPECT_TRUE(failed(outcome, "glow-train", 1, {"cannot write", "File too large"}));
   expect_no_part_of_a_model(out);
 }

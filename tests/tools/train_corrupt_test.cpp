@@ -134,9 +134,8 @@ TEST_F(GlowTrainCorrupt, AnImageThatCannotBeReadIsAnErrorAllTheSame) {
 }
 
 TEST_F(GlowTrainCorrupt, ATerminalShowsHowFarTheSearchIs) {
-  Process process(command("glow-train", flags("run") + Arguments{"--skip-corrupt", "--dry-run"}),
-                  {.on_terminal = true});
-  const auto outcome = process.wait();
+  const auto outcome = call(tools::run_glow_train, flags("run") + Arguments{"--skip-corrupt", "--dry-run"},
+                            /*terminal_columns=*/100);
   EXPECT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find("looking for corrupt images, "), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.out.find("0 corrupt left out"), std::string::npos) << outcome.out;

@@ -1,4 +1,4 @@
-// Training that is killed at any moment, and goes on. GLOW_TEST_KILLS: how often; 25 when it is not set.
+// Training that is killed at random moments and resumed. GLOW_TEST_KILLS: the number of kills; 8 when it is not set.
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 int kills() {
   const char* wanted = std::getenv("GLOW_TEST_KILLS");
-  return wanted != nullptr ? std::stoi(wanted) : 25;
+  return wanted != nullptr ? std::stoi(wanted) : 8;
 }
 
 class GlowTrainKill : public ::testing::Test {

@@ -44,8 +44,7 @@ class GlowTrainPrecision : public ::testing::Test {
                                 "--valid-images", "500",     "--steps",        steps(),
                                 "--eval-every",   "0",       "--sample-every", "0",
                                 "--seed",         "1",       "--threads",      "1",
-                                "--precision",    precision, "--out",          run.string()},
-                               {.timeout = std::chrono::minutes(30)});
+                                "--precision",    precision, "--out",          run.string()});
     EXPECT_TRUE(succeeded(outcome));
     double bits = std::nan("");
     std::istringstream lines(get(run / "metrics.jsonl"));

@@ -87,9 +87,8 @@ TEST_F(GlowTrainLost, AnErrorInTheMiddleOfTrainingIsReportedOnceWithItsRank) {
   // Relative to where each process starts, so that one of them alone can lose a picture.
   for (const auto* place : {"here", "elsewhere"}) {
     const auto pictures = directory_ / place / "pictures";
-    fs::create_directories(pictures);
     for (std::uint32_t i = 0; i < 24; ++i) {
-      io::write_png(pictures / (std::to_string(100 + i) + ".png"), make_picture(8, 8, 1, i));
+      put_picture(pictures / (std::to_string(100 + i) + ".png"), make_picture(8, 8, 1, i));
     }
   }
   auto arguments = flags({"--steps", "1000000", "--image-size", "8"});
@@ -145,9 +144,8 @@ TEST_F(GlowTrainLost, AnotherModelFileIsRefusedByName) {
   for (const auto* seed : {"1", "2"}) {
     const auto out = directory_ / seed;
     fs::create_directories(out);
-    auto arguments = flags({"--steps", "1", "--seed", seed});
-    arguments[4] = (out / "run").string();
-    ASSERT_TRUE(succeeded(run(arguments)));
+    const auto arguments = train_flags({"--steps", "1", "--seed", seed, "--out", (out / "run").string()});
+    ASSERT_TRUE(succeeded(train(arguments)));
     fs::copy(out / "run" / "model.safetensors", out / "start.safetensors");
   }
   const auto other_run = directory_ / "from-models";

@@ -239,33 +239,34 @@ TEST_P(GlowTrainResumeExact, GivesTheBytesOfARunThatWasNotInterrupted) {
   const auto& [memory, precision] = GetParam();
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {40, 8, 8});
-  const auto run = [&](const std::string& name, const std::string& steps, const Arguments& how) {
-    return train(Arguments{"--data",
-                           "npy:" + data.string(),
-                           "--out",
-                           directory / name,
-                           "--steps",
-                           steps,
-                           "--memory",
-                           memory,
-                           "--precision",
-                           precision,
-                           "--log-every",
-                           "1",
-                           "--sample-every",
-                           "4",
-                           "--eval-every",
-                           "4",
-                           "--checkpoint-every",
-                           "4",
-                           "--warmup-epochs",
-                           "0",
-                           "--quiet"} +
-                 tiny_model() + how);
+  const auto flags = [&](const std::string& name, const std::string& steps, const Arguments& how) {
+    return Arguments{"--data",
+                     "npy:" + data.string(),
+                     "--out",
+                     directory / name,
+                     "--steps",
+                     steps,
+                     "--memory",
+                     memory,
+                     "--precision",
+                     precision,
+                     "--log-every",
+                     "1",
+                     "--sample-every",
+                     "4",
+                     "--eval-every",
+                     "4",
+                     "--checkpoint-every",
+                     "4",
+                     "--warmup-epochs",
+                     "0",
+                     "--quiet"} +
+           tiny_model() + how;
   };
-  ASSERT_TRUE(succeeded(run("whole", "8", {})));
-  ASSERT_TRUE(succeeded(run("halves", "4", {})));
-  ASSERT_TRUE(succeeded(run("halves", "8", {"--resume"})));
+  ASSERT_TRUE(succeeded(train(flags("whole", "8", {}))));
+  ASSERT_TRUE(succeeded(train(flags("halves", "4", {}))));
+  // In another process.
+  ASSERT_TRUE(succeeded(run_process(command("glow-train", flags("halves", "8", {"--resume"})))));
   for (const auto* file : {"metrics.jsonl", "model.safetensors", "samples/step-000000008.png"}) {
     EXPECT_EQ(get(directory / "whole" / file), get(directory / "halves" / file)) << file;
   }

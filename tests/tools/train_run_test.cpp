@@ -146,7 +146,8 @@ TEST_F(GlowTrainRun, DryRunPrintsTheSummaryAndWritesNothing) {
 }
 
 TEST_F(GlowTrainRun, ShowsABarOnATerminal) {
-  const auto outcome = train(flags() + Arguments{"--steps", "4", "--log-every", "1"}, {.on_terminal = true});
+  const auto outcome = run_process(command("glow-train", flags() + Arguments{"--steps", "4", "--log-every", "1"}),
+                                   {.on_terminal = true});
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find("\r\x1b[K[#####---------------] step 1/4: "), std::string::npos) << outcome.err;
   EXPECT_EQ(outcome.err.find("\nstep 1/4"), std::string::npos) << outcome.err;
@@ -195,10 +196,8 @@ TEST_F(GlowTrainRun, ClassesInDoublePrecisionAndATestSplit) {
 
 TEST_F(GlowTrainRun, FolderOfLargerPicturesWithAugmentation) {
   const auto folder = directory_ / "pictures";
-  fs::create_directory(folder);
   for (int i = 0; i < 20; ++i) {
-    io::write_png(folder / (std::to_string(i) + ".png"),
-                  make_picture(14 + i % 3, 17, 3, static_cast<std::uint32_t>(i)));
+    put_picture(folder / (std::to_string(i) + ".png"), make_picture(14 + i % 3, 17, 3, static_cast<std::uint32_t>(i)));
   }
   const auto outcome = train(Arguments{"--data", "folder:" + folder.string(), "--out", (directory_ / "run").string(),
                                        "--image-size", "8x12", "--resize", "12", "--random-crop", "--flip", "--shift",

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -92,17 +93,26 @@ struct Published {
 
 class GlowTrainPreset : public ::testing::TestWithParam<Published> {};
 
+/// A directory with pictures for every preset: pictures.npy and the files of CIFAR-10.
+const std::filesystem::path& preset_data() {
+  static const TemporaryDirectory directory;
+  [[maybe_unused]] static const bool written = [] {
+    put_images(directory / "pictures.npy", {80, 256, 256, 3});
+    put(directory / "batches.meta.txt", "cat\ndog\n");
+    for (const char* name :
+         {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"}) {
+      put(directory / (std::string(name) + ".bin"), std::string(16 * 3073, '\0'));
+    }
+    return true;
+  }();
+  return directory.path();
+}
+
 /// Glow, tables 2 and 4; millions of parameters as the published code counts them.
 TEST_P(GlowTrainPreset, IsThePublishedModel) {
-  const TemporaryDirectory directory;
-  const auto pictures = put_images(directory / "pictures.npy", {80, 256, 256, 3});
-  put(directory / "batches.meta.txt", "cat\ndog\n");
-  for (const char* name :
-       {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"}) {
-    put(directory / (std::string(name) + ".bin"), std::string(16 * 3073, '\0'));
-  }
   const bool has_classes = GetParam().preset == "cifar10-conditional";
-  const auto data = has_classes ? "cifar10:" + directory.path().string() : "npy:" + pictures.string();
+  const auto data =
+      has_classes ? "cifar10:" + preset_data().string() : "npy:" + (preset_data() / "pictures.npy").string();
   const auto outcome = train(Arguments{"--preset", GetParam().preset, "--data", data, "--dry-run"} + GetParam().flags);
   ASSERT_TRUE(succeeded(outcome));
   for (const auto& text : GetParam().summary)

@@ -1,7 +1,6 @@
 #include "tools/common/command_line.h"
 
 #include <algorithm>
-#include <ostream>
 #include <vector>
 
 #include <torch/version.h>
@@ -31,7 +30,7 @@ cxxopts::Options make_parser(const ToolText& tool, const Flags& flags) {
     parser.add_option(flag.text.group, {flag.name, flag.text.help, value_of(flag), flag.text.value});
   }
   parser.add_options(kOther)("version", "print the versions of Glow and LibTorch")("help", "print this");
-  // It would name an unknown flag in its own way; those left over are named below.
+  // refuse_leftovers names an unknown flag in a message of this tool.
   parser.allow_unrecognised_options();
   return parser;
 }
@@ -63,24 +62,27 @@ GivenFlags given_flags(const std::vector<cxxopts::KeyValue>& arguments) {
   return given;
 }
 
-/// What cxxopts would complain of without naming the flag.
-void check_values(const Flags& flags, int argc, char** argv) {
+/// Finds the errors that cxxopts would report without the name of the flag.
+void check_values(const Flags& flags, Arguments arguments) {
   for (const auto& flag : flags.all()) {
     const auto begin = "--" + flag.name + "=";
-    for (int i = 1; flag.is_switch() && i < argc; ++i) {
-      const std::string argument = argv[i];
+    for (const auto& argument : arguments) {
       const bool is_other = argument != begin + "true" && argument != begin + "false";
-      if (argument.starts_with(begin) && is_other) throw ConfigError(argument + ": expected true or false");
+      if (flag.is_switch() && argument.starts_with(begin) && is_other) {
+        throw ConfigError(argument + ": expected true or false");
+      }
     }
-    if (!flag.is_switch() && argc > 1 && argv[argc - 1] == "--" + flag.name) {
+    if (!flag.is_switch() && !arguments.empty() && arguments.back() == "--" + flag.name) {
       throw ConfigError("--" + flag.name + ": expected a value, got none");
     }
   }
 }
 
-cxxopts::ParseResult parse(cxxopts::Options& parser, int argc, char** argv) {
+cxxopts::ParseResult parse(cxxopts::Options& parser, const std::string& program, Arguments arguments) {
+  std::vector<const char*> words{program.c_str()};
+  for (const auto& argument : arguments) words.push_back(argument.c_str());
   try {
-    return parser.parse(argc, argv);
+    return parser.parse(static_cast<int>(words.size()), words.data());
   } catch (const cxxopts::exceptions::exception& error) {
     throw ConfigError(error.what());
   }
@@ -88,11 +90,11 @@ cxxopts::ParseResult parse(cxxopts::Options& parser, int argc, char** argv) {
 
 }  // namespace
 
-std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, int argc, char** argv,
+std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, Arguments arguments,
                                              std::ostream& out) {
-  check_values(flags, argc, argv);
+  check_values(flags, arguments);
   auto parser = make_parser(tool, flags);
-  const auto result = parse(parser, argc, argv);
+  const auto result = parse(parser, tool.name, arguments);
   refuse_leftovers(result.unmatched());
   if (result.count("help")) {
     out << parser.help(groups_of(flags)) << "\n" << tool.closing;

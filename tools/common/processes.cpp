@@ -8,7 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
-#include <iostream>
+#include <ostream>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -35,7 +35,7 @@ std::string host_name() {
   return name;
 }
 
-/// The cores that this process may use, as text that is equal where they are.
+/// The cores that this process may use, as text: equal texts mean equal sets.
 std::string core_set() {
   cpu_set_t cores;
   std::string text;
@@ -44,8 +44,8 @@ std::string core_set() {
   return text;
 }
 
-/// LibTorch's own warnings, of a name that it cannot look up or a connection that broke, tell in many lines and on
-/// every process what this reports in one. TORCH_CPP_LOG_LEVEL brings them back.
+/// Turns off LibTorch's warnings about names that it cannot look up and connections that broke: many lines from every
+/// process about an error that this class reports in one line. TORCH_CPP_LOG_LEVEL turns them on again.
 void keep_libtorch_quiet() {
   constexpr int kErrors = 2;
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = std::max(FLAGS_caffe2_log_level, kErrors);
@@ -56,26 +56,26 @@ void keep_libtorch_quiet() {
 void Processes::join(std::int64_t timeout_seconds) {
   constexpr std::int64_t kLongest = 7 * 24 * 60 * 60;
   const auto check = [&] { require_range("process_timeout", timeout_seconds, 1, kLongest); };
-  // One that makes no sense is refused when all are there, by one of them.
+  // An invalid time-out is reported once all are connected, by one of them.
   const auto timeout = timeout_seconds >= 1 && timeout_seconds <= kLongest ? std::chrono::seconds(timeout_seconds)
                                                                            : distributed::ConnectOptions().timeout;
   launch_ = distributed::read_launch();
   if (!are_several()) return check();
-  // All would say the same.
+  // All processes have the same error; rank 0 reports it.
   if (!distributed::can_connect() && !is_root()) std::_Exit(kUsageError);
   keep_libtorch_quiet();
   communicator_ = distributed::connect(launch_, {.timeout = timeout, .failed = [this](const std::string& what) {
                                                    print(what);
                                                    std::_Exit(kFailure);
                                                  }});
-  // Before all else, which another version may do otherwise.
+  // First, because another version may do the rest differently.
   require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
   check();
   restarts_ = largest(launch_.restarts);
   const auto host = host_name(), cores = core_set();
   const auto hosts = communicator_->gather(host), places = communicator_->gather(host + "/" + cores);
   hosts_ = std::ssize(std::set(hosts.begin(), hosts.end()));
-  // Launchers that bind processes give each cores of its own; the others let all use all.
+  // A launcher that binds processes gives each its own cores; with other launchers all processes share all cores.
   cores_ = std::max<std::int64_t>(
       1, ops::available_threads() / std::count(places.begin(), places.end(), host + "/" + cores));
 }
@@ -94,7 +94,7 @@ ComputeSettings Processes::own_part(ComputeSettings settings) const {
     throw ConfigError("device", std::to_string(launch_.local_size) + " processes on this host, and " +
                                     std::to_string(devices) + " GPUs (--device cpu does without)");
   }
-  // A launcher may show each process its own GPU alone; NCCL refuses one that two of them have.
+  // A launcher may show each process only its own GPU; NCCL refuses a GPU that two processes share.
   settings.device = "cuda:" + std::to_string(devices == 1 ? 0 : launch_.local_rank);
   return settings;
 }
@@ -140,9 +140,9 @@ void Processes::throw_if_one_was_interrupted() const {
 void Processes::print(const std::string& message) const {
   const auto rank = are_several() ? "rank " + std::to_string(launch_.rank) + ": " : "";
   std::string line = tool_;
-  // In one piece, for others may write there too.
+  // In one write, because other processes may write there too.
   line.append(": ").append(rank).append(message.substr(0, message.find('\n'))).append("\n");
-  std::cerr << line << std::flush;
+  console_.err << line << std::flush;
 }
 
 int Processes::fail(const std::string& message, int code) const {
@@ -161,17 +161,17 @@ void Processes::end(const std::string& what, const std::string& message, int cod
   if (communicator_->announce_failure(what)) {
     print(message);
   } else {
-    // Another spoke before; that is on its way here, and ends this process.
+    // Another process reported first; its message is about to arrive and end this process.
     constexpr std::chrono::seconds kUntilTold{5};
     std::this_thread::sleep_for(kUntilTold);
     print(message);
   }
-  // What waits for other processes must not be waited for.
+  // Destructors could wait for other processes.
   std::_Exit(code);
 }
 
 int Processes::leave(const std::string& message, int code) const {
-  if (is_root()) std::cerr << tool_ << ": " << message << std::endl;
+  if (is_root()) console_.err << tool_ << ": " << message << std::endl;
   return code;
 }
 
@@ -180,20 +180,20 @@ int Processes::leave_together(const std::string& message, int code) const {
   try {
     communicator_->barrier();
   } catch (const std::exception&) {
-    // Another has gone already.
+    // Another process has ended already.
   }
   return code;
 }
 
-std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, int argc, char** argv,
-                                        const ComputeSettings& settings, Processes& processes) {
+std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, Arguments arguments,
+                                        const ComputeSettings& settings, Processes& processes, Console& console) {
   std::optional<GivenFlags> given;
   std::exception_ptr problem;
   try {
     std::ostringstream help;
-    given = parse_command_line(tool, flags, argc, argv, help);
+    given = parse_command_line(tool, flags, arguments, help);
     if (!given) {
-      if (distributed::read_launch().rank == 0) std::cout << help.str();
+      if (distributed::read_launch().rank == 0) console.out << help.str();
       return given;
     }
     flags.set(*given);

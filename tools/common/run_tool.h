@@ -1,19 +1,24 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 
+#include "tools/common/console.h"
 #include "tools/common/processes.h"
 
 namespace glow::tools {
 
-/// Exit codes of every tool; 128 + the signal's number when one ended it.
+/// Exit codes of every tool; 128 + the signal's number after a signal.
 enum ExitCode { kSuccess = 0, kFailure = 1, kUsageError = 2 };
 
-/// Runs a tool and returns its exit code. Whatever it throws becomes one line on stderr, "`name`: what went wrong";
-/// ConfigError is a usage error, all else a failure.
-int run_tool(const std::string& name, const std::function<int()>& tool);
-/// The same of a tool that may be one of several processes.
-int run_tool(const std::string& name, const std::function<int(Processes&)>& tool);
+/// Runs a tool and returns its exit code. Reports an exception in one line on stderr, "`name`: what went wrong";
+/// ConfigError is a usage error, every other exception a failure.
+int run_tool(const std::string& name, Console& console, const std::function<int()>& tool);
+/// The same for a tool that can be one of several processes.
+int run_tool(const std::string& name, Console& console, const std::function<int(Processes&)>& tool);
+
+/// main() of a program: calls `tool` with the arguments and the console of the process.
+int run_main(int argc, char** argv, int (*tool)(std::span<const std::string>, Console&));
 
 }  // namespace glow::tools

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
-
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <ostream>
 
 namespace glow::tools {
 namespace {
@@ -16,15 +13,10 @@ constexpr auto kShortestInterval = std::chrono::milliseconds(100);
 /// Back to the start of the line, and erase it.
 constexpr const char* kErase = "\r\x1b[K";
 
-std::size_t terminal_columns() {
-  winsize size{};
-  constexpr std::size_t kUsual = 80;
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
-}
-
 }  // namespace
 
-StatusLine::StatusLine(bool quiet) : quiet_(quiet), is_live_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
+StatusLine::StatusLine(Console& console, bool quiet)
+    : console_(console), quiet_(quiet), is_live_(!quiet && console.terminal_columns() > 0) {}
 
 StatusLine::~StatusLine() { clear(); }
 
@@ -32,20 +24,21 @@ void StatusLine::show(const std::string& text) {
   const auto now = Clock::now();
   if (!is_live_ || (is_shown_ && now - last_shown_ < kShortestInterval)) return;
   // A line that wraps could not be rewritten.
-  std::cerr << kErase << text.substr(0, terminal_columns() - 1) << std::flush;
+  const auto columns = std::max<std::size_t>(console_.terminal_columns(), 1);
+  console_.err << kErase << text.substr(0, columns - 1) << std::flush;
   is_shown_ = true;
   last_shown_ = now;
 }
 
 void StatusLine::clear() {
-  if (is_shown_) std::cerr << kErase << std::flush;
+  if (is_shown_) console_.err << kErase << std::flush;
   is_shown_ = false;
 }
 
 void StatusLine::log(const std::string& text) {
   if (quiet_) return;
   clear();
-  std::cerr << text << std::endl;
+  console_.err << text << std::endl;
 }
 
 std::string bar(double part) {

@@ -3,27 +3,31 @@
 #include <chrono>
 #include <string>
 
+#include "tools/common/console.h"
+
 namespace glow::tools {
 
-/// stderr: lines that stay and, on a terminal, below them one that is rewritten.
+/// Writes to a console's stderr: permanent lines and, on a terminal, a last line that is rewritten. The console must
+/// live as long.
 class StatusLine {
  public:
   /// `quiet`: shows nothing at all.
-  explicit StatusLine(bool quiet);
+  StatusLine(Console& console, bool quiet);
   ~StatusLine();
   StatusLine(const StatusLine&) = delete;
   StatusLine& operator=(const StatusLine&) = delete;
 
   /// Whether there is a terminal to rewrite a line on.
   bool is_live() const { return is_live_; }
-  /// Rewrites the line, some times a second at most. Does nothing without a terminal.
+  /// Rewrites the line, at most ten times a second. Does nothing without a terminal.
   void show(const std::string& text);
   /// Removes the line.
   void clear();
-  /// A line that stays.
+  /// Writes a permanent line.
   void log(const std::string& text);
 
  private:
+  Console& console_;
   bool quiet_;
   bool is_live_;
   bool is_shown_ = false;

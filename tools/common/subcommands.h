@@ -6,36 +6,38 @@
 #include <vector>
 
 #include "tools/common/command_line.h"
+#include "tools/common/console.h"
 #include "tools/common/flags.h"
 #include "tools/common/run_tool.h"
 
 namespace glow::tools {
 
-/// One of the things that a tool does, chosen by the first word on its command line.
+/// A task of a tool, chosen by the first word on the command line.
 struct Subcommand {
   std::string name;
-  /// What it is for, in a line.
+  /// One line.
   std::string purpose;
-  /// Runs it on what follows its name (arguments[0] is no argument) and returns its exit code.
-  std::function<int(int count, char** arguments)> run;
+  /// Runs it with the words after its name and returns the exit code.
+  std::function<int(Arguments arguments, Console& console)> run;
 };
 
-/// A subcommand with a table of flags of its own, whose `work` gets the settings they say; `check`, where there is one,
-/// looks before at which were given. `text.name` is "tool name".
+/// A subcommand with its own table of flags; `work` gets the settings. `check`, if given, first sees which flags were
+/// given. `text.name` is "tool name".
 template <class Settings>
 Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& table,
-                           std::function<void(const Settings&)> work,
+                           std::function<void(const Settings&, Console&)> work,
                            std::function<void(const Settings&, const GivenFlags&)> check = nullptr) {
-  const auto run = [text, table, work = std::move(work), check = std::move(check)](int count, char** arguments) {
+  const auto run = [text, table, work = std::move(work), check = std::move(check)](Arguments arguments,
+                                                                                   Console& console) {
     Settings settings;
     Flags flags(table);
     flags.bind(settings);
-    const auto given = parse_command_line(text, flags, count, arguments);
+    const auto given = parse_command_line(text, flags, arguments, console.out);
     if (given) {
       flags.naming_flags([&] {
         flags.set(*given);
         if (check) check(settings, *given);
-        work(settings);
+        work(settings, console);
       });
     }
     return static_cast<int>(kSuccess);
@@ -43,8 +45,9 @@ Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& ta
   return {text.name.substr(text.name.find(' ') + 1), text.purpose, run};
 }
 
-/// Runs the subcommand that a command line names and returns its exit code; prints --help and --version itself. Throws
-/// ConfigError that lists the names when it names none or another.
-int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcommands, int argc, char** argv);
+/// Runs the subcommand that the first argument names and returns its exit code, or prints --help or --version. Throws
+/// ConfigError that lists the names when the name is missing or unknown.
+int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcommands, Arguments arguments,
+                   Console& console);
 
 }  // namespace glow::tools

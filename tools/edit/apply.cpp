@@ -1,4 +1,4 @@
-#include <iostream>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -77,8 +77,8 @@ data::GridLabels apply_labels(const ApplySettings& settings, const std::vector<N
   return labels;
 }
 
-void apply(const ApplySettings& settings) {
-  Editor editor(settings.common);
+void apply(const ApplySettings& settings, Console& console) {
+  Editor editor(settings.common, console);
   require_given("directions", settings.directions, "a file of directions");
   editor.inputs().add(settings.directions);
   const auto directions = latent::load_directions(settings.directions, editor.options(), editor.checksum());
@@ -102,7 +102,7 @@ void apply(const ApplySettings& settings) {
   });
   queue.finish();
   editor.report_not_finite();
-  std::cout << images_in(images.size() * pictures, settings.common.out) << "\n";
+  console.out << images_in(images.size() * pictures, settings.common.out) << "\n";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include <iostream>
+#include <ostream>
 #include <string>
 
 #include <glow/latent/latents_file.h>
@@ -24,8 +24,8 @@ void visit_fields(DecodeSettings& settings, Visitor&& visit) {
   visit("scale", settings.scale);
 }
 
-void decode(const DecodeSettings& settings) {
-  Editor editor(settings.common);
+void decode(const DecodeSettings& settings, Console& console) {
+  Editor editor(settings.common, console);
   require_given("latents", settings.latents, "a file of latents");
   editor.inputs().add(settings.latents);
   const latent::LatentsReader reader(settings.latents, editor.options(), editor.checksum());
@@ -36,7 +36,7 @@ void decode(const DecodeSettings& settings) {
   });
   output->finish();
   editor.require_finite();
-  std::cout << images_in(reader.size(), settings.common.out) << "\n";
+  console.out << images_in(reader.size(), settings.common.out) << "\n";
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -179,15 +179,15 @@ void require_two_sided(const torch::Tensor& has, const DirectionsSettings& setti
                         " has images with it and images without it");
 }
 
-void list_directions(const latent::Directions& directions) {
+void list_directions(const latent::Directions& directions, std::ostream& out) {
   for (std::size_t k = 0; k < directions.names.size(); ++k) {
     const auto place = static_cast<std::int64_t>(k);
     auto name = directions.names[k];
     constexpr std::size_t kNameWidth = 24;
     name.resize(std::max(kNameWidth, name.size() + 1), ' ');
-    std::cout << name << "with " << grouped(directions.counts[place][0].item<std::int64_t>()) << ", without "
-              << grouped(directions.counts[place][1].item<std::int64_t>()) << ", length "
-              << fixed(directions.vectors[place].norm().item<double>(), 3) << "\n";
+    out << name << "with " << grouped(directions.counts[place][0].item<std::int64_t>()) << ", without "
+        << grouped(directions.counts[place][1].item<std::int64_t>()) << ", length "
+        << fixed(directions.vectors[place].norm().item<double>(), 3) << "\n";
   }
 }
 
@@ -195,8 +195,8 @@ void check_seed(const DirectionsSettings& settings, const GivenFlags& given) {
   if (settings.count == 0) refuse(given, {"seed"}, "draws the images that --count leaves, and without it all stay");
 }
 
-void directions(const DirectionsSettings& settings) {
-  Editor editor(settings.common);
+void directions(const DirectionsSettings& settings, Console& console) {
+  Editor editor(settings.common, console);
   require_range("count", settings.count, 0, kMostImages);
   editor.inputs().add_source(settings.data);
   editor.inputs().add(settings.attributes);
@@ -211,11 +211,11 @@ void directions(const DirectionsSettings& settings) {
   const auto result = accumulator.finish();
   latent::save_directions(result, editor.checksum(), settings.common.out);
   for (const auto& name : accumulator.one_sided()) {
-    std::cerr << "no direction for " << name << ": all images that are known have it, or none\n";
+    console.err << "no direction for " << name << ": all images that are known have it, or none\n";
   }
-  list_directions(result);
-  std::cout << count_text(std::ssize(result.names), "direction") << " from "
-            << images_in(images.size(), settings.common.out) << "\n";
+  list_directions(result, console.out);
+  console.out << count_text(std::ssize(result.names), "direction") << " from "
+              << images_in(images.size(), settings.common.out) << "\n";
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ bool has_format(const std::filesystem::path& path, const std::string& format) {
 
 }  // namespace
 
-Editor::Editor(const EditSettings& settings) : settings_(settings) {
+Editor::Editor(const EditSettings& settings, Console& console)
+    : settings_(settings), status_(console, /*quiet=*/false) {
   check(settings);
   nn::ModelInfo info;
   model_ = open_model(settings.model, start_computing(settings_.compute), &info);

@@ -23,8 +23,9 @@ namespace glow::tools {
 /// comes (then its functions throw Interrupted).
 class Editor {
  public:
-  /// Opens the model. Throws ConfigError naming a field of `settings`, IoError, FormatError.
-  explicit Editor(const EditSettings& settings);
+  /// Opens the model. The console must live as long. Throws ConfigError naming a field of `settings`, IoError,
+  /// FormatError.
+  Editor(const EditSettings& settings, Console& console);
 
   const nn::Glow& model() const { return model_; }
   const nn::GlowOptions& options() const { return model_->options(); }
@@ -84,7 +85,7 @@ class Editor {
   std::int64_t decoded_ = 0;
   /// Places among the images decoded, of those with such values.
   std::vector<std::int64_t> not_finite_;
-  StatusLine status_{/*quiet=*/false};
+  StatusLine status_;
 };
 
 /// A part of labels, or of none.

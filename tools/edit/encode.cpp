@@ -1,5 +1,5 @@
 #include <filesystem>
-#include <iostream>
+#include <ostream>
 
 #include <glow/latent/latents_file.h>
 #include <glow/nn/latents.h>
@@ -22,19 +22,19 @@ void visit_fields(EncodeSettings& settings, Visitor&& visit) {
   visit_fields(settings.images, visit);
 }
 
-void encode(const EncodeSettings& settings) {
-  Editor editor(settings.common);
+void encode(const EncodeSettings& settings, Console& console) {
+  Editor editor(settings.common, console);
   const auto images = open_edit_images(settings.images, editor.model(), editor.inputs());
   editor.check_file_output({".npy", ".safetensors"}, "glow-latents");
   const auto labels = editor.labels(images);
   if (labels.defined() && std::filesystem::path(settings.common.out).extension() == ".npy") {
-    std::cerr << "the images' classes are not kept in " << settings.common.out
-              << ": decoding it wants --class, one for all (a .safetensors file keeps them)\n";
+    console.err << "the images' classes are not kept in " << settings.common.out
+                << ": decoding it wants --class, one for all (a .safetensors file keeps them)\n";
   }
   latent::LatentsWriter writer(settings.common.out, editor.options(), editor.checksum(), images.size(), labels);
   editor.encode(images, labels, [&](std::int64_t, const nn::Latents& latents) { writer.add(latents); });
   writer.finish();
-  std::cout << "latents of " << images_in(images.size(), settings.common.out) << "\n";
+  console.out << "latents of " << images_in(images.size(), settings.common.out) << "\n";
 }
 
 }  // namespace

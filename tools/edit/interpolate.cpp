@@ -1,5 +1,5 @@
 #include <filesystem>
-#include <iostream>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -88,8 +88,8 @@ void check_time(const InterpolateSettings& settings, const GivenFlags& given) {
   }
 }
 
-void interpolate(const InterpolateSettings& settings) {
-  Editor editor(settings.common);
+void interpolate(const InterpolateSettings& settings, Console& console) {
+  Editor editor(settings.common, console);
   require_range("frame_milliseconds", settings.frame_milliseconds, 1, 65535);
   const auto& options = settings.path;
   options.validate(editor.options().levels);
@@ -108,7 +108,7 @@ void interpolate(const InterpolateSettings& settings) {
   });
   output->finish();
   editor.report_not_finite();
-  std::cout << images_in(pictures, settings.common.out) << "\n";
+  console.out << images_in(pictures, settings.common.out) << "\n";
 }
 
 }  // namespace

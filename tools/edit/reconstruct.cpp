@@ -1,4 +1,4 @@
-#include <iostream>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -52,8 +52,8 @@ std::int64_t images_that_agree(const torch::Tensor& one, const torch::Tensor& ot
   return one.eq(other).flatten(1).all(1).sum().item<std::int64_t>();
 }
 
-void reconstruct(const ReconstructSettings& settings) {
-  Editor editor(settings.common);
+void reconstruct(const ReconstructSettings& settings, Console& console) {
+  Editor editor(settings.common, console);
   const auto levels = editor.options().levels;
   auto options = settings.redraw;
   options.validate(levels);
@@ -79,8 +79,8 @@ void reconstruct(const ReconstructSettings& settings) {
   });
   output->finish();
   editor.report_not_finite();
-  std::cout << grouped(agreeing) << " of " << grouped(images.size()) << " images come back byte for byte; "
-            << images_in(images.size() * columns, settings.common.out) << "\n";
+  console.out << grouped(agreeing) << " of " << grouped(images.size()) << " images come back byte for byte; "
+              << images_in(images.size() * columns, settings.common.out) << "\n";
 }
 
 }  // namespace

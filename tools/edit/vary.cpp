@@ -1,4 +1,4 @@
-#include <iostream>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -150,8 +150,8 @@ void check_vary(const VarySettings& settings, std::int64_t levels) {
   settings.noise.validate(levels);
 }
 
-void vary(const VarySettings& settings) {
-  Editor editor(settings.common);
+void vary(const VarySettings& settings, Console& console) {
+  Editor editor(settings.common, console);
   const auto levels = editor.options().levels;
   check_vary(settings, levels);
   const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
@@ -171,7 +171,7 @@ void vary(const VarySettings& settings) {
   });
   queue.finish();
   editor.report_not_finite();
-  std::cout << images_in(pictures, settings.common.out) << "\n";
+  console.out << images_in(pictures, settings.common.out) << "\n";
 }
 
 }  // namespace

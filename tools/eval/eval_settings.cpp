@@ -62,7 +62,7 @@ void resolve_settings(EvalSettings& settings, const GivenFlags& given) {
     refuse(given, {"split-seed", "valid-images"}, "nothing is held out for --split " + to_string(settings.split));
   }
   if (!settings.scores.empty() && settings.scores == settings.histogram) {
-    throw ConfigError("histogram: " + settings.histogram + " is the file of --scores");
+    throw ConfigError("histogram", settings.histogram + " is the file of --scores");
   }
 }
 

@@ -1,0 +1,31 @@
+#include "tools/common/run_tool.h"
+#include "tools/common/subcommands.h"
+#include "tools/edit/commands.h"
+#include "tools/glow_tools.h"
+
+namespace glow::tools {
+namespace {
+
+ToolText edit_text() {
+  return {.name = "glow-edit",
+          .purpose = "Edits real images through the exact latents of a Glow.",
+          .closing =
+              "Examples\n"
+              "  glow-edit interpolate --model faces.safetensors --images a.png,b.png --out morph.apng --frames 30\n"
+              "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
+              "list_attr_celeba.txt --out faces.directions.safetensors\n"};
+}
+
+}  // namespace
+
+int run_glow_edit(Arguments arguments, Console& console) {
+  const auto text = edit_text();
+  return run_tool(text.name, console, [&] {
+    return run_subcommand(text,
+                          {encode_command(), decode_command(), reconstruct_command(), interpolate_command(),
+                           directions_command(), apply_command(), vary_command()},
+                          arguments, console);
+  });
+}
+
+}  // namespace glow::tools

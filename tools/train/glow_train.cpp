@@ -1,0 +1,188 @@
+#include <chrono>
+#include <filesystem>
+#include <ostream>
+#include <utility>
+
+#include <glow/data/order.h>
+#include <glow/error.h>
+#include <glow/nn/model_file.h>
+#include <glow/train/checkpoint.h>
+#include <glow/train/run_directory.h>
+#include <glow/train/training_run.h>
+
+#include "tools/common/command_line.h"
+#include "tools/common/interruption.h"
+#include "tools/common/presets.h"
+#include "tools/common/processes.h"
+#include "tools/common/run_tool.h"
+#include "tools/common/text.h"
+#include "tools/glow_tools.h"
+#include "tools/train/run_config.h"
+#include "tools/train/train_model.h"
+#include "tools/train/train_progress.h"
+#include "tools/train/train_summary.h"
+
+namespace glow::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+ToolText train_text() {
+  return {.name = "glow-train",
+          .purpose = "Trains a Glow, an exact-likelihood model of images.",
+          .closing = "Presets\n" + describe_presets() +
+                     "\nExamples\n"
+                     "  glow-train --preset demo --out runs/demo\n"
+                     "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n"};
+}
+
+/// One run from its start or checkpoint to its end, or to a signal.
+class Run {
+ public:
+  Run(TrainSettings& settings, const Flags& flags, const Processes& processes, Console& console)
+      : settings_(settings),
+        flags_(flags),
+        processes_(processes),
+        console_(console),
+        status_(console, settings.run.quiet || !processes.is_root()) {}
+
+  int train() {
+    prepare();
+    show(settings_.run.dry_run ? console_.out : console_.err, describe_start(settings_, images_, compute_, processes_));
+    if (settings_.run.dry_run) {
+      processes_.communicator()->barrier();  // who is through takes the store along
+      return kSuccess;
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const auto result = run_to_end();
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
+    show(console_.out, describe_end(settings_, images_, result, time.count()));
+    // Rank 0 speaks for all, and may still be writing.
+    if (result.non_finite == 0 || !processes_.is_root()) return kSuccess;
+    throw NumericalError(grouped(result.non_finite) + " validation or test images have a density that is not finite");
+  }
+
+ private:
+  /// Everything that can be refused before there is a model.
+  void prepare() {
+    processes_.require_same(flags_.kept());
+    processes_.require_same({{"out", settings_.run.out},
+                             {"resume", settings_.run.resume},
+                             {"dry-run", settings_.run.dry_run},
+                             {"process-timeout", settings_.compute.process_timeout}});
+    // Another start is told apart from another run later.
+    const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.restarts() == 0;
+    if (is_checked) check_out_directory(settings_.run);
+    compute_ = start_computing(processes_.own_part(settings_.compute));
+    processes_.require_same({{"device", compute_.device.is_cuda() ? "cuda" : "cpu"}});
+    open_data();
+    fit_model_to_images(settings_, images_);
+    const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
+                                                               settings_.training.seed);
+  }
+
+  void open_data() {
+    // The settings of a run that goes on say what was held out.
+    const std::string start = settings_.run.resume ? "" : settings_.run.init_from;
+    const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
+    images_ = open_images(settings_.data, settings_.training.seed, before, start,
+                          [this](std::int64_t done, std::int64_t total) {
+                            status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) +
+                                         " looking for corrupt images, " + grouped(done) + "/" + grouped(total));
+                          });
+    status_.clear();
+    for (const auto& problem : images_.skipped) status_.log("left out " + problem);
+    if (images_.may_be_known) {
+      status_.log("note: " + start +
+                  (before ? " was trained on other images than these; where the two overlap, it may have been trained "
+                            "on images that are held out here"
+                          : " does not say what it was trained on; it may have been trained on images that are held "
+                            "out here (if it was on these data by glow-train --seed S, --split-seed S holds out the "
+                            "same images)"));
+    }
+  }
+
+  train::RunResult run_to_end() {
+    TrainProgress progress(status_, settings_.training);
+    note_interruptions();
+    auto run = begin(progress.callbacks());
+    progress.set_total_steps(run.total_steps());
+    const auto result = run.run();
+    status_.clear();
+    if (result.stopped) {
+      status_.log("stopped after step " + std::to_string(result.steps_done) + " of " +
+                  std::to_string(run.total_steps()) + "; --resume goes on");
+      processes_.throw_if_one_was_interrupted();
+    }
+    return result;
+  }
+
+  train::TrainingRun begin(train::RunCallbacks callbacks) {
+    const train::RunDirectory directory(settings_.run.out);
+    const auto config = make_run_config(settings_, flags_, images_, compute_, processes_.launch().size);
+    processes_.require_same(config.model);
+    processes_.require_same(config.images);
+    const bool resumes = settings_.run.resume || goes_on_by_itself(config);
+    if (!resumes && !settings_.run.init_from.empty()) {
+      processes_.require_same({{"the model file", nn::read_model_info(settings_.run.init_from).checksum}});
+    }
+    if (resumes && processes_.is_root()) check_same_run(config, directory.config());
+    callbacks.resumed = [this, config, announce = callbacks.resumed](const train::IntactCheckpoint& checkpoint) {
+      check_same_run(config, checkpoint);
+      announce(checkpoint);
+      const auto changes = changed_arithmetic(config, checkpoint);
+      if (!changes.empty()) status_.log("no longer bit for bit the run without the interruption: " + changes);
+    };
+    const auto model = make_model(settings_, images_, compute_);
+    const auto start_or_resume = resumes ? train::TrainingRun::resume : train::TrainingRun::start;
+    return start_or_resume(model, {images_.train, images_.valid, images_.test, images_.record}, settings_.training,
+                           {directory.root(), to_json_text(config), settings_.run.overwrite}, std::move(callbacks),
+                           processes_.communicator());
+  }
+
+  /// Whether a launcher that started everything anew after a failure finds the run that it is to begin, by its options
+  /// and its checkpoint: the same command then goes on with that.
+  bool goes_on_by_itself(const RunConfig& config) const {
+    bool goes_on = false;
+    if (processes_.is_root() && processes_.restarts() > 0) {
+      const train::RunDirectory directory(settings_.run.out);
+      goes_on = fs::exists(directory.config()) && is_alike(read_run_config(directory.config()), config) &&
+                train::newest_intact_checkpoint(directory.checkpoints());
+      if (!goes_on) check_out_directory(settings_.run);
+    }
+    return processes_.communicator()->any(goes_on);
+  }
+
+  void show(std::ostream& stream, const std::string& text) const {
+    if (!settings_.run.quiet && processes_.is_root()) stream << text << std::flush;
+  }
+
+  TrainSettings& settings_;
+  const Flags& flags_;
+  const Processes& processes_;
+  Console& console_;
+  StatusLine status_;
+  Compute compute_;
+  ImageSplits images_;
+};
+
+int train_model(Arguments arguments, Processes& processes, Console& console) {
+  TrainSettings settings;
+  Flags flags(train_flag_table());
+  flags.bind(settings);
+  const auto given = parse_joining(train_text(), flags, arguments, settings.compute, processes, console);
+  if (!given) return kSuccess;
+  return flags.naming_flags([&] {
+    resolve_settings(settings, flags, *given);
+    return Run(settings, flags, processes, console).train();
+  });
+}
+
+}  // namespace
+
+int run_glow_train(Arguments arguments, Console& console) {
+  return run_tool(train_text().name, console,
+                  [&](Processes& processes) { return train_model(arguments, processes, console); });
+}
+
+}  // namespace glow::tools
