@@ -23,10 +23,10 @@ namespace {
 constexpr double kWidth = 760, kHeight = 420;
 constexpr double kLeft = 64, kRight = 20, kBottom = 56;
 constexpr double kPlotWidth = kWidth - kLeft - kRight;
-/// Of the title and of each entry of the legend, which stand above the bars.
+/// Positions of the title and the lines of the legend, above the bars.
 constexpr double kFirstLine = 22, kLineHeight = 20;
 
-/// Told apart by colour-blind eyes too (Okabe & Ito 2008).
+/// Colours that colour-blind people can distinguish (Okabe & Ito 2008).
 constexpr std::array<const char*, 5> kColours{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"};
 
 std::string text_of(double number) {
@@ -35,7 +35,7 @@ std::string text_of(double number) {
   return {text.data(), end};
 }
 
-/// As text of an XML file; control characters, of which it may hold hardly any, show as question marks.
+/// Escaped for XML; control characters, most of which XML does not allow, become question marks.
 std::string escaped(const std::string& text) {
   std::string result;
   for (const char character : io::to_utf8(text)) {
@@ -60,7 +60,7 @@ std::string escaped(const std::string& text) {
   return result;
 }
 
-/// A range, and where its numbers lie in the picture.
+/// A range of numbers and its position in the picture.
 struct Axis {
   double low, high;
   double first_pixel, last_pixel;
@@ -68,7 +68,7 @@ struct Axis {
   double pixel(double number) const { return first_pixel + (number - low) / (high - low) * (last_pixel - first_pixel); }
 };
 
-/// 1, 2 or 5 times a power of ten, so that a range has about `count` steps.
+/// The step between ticks, 1, 2 or 5 times a power of ten, so that the range has about `count` steps.
 double step_of(double range, double count) {
   const double power = std::pow(10.0, std::floor(std::log10(range / count)));
   for (const double factor : {1.0, 2.0, 5.0}) {
@@ -97,7 +97,7 @@ void write_line(std::ostream& svg, double x1, double y1, double x2, double y2, c
       << "\"/>\n";
 }
 
-/// Axes with numbers; the vertical one in per cent.
+/// Axes with numbers; the vertical axis in per cent.
 void write_axes(std::ostream& svg, const Axis& across, const Axis& up, const HistogramOptions& options) {
   constexpr double kBottomLine = kHeight - kBottom;
   for (const double tick : ticks(up, 5)) {
@@ -113,7 +113,7 @@ void write_axes(std::ostream& svg, const Axis& across, const Axis& up, const His
   write_text(svg, kLeft, kFirstLine, "start", options.title, 15);
 }
 
-/// The outline of the bins' shares, [bins], as a filled path.
+/// The outline of the shares of the bins, [bins], as a filled path.
 void write_series(std::ostream& svg, const torch::Tensor& shares, const Axis& across, const Axis& up,
                   const char* colour) {
   const auto bins = shares.numel();
@@ -134,7 +134,7 @@ void write_legend_entry(std::ostream& svg, std::size_t place, const std::string&
   write_text(svg, x - 18, y, "end", text);
 }
 
-/// `finite`: the numbers of the series that are so.
+/// `finite`: the finite numbers of the series.
 std::string legend_text(const HistogramSeries& series, const torch::Tensor& finite, const Axis& across) {
   std::string text = series.name + " (" + std::to_string(finite.numel());
   const auto add = [&](const char* before, std::int64_t count, const char* after) {
@@ -146,8 +146,8 @@ std::string legend_text(const HistogramSeries& series, const torch::Tensor& fini
   return text + ")";
 }
 
-/// Where the numbers of a series are, but for outliers: not further from 99.8 % of them than these are wide. The whole
-/// range of less than five numbers, and where so many are the same.
+/// The range of a series without outliers: with [a, b] the central 99.8 % of the numbers, their range within
+/// [a - (b - a), b + (b - a)]. The whole range when a = b; with fewer than five numbers nothing is cut.
 std::pair<double, double> range_of(const torch::Tensor& numbers) {
   constexpr double kOutside = 0.001;
   const auto sorted = std::get<0>(numbers.sort());
@@ -159,7 +159,7 @@ std::pair<double, double> range_of(const torch::Tensor& numbers) {
   return {std::max(number[0], low - width), std::min(number[last], high + width)};
 }
 
-/// The range of all series; of one number only, a little around it; of none, any.
+/// The common range of all series; widened when it is a single number, arbitrary without numbers.
 Axis horizontal_axis(const std::vector<torch::Tensor>& numbers) {
   double low = HUGE_VAL, high = -HUGE_VAL;
   for (const auto& each : numbers) {
@@ -173,7 +173,7 @@ Axis horizontal_axis(const std::vector<torch::Tensor>& numbers) {
   return {low - margin, high + margin, kLeft, kLeft + kPlotWidth};
 }
 
-/// The share of the numbers in each bin, float64 [bins]; zeros for none.
+/// The share of the numbers in each bin, float64 [bins]; zeros without numbers.
 torch::Tensor shares_of(const torch::Tensor& numbers, const Axis& across, std::int64_t bins) {
   const auto counts = at::histc(numbers, bins, across.low, across.high);
   return (counts / std::max<double>(1, static_cast<double>(numbers.numel()))).contiguous();

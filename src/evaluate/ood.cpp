@@ -25,13 +25,13 @@ torch::Tensor checked_scores(const torch::Tensor& scores, const char* which) {
   return numbers;
 }
 
-/// Of each number, twice how many of the sorted ones are below it, equal ones counting half: int64.
+/// For each number twice the count of `sorted` numbers below it, equal ones counting half: int64.
 torch::Tensor twice_below(const torch::Tensor& sorted, const torch::Tensor& numbers) {
   return at::searchsorted(sorted, numbers, /*out_int32=*/false, /*right=*/false) +
          at::searchsorted(sorted, numbers, /*out_int32=*/false, /*right=*/true);
 }
 
-/// Each image as one that a PNG can hold, its samples last: uint8 [N, height, width, samples].
+/// The images in a shape that PNG supports, channels last: uint8 [N, height, width, samples].
 torch::Tensor as_pictures(const torch::Tensor& bytes) {
   constexpr std::int64_t kMostSamples = 4;
   if (bytes.size(1) <= kMostSamples) return bytes.permute({0, 2, 3, 1}).contiguous();
@@ -66,11 +66,12 @@ Auroc auroc(const torch::Tensor& inside, const torch::Tensor& outside) {
   const auto in = checked_scores(inside, "inside"), out = checked_scores(outside, "outside");
   const auto sorted_in = std::get<0>(in.sort()), sorted_out = std::get<0>(out.sort());
   const auto in_count = static_cast<double>(in.numel()), out_count = static_cast<double>(out.numel());
-  // Twice the number of pairs in the right order, a whole number.
+  // Twice the number of pairs in the right order, so that it is an integer.
   const auto pairs = twice_below(sorted_in, out).sum().item<std::int64_t>();
   Auroc result{.value = static_cast<double>(pairs) / (2 * in_count * out_count),
                .standard_error = std::numeric_limits<double>::quiet_NaN()};
   if (in.numel() > 1 && out.numel() > 1) {
+    // DeLong et al. 1988: Var(AUROC) = Var_out(P(in < x)) / M + Var_in(P(out < x)) / N.
     const auto of_out = twice_below(sorted_in, out).to(torch::kDouble) / (2 * in_count);
     const auto of_in = twice_below(sorted_out, in).to(torch::kDouble) / (2 * out_count);
     result.standard_error = std::sqrt(of_out.var().item<double>() / out_count + of_in.var().item<double>() / in_count);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// Under which class each image is encoded; undefined for an unconditional model.
+/// The class under which each image is encoded; undefined for an unconditional model.
 torch::Tensor labels_for(const nn::Glow& model, const data::Batch& batch, ClassDensity classes) {
   const auto num_classes = model->options().num_classes;
   if (num_classes == 0) return {};
@@ -26,8 +26,8 @@ torch::Tensor labels_for(const nn::Glow& model, const data::Batch& batch, ClassD
   return batch.labels;
 }
 
-/// decode(encode(x)); infinite where the model has no inverse.
-torch::Tensor there_and_back(const nn::Glow& model, const torch::Tensor& x, const torch::Tensor& labels) {
+/// decode(encode(x)); infinite when the model is not invertible.
+torch::Tensor decode_encoded(const nn::Glow& model, const torch::Tensor& x, const torch::Tensor& labels) {
   try {
     return model->decode(model->encode(x, labels), labels);
   } catch (const NumericalError&) {
@@ -50,12 +50,12 @@ RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const Ro
     const auto used = std::min<std::int64_t>(batch.bytes.size(0), count - result.images);
     const auto labels = labels_for(model, batch, options.classes);
     const auto x = model->quantizer().center(batch.bytes.to(model->device()), model->dtype());
-    const auto back = there_and_back(model, x, labels).narrow(0, 0, used);
+    const auto back = decode_encoded(model, x, labels).narrow(0, 0, used);
     const auto error = (back - x.narrow(0, 0, used)).abs().to(torch::kDouble).nan_to_num(kInfinity, kInfinity);
     result.max_error = std::max(result.max_error, error.max().item<double>());
     sum += error.sum().item<double>();
     const auto other_bin = model->quantizer().to_bytes(back).ne(model->quantizer().to_bytes(x.narrow(0, 0, used)));
-    // NaN would pass for black.
+    // The byte of NaN would be that of black.
     result.changed += other_bin.logical_or(back.isfinite().logical_not()).flatten(1).any(1).sum().item<std::int64_t>();
     result.images += used;
     if (options.progress) options.progress(result.images, count);

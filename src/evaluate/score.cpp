@@ -17,7 +17,7 @@
 namespace glow::evaluate {
 namespace {
 
-/// log p at one point of each image, float64 [N] on the CPU, and, where classes are told apart, log p(x | y) [N, Y].
+/// log p at one point of each image, float64 [N] on the CPU, and for classification log p(x | y) [N, Y].
 struct Densities {
   torch::Tensor log_prob;
   torch::Tensor by_class;
@@ -35,14 +35,13 @@ Densities densities(const nn::Glow& model, const torch::Tensor& x, const torch::
   return {by_class.logsumexp(1) - std::log(static_cast<double>(classes)), by_class};
 }
 
-/// argmax over the classes of [N, Y]; -1 where one of them is NaN or +inf (-inf is a class that is out of the
-/// question).
+/// argmax over the classes of [N, Y]; -1 where one of them is NaN or +inf (-inf is a class of density 0).
 torch::Tensor largest(const torch::Tensor& by_class) {
   const auto usable = by_class.lt(HUGE_VAL).all(1);
   return at::where(usable, by_class.argmax(1), at::full({by_class.size(0)}, -1, at::kLong));
 }
 
-/// Scores batch after batch.
+/// Scores one batch at a time.
 class Scorer {
  public:
   Scorer(const nn::Glow& model, const ScoreOptions& options, std::int64_t images)
@@ -64,7 +63,7 @@ class Scorer {
                                                                       .indices = batch.indices,
                                                                       .dtype = model_->dtype()}),
                                batch));
-      // Only the plain bound classifies: [N, Y] of thousands of importance draws would fill the memory for nothing.
+      // Only the plain bound needs it: [N, Y] of thousands of importance draws would fill the memory.
       if (draw >= options_.draws || !options_.classify) noisy.back().by_class.reset();
     }
     if (options_.draws > 0) plain.assign(noisy.begin(), noisy.begin() + options_.draws);
@@ -116,7 +115,7 @@ class Scorer {
 constexpr auto kTensors = {&Scores::bits_per_dim,     &Scores::spread,    &Scores::importance_bits_per_dim,
                            &Scores::png_bits_per_dim, &Scores::predicted, &Scores::labels};
 
-/// Of a shard there may be none.
+/// Joins the scores of batches; a shard may have none.
 Scores concatenated(const std::vector<Scores>& batches, std::int64_t draws) {
   Scores all{.draws = draws};
   for (const auto field : kTensors) {
@@ -156,7 +155,7 @@ Scores gathered(const Scores& shard, std::int64_t images, std::int64_t batch, di
   Scores all{.draws = shard.draws};
   for (const auto field : kTensors) {
     const auto& own = shard.*field;
-    // A process without images has none of the tensors; which there are, the others know.
+    // A process without images has no tensors, so that it learns from the others which exist.
     if (!processes.any(own.defined())) continue;
     const bool is_class = field == &Scores::predicted || field == &Scores::labels;
     auto numbers = torch::zeros({images}, is_class ? torch::kLong : torch::kDouble);
@@ -165,6 +164,58 @@ Scores gathered(const Scores& shard, std::int64_t images, std::int64_t batch, di
     all.*field = numbers;
   }
   return all;
+}
+
+torch::Tensor complexity_corrected(const Scores& scores) {
+  if (!scores.png_bits_per_dim.defined()) throw ConfigError("compress", "the images were not compressed");
+  return scores.bits_per_dim - scores.png_bits_per_dim;
+}
+
+torch::Tensor finite(const Scores& scores) {
+  const auto plain = scores.bits_per_dim.isfinite();
+  const auto& weighted = scores.importance_bits_per_dim;
+  return weighted.defined() ? plain.logical_and(weighted.isfinite()) : plain;
+}
+
+Estimate estimate(const torch::Tensor& numbers) {
+  const auto rows = numbers.detach().flatten().to(torch::kDouble);
+  const auto count = static_cast<double>(rows.numel());
+  Estimate result;
+  if (rows.numel() == 0) return result;
+  const auto mean = rows.mean(0);
+  result.mean = mean.item<double>();
+  if (rows.numel() > 1) {
+    // From the deviations, so that a large mean costs no digits of the variance.
+    const auto variance = (rows - mean).square().sum(0) / (count - 1);
+    result.standard_error = (variance / count).sqrt().item<double>();
+  }
+  return result;
+}
+
+ScoreSummary summarise(const Scores& scores) {
+  const auto mask = finite(scores);
+  const auto of_finite = [&](const torch::Tensor& numbers) { return numbers.masked_select(mask); };
+  const auto estimate_of = [&](const torch::Tensor& numbers) { return estimate(of_finite(numbers)); };
+  const auto count = mask.sum().item<std::int64_t>();
+  ScoreSummary summary{.images = mask.numel(), .non_finite = mask.numel() - count};
+  summary.bits_per_dim = estimate_of(scores.bits_per_dim);
+  if (scores.spread.defined()) {
+    const auto variance = of_finite(scores.spread).square().sum().item<double>() / static_cast<double>(scores.draws);
+    summary.noise_standard_error = std::sqrt(variance) / static_cast<double>(count);
+  }
+  if (scores.importance_bits_per_dim.defined()) {
+    summary.importance_bits_per_dim = estimate_of(scores.importance_bits_per_dim);
+  }
+  if (scores.png_bits_per_dim.defined()) {
+    summary.png_bits_per_dim = estimate_of(scores.png_bits_per_dim);
+    summary.complexity_corrected = estimate_of(complexity_corrected(scores));
+  }
+  if (scores.predicted.defined()) {
+    const auto is_labelled = scores.labels.ge(0);
+    summary.labelled = is_labelled.sum().item<std::int64_t>();
+    summary.correct = scores.predicted.eq(scores.labels).logical_and(is_labelled).sum().item<std::int64_t>();
+  }
+  return summary;
 }
 
 }  // namespace glow::evaluate

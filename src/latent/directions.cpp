@@ -4,19 +4,45 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <nlohmann/json.hpp>
 
 #include <glow/error.h>
+#include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
+#include <glow/version.h>
 
 #include "io/errors.h"
-#include "latent/direction_names.h"
+#include "io/utf8.h"
+#include "latent/model_reference.h"
 #include "latent/rows.h"
+#include "nn/tensor_bytes.h"
 #include "ops/check.h"
 
 namespace glow::latent {
 namespace {
 
-/// The first ten, in quotes, and how many there are.
+constexpr std::size_t kLongestName = 256;
+
+bool is_control(unsigned char character) { return character < 0x20 || character == 0x7f; }
+
+/// The problem with the names of directions, for example "the name "a" appears twice", or an empty string. A name has 1
+/// to 256 bytes of UTF-8 and no control characters; there is at least one name, and none twice.
+std::string problem_of(const std::vector<std::string>& names) {
+  if (names.empty()) return "expected at least one name, got none";
+  for (const auto& name : names) {
+    if (name.empty() || name.size() > kLongestName || !io::is_utf8(name) ||
+        std::any_of(name.begin(), name.end(), is_control)) {
+      return "expected a name in UTF-8, 1 to " + std::to_string(kLongestName) +
+             " bytes without control characters, got " + io::in_quotes(name);
+    }
+  }
+  auto sorted = names;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  return twice == sorted.end() ? "" : "the name " + io::in_quotes(*twice) + " appears twice";
+}
+
+/// The first ten names in quotes, and the number of all if there are more.
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t kMost = 10;
   std::string text;
@@ -35,6 +61,37 @@ void check_labels(const torch::Tensor& has, std::int64_t images, std::int64_t at
                                         std::to_string(has.min().item<std::int64_t>()) + " to " +
                                         std::to_string(has.max().item<std::int64_t>()));
   }
+}
+
+constexpr const char* kDirectionsFormat = "glow-directions";
+constexpr const char* kNamesKey = "glow.names";
+
+std::vector<std::string> parse_names(const io::SafetensorsReader& file) {
+  const auto json = nlohmann::json::parse(file.metadata_value(kNamesKey), nullptr, /*allow_exceptions=*/false);
+  std::vector<std::string> names;
+  for (const auto& name : json.is_array() ? json : nlohmann::json::array()) {
+    if (name.is_string()) names.push_back(name.get<std::string>());
+  }
+  if (!json.is_array() || names.empty() || names.size() != json.size()) {
+    throw FormatError(file.path(), std::string(kNamesKey) + ": expected a JSON array of names");
+  }
+  if (const auto problem = problem_of(names); !problem.empty()) {
+    throw FormatError(file.path(), std::string(kNamesKey) + ": " + problem);
+  }
+  return names;
+}
+
+torch::Tensor read_tensor(const io::SafetensorsReader& file, const std::string& name, const std::string& dtype,
+                          const std::vector<std::int64_t>& shape) {
+  for (const auto& entry : file.entries()) {
+    if (entry.name != name) continue;
+    if (entry.dtype != dtype || entry.shape != shape) {
+      throw FormatError(file.path(), "tensor " + io::in_quotes(name) + ": expected " + dtype + " " +
+                                         io::to_text(shape) + ", is " + entry.dtype + " " + io::to_text(entry.shape));
+    }
+    return nn::to_tensor(entry);
+  }
+  throw FormatError(file.path(), "missing tensor " + io::in_quotes(name));
 }
 
 }  // namespace
@@ -105,6 +162,37 @@ nn::Latents move(const nn::Latents& latents, const torch::Tensor& direction, dou
   nn::Latents moved;
   for (std::size_t l = 0; l < latents.eps.size(); ++l) moved.eps.push_back(latents.eps[l] + step.eps[l] * strength);
   return moved;
+}
+
+void save_directions(const Directions& directions, const std::string& model_checksum,
+                     const std::filesystem::path& path) {
+  nn::TensorBytes tensors;
+  tensors.add("directions", directions.vectors.to(torch::kFloat));
+  tensors.add("counts", directions.counts);
+  io::write_safetensors(path,
+                        {{"format", kDirectionsFormat},
+                         {"glow.version", kVersion},
+                         {kModelKey, model_checksum},
+                         {kNamesKey, nlohmann::json(directions.names).dump()}},
+                        tensors.entries());
+}
+
+Directions load_directions(const std::filesystem::path& path, const nn::GlowOptions& options,
+                           const std::string& model_checksum) {
+  const io::SafetensorsReader file(path);
+  const auto& format = file.metadata_value("format");
+  if (format != kDirectionsFormat) {
+    throw FormatError(path, "expected directions, its format is " + io::in_quotes(format));
+  }
+  check_model(file, model_checksum);
+  Directions directions{.names = parse_names(file), .vectors = {}, .counts = {}};
+  const auto attributes = static_cast<std::int64_t>(directions.names.size());
+  directions.vectors = read_tensor(file, "directions", "F32", {attributes, options.dimensions()});
+  directions.counts = read_tensor(file, "counts", "I64", {attributes, 2});
+  if (!directions.vectors.isfinite().all().item<bool>()) {
+    throw FormatError(path, "tensor \"directions\" is not finite");
+  }
+  return directions;
 }
 
 }  // namespace glow::latent

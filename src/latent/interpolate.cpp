@@ -18,27 +18,29 @@ namespace {
 
 torch::Tensor norm_of(const torch::Tensor& rows) { return rows.norm(2, {1}, /*keepdim=*/true); }
 
-/// Rows of length 1; zero stays zero.
+/// Rows of norm 1; zero rows stay zero.
 torch::Tensor unit(const torch::Tensor& rows) { return rows / norm_of(rows).clamp_min(1e-300); }
 
 torch::Tensor without_component(const torch::Tensor& rows, const torch::Tensor& direction) {
   return rows - (rows * direction).sum(1, /*keepdim=*/true) * direction;
 }
 
-/// For rows of length 1, others at right angles to them: away from the axis that each is furthest from.
+/// For rows of norm 1, rows of norm 1 that are perpendicular to them: the part of a unit vector, of the axis along
+/// which the row is smallest.
 torch::Tensor some_perpendicular(const torch::Tensor& rows) {
   const auto axis = at::zeros_like(rows).scatter_(1, rows.abs().argmin(1, /*keepdim=*/true), 1.0);
   return unit(without_component(axis, rows));
 }
 
-/// Rows [N, D] float64. As a rotation in the plane of both by a part of their angle, which is exact where the usual
-/// quotient of sines loses its digits: near 0 and near pi.
+/// Rows [N, D] float64. With unit vectors u and v of both rows, w the unit vector of v - (u v) u and a their angle:
+/// (cos(t a) u + sin(t a) w) times the interpolated norm. A rotation in the plane of both, which is accurate near the
+/// angles 0 and pi, where the usual quotient of sines loses its digits.
 torch::Tensor turn(const torch::Tensor& from, const torch::Tensor& to, double position) {
   const auto from_norm = norm_of(from), to_norm = norm_of(to);
   const auto start = unit(from), end = unit(to);
   const auto rest = without_component(end, start);
   const auto angle = at::atan2(norm_of(rest), (start * end).sum(1, /*keepdim=*/true));
-  // Below this the rest is rounding; of no weight for equal directions, of no meaning for opposite ones.
+  // Below this the rest is a rounding error: without effect for equal directions, arbitrary for opposite ones.
   constexpr double kRounding = 1e-12;
   const auto across = at::where(norm_of(rest) > kRounding, unit(rest), some_perpendicular(start));
   const auto direction = (angle * position).cos() * start + (angle * position).sin() * across;

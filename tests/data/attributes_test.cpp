@@ -62,7 +62,7 @@ TEST_F(AttributesTest, IgnoresFolderAndExtension) {
   EXPECT_EQ(attributes.find("000002.jpg"), nullptr);
 }
 
-/// For each image what the only attribute is, -2 for an image that is not listed.
+/// The value of the only attribute of each image, -2 for an image that is not listed.
 std::vector<int> labels_of(const Attributes& attributes, const Names& images) {
   std::vector<int> labels;
   for (const auto* row : attributes.find_all(images)) labels.push_back(row == nullptr ? -2 : row->at(0));

@@ -21,7 +21,7 @@ using glow::testing::throws;
 
 torch::Tensor numbers(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
-/// The heights, in pixels from the bottom line, of the bars of each path in the picture.
+/// The heights of the bars of each path, in pixels above the bottom line.
 std::vector<std::vector<double>> bars(const std::string& svg) {
   std::vector<std::vector<double>> all;
   for (auto path = svg.find("<path d=\"M"); path != std::string::npos; path = svg.find("<path d=\"M", path + 1)) {
@@ -38,7 +38,7 @@ std::vector<std::vector<double>> bars(const std::string& svg) {
 
 bool holds(const std::string& svg, const std::string& text) { return svg.find(text) != std::string::npos; }
 
-TEST(Histogram, BarsAreSharesOfTheirOwnSeries) {
+TEST(Histogram, BarsAreSharesOfTheirSeries) {
   // Bins [0, 1), [1, 2), [2, 3]: shares 1/2, 0, 1/2 and 0, 1, 0.
   const auto svg = histogram_svg({{"one", numbers({0, 0.5, 2.5, 3})}, {"other", numbers({1.5})}}, {.bins = 3});
   const auto heights = bars(svg);
@@ -53,7 +53,7 @@ TEST(Histogram, BarsAreSharesOfTheirOwnSeries) {
   EXPECT_EQ(heights[1][2], 0);
 }
 
-TEST(Histogram, SaysWhatIsShown) {
+TEST(Histogram, HasTitleAxisAndLegend) {
   const auto svg =
       histogram_svg({{"a<b & c", numbers({1, 2, HUGE_VAL, std::nan("")})}}, {.title = "T", .axis = "bits"});
   EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
@@ -83,12 +83,12 @@ TEST(Histogram, NumbersThatAreNearlyAllTheSameHaveTheirWholeRange) {
   EXPECT_TRUE(holds(histogram_svg({{"a", numbers({0, 0, 0, 0, 0, 0, 1})}}, {}), ">a (7)<"));
 }
 
-TEST(Histogram, TextIsXmlWhateverTheName) {
+TEST(Histogram, EscapesTexts) {
   const auto svg = histogram_svg({{"a\x1b\n\xff\x7f sch\xc3\xb6n", numbers({1, 2})}}, {.title = std::string(1, '\0')});
   EXPECT_TRUE(holds(svg, ">a??\xef\xbf\xbd? sch\xc3\xb6n (2)<") && holds(svg, ">?<")) << svg;
 }
 
-TEST(Histogram, NumbersHaveAPointWhateverTheLocale) {
+TEST(Histogram, NumbersHaveAPointInEveryLocale) {
   const std::string before = std::setlocale(LC_NUMERIC, nullptr);
   const std::vector<HistogramSeries> series{{"", numbers({1, 2})}};
   const auto plain = histogram_svg(series, {});
@@ -97,14 +97,14 @@ TEST(Histogram, NumbersHaveAPointWhateverTheLocale) {
   std::setlocale(LC_NUMERIC, before.c_str());
 }
 
-TEST(Histogram, OneNumberIsARangeToo) {
+TEST(Histogram, OneNumberHasARange) {
   const auto heights = bars(histogram_svg({{"", numbers({5, 5})}}, {.bins = 4}));
   ASSERT_EQ(heights.size(), 1u);
   EXPECT_EQ(heights[0][0], 0);
   EXPECT_GT(heights[0][2], 100);
 }
 
-TEST(Histogram, WithoutANumberThereAreNoBars) {
+TEST(Histogram, HasNoBarsWithoutNumbers) {
   const auto svg = histogram_svg({{"", numbers({std::nan("")})}}, {.bins = 2});
   EXPECT_EQ(bars(svg), (std::vector<std::vector<double>>{{0, 0}}));
   EXPECT_FALSE(holds(svg, "nan") || holds(svg, "inf"));

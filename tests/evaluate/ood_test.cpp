@@ -22,7 +22,7 @@ using glow::testing::throws;
 
 torch::Tensor scores_of(const std::vector<double>& scores) { return at::tensor(scores, at::kDouble); }
 
-/// Pair by pair.
+/// The AUROC by comparing all pairs.
 double brute_force(const torch::Tensor& inside, const torch::Tensor& outside) {
   double sum = 0;
   for (std::int64_t i = 0; i < inside.numel(); ++i) {
@@ -34,7 +34,7 @@ double brute_force(const torch::Tensor& inside, const torch::Tensor& outside) {
   return sum / static_cast<double>(inside.numel() * outside.numel());
 }
 
-/// Unbiased variance over one of the two sets of its members' own AUROC against the other.
+/// Unbiased variance over one set of the AUROC of each of its members against the other set.
 double variance_of_members(const torch::Tensor& members, const torch::Tensor& others, bool members_are_outside) {
   std::vector<double> each;
   for (std::int64_t i = 0; i < members.numel(); ++i) {
@@ -61,7 +61,7 @@ TEST(Auroc, IsTheShareOfPairsInTheRightOrder) {
   }
 }
 
-TEST(Auroc, IsExactAtItsEnds) {
+TEST(Auroc, IsExactForSeparatedSets) {
   const auto low = scores_of({1, 2, 3}), high = scores_of({4, 5});
   EXPECT_EQ(auroc(low, high).value, 1);
   EXPECT_EQ(auroc(low, high).standard_error, 0);
@@ -71,11 +71,11 @@ TEST(Auroc, IsExactAtItsEnds) {
   EXPECT_EQ(auroc(low, scores_of({HUGE_VAL, 0})).value, 0.5);
 }
 
-TEST(Auroc, HasNoErrorOfASingleScore) {
+TEST(Auroc, HasNoErrorForASingleScore) {
   EXPECT_TRUE(std::isnan(auroc(scores_of({1}), scores_of({2, 3})).standard_error));
 }
 
-TEST(Auroc, RefusesWhatHasNoRank) {
+TEST(Auroc, RefusesEmptySetsAndNaN) {
   const auto some = scores_of({1, 2});
   EXPECT_TRUE(throws<NumericalError>([&] { auroc(some, scores_of({1, std::nan("")})); }, {"outside", "NaN"}));
   EXPECT_TRUE(throws<NumericalError>([&] { auroc(scores_of({std::nan("")}), some); }, {"inside", "NaN"}));
@@ -106,7 +106,7 @@ TEST(PngBitsPerDim, FlatImagesTakeLessThanNoise) {
   EXPECT_GT(both[1].item<double>(), 8);
 }
 
-TEST(PngBitsPerDim, SeesNoMoreBitsThanTheModel) {
+TEST(PngBitsPerDim, UsesOnlyTheBitsOfTheModel) {
   const auto noise = bytes_of(make_picture(16, 16, 3));
   const auto coarse = noise.bitwise_and(0xe0);
   EXPECT_EQ(png_bits_per_dim(noise, 3).item<double>(), png_bits_per_dim(coarse, 3).item<double>());

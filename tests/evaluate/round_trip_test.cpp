@@ -31,7 +31,7 @@ void fill(nn::Glow& model, const std::string& parameter, double value) {
 
 class RoundTripBatch : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(RoundTripBatch, ImagesComeBack) {
+TEST_P(RoundTripBatch, ReturnsTheImages) {
   for (const std::int64_t classes : {0, 3}) {
     const auto result = round_trip(started_tiny_model(classes), *tiny_images(10), {.batch = GetParam()});
     EXPECT_EQ(result.images, 10);
@@ -44,23 +44,23 @@ TEST_P(RoundTripBatch, ImagesComeBack) {
 
 INSTANTIATE_TEST_SUITE_P(Batches, RoundTripBatch, ::testing::Values(1, 3, 10, 64));
 
-TEST(RoundTrip, DoublePrecisionComesCloser) {
+TEST(RoundTrip, DoublePrecisionIsMoreAccurate) {
   auto model = started_tiny_model();
   const auto single = round_trip(model, *tiny_images(10));
   model->to(at::kDouble);
   EXPECT_LT(round_trip(model, *tiny_images(10)).max_error, 1e-6 * single.max_error);
 }
 
-TEST(RoundTrip, SaysWhatDoesNotComeBack) {
+TEST(RoundTrip, CountsChangedImages) {
   auto model = started_tiny_model();
-  fill(model, "actnorm.bias", 1e6);  // rounds away what is below 0.06
+  fill(model, "actnorm.bias", 1e6);  // rounds to multiples of 0.06
   const auto result = round_trip(model, *tiny_images(10), {.batch = 4});
   EXPECT_EQ(result.changed, 10);
   EXPECT_GT(result.max_error, 1e-3);
   EXPECT_LT(result.max_error, 1);
 }
 
-TEST(RoundTrip, WithoutAnInverseIsInfinitelyFarOff) {
+TEST(RoundTrip, ErrorIsInfiniteWithoutAnInverse) {
   auto model = started_tiny_model();
   fill(model, "permutation.log_diagonal", -HUGE_VAL);
   const auto result = round_trip(model, *tiny_images(3));
@@ -69,7 +69,7 @@ TEST(RoundTrip, WithoutAnInverseIsInfinitelyFarOff) {
   EXPECT_EQ(result.changed, 3);
 }
 
-TEST(RoundTrip, NotANumberDoesNotPassForBlack) {
+TEST(RoundTrip, NaNIsNotBlack) {
   auto model = started_tiny_model();
   fill(model, "actnorm.bias", std::nan(""));
   const data::Images black(data::make_array_source({glow::testing::kTinySize, glow::testing::kTinySize, 1},
@@ -80,7 +80,7 @@ TEST(RoundTrip, NotANumberDoesNotPassForBlack) {
   EXPECT_EQ(result.max_error, HUGE_VAL);
 }
 
-TEST(RoundTrip, TakesTheFirstImagesAndSaysHowFarItIs) {
+TEST(RoundTrip, UsesTheFirstImagesAndReportsProgress) {
   std::vector<std::pair<std::int64_t, std::int64_t>> seen;
   const auto result = round_trip(started_tiny_model(), *tiny_images(10),
                                  {.batch = 4, .count = 6, .progress = [&](std::int64_t done, std::int64_t total) {
@@ -91,7 +91,7 @@ TEST(RoundTrip, TakesTheFirstImagesAndSaysHowFarItIs) {
   EXPECT_EQ(round_trip(started_tiny_model(), *tiny_images(10), {.count = 100}).images, 10);
 }
 
-TEST(RoundTrip, RefusesWhatItCannotDo) {
+TEST(RoundTrip, RefusesInvalidOptions) {
   const auto model = started_tiny_model();
   EXPECT_TRUE(throws<ConfigError>([&] { round_trip(model, *tiny_images(2), {.batch = 0}); }, {"batch: ", "got 0"}));
   EXPECT_TRUE(throws<ConfigError>([&] { round_trip(model, *tiny_images(2), {.count = -1}); }, {"count: ", "got -1"}));

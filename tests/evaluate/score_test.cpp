@@ -25,12 +25,13 @@ namespace {
 using glow::testing::close;
 using glow::testing::expected_tensors;
 using glow::testing::fixture;
+using glow::testing::random_normal;
 using glow::testing::read_tensors;
 using glow::testing::started_tiny_model;
 using glow::testing::throws;
 using glow::testing::tiny_images;
 
-/// Images of `bytes`, uint8 [N, C, H, W], with `labels`, int64 [N], where they are defined.
+/// Images of `bytes`, uint8 [N, C, H, W], with `labels`, int64 [N], or without when undefined.
 data::Images images_of(const torch::Tensor& bytes, const torch::Tensor& labels = {}) {
   const auto last = bytes.permute({0, 2, 3, 1}).contiguous();
   const io::ImageShape shape{static_cast<int>(last.size(1)), static_cast<int>(last.size(2)),
@@ -56,7 +57,7 @@ torch::Tensor log_prob_of_draw(nn::Glow& model, const data::Images& images, std:
   return model->log_prob(x, labels).to(at::kDouble);
 }
 
-/// 4x4 images of one bit: their bins are so wide that the density varies much within one.
+/// 4x4 images of one bit, with bins so wide that the density varies much within a bin.
 nn::Glow wide_bin_model() {
   return glow::testing::random_model(
       {.channels = 1, .height = 4, .width = 4, .bits = 1, .levels = 2, .depth = 2, .hidden_width = 6});
@@ -75,7 +76,7 @@ nn::Glow model_with_distant_class(float distance) {
 
 class ScoreBatch : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(ScoreBatch, BoundsAreThoseOfTheDrawsDensities) {
+TEST_P(ScoreBatch, BoundsAreThoseOfTheDensitiesOfTheDraws) {
   constexpr std::uint64_t kSeed = 5;
   const auto images = tiny_images(10);
   for (const std::int64_t classes : {0, 3}) {
@@ -90,7 +91,7 @@ TEST_P(ScoreBatch, BoundsAreThoseOfTheDrawsDensities) {
     EXPECT_TRUE(close(scores.bits_per_dim, mean, 1e-12));
     const auto variance = ((bits[0] - mean).square() + (bits[1] - mean).square() + (bits[2] - mean).square()) / (3 - 1);
     EXPECT_TRUE(close(scores.spread, variance.sqrt(), 1e-12));
-    // Relative to draw 0, so that nothing under- or overflows.
+    // Relative to draw 0, to avoid underflow and overflow.
     auto ratio = at::ones_like(draws[0]);
     for (int draw = 1; draw < 4; ++draw) ratio = ratio + (draws[draw] - draws[0]).exp();
     const auto weighted = model->quantizer().bits_per_dim(draws[0] + (ratio / 4).log());
@@ -112,7 +113,7 @@ TEST(Score, ClassifyingChangesNoBitOfTheDensities) {
   }
 }
 
-TEST(Score, ImportanceBoundIsBelowThePlainOneOfTheSameDraws) {
+TEST(Score, ImportanceBoundIsBelowThePlainBoundOfTheSameDraws) {
   const auto images = tiny_images(40);
   const auto model = wide_bin_model();
   const auto scores = score(model, *images, {.draws = 8, .importance = 8});
@@ -133,7 +134,7 @@ TEST(Score, ImportanceBoundFallsWithTheNumberOfDraws) {
   }
 }
 
-/// A density that is known: every pixel N(0, sd^2) on its own, as a flow whose networks are all zero.
+/// A known density, N(0, sd^2) independently for each pixel: a flow whose networks are zero.
 nn::Glow normal_pixels(double sd) {
   nn::Glow model(nn::GlowOptions{.channels = 1,
                                  .height = 2,
@@ -156,7 +157,7 @@ nn::Glow normal_pixels(double sd) {
 TEST(Score, ImportanceBoundFallsToTheExactProbability) {
   constexpr double kSd = 0.25;
   const auto model = normal_pixels(kSd);
-  // A pixel of one bit is left or right of 0: its probability is that of [0, 1/2), whichever it is.
+  // A pixel of one bit is on either side of 0, and both sides have the same probability, that of [0, 1/2).
   const double exact = -std::log2(0.5 * std::erf(0.5 / (kSd * std::sqrt(2.0))));
   constexpr std::int64_t kImages = 2000;
   const auto pixels = torch::arange(4 * kImages).remainder(2).mul(255).to(torch::kUInt8).view({kImages, 1, 2, 2});
@@ -172,13 +173,13 @@ TEST(Score, ImportanceBoundFallsToTheExactProbability) {
     EXPECT_GT(found.mean, exact - 3 * found.standard_error) << draws;
     before = found.mean;
   }
-  EXPECT_GT(before, exact + 1e-3);  // with so few it is a bound that is not tight
+  EXPECT_GT(before, exact + 1e-3);  // with few draws the bound is not tight
   const auto tight = bound(1024);
   EXPECT_NEAR(tight.mean, exact, 3 * tight.standard_error);
   EXPECT_LT(tight.standard_error, 1e-3);
 }
 
-TEST(Score, WithoutDrawsLooksAtTheCentresOfBins) {
+TEST(Score, WithoutDrawsScoresTheCentresOfBins) {
   const torch::NoGradGuard no_grad;
   const auto images = tiny_images(5);
   const auto model = wide_bin_model();
@@ -192,7 +193,7 @@ TEST(Score, WithoutDrawsLooksAtTheCentresOfBins) {
 
 class ScoreReference : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(ScoreReference, BoundsAndClassesAreThoseOfPython) {
+TEST_P(ScoreReference, BoundsAndClassesEqualThoseOfThePythonReference) {
   const std::string name = GetParam();
   auto expected = read_tensors(fixture(name + ".scores.safetensors"));
   const auto seed = std::stoull(io::SafetensorsReader(fixture(name + ".scores.safetensors")).metadata_value("seed"));
@@ -218,7 +219,32 @@ TEST_P(ScoreReference, BoundsAndClassesAreThoseOfPython) {
 INSTANTIATE_TEST_SUITE_P(Fixtures, ScoreReference,
                          ::testing::Values("grey_lu_affine", "colour_conv1x1_additive", "conditional_conv1x1_affine"));
 
-TEST(ScoreSummary, CountsImagesWithoutADensityAndLeavesThemOut) {
+TEST(Estimate, IsTheMeanAndItsStandardError) {
+  const auto numbers = random_normal({23}, 1) * 3 + 5;
+  const auto [mean, standard_error] = estimate(numbers);
+  EXPECT_NEAR(mean, numbers.mean().item<double>(), 1e-13);
+  EXPECT_NEAR(standard_error, numbers.std(/*unbiased=*/true).item<double>() / std::sqrt(23.0), 1e-12);
+}
+
+TEST(Estimate, LargeMeanCostsNoDigitsOfTheError) {
+  // Computed from the sum of squares it would have no digits: in float64, (1e9)^2 + 1 is (1e9)^2.
+  const auto numbers = random_normal({1000}, 3);
+  EXPECT_NEAR(estimate(numbers + 1e9).standard_error, estimate(numbers).standard_error, 1e-8);
+}
+
+TEST(Estimate, IsComputedInFloat64) {
+  const auto numbers = random_normal({1000}, 4).to(torch::kFloat) + 100;
+  EXPECT_EQ(estimate(numbers).mean, estimate(numbers.to(torch::kDouble)).mean);
+}
+
+TEST(Estimate, IsNaNWithTooFewNumbers) {
+  EXPECT_TRUE(std::isnan(estimate(torch::zeros({0}, torch::kDouble)).mean));
+  const auto one = estimate(torch::full({1}, 2.0, torch::kDouble));
+  EXPECT_EQ(one.mean, 2);
+  EXPECT_TRUE(std::isnan(one.standard_error));
+}
+
+TEST(ScoreSummary, CountsAndExcludesImagesWithoutADensity) {
   const auto scores = score(model_with_distant_class(1e30F), *tiny_images(9), {.draws = 2, .importance = 2});
   const auto summary = summarise(scores);
   EXPECT_EQ(summary.images, 9);
@@ -232,7 +258,7 @@ TEST(ScoreSummary, CountsImagesWithoutADensityAndLeavesThemOut) {
   EXPECT_TRUE(std::isfinite(*summary.noise_standard_error));
 }
 
-TEST(ScoreSummary, AnImageWithoutOneBoundIsInNoMean) {
+TEST(ScoreSummary, ExcludesAnImageWithoutOneBoundFromEveryMean) {
   Scores scores{.bits_per_dim = at::tensor({1.0, 2.0, 4.0}, at::kDouble),
                 .importance_bits_per_dim = at::tensor({1.0, HUGE_VAL, 3.0}, at::kDouble),
                 .labels = at::full({3}, -1, at::kLong),
@@ -243,7 +269,7 @@ TEST(ScoreSummary, AnImageWithoutOneBoundIsInNoMean) {
   EXPECT_EQ(summary.importance_bits_per_dim->mean, 2.0);
 }
 
-TEST(ScoreSummary, TellsTheNoisesPartOfTheError) {
+TEST(ScoreSummary, ReportsTheErrorOfTheNoise) {
   const Scores scores{.bits_per_dim = at::tensor({1.0, 3.0}, at::kDouble),
                       .spread = at::tensor({0.3, 0.4}, at::kDouble),
                       .labels = at::full({2}, -1, at::kLong),
@@ -254,9 +280,9 @@ TEST(ScoreSummary, TellsTheNoisesPartOfTheError) {
   EXPECT_TRUE(std::isnan(estimate(at::tensor({1.0}, at::kDouble)).standard_error));
 }
 
-TEST(ScoreClasses, ClassThatExplainsAnImageBestIsPredicted) {
+TEST(ScoreClasses, PredictsTheClassOfTheLargestDensity) {
   const auto scores = score(model_with_distant_class(100), *tiny_images(9), {.classify = true});
-  EXPECT_TRUE(scores.predicted.ne(1).all().item<bool>());  // whose density is nowhere near
+  EXPECT_TRUE(scores.predicted.ne(1).all().item<bool>());  // whose density is far smaller
   EXPECT_TRUE(scores.labels.equal(at::tensor({0, 1, 2, 0, 1, 2, 0, 1, 2}, at::kLong)));
   const auto summary = summarise(scores);
   EXPECT_EQ(summary.labelled, 9);
@@ -264,7 +290,7 @@ TEST(ScoreClasses, ClassThatExplainsAnImageBestIsPredicted) {
   EXPECT_LE(summary.correct, 6);
 }
 
-TEST(ScoreClasses, DensityUnderALabelIsTheSameToTheLastBitWhenTheOthersAreLookedAt) {
+TEST(ScoreClasses, DensityUnderALabelIsTheSameBitForBitWithClassification) {
   const auto images = tiny_images(60);
   const auto model = glow::testing::random_model(
       {.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 2, .hidden_width = 6, .num_classes = 3}, 1,
@@ -273,7 +299,7 @@ TEST(ScoreClasses, DensityUnderALabelIsTheSameToTheLastBitWhenTheOthersAreLooked
   EXPECT_TRUE(alone.bits_per_dim.equal(beside.bits_per_dim));
 }
 
-TEST(ScoreClasses, NoClassIsPredictedWhereADensityIsNotANumber) {
+TEST(ScoreClasses, PredictsNoClassForANaNDensity) {
   const auto scores = score(model_with_distant_class(std::nanf("")), *tiny_images(6), {.classify = true});
   EXPECT_TRUE(scores.predicted.eq(-1).all().item<bool>());
   const auto summary = summarise(scores);
@@ -299,7 +325,7 @@ TEST(Score, ReportsProgressInDensities) {
   EXPECT_EQ(seen, (std::vector<std::pair<std::int64_t, std::int64_t>>{{4, 10}, {8, 10}, {9, 10}, {10, 10}}));
 }
 
-TEST(Score, RefusesWhatItCannotDo) {
+TEST(Score, RefusesInvalidOptions) {
   const auto model = started_tiny_model();
   const auto images = tiny_images(2);
   EXPECT_TRUE(throws<ConfigError>([&] { score(model, *images, {.batch = 0}); }, {"batch: ", "got 0"}));

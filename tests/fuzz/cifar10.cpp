@@ -24,7 +24,7 @@ Files split(std::string_view input) {
   return {std::string(input.substr(0, end)), std::string(input.substr(std::min(end + 1, input.size())))};
 }
 
-/// The directory, with batches for training that are always good.
+/// The directory, with training batches that are always valid.
 std::filesystem::path make_directory() {
   for (int batch = 1; batch <= 5; ++batch) {
     testing::put(file_path("data_batch_" + std::to_string(batch) + ".bin"), std::string(kRecord, '\0'));

@@ -21,7 +21,7 @@ inline void fuzz_image(const std::uint8_t* data, std::size_t size) {
   const std::filesystem::path path = input_file(data, size);
   read_or_refuse([&] {
     const io::ImageShape shape = io::read_image_shape(path);
-    // The library takes up to 2^28 pixels, which go beyond the fuzzers' limit on memory.
+    // The library accepts up to 2^28 pixels, which exceed the memory limit of the fuzzers.
     constexpr std::uint64_t kMostPixels = 1 << 16;
     if (element_count({shape.height, shape.width}) <= kMostPixels) check_image(io::read_image(path), shape);
   });

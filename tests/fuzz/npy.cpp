@@ -16,7 +16,7 @@ void check(const io::NpyReader& reader) noexcept {
           "an array is the same after writing and reading");
 }
 
-/// The length of the dictionary: up to the last brace.
+/// Repairs the length of the dictionary, which ends at the last brace.
 void repair(std::string& file) {
   constexpr std::size_t kMajorVersion = 6;
   constexpr std::size_t kLength = 8;

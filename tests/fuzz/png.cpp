@@ -5,7 +5,7 @@
 namespace glow::fuzzing {
 namespace {
 
-/// The checksums of the chunks (length, type, data, checksum), and a last length that goes beyond the file.
+/// Repairs the checksums of the chunks (length, type, data, checksum), and a last length beyond the file.
 void repair(std::string& file) {
   constexpr std::size_t kSignature = 8;
   constexpr std::size_t kAround = 12;

@@ -1,5 +1,5 @@
-// The address sanitizer knows nothing of mapped files, and behind the last byte of most of them the page goes on.
-// Linked with --wrap, these poison that rest, so that a reader that goes beyond its file is caught.
+// The address sanitizer does not check mapped files, whose last page usually extends beyond the end of the file. Linked
+// with --wrap, these functions poison the rest of the page, so that a read beyond the file is detected.
 
 #include <cstddef>
 

@@ -7,7 +7,7 @@
 namespace glow::fuzzing {
 namespace {
 
-/// The file written again must be the same but for its checksum.
+/// Written again, the file must be the same except for its checksum.
 void check_rewritten(const io::SafetensorsReader& reader) noexcept {
   const std::filesystem::path path = file_path("rewritten");
   io::Metadata metadata = reader.metadata();
@@ -25,7 +25,7 @@ void check_rewritten(const io::SafetensorsReader& reader) noexcept {
   }
 }
 
-/// The length of the JSON: up to the last brace.
+/// Repairs the length of the JSON, which ends at the last brace.
 void repair(std::string& file) {
   constexpr std::size_t kLengthSize = 8;
   const std::size_t brace = file.rfind('}');

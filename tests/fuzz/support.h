@@ -19,15 +19,15 @@ extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, st
 
 namespace glow::fuzzing {
 
-/// Ends the program, which libFuzzer takes for a finding, when a property does not hold.
+/// Aborts, which libFuzzer reports as a finding, when a property does not hold.
 inline void require(bool holds, const char* property) {
   if (holds) return;
   std::fprintf(stderr, "does not hold: %s\n", property);
   std::abort();
 }
 
-/// Runs `read`. A reader refuses an input with a glow::Error of one line; another exception ends the program. What it
-/// checks of an input that was read belongs into noexcept functions: there a glow::Error is a finding too.
+/// Runs `read`. A reader refuses an input with a glow::Error of one line; any other exception aborts. Checks of an
+/// input that was read belong into noexcept functions, where a glow::Error is a finding too.
 template <typename Read>
 void read_or_refuse(Read read) {
   try {
@@ -37,7 +37,7 @@ void read_or_refuse(Read read) {
   }
 }
 
-/// A file in this program's own temporary directory, which stands where TMPDIR says.
+/// A file in the temporary directory of this program, below TMPDIR.
 inline std::filesystem::path file_path(const std::string& name) {
   static const testing::TemporaryDirectory directory;
   return directory / name;
@@ -57,8 +57,8 @@ inline std::uint64_t element_count(const std::vector<std::int64_t>& shape) {
   return count;
 }
 
-/// A custom mutator: libFuzzer's own, and then mostly `repair`, which puts right the lengths and checksums in a string
-/// that nearly every mutation breaks.
+/// A custom mutator: libFuzzer's mutation, mostly followed by `repair`, which corrects the lengths and checksums that
+/// almost every mutation breaks.
 template <typename Repair>
 std::size_t mutate(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed, Repair repair) {
   size = LLVMFuzzerMutate(data, size, max_size);

@@ -57,7 +57,7 @@ Directions directions_of(const nn::Latents& latents, const torch::Tensor& has, s
   return accumulator.finish();
 }
 
-TEST(Directions, PlantedOnesAreFoundAlthoughTheyOverlap) {
+TEST(Directions, FindsOverlappingPlantedDirections) {
   const std::int64_t images = 3000;
   const auto has = at::cat({every(2, images), every(3, images)}, 1);
   const auto planted = random_normal({2, 96}, 5) * 0.5;
@@ -70,13 +70,13 @@ TEST(Directions, PlantedOnesAreFoundAlthoughTheyOverlap) {
   EXPECT_EQ(found.counts[1][1].item<std::int64_t>(), 2000);
 }
 
-TEST(Directions, PlantedOneIsFoundInTheImagesOfAModel) {
+TEST(Directions, FindsAPlantedDirectionInImagesOfAModel) {
   const torch::NoGradGuard no_grad;
   const auto model = glow::testing::random_model(small_options(3), 1, torch::kFloat);
   const std::int64_t images = 1000;
   const auto has = every(2, images);
   const auto planted = random_normal({1, 96}, 5);
-  // Small, and the pictures moved to the middle of the pixels' range: bytes clamp what is outside.
+  // Small, and with images in the middle of the range of pixels, because bytes clamp values outside.
   const auto rows = (random_normal({images, 96}, 6) + at::mm(has.to(torch::kDouble), planted)) * 0.05;
   const auto pictures = model->decode(nn::unflatten(rows.to(torch::kFloat), small_options(3)));
   const auto middle = pictures.mean(0, /*keepdim=*/true);
@@ -86,7 +86,7 @@ TEST(Directions, PlantedOneIsFoundInTheImagesOfAModel) {
   EXPECT_GT(cosine(found.vector("planted"), planted[0]), 0.99);
 }
 
-TEST(Directions, AreMeanWithMinusMeanWithoutHoweverTheyCome) {
+TEST(Directions, AreDifferencesOfMeansForAnyBatches) {
   const auto latents = random_latents(20, 1);
   const auto rows = nn::flatten(latents).to(torch::kDouble);
   auto has = every(3, 20);
@@ -100,7 +100,7 @@ TEST(Directions, AreMeanWithMinusMeanWithoutHoweverTheyCome) {
   }
 }
 
-TEST(Directions, AttributeThatAllOrNoneHaveIsLeftOut) {
+TEST(Directions, ExcludesAttributesOfAllOrNoImages) {
   const auto some = every(2, 6), all = torch::ones({6, 1}, torch::kLong);
   DirectionAccumulator accumulator({"all", "some", "none"});
   accumulator.add(random_latents(6, 1), at::cat({all, some, all * 0}, 1));
@@ -111,7 +111,7 @@ TEST(Directions, AttributeThatAllOrNoneHaveIsLeftOut) {
   EXPECT_TRUE(throws<ConfigError>([&] { useless.finish(); }, {"no attribute"}));
 }
 
-TEST(Directions, MoveByNothingIsTheImageAndOppositeMovesCancel) {
+TEST(Directions, MoveByZeroIsTheImageAndOppositeMovesCancel) {
   const auto images = random_latents(3, 1, torch::kDouble);
   const auto direction = random_normal({96}, 2);
   EXPECT_TRUE(equal(move(images, direction, 0), images));
@@ -123,7 +123,7 @@ TEST(Directions, MoveByNothingIsTheImageAndOppositeMovesCancel) {
 
 class DirectionsFile : public ::testing::Test {
  protected:
-  /// A file that was written elsewhere, with these bytes at the places of the right ones.
+  /// Writes a file with other tensors or metadata.
   void put_file(io::Metadata metadata, const torch::Tensor& vectors, const torch::Tensor& counts) const {
     nn::TensorBytes tensors;
     tensors.add("directions", vectors);
@@ -141,7 +141,7 @@ class DirectionsFile : public ::testing::Test {
   const torch::Tensor counts_ = torch::ones({1, 2}, torch::kLong);
 };
 
-TEST_F(DirectionsFile, GivesBackWhatWasSaved) {
+TEST_F(DirectionsFile, ReturnsTheSavedDirections) {
   const auto saved =
       directions_of(random_latents(10, 1), at::cat({every(2, 10), every(3, 10)}, 1), {"glad", "sch\xc3\xb6n"});
   save_directions(saved, kModel, path_);
@@ -158,7 +158,7 @@ TEST_F(DirectionsFile, OfAnotherModelIsRefused) {
                                   {path_.string(), "another model", "aaaa", "bbbb"}));
 }
 
-TEST_F(DirectionsFile, ThatIsWrongIsRefusedByName) {
+TEST_F(DirectionsFile, ErrorsNameTheField) {
   const auto with = [&](const std::string& key, const std::string& value) {
     auto metadata = good_;
     metadata[key] = value;
@@ -194,7 +194,7 @@ TEST_F(DirectionsFile, DamagedIsRefused) {
   EXPECT_TRUE(refused({path_.string(), "checksum"}));
 }
 
-TEST(DirectionsErrors, NameWhatIsWrong) {
+TEST(DirectionsErrors, NameTheProblem) {
   const auto named = [](std::vector<std::string> names) { return [names] { DirectionAccumulator{names}; }; };
   EXPECT_TRUE(throws<ConfigError>(named({}), {"at least one name"}));
   EXPECT_TRUE(throws<ConfigError>(named({"a", "b", "a"}), {"\"a\"", "twice"}));

@@ -41,6 +41,14 @@ nn::GlowOptions with_classes(std::int64_t classes) {
   return options;
 }
 
+/// Writes latents of the shapes of random_latents in one batch.
+void save(const nn::Latents& latents, const torch::Tensor& labels, const std::string& model,
+          const std::filesystem::path& path) {
+  LatentsWriter writer(path, small_options(3), model, count(latents), labels);
+  writer.add(latents);
+  writer.finish();
+}
+
 class LatentsFile : public ::testing::Test {
  protected:
   void put_tensors(const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
@@ -59,10 +67,10 @@ class LatentsFile : public ::testing::Test {
   std::filesystem::path safetensors_ = directory_ / "z.safetensors";
 };
 
-TEST_F(LatentsFile, BothKindsGiveBackWhatWasSavedInAnyPieces) {
+TEST_F(LatentsFile, BothFormatsReturnTheLatentsInAnyParts) {
   const auto latents = random_latents(5, 1);
   for (const auto& path : {npy_, safetensors_}) {
-    save_latents(latents, {}, kModel, path);
+    save(latents, {}, kModel, path);
     const LatentsReader reader(path, small_options(3), kModel);
     ASSERT_EQ(reader.size(), 5);
     EXPECT_FALSE(reader.labels().defined());
@@ -71,8 +79,8 @@ TEST_F(LatentsFile, BothKindsGiveBackWhatWasSavedInAnyPieces) {
   }
 }
 
-TEST_F(LatentsFile, NpyHasTheLevelsOneAfterTheOther) {
-  save_latents(random_latents(2, 1), {}, kModel, npy_);
+TEST_F(LatentsFile, NpyHasTheLevelsConcatenated) {
+  save(random_latents(2, 1), {}, kModel, npy_);
   const io::NpyReader file(npy_);
   EXPECT_EQ(file.dtype(), "<f4");
   EXPECT_EQ(file.shape(), (std::vector<std::int64_t>{2, 96}));
@@ -80,10 +88,10 @@ TEST_F(LatentsFile, NpyHasTheLevelsOneAfterTheOther) {
   EXPECT_EQ(file.data(), std::string_view(reinterpret_cast<const char*>(rows.data_ptr<float>()), 2 * 96 * 4));
 }
 
-TEST_F(LatentsFile, SafetensorsHasAnArrayALevelLabelsAndTheModel) {
+TEST_F(LatentsFile, SafetensorsHasAnArrayForEachLevelLabelsAndTheModel) {
   const auto latents = random_latents(2, 1, torch::kDouble);
   const auto labels = torch::tensor({2, 0}, torch::kLong);
-  save_latents(latents, labels, kModel, safetensors_);
+  save(latents, labels, kModel, safetensors_);
   const io::SafetensorsReader file(safetensors_);
   EXPECT_EQ(file.metadata_value("glow.model"), kModel);
   EXPECT_EQ(file.metadata_value("format"), "glow-latents");
@@ -101,7 +109,7 @@ TEST_F(LatentsFile, SafetensorsHasAnArrayALevelLabelsAndTheModel) {
 
 TEST_F(LatentsFile, OfAnotherModelIsRefused) {
   const auto latents = random_latents(1, 1);
-  save_latents(latents, {}, std::string(64, 'b'), safetensors_);
+  save(latents, {}, std::string(64, 'b'), safetensors_);
   EXPECT_TRUE(refused(safetensors_, {safetensors_.string(), "another model", "bbbb", "aaaa"}));
   io::write_npy(npy_, "<f4", {1, 95}, std::string(95 * 4, '\0'));
   EXPECT_TRUE(refused(npy_, {npy_.string(), "[N,96]", "[1,95]"}));
@@ -111,7 +119,7 @@ TEST_F(LatentsFile, OfAnotherModelIsRefused) {
   EXPECT_TRUE(refused(npy_, {"N > 0", "[0,96]"}));
 }
 
-TEST_F(LatentsFile, ThatIsWrongIsRefusedByName) {
+TEST_F(LatentsFile, ErrorsNameTheTensor) {
   const auto z = random_latents(2, 1);
   const auto labels = torch::zeros({2}, torch::kLong);
   put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"labels", labels}});
@@ -136,25 +144,25 @@ TEST_F(LatentsFile, ThatIsWrongIsRefusedByName) {
 }
 
 TEST_F(LatentsFile, DamagedIsRefused) {
-  save_latents(random_latents(2, 1), {}, kModel, safetensors_);
+  save(random_latents(2, 1), {}, kModel, safetensors_);
   auto bytes = glow::testing::get(safetensors_);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   glow::testing::put(safetensors_, bytes);
   EXPECT_TRUE(refused(safetensors_, {safetensors_.string(), "checksum"}));
 }
 
-TEST_F(LatentsFile, WhatIsNotFiniteIsNeitherWrittenNorRead) {
+TEST_F(LatentsFile, NonFiniteLatentsAreNeitherWrittenNorRead) {
   auto z = random_latents(2, 1);
   z.eps[1] = z.eps[1].clone();
   z.eps[1][0][3] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_TRUE(throws<NumericalError>([&] { save_latents(z, {}, kModel, npy_); }, {"not finite", npy_.string()}));
+  EXPECT_TRUE(throws<NumericalError>([&] { save(z, {}, kModel, npy_); }, {"not finite", npy_.string()}));
   EXPECT_FALSE(std::filesystem::exists(npy_));
   put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}});
   EXPECT_TRUE(refused(safetensors_, {"images 0 to 0", "not finite"}));
   EXPECT_NO_THROW(LatentsReader(safetensors_, small_options(3), kModel).read(1, 1));
 }
 
-TEST_F(LatentsFile, WrittenInAnyBatchesIsTheSameFile) {
+TEST_F(LatentsFile, IsTheSameForAnyBatches) {
   const auto latents = random_latents(5, 1);
   const auto labels = torch::tensor({2, 0, 1, 1, 0}, torch::kLong);
   nn::TensorBytes bytes;
@@ -178,7 +186,7 @@ TEST_F(LatentsFile, WrittenInAnyBatchesIsTheSameFile) {
   }
 }
 
-TEST_F(LatentsFile, WithTooFewImagesOrTooManyIsNotWritten) {
+TEST_F(LatentsFile, RefusesTooFewOrTooManyImages) {
   for (const auto& path : {npy_, safetensors_}) {
     {
       LatentsWriter writer(path, small_options(3), kModel, 3);
@@ -194,31 +202,31 @@ TEST_F(LatentsFile, WithTooFewImagesOrTooManyIsNotWritten) {
   }
 }
 
-TEST_F(LatentsFile, OtherExtensionsAndPiecesAreRefused) {
+TEST_F(LatentsFile, RefusesOtherExtensionsAndRanges) {
   const auto z = random_latents(2, 1);
   const auto other = directory_ / "z.bin";
-  EXPECT_TRUE(throws<ConfigError>([&] { save_latents(z, {}, kModel, other); }, {"latents: ", ".npy or", "z.bin"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { save(z, {}, kModel, other); }, {"latents: ", ".npy or", "z.bin"}));
   EXPECT_TRUE(throws<ConfigError>([&] { LatentsReader(other, small_options(3), kModel); }, {"latents: ", "z.bin"}));
-  save_latents(z, {}, kModel, npy_);
+  save(z, {}, kModel, npy_);
   const LatentsReader reader(npy_, small_options(3), kModel);
   EXPECT_TRUE(throws<ShapeError>([&] { reader.read(1, 2); }, {"images 1 to 2 of 2"}));
   const auto labels = torch::zeros({3}, torch::kLong);
-  EXPECT_TRUE(throws<ShapeError>([&] { save_latents(z, labels, kModel, npy_); }, {"labels", "[3]"}));
+  EXPECT_TRUE(throws<ShapeError>([&] { save(z, labels, kModel, npy_); }, {"labels", "[3]"}));
 }
 
 class LatentsOfBits : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(LatentsOfBits, ComeBackFromAFileAsTheBytesThatTheModelSaw) {
+TEST_P(LatentsOfBits, DecodeToTheBytesOfTheModelAfterAFile) {
   const torch::NoGradGuard no_grad;
   auto options = small_options(3);
   options.bits = GetParam();
   const auto model = glow::testing::random_model(options, 1, torch::kFloat);
   const auto& quantizer = model->quantizer();
-  // 16 images of 96 bytes hold every byte six times.
+  // 16 images of 96 bytes have every byte six times.
   const auto bytes = torch::arange(16 * 96, torch::kLong).mul(7).remainder(256).to(torch::kByte).view({16, 3, 4, 8});
   const TemporaryDirectory directory;
   for (const char* name : {"z.npy", "z.safetensors"}) {
-    save_latents(model->encode(quantizer.center(bytes)), {}, kModel, directory / name);
+    save(model->encode(quantizer.center(bytes)), {}, kModel, directory / name);
     const auto again = model->decode(LatentsReader(directory / name, options, kModel).read(0, 16));
     EXPECT_TRUE(quantizer.to_bytes(again).equal(bytes.bitwise_and(256 - (256 >> GetParam())))) << name;
   }

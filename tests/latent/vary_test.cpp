@@ -20,12 +20,12 @@ using glow::testing::equal;
 using glow::testing::random_latents;
 using glow::testing::throws;
 
-TEST(Vary, NothingOfNoiseLeavesTheImageBitForBit) {
+TEST(Vary, AmountZeroIsTheImageBitForBit) {
   const auto images = random_latents(3, 1);
   EXPECT_TRUE(equal(vary(images, {.amount = {0}}), images));
 }
 
-TEST(Vary, AllOfItLeavesNothingOfTheImage) {
+TEST(Vary, AmountOneDoesNotDependOnTheImage) {
   const VaryOptions all{.amount = {1}, .seed = 7};
   EXPECT_TRUE(equal(vary(random_latents(2, 1), all), vary(random_latents(2, 2), all)));
 }
@@ -37,7 +37,7 @@ TEST(Vary, AmountIsPerLevel) {
   EXPECT_FALSE(varied.eps[1].equal(images.eps[1]));
 }
 
-TEST(Vary, IsAFunctionOfSeedAndIndexAlone) {
+TEST(Vary, DependsOnSeedAndIndexOnly) {
   const auto images = random_latents(5, 1);
   const VaryOptions options{.amount = {0.5}, .seed = 3};
   const auto all = vary(images, options);
@@ -57,14 +57,14 @@ TEST(Vary, IsAFunctionOfSeedAndIndexAlone) {
 
 class Amounts : public ::testing::TestWithParam<double> {};
 
-TEST_P(Amounts, StandardNormalEpsStaysOne) {
-  // 500 images of 96 numbers: the variance is known to 1 %.
+TEST_P(Amounts, StandardNormalEpsStaysStandardNormal) {
+  // 500 images of 96 numbers: the estimate of the variance has an error of 1 %.
   const auto varied = nn::flatten(vary(random_latents(500, 1, torch::kDouble), {.amount = {GetParam()}}));
   EXPECT_NEAR(varied.mean().item<double>(), 0, 0.02);
   EXPECT_NEAR(varied.var().item<double>(), 1, 0.03);
 }
 
-TEST_P(Amounts, KeepsAsMuchOfTheImageAsItSays) {
+TEST_P(Amounts, KeepsTheStatedShareOfTheImage) {
   const auto images = random_latents(500, 1, torch::kDouble);
   const auto correlation = (nn::flatten(images) * nn::flatten(vary(images, {.amount = {GetParam()}}))).mean();
   EXPECT_NEAR(correlation.item<double>(), std::sqrt(1 - GetParam() * GetParam()), 0.03);
@@ -73,7 +73,7 @@ TEST_P(Amounts, KeepsAsMuchOfTheImageAsItSays) {
 INSTANTIATE_TEST_SUITE_P(, Amounts, ::testing::Values(0.1, 0.5, 0.9, 1.0),
                          [](const auto& test) { return "Percent" + std::to_string(std::lround(100 * test.param)); });
 
-TEST(Vary, TemperatureIsOfTheNoise) {
+TEST(Vary, TemperatureScalesTheNoise) {
   const auto images = random_latents(2, 1);
   EXPECT_TRUE(close(nn::flatten(vary(images, {.amount = {0.6}, .temperature = 0.0})), nn::flatten(images) * 0.8, 1e-6));
   const auto full = vary(images, {.amount = {1}}), half = vary(images, {.amount = {1}, .temperature = {0.5, 1}});
@@ -81,7 +81,7 @@ TEST(Vary, TemperatureIsOfTheNoise) {
   EXPECT_TRUE(half.eps[1].equal(full.eps[1]));
 }
 
-TEST(ResampleFinest, ChangesTheFinestLevelsAndNoOther) {
+TEST(ResampleFinest, ChangesTheFinestLevelsOnly) {
   const auto images = random_latents(2, 1);
   EXPECT_TRUE(equal(resample_finest(images, 0), images));
   const auto one = resample_finest(images, 1, {.seed = 1}), both = resample_finest(images, 2, {.seed = 1});
@@ -91,7 +91,7 @@ TEST(ResampleFinest, ChangesTheFinestLevelsAndNoOther) {
   EXPECT_TRUE(both.eps[0].equal(one.eps[0]));
 }
 
-TEST(Arrange, RepeatPutsCopiesSideBySide) {
+TEST(Arrange, RepeatPutsCopiesNextToEachOther) {
   const auto images = random_latents(2, 1);
   const auto repeated = repeat(images, 3);
   ASSERT_EQ(count(repeated), 6);

@@ -10,18 +10,18 @@
 
 namespace glow::testing {
 
-/// Puts bytes into a file without asking the library under test.
+/// Writes bytes to a file without the library under test.
 inline void put(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
-/// The bytes of a file, without asking the library under test.
+/// Reads the bytes of a file without the library under test.
 inline std::string get(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// How many entries a directory has, hidden ones too.
+/// The number of entries of a directory, including hidden ones.
 inline std::size_t count_files(const std::filesystem::path& directory) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory), {}));
 }

@@ -10,7 +10,7 @@
 
 namespace glow::testing {
 
-/// The element at place `index` in C order, as a scalar view, whatever the tensor's strides.
+/// The element at `index` in C order, as a scalar view, for any strides.
 inline torch::Tensor element(torch::Tensor tensor, std::int64_t index) {
   while (tensor.dim() > 0) {
     const auto below = tensor.numel() / tensor.size(0);
@@ -20,12 +20,12 @@ inline torch::Tensor element(torch::Tensor tensor, std::int64_t index) {
   return tensor;
 }
 
-/// Compares `gradient` with central differences of `function`, whose value depends on the float64 `variable`, at up to
-/// `samples` elements spread over it.
+/// Compares `gradient` with central differences (f(x + h) - f(x - h)) / 2h of `function`, whose value depends on the
+/// float64 `variable`, at up to `samples` elements spread evenly.
 inline ::testing::AssertionResult matches_finite_differences(const std::function<torch::Tensor()>& function,
                                                              const torch::Tensor& variable,
                                                              const torch::Tensor& gradient, std::int64_t samples = 4) {
-  // Small, so that hardly any ReLU changes its side; float64 then leaves eight digits.
+  // Small, so that ReLUs rarely change their sign; float64 then leaves eight digits.
   constexpr double kStep = 1e-6;
   constexpr double kTolerance = 1e-6;
   if (!gradient.defined() || gradient.sizes() != variable.sizes()) {

@@ -17,7 +17,8 @@
 namespace glow::testing {
 
 /// Flips one bit of a safetensors file at a time and expects `read` to refuse it with a FormatError that names the
-/// file: one bit of every byte of the header, of every 97th of the data and of the last. Says how many they were.
+/// file: one bit of every byte of the header, of every 97th byte of the data and of the last. Returns the number of
+/// bits.
 template <class Read>
 void expect_that_no_flipped_bit_is_read(const std::filesystem::path& path, Read&& read) {
   const auto bytes = get(path);
@@ -30,7 +31,7 @@ void expect_that_no_flipped_bit_is_read(const std::filesystem::path& path, Read&
   };
   std::size_t refused = 0, data = 0;
   const auto flip = [&](std::size_t place) {
-    // Another bit from byte to byte, and from one sampled byte to the next.
+    // A different bit for each byte.
     put_byte(place, static_cast<char>(bytes[place] ^ (1 << place % 8)));
     const auto result = throws<FormatError>(read, {path.string()});
     EXPECT_TRUE(result) << "byte " << place << " of " << bytes.size();

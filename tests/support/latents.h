@@ -12,12 +12,12 @@
 
 namespace glow::testing {
 
-/// Standard normal latents of a small model's images (96 numbers, two levels), float32 unless said.
+/// Standard normal latents of a small model's images (96 numbers, two levels), float32 by default.
 inline nn::Latents random_latents(std::int64_t count, std::uint64_t seed, torch::Dtype dtype = torch::kFloat) {
   return nn::unflatten(random_normal({count, 96}, seed).to(dtype), small_options(3));
 }
 
-/// Are they the same, bit for bit?
+/// Whether they are the same, bit for bit.
 inline bool equal(const nn::Latents& one, const nn::Latents& other) {
   bool all = one.eps.size() == other.eps.size();
   for (std::size_t l = 0; all && l < one.eps.size(); ++l) all = one.eps[l].equal(other.eps[l]);

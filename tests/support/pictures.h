@@ -11,7 +11,7 @@
 
 namespace glow::testing {
 
-/// A picture without symmetry, the same for the same arguments.
+/// An image without symmetry, a pure function of the arguments.
 inline io::Image make_picture(int height, int width, int channels, std::uint32_t seed = 1) {
   io::Image image{{height, width, channels}, {}};
   image.pixels.resize(static_cast<std::size_t>(height) * width * channels);
@@ -22,13 +22,13 @@ inline io::Image make_picture(int height, int width, int channels, std::uint32_t
   return image;
 }
 
-/// Writes a picture as a PNG file, with the folders above it.
+/// Writes an image as a PNG file and creates the folders above it.
 inline void put_picture(const std::filesystem::path& path, const io::Image& picture) {
   std::filesystem::create_directories(path.parent_path());
   io::write_png(path, picture);
 }
 
-/// Pictures of any size in memory, as a folder would give them. The label of image i is i.
+/// Images of different sizes in memory, like those of a folder. The label of image i is i.
 class PictureSource : public data::ImageSource {
  public:
   explicit PictureSource(std::vector<io::Image> pictures) : pictures_(std::move(pictures)) {}

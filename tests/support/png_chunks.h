@@ -16,7 +16,7 @@ struct PngChunk {
   std::string data;
 };
 
-/// The chunks of a PNG file's bytes. Throws when it has no signature, is cut short or a checksum is wrong.
+/// The chunks of a PNG file. Throws when the signature is missing, the file truncated or a checksum wrong.
 inline std::vector<PngChunk> png_chunks(const std::string& bytes) {
   const auto number = [&](std::size_t place) {
     std::uint32_t value = 0;
@@ -44,7 +44,7 @@ inline std::string png_chunk(const PngChunk& chunk) {
   return big_endian(chunk.data.size(), 4) + checked + big_endian(sum, 4);
 }
 
-/// Every frame of an animated PNG, each as a PNG file of its own.
+/// Each frame of an animated PNG as a PNG file.
 inline std::vector<std::string> png_frames(const std::string& bytes) {
   std::vector<std::string> frames;
   std::string header = bytes.substr(0, 8);

@@ -12,7 +12,7 @@
 
 namespace glow::testing {
 
-/// What the Python reference says of scoring images by a model.
+/// Scores of images under a model by the Python reference.
 class ScoreReference {
  public:
   explicit ScoreReference(const std::string& name)

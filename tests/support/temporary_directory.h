@@ -9,7 +9,7 @@
 
 namespace glow::testing {
 
-/// A new, empty directory that is removed with all it holds when the object dies.
+/// A new, empty directory, removed with its content by the destructor.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -20,7 +20,7 @@ class TemporaryDirectory {
     path_ = name;
   }
   ~TemporaryDirectory() {
-    std::error_code ignored;  // a destructor has nobody to tell
+    std::error_code ignored;  // a destructor must not throw
     std::filesystem::remove_all(path_, ignored);
   }
   TemporaryDirectory(const TemporaryDirectory&) = delete;

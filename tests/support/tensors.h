@@ -10,7 +10,7 @@
 
 namespace glow::testing {
 
-/// Is |actual - expected| <= tolerance * (1 + |expected|) for every element, the shapes being the same?
+/// Whether the shapes are equal and |actual - expected| <= tolerance * (1 + |expected|) for every element.
 /// EXPECT_TRUE(close(log_prob, expected, 1e-9));
 inline ::testing::AssertionResult close(const torch::Tensor& actual, const torch::Tensor& expected, double tolerance) {
   if (actual.sizes() != expected.sizes()) {
@@ -27,8 +27,8 @@ inline torch::Tensor random_normal(torch::IntArrayRef shape, std::uint64_t seed)
   return nn::WeightSource(seed).normal(shape);
 }
 
-/// Float64 images [count, C, H, W] on both sides of every bin of [-1/2, 1/2) and beyond, like those of a normal
-/// distribution with deviation 0.3; for RealNVP, to which there is nothing beyond, within.
+/// Float64 images [count, C, H, W] from a normal distribution with standard deviation 0.3, also outside of [-1/2, 1/2);
+/// for RealNVP, which is not defined outside, only inside.
 inline torch::Tensor random_images(const nn::GlowOptions& options, std::int64_t count, std::uint64_t seed) {
   const auto images = random_normal({count, options.channels, options.height, options.width}, seed) * 0.3;
   return options.family == nn::Family::kRealNVP ? (2 * images).tanh() * 0.49 : images;

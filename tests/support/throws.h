@@ -10,7 +10,7 @@
 
 namespace glow::testing {
 
-/// Does `call` throw exactly `Exception`, its message one line that holds all of `parts`?
+/// Whether `call` throws exactly `Exception` with a message of one line that contains all of `parts`.
 /// EXPECT_TRUE(throws<FormatError>([&] { read_idx(path); }, {path.string(), "not an idx file"}));
 template <typename Exception, typename Call>
 ::testing::AssertionResult throws(Call call, std::initializer_list<std::string_view> parts) {

@@ -9,24 +9,24 @@
 namespace glow::evaluate {
 
 struct HistogramSeries {
-  /// For the legend.
+  /// Name in the legend.
   std::string name;
-  /// [N] numbers; those that are not finite are left out, which the legend says.
+  /// [N] numbers. Those that are not finite are not drawn, and the legend gives their count.
   torch::Tensor numbers;
 };
 
 struct HistogramOptions {
   std::string title = {};
-  /// What the numbers are, below the axis.
+  /// Label of the horizontal axis.
   std::string axis = {};
-  /// How many bins the axis is divided into.
+  /// Number of bins of the axis.
   std::int64_t bins = 80;
 };
 
-/// An SVG picture of histograms over each other on one axis: what share of its own series lies in each bin. Outliers,
-/// further from the middle 99.8 % of their series than these are wide, do not stretch the axis: the legend says how
-/// many lie left and right of it. Of a text, control characters show as question marks, what is not UTF-8 as U+FFFD.
-/// Throws ConfigError when bins is below 1, or there is no series.
+/// An SVG picture of overlaid histograms with a common axis: the share of each series in each bin. The axis excludes
+/// outliers, numbers further from the central 99.8 % of their series than the width of that range; the legend gives
+/// their counts on both sides. In texts, control characters are replaced by question marks and invalid UTF-8 by U+FFFD.
+/// Throws ConfigError when bins is below 1 or there is no series.
 std::string histogram_svg(const std::vector<HistogramSeries>& series, const HistogramOptions& options);
 
 }  // namespace glow::evaluate

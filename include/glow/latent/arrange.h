@@ -10,19 +10,19 @@
 
 namespace glow::latent {
 
-/// How many images the latents are of. Throws ShapeError when there is no level, or the levels disagree.
+/// The number of images. Throws ShapeError when there is no level or the levels have different numbers.
 std::int64_t count(const nn::Latents& latents);
 
-/// Images first ... first + count - 1, as views. Throws ShapeError when they are not all there.
+/// Images first ... first + count - 1, as views. Throws ShapeError when there are fewer.
 nn::Latents narrow(const nn::Latents& latents, std::int64_t first, std::int64_t count);
 
-/// All images of all parts, one part after the other. Throws ShapeError when there is no part or the levels differ.
+/// The images of all parts, concatenated. Throws ShapeError when there is no part or the levels differ.
 nn::Latents concatenate(const std::vector<nn::Latents>& parts);
 
-/// Every image `times` times, its copies one after the other. Throws ConfigError when times is below 1.
+/// Every image `times` times, its copies adjacent. Throws ConfigError when times is below 1.
 nn::Latents repeat(const nn::Latents& latents, std::int64_t times);
 
-/// eps times the temperature, which may be one a level. Throws ConfigError (Temperature::at).
+/// eps times the temperature, which may differ by level. Throws ConfigError (Temperature::at).
 nn::Latents scale(const nn::Latents& latents, const nn::Temperature& temperature);
 
 }  // namespace glow::latent

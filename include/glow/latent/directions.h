@@ -12,55 +12,55 @@
 
 namespace glow::latent {
 
-/// Directions in eps that attributes of images have (Glow, section 6), by name.
+/// Directions of attributes in the space of eps (Glow, section 6), by name.
 struct Directions {
   std::vector<std::string> names;
-  /// float32 [K, D] on the CPU, levels as nn::flatten has them: the mean eps of images with the attribute minus the
-  /// mean of those without it.
+  /// float32 [K, D] on the CPU, in the order of nn::flatten: the mean eps of images with the attribute minus the mean
+  /// of images without it.
   torch::Tensor vectors;
-  /// int64 [K, 2]: how many images were with it and without it.
+  /// int64 [K, 2]: the numbers of images with and without the attribute.
   torch::Tensor counts;
 
-  /// The vector of a name, [D]. Throws ConfigError that lists the names, ten at most, when it is none of them.
+  /// The vector of a name, [D]. Throws ConfigError that lists at most ten names when there is no such name.
   torch::Tensor vector(const std::string& name) const;
 };
 
-/// Directions from any number of labelled images, of which only sums are kept, in float64 on the device of the first
-/// batch: 16·K·D bytes.
+/// Computes directions from any number of labelled images. Keeps only sums, in float64 on the device of the first
+/// batch: 16 K D bytes.
 class DirectionAccumulator {
  public:
-  /// Throws ConfigError when there is no name, one stands twice, is empty, longer than 256 bytes, not UTF-8 or has
-  /// control characters.
+  /// Throws ConfigError when there is no name, or a name appears twice, is empty, longer than 256 bytes, not UTF-8 or
+  /// has control characters.
   explicit DirectionAccumulator(std::vector<std::string> names);
 
-  /// Latents of N images, and whether they have the attributes: int8 or int64 [N, K], 1 yes, 0 no, -1 not known (the
-  /// image then counts neither way). Throws ShapeError, ConfigError for other labels, NumericalError when the latents
-  /// are not finite; then nothing was added.
+  /// Adds N images: their latents and labels, int8 or int64 [N, K], 1 with the attribute, 0 without, -1 unknown
+  /// (ignored for this attribute). Throws ShapeError, ConfigError for other labels, NumericalError when the latents are
+  /// not finite; then nothing is added.
   void add(const nn::Latents& latents, const torch::Tensor& has);
 
-  /// The attributes that some images have and some have not. Throws ConfigError when there is none.
+  /// The directions of the attributes that have images with and without them. Throws ConfigError when there is none.
   Directions finish() const;
-  /// The others, which have no direction.
+  /// The names of the other attributes, which have no direction.
   std::vector<std::string> one_sided() const;
 
  private:
   std::vector<std::string> names_;
-  /// Of images with the attribute and without it: the sums, float64 [K, D] on the first batch's device, and how many,
-  /// int64 [K] on the CPU.
+  // For images with and without the attribute: sums, float64 [K, D] on the device of the first batch, and numbers of
+  // images, int64 [K] on the CPU.
   torch::Tensor sum_with_, sum_without_;
   torch::Tensor with_, without_;
 };
 
-/// Every image's eps + strength·direction, for a direction [D]: 0 leaves it as it is, 1 takes the mean image without
-/// the attribute to the mean image with it. On the latents' device and in their dtype. Throws ShapeError.
+/// eps + strength * direction for every image, direction [D]: strength 1 moves the mean of images without the attribute
+/// to the mean of images with it. On the device and in the dtype of the latents. Throws ShapeError.
 nn::Latents move(const nn::Latents& latents, const torch::Tensor& direction, double strength);
 
-/// Writes directions of the model with that checksum, atomically (docs/formats.md). Throws IoError.
+/// Writes directions of the model with this checksum atomically (docs/formats.md). Throws IoError.
 void save_directions(const Directions& directions, const std::string& model_checksum,
                      const std::filesystem::path& path);
 
-/// The reverse. Throws IoError, and FormatError naming the file when it is damaged, is something else, has names that
-/// DirectionAccumulator refuses, or belongs to another model than the one with these options and this checksum.
+/// Reads directions of the model with these options and this checksum. Throws IoError, and FormatError naming the file
+/// when it is damaged, has another format, has names that DirectionAccumulator refuses, or belongs to another model.
 Directions load_directions(const std::filesystem::path& path, const nn::GlowOptions& options,
                            const std::string& model_checksum);
 
