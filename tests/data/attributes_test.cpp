@@ -36,7 +36,7 @@ class AttributesTest : public ::testing::Test {
 };
 
 Row row_of(const Attributes& attributes, const std::string& image) {
-  const auto* row = attributes.find(image);
+  const auto* row = attributes.find_all({image}).front();
   return row == nullptr ? Row{} : *row;
 }
 
@@ -59,7 +59,7 @@ TEST_F(AttributesTest, IgnoresFolderAndExtension) {
   const auto attributes = read("image,a\nx/000001.jpg,1\n7,0");
   EXPECT_EQ(row_of(attributes, "/data/celeba/000001.png"), Row{1});
   EXPECT_EQ(row_of(attributes, "7"), Row{0});
-  EXPECT_EQ(attributes.find("000002.jpg"), nullptr);
+  EXPECT_EQ(attributes.find_all({"000002.jpg"}).front(), nullptr);
 }
 
 /// The value of the only attribute of each image, -2 for an image that is not listed.
@@ -83,7 +83,7 @@ TEST_F(AttributesTest, ExtensionsDistinguishImagesOfOneName) {
   const auto attributes = read("2\nx\n1.jpg 1\n1.png -1\n");
   EXPECT_EQ(labels_of(attributes, {"a/1.png", "a/1.jpg"}), (std::vector{0, 1}));
   EXPECT_EQ(labels_of(read("1\nx\n1.jpg 1\n"), {"a/1.png", "a/1.jpg"}), (std::vector{-2, 1}));
-  EXPECT_TRUE(throws<FormatError>([&] { attributes.find("1.jpeg"); }, {"\"1.jpeg\"", "\"1.jpg\"", "\"1.png\""}));
+  EXPECT_TRUE(throws<FormatError>([&] { attributes.find_all({"1.jpeg"}); }, {"\"1.jpeg\"", "\"1.jpg\"", "\"1.png\""}));
 }
 
 TEST_F(AttributesTest, RefusesAmbiguousMatches) {

@@ -30,8 +30,6 @@ class Attributes {
   /// Throws FormatError naming them when two images match one row, or two rows match an image, equally well. The result
   /// is valid until the next `add`.
   std::vector<const Row*> find_all(const std::vector<std::string>& images) const;
-  /// The row of the only image of a set. For several images use find_all, which detects ambiguous matches.
-  const Row* find(const std::string& image) const { return find_all({image}).front(); }
   /// Adds the row of an image; returns false when the path has one already.
   bool add(const std::string& image, Row row);
 
