@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -53,6 +54,23 @@ class KeptSettings {
   static constexpr std::array kSignals{SIGINT, SIGTERM, SIGXFSZ};
   std::array<struct sigaction, kSignals.size()> actions_{};
   int threads_ = at::get_num_threads();
+};
+
+/// Limits the size of files that this process writes for as long as the object lives. Only for calls of tools, which
+/// ignore SIGXFSZ.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
 };
 
 /// Collects the text of a stream.

@@ -275,8 +275,8 @@ TEST_F(GlowEditBadInput, WithoutRoomNothingIsLeft) {
   const auto before = count_files(directory_.path());
   for (const auto& [subcommand, name] : {std::pair{"encode", "out.npy"}, std::pair{"encode", "out.safetensors"},
                                          std::pair{"interpolate", "out.apng"}, std::pair{"interpolate", "out.png"}}) {
-    const Arguments flags{"--model", kColourModel, "--images", path("colour.npy"), "--out", path(name)};
-    const auto outcome = run_process(command("glow-edit", Arguments{subcommand} + flags), {.file_size = 1000});
+    const FileSizeLimit limit(1000);
+    const auto outcome = run_edit(subcommand, kColourModel, {"--images", path("colour.npy"), "--out", path(name)});
     EXPECT_TRUE(failed(outcome, "glow-edit", 1, {"cannot write " + path(name), "File too large"}));
   }
   EXPECT_EQ(count_files(directory_.path()), before);

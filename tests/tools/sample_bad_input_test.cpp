@@ -92,8 +92,8 @@ TEST(GlowSampleFiles, WithoutRoomNothingIsLeft) {
   const TemporaryDirectory directory;
   for (const char* name : {"out.png", "out.npy"}) {
     const auto out = (directory / name).string();
-    const auto outcome =
-        run_process(command("glow-sample", {"--model", kColourModel, "--out", out}), {.file_size = 1000});
+    const FileSizeLimit limit(1000);
+    const auto outcome = sample({"--model", kColourModel, "--out", out});
     EXPECT_TRUE(failed(outcome, "glow-sample", 1, {"cannot write " + out, "File too large"}));
   }
   EXPECT_EQ(count_files(directory.path()), 0u);

@@ -219,6 +219,7 @@ TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {
                          "--batch",        "8",
                          "--valid-images", "8",
                          "--steps",        "1",
+                         "--threads",      "1",
                          "--ema-decay",    "0",
                          "--quiet"};
   EXPECT_TRUE(failed(train(second + Arguments{"--depth", "3"}), "glow-train", 2, {"--depth 3 contradicts " + model}));
