@@ -78,7 +78,7 @@ class GlowEditMemory : public GlowEdit, public ::testing::WithParamInterface<con
 
 TEST_P(GlowEditMemory, OfEncodingAndDecodingDoesNotGrowWithTheImages) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory grows";
-  constexpr std::int64_t kFew = 2000, kMany = 20 * kFew;
+  constexpr std::int64_t kFew = 2000, kMany = 10 * kFew;
   const auto z = path(std::string("z") + GetParam());
   const auto peak = [&](std::int64_t images, const std::string& subcommand, const Arguments& flags) {
     put_colour(images);
