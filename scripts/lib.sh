@@ -34,6 +34,7 @@ parse_options() {
   seconds=60
   steps=1000
   target=
+  skip=
   without_tests=
   with_fuzzers=
   with_photographs=

@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # Installs missing packages, builds everything and runs every test.
 #
-#   scripts/test.sh [--torch debian|pypi|PATH] [--preset release|debug|asan|tsan]
+#   scripts/test.sh [--torch debian|pypi|PATH] [--preset release|debug|asan|tsan] [--skip LABELS]
 #
 #   --torch     as in scripts/setup.sh
 #   --preset    one of CMakePresets.json (default release). asan (address and undefined-behaviour sanitizers) skips tests
 #               that compile the library again (consumer), open a browser (report), start many programs that have tests
 #               of their own (compare, processes), or repeat others to compare numbers or count bytes (repeats). tsan
 #               (thread sanitizer) runs the tests that do not need LibTorch
+#   --skip      a regular expression of labels: their tests are skipped too. `independent` are the tests whose results do
+#               not depend on LibTorch's version
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
-parse_options "--torch --preset" "$@"
+parse_options "--torch --preset --skip" "$@"
 
 scripts/setup.sh --torch "$torch"
 scripts/build.sh --torch "$torch" --preset "$preset"
 locate_tools
+[[ $preset != asan ]] || skip+=${skip:+|}'consumer|report|compare|processes|repeats'
 selection=()
-[[ $preset != asan ]] || selection=(-LE 'consumer|report|compare|processes|repeats')
+[[ ! $skip ]] || selection=(-LE "$skip")
 say "testing ${build_dir#"$root"/}"
 # One more than there are cores, because some tests mostly wait.
 "$ctest" --test-dir "$build_dir" --output-on-failure --parallel $(($(nproc) + 1)) "${selection[@]}"

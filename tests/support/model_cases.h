@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@ inline nn::GlowOptions small_options(std::int64_t channels = 1) {
   return {.channels = channels, .height = 4, .width = 8, .levels = 2, .depth = 2, .hidden_width = 6};
 }
 
-/// Every combination of permutation, coupling, edge bias and 1, 2, 3 or 5 image channels, on `base`.
+/// Every combination of permutation, coupling, edge bias and 1, 2, 3 or 5 image channels, on `base`. With the address
+/// sanitizer, which makes each case many times slower, every combination of the first three with one number of channels.
 inline std::vector<nn::GlowOptions> every_combination(const nn::GlowOptions& base) {
   using nn::CouplingKind;
   using nn::PermutationKind;
@@ -22,6 +24,10 @@ inline std::vector<nn::GlowOptions> every_combination(const nn::GlowOptions& bas
     for (const auto coupling : {CouplingKind::kAdditive, CouplingKind::kAffine}) {
       for (const bool edge_bias : {false, true}) {
         for (const std::int64_t channels : {1, 2, 3, 5}) {
+#ifdef __SANITIZE_ADDRESS__
+          constexpr std::array<std::int64_t, 4> kChannels{1, 2, 3, 5};
+          if (channels != kChannels[(all.size() + all.size() / 4) % 4]) continue;
+#endif
           all.push_back(base);
           all.back().permutation = permutation;
           all.back().coupling = coupling;
