@@ -1,5 +1,5 @@
 // RealNVP: Dinh et al. 2016, arXiv 1605.08803.
-#include <glow/error.h>
+#include <glow/checks.h>
 
 #include "nn/families/family.h"
 
@@ -34,10 +34,7 @@ NetworkMemory realnvp_memory(const GlowOptions& options, std::int64_t level, dou
 }
 
 void validate_realnvp(const GlowOptions& options) {
-  const auto widest = kWidestHidden >> (options.levels - 1);
-  if (options.hidden_width <= widest) return;
-  throw ConfigError("hidden_width",
-                    "expected 1.." + std::to_string(widest) + ", got " + std::to_string(options.hidden_width));
+  require_range("hidden_width", options.hidden_width, 1, kWidestHidden >> (options.levels - 1));
 }
 
 std::string describe_realnvp(const GlowOptions& options) {
