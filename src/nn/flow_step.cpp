@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/families/family.h"
+#include "nn/family.h"
 #include "nn/flow_step_layer.h"
 #include "ops/coupling.h"
 

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "nn/coupling_step.h"
-#include "nn/families/family.h"
+#include "nn/family.h"
 #include "nn/flow_step.h"
 
 namespace glow::nn {

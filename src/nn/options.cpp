@@ -6,7 +6,7 @@
 #include <glow/error.h>
 
 #include "io/json_object.h"
-#include "nn/families/family.h"
+#include "nn/family.h"
 
 namespace glow::nn {
 namespace {

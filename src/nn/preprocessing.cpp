@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/families/family.h"
+#include "nn/family.h"
 
 namespace glow::nn {
 

@@ -2,9 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/family.h"
 #include "ops/patches.h"
-
-#include "nn/families/family.h"
 
 namespace glow::nn {
 

@@ -27,8 +27,8 @@ enum class Preprocessing {
   kLogits,
 };
 
-/// All that distinguishes a family of flows, without tensors. A new family is an enumerator with its name in options.h
-/// and a source in this folder that defines its FamilySpec, listed in family.cpp.
+/// Everything that distinguishes a family of flows, without tensors. A new family is an enumerator with its name in
+/// options.h and a FamilySpec in family.cpp.
 struct FamilySpec {
   /// The defaults, and the values of the fields that the family does not have.
   GlowOptions defaults;
@@ -60,18 +60,5 @@ struct FamilySpec {
 inline constexpr std::int64_t kWidestHidden = 1 << 16;
 
 const FamilySpec& family_spec(Family family);
-
-extern const FamilySpec kGlowSpec, kRealNvpSpec, kNiceSpec;
-
-// Parts of specs that families share.
-
-/// Parameters of a ZeroConv; `edge`: planes for the edge bias, 0 or 1.
-std::int64_t zero_conv_parameters(std::int64_t inputs, std::int64_t outputs, std::int64_t edge);
-/// Parameters of all FlowSteps of a level.
-std::int64_t flow_step_parameters(const GlowOptions& options, std::int64_t level);
-/// Numbers of a FlowStep's coupling network.
-NetworkMemory flow_step_memory(const GlowOptions& options, std::int64_t level, double hidden_size);
-/// "1 level", "3 levels"
-std::string counted(std::int64_t count, const std::string& what);
 
 }  // namespace glow::nn
