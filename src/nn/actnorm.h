@@ -3,7 +3,7 @@
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
-#include <glow/ops/channel_map.h>
+#include "ops/channel_map.h"
 
 namespace glow::nn {
 

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <glow/ops/channel_map.h>
 #include <glow/ops/coupling_kind.h>
 
 #include "nn/coupling.h"
 #include "nn/layer.h"
+#include "ops/channel_map.h"
 
 namespace glow::nn {
 

@@ -9,9 +9,7 @@
 
 #include <glow/checks.h>
 #include <glow/error.h>
-#include <glow/ops/gaussian.h>
 #include <glow/ops/random.h>
-#include <glow/ops/squeeze.h>
 
 #include "io/errors.h"
 #include "io/utf8.h"
@@ -21,6 +19,8 @@
 #include "nn/preprocessing.h"
 #include "nn/top.h"
 #include "ops/check.h"
+#include "ops/gaussian.h"
+#include "ops/squeeze.h"
 
 namespace glow::nn {
 namespace {

@@ -4,9 +4,9 @@
 #include <torch/nn/pimpl.h>
 
 #include <glow/nn/options.h>
-#include <glow/ops/channel_map.h>
 
 #include "nn/weight_source.h"
+#include "ops/channel_map.h"
 
 namespace glow::nn {
 

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <glow/nn/options.h>
-#include <glow/ops/logit.h>
+
+#include "ops/logit.h"
 
 namespace glow::nn {
 

@@ -4,10 +4,10 @@
 #include <torch/nn/pimpl.h>
 
 #include <glow/nn/options.h>
-#include <glow/ops/logit.h>
 
 #include "nn/convolution.h"
 #include "nn/gaussian_prior.h"
+#include "ops/logit.h"
 
 namespace glow::nn {
 

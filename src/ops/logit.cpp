@@ -1,4 +1,4 @@
-#include <glow/ops/logit.h>
+#include "ops/logit.h"
 
 #include <cmath>
 #include <numbers>

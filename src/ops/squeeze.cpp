@@ -1,4 +1,4 @@
-#include <glow/ops/squeeze.h>
+#include "ops/squeeze.h"
 
 #include "ops/check.h"
 

@@ -6,9 +6,9 @@
 
 #include <glow/error.h>
 #include <glow/nn/glow.h>
-#include <glow/ops/squeeze.h>
 
 #include "nn/coupling_step.h"
+#include "ops/squeeze.h"
 #include "support/finite_differences.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"

@@ -6,9 +6,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <glow/ops/gaussian.h>
-
 #include "nn/split.h"
+#include "ops/gaussian.h"
 #include "support/jacobian.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"

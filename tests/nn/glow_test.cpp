@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <glow/error.h>
-#include <glow/ops/gaussian.h>
 
+#include "ops/gaussian.h"
 #include "support/jacobian.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"

@@ -1,4 +1,4 @@
-#include <glow/ops/channel_map.h>
+#include "ops/channel_map.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include <glow/ops/gaussian.h>
+#include "ops/gaussian.h"
 
 #include <cmath>
 #include <numbers>

@@ -4,10 +4,10 @@
 #include <torch/cuda.h>
 
 #include <glow/nn/glow.h>
-#include <glow/ops/channel_map.h>
 #include <glow/ops/random.h>
 #include <glow/train/trainer.h>
 
+#include "ops/channel_map.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
