@@ -5,8 +5,7 @@
 
 #include <torch/types.h>
 
-#include <glow/nn/hidden_precision.h>
-#include <glow/nn/memory_policy.h>
+#include <glow/nn/compute.h>
 #include <glow/nn/options.h>
 
 #include "tools/common/compute.h"

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <glow/nn/memory_policy.h>
+#include <glow/nn/compute.h>
 
 #include "nn/layer.h"
 

@@ -3,7 +3,7 @@
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
-#include <glow/nn/hidden_precision.h>
+#include <glow/nn/compute.h>
 #include <glow/ops/coupling_kind.h>
 
 #include "nn/convolution.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include <glow/nn/memory_policy.h>
+#include <glow/nn/compute.h>
 #include <glow/nn/options.h>
 
 namespace glow::nn {

@@ -14,12 +14,13 @@
 #include "io/errors.h"
 #include "io/utf8.h"
 #include "nn/chain.h"
+#include "nn/family.h"
 #include "nn/folded_glow.h"
 #include "nn/labels.h"
-#include "nn/preprocessing.h"
 #include "nn/top.h"
 #include "ops/check.h"
 #include "ops/gaussian.h"
+#include "ops/logit.h"
 #include "ops/squeeze.h"
 
 namespace glow::nn {
@@ -38,6 +39,21 @@ std::vector<std::int64_t> index_range(std::int64_t first, std::int64_t count) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), first);
   return indices;
+}
+
+/// The transform FamilySpec::preprocessing of images x [N, C, H, W] in [-1/2, 1/2). Differentiable.
+ops::Transformed preprocess(Family family, const torch::Tensor& x) {
+  const auto kind = family_spec(family).preprocessing;
+  if (kind == Preprocessing::kLogits) return ops::to_logits(x);
+  const auto log_det = torch::zeros({x.size(0)}, x.options().requires_grad(false));
+  return {kind == Preprocessing::kShift ? x + 0.5 : x, log_det};
+}
+
+/// The inverse of preprocess. Differentiable.
+torch::Tensor undo_preprocessing(Family family, const torch::Tensor& y) {
+  const auto kind = family_spec(family).preprocessing;
+  if (kind == Preprocessing::kLogits) return ops::from_logits(y);
+  return kind == Preprocessing::kShift ? y - 0.5 : y;
 }
 
 }  // namespace

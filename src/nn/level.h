@@ -9,9 +9,8 @@
 #include <glow/nn/options.h>
 
 #include "nn/convolution.h"
-#include "nn/gaussian_prior.h"
 #include "nn/layer.h"
-#include "nn/split.h"
+#include "nn/prior.h"
 #include "nn/step.h"
 
 namespace glow::nn {

@@ -6,7 +6,7 @@
 #include <glow/nn/options.h>
 
 #include "nn/convolution.h"
-#include "nn/gaussian_prior.h"
+#include "nn/prior.h"
 #include "ops/logit.h"
 
 namespace glow::nn {

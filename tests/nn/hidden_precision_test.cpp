@@ -1,4 +1,4 @@
-#include <glow/nn/hidden_precision.h>
+#include <glow/nn/compute.h>
 
 #include <cmath>
 #include <string>

@@ -1,4 +1,4 @@
-#include <glow/nn/memory_policy.h>
+#include <glow/nn/compute.h>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

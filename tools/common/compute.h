@@ -6,7 +6,7 @@
 #include <torch/types.h>
 
 #include <glow/enum_names.h>
-#include <glow/nn/hidden_precision.h>
+#include <glow/nn/compute.h>
 
 namespace glow::tools {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <glow/nn/memory_policy.h>
+#include <glow/nn/compute.h>
 
 namespace glow::tools {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include <glow/enum_names.h>
-#include <glow/nn/memory_policy.h>
+#include <glow/nn/compute.h>
 
 namespace glow::train {
 

@@ -1,4 +1,4 @@
-#include "nn/gaussian_prior.h"
+#include "nn/prior.h"
 
 #include <ATen/ATen.h>
 
@@ -16,5 +16,11 @@ torch::Tensor DiagonalGaussian::unwhiten(const torch::Tensor& eps) const { retur
 torch::Tensor DiagonalGaussian::log_det_of_whitening(torch::IntArrayRef z_shape) const {
   return log_sd.expand(z_shape).sum({1, 2, 3}).neg();
 }
+
+SplitImpl::SplitImpl(std::int64_t channels, bool edge_bias) : channels_(channels), edge_bias_(edge_bias) { reset(); }
+
+void SplitImpl::reset() { prior = register_module("prior", ZeroConv(channels_ / 2, channels_, edge_bias_)); }
+
+void SplitImpl::pretty_print(std::ostream& stream) const { stream << "glow::nn::Split(" << channels_ << ")"; }
 
 }  // namespace glow::nn

@@ -1,4 +1,4 @@
-#include "nn/gaussian_prior.h"
+#include "nn/prior.h"
 
 #include <cmath>
 #include <numbers>
@@ -6,13 +6,13 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "nn/split.h"
+#include "nn/prior.h"
 #include "ops/gaussian.h"
 #include "support/jacobian.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
-namespace glow::nn::gaussian_prior_test {
+namespace glow::nn::prior_test {
 namespace {
 
 using glow::testing::close;
@@ -84,4 +84,4 @@ INSTANTIATE_TEST_SUITE_P(EdgeBiasAndChannels, SplitTest,
                          ::testing::Combine(::testing::Bool(), ::testing::Values(4, 8, 12, 20)));
 
 }  // namespace
-}  // namespace glow::nn::gaussian_prior_test
+}  // namespace glow::nn::prior_test
