@@ -9,11 +9,11 @@
 
 namespace glow::bench {
 
-/// Only the convolutions of a model's coupling networks, by at::conv2d; the first and last of a network as 1x1
-/// convolutions (3x3 C->width as 9C->width, 3x3 width->C as width->9C). They are a reference, not an upper bound: where
-/// LibTorch's matrix product is faster than its convolution, the model uses the product. The dtype is that of the
-/// hidden tensors, but float32 on a CPU without bfloat16 instructions, where LibTorch's bfloat16 convolutions are very
-/// slow.
+/// Computes only the convolutions of a model's coupling networks, with at::conv2d. The first and last convolution of a
+/// network are 1x1 convolutions (3x3 C->width as 9C->width, 3x3 width->C as width->9C). The rates are a reference, not
+/// an upper bound: where LibTorch's matrix product is faster than its convolution, the model uses the product. The
+/// dtype is that of the hidden tensors, but float32 on a CPU without bfloat16 instructions, where LibTorch's bfloat16
+/// convolutions are very slow.
 class Convolutions {
  public:
   explicit Convolutions(const Settings& settings);

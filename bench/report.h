@@ -15,7 +15,7 @@ struct Row {
   double convolutions_per_second;
 };
 
-/// Another result, with its unit in its name: "seconds_to_load".
+/// Another result; its name contains the unit: "seconds_to_load".
 struct Figure {
   std::string name;
   double value;

@@ -36,7 +36,7 @@ const std::vector<tools::FlagText>& flag_table() {
   return table;
 }
 
-/// Those of the preset's flags that are of the model.
+/// The flags of the preset that configure the model.
 tools::GivenFlags model_flags(const std::string& preset, const tools::Flags& flags) {
   tools::GivenFlags all;
   for (const auto& given : tools::preset_flags(preset)) {

@@ -16,18 +16,18 @@ namespace glow::bench {
 /// The options of a benchmark.
 struct Settings {
   std::string preset = "cifar10";
-  /// Not given: that of the preset, else 32x32.
+  /// 0x0: the size of the preset, or 32x32 without one.
   tools::ImageSize image_size;
   nn::GlowOptions model;
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
   bool cuda_graph = false;
   std::int64_t batch = 16;
-  /// Timings of each, of which the median counts.
+  /// Timings of each operation; the median is reported.
   int rounds = 5;
   /// One JSON object instead of a table.
   bool json = false;
   tools::ComputeSettings compute{.device = "cpu"};
-  /// From `compute`.
+  /// `parse` sets device and precision from `compute`.
   torch::Device device = torch::kCPU;
   nn::HiddenPrecision precision = nn::HiddenPrecision::kFull;
 
@@ -50,11 +50,11 @@ void visit_fields(Settings& settings, Visitor&& visit) {
   visit_fields(settings.compute, visit);
 }
 
-/// From the command line; prints --help or --version and exits where it is asked to. Sets the threads. Throws
+/// Parses the command line; prints --help or --version and exits when that is requested. Sets the threads. Throws
 /// ConfigError.
 Settings parse(int argc, char** argv, const std::string& name, const std::string& what);
 
-/// One line: the model, how it is computed, and the version of LibTorch.
+/// One line: the model, device, threads and precision, and the version of LibTorch.
 std::string describe(const Settings& settings);
 
 }  // namespace glow::bench
