@@ -7,7 +7,7 @@
 
 namespace glow::tools {
 
-/// More images than any disk holds; sums of numbers up to this do not overflow.
+/// More images than any disk can hold; sums of values up to this do not overflow.
 inline constexpr std::int64_t kMostImages = std::int64_t{1} << 40;
 
 /// Throws ConfigError of `field` for an empty value. `what` is what was expected, "a model file" for example.

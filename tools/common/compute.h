@@ -28,7 +28,7 @@ struct ComputeSettings {
   /// "auto", "cpu", "cuda" or "cuda:1"
   std::string device = "auto";
   Precision precision = Precision::kFp32;
-  /// 0: all that the process may use.
+  /// 0: all cores that the process may use.
   std::int64_t threads = 0;
   /// Seconds that a process waits for the others.
   std::int64_t process_timeout = 600;

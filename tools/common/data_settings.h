@@ -19,14 +19,14 @@ namespace glow::tools {
 struct DataSettings {
   /// A specification for data::open_data_set.
   std::string data;
-  /// Not given: the size that all images of the source have.
+  /// 0x0: the common size of all images of the source.
   ImageSize image_size;
   /// Its height and width are those of image_size.
   data::Geometry geometry;
   /// Whether the model knows the images' classes.
   bool conditional = false;
   HeldOutSettings held_out;
-  /// Whether images of a folder that cannot be decoded are left out; else they are an error.
+  /// Whether images of a folder that cannot be decoded are left out. Otherwise they are an error.
   bool skip_corrupt = false;
 };
 
@@ -56,10 +56,11 @@ struct ImageSplits {
   bool may_be_known = false;
 };
 
-/// Opens the data, sets `settings.image_size` and `settings.geometry`, and holds out validation images. When `before`,
-/// the record of the model file `before_file` to start from, is of the same data, its held-out images are used and
-/// written to the settings; else they are drawn by `seed`. `progress` is that of data::OpenOptions. Throws ConfigError
-/// of the field that does not fit the data; IoError, FormatError.
+/// Opens the data, sets `settings.image_size` and `settings.geometry`, and holds out validation images. `before` is the
+/// training record of `before_file`, the model file to start from, or null. When it describes the same data, the images
+/// that it lists as held out are used and written to the settings; otherwise the held-out images are drawn by `seed`.
+/// `progress`: see data::OpenOptions. Throws ConfigError naming the field that does not fit the data; IoError,
+/// FormatError.
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
                         const std::string& before_file,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = nullptr);

@@ -81,7 +81,7 @@ void parse_value(const std::string& text, ImageSize& value) {
     value = {};
     return;
   }
-  // Larger images than this do not exist, and products of such sizes do not overflow.
+  // No larger images exist, and products of these sizes do not overflow.
   constexpr std::int64_t kLargest = 1 << 20;
   const auto cross = text.find('x');
   const auto height = number_in<std::int64_t>(text.substr(0, cross));

@@ -22,7 +22,7 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-/// Read the text of a flag. Throw ConfigError that says what was expected and what was seen.
+/// Read the text of a flag. Throw ConfigError that names the expected and the actual text.
 void parse_value(const std::string& text, int& value);
 void parse_value(const std::string& text, std::int64_t& value);
 void parse_value(const std::string& text, std::uint64_t& value);
@@ -33,24 +33,24 @@ void parse_value(const std::string& text, bool& value);
 void parse_value(const std::string& text, std::string& value);
 /// "32" (a square) or "28x32" (height x width); an empty text is 0x0.
 void parse_value(const std::string& text, ImageSize& value);
-/// "0.7" or "0.5,0.7,1"; of whole numbers and texts an empty text is none.
+/// "0.7" or "0.5,0.7,1"; for whole numbers and texts an empty text is an empty list.
 void parse_value(const std::string& text, std::vector<double>& value);
 void parse_value(const std::string& text, nn::Temperature& value);
 void parse_value(const std::string& text, std::vector<std::int64_t>& value);
 void parse_value(const std::string& text, std::vector<std::string>& value);
-/// An empty text is none.
+/// An empty text is an empty list.
 template <class Value>
 void parse_value(const std::string& text, std::optional<Value>& value) {
   value.reset();
   if (!text.empty()) parse_value(text, value.emplace());
 }
-/// An enumerator's name.
+/// The name of an enumerator.
 template <NamedEnum Kind>
 void parse_value(const std::string& text, Kind& value) {
   from_string(text, value);
 }
 
-/// The reverse: a number or truth value as such, anything else as text that parse_value reads.
+/// The inverse: numbers and booleans become JSON numbers and booleans, other values become text that parse_value reads.
 template <class Value>
 requires std::is_arithmetic_v<Value> Json to_json(Value value) { return value; }
 Json to_json(const std::string& value);

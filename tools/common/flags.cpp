@@ -15,7 +15,7 @@ std::string flag_name(const FlagText& text) {
   return name;
 }
 
-/// Runs `set`, whose ConfigError gets the flag's name for a field.
+/// Runs `set`. A ConfigError that it throws gets the flag's name as its field.
 template <class Set>
 void naming(const Flag& flag, Set&& set) {
   try {

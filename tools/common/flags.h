@@ -27,24 +27,25 @@ struct FlagText {
   std::string field;
   /// Heading in --help.
   std::string group;
-  /// What --help calls the value; empty for a switch.
+  /// Name of the value in --help; empty for a switch.
   std::string value;
   std::string help;
   Kept kept = Kept::kNo;
-  /// When it is not the field with '-' for '_'. A switch whose flag begins with "no-" turns its field off.
+  /// Name of the flag, if it is not the field with '-' for '_'. A switch whose name begins with "no-" sets its field to
+  /// false.
   std::string flag = {};
 };
 
 std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second);
 
-/// A flag that is tied to a field of the settings.
+/// A flag that is connected to a field of the settings.
 struct Flag {
   FlagText text;
   /// Without the leading "--".
   std::string name;
   /// Parses the text of the flag into the field. Throws ConfigError.
   std::function<void(const std::string&)> set;
-  /// The field's value, and the reverse, which throws ConfigError.
+  /// Return the field's value as JSON, and set the field from it. `restore` throws ConfigError.
   std::function<Json()> get;
   std::function<void(const Json&)> restore;
 
@@ -60,19 +61,19 @@ struct GivenFlag {
 };
 using GivenFlags = std::vector<GivenFlag>;
 
-/// Nullptr when it is not among them.
+/// Nullptr when the flag was not given.
 const GivenFlag* find(const GivenFlags& given, const std::string& name);
-/// Throws ConfigError "--NAME: `reason`" for the first of these flags that was given, because it would have no effect.
+/// Throws ConfigError "--NAME: `reason`" for the first of these flags that was given but would have no effect.
 void refuse(const GivenFlags& given, const std::vector<std::string>& names, const std::string& reason);
 
-/// The one table for a tool's command line, its --help and its configuration file: rows of text, tied to the fields of
-/// the tool's settings that `visit_fields` names.
+/// The table of flags that a tool uses for its command line, its --help and its configuration file: rows of text,
+/// connected to the fields of the tool's settings that `visit_fields` names.
 class Flags {
  public:
   explicit Flags(const std::vector<FlagText>& table);
 
-  /// Ties the rows that name a field of `settings` to it; the settings must live as long. A field without a row has
-  /// no flag.
+  /// Connects each row to the field of `settings` that it names; `settings` must outlive this object. A field without a
+  /// row has no flag.
   template <class Settings>
   void bind(Settings& settings) {
     visit_fields(settings, [&](const char* field, auto& value) {
@@ -83,23 +84,24 @@ class Flags {
   }
 
   const std::vector<Flag>& all() const { return flags_; }
-  /// By name without "--"; nullptr when there is none.
+  /// Finds a flag by its name without "--"; nullptr when it does not exist.
   const Flag* find(const std::string& name) const;
-  /// The same for a flag that there is.
+  /// The same for a flag that exists.
   const Flag& at(const std::string& name) const;
-  /// Parses flags into the settings. Throws ConfigError of the flag.
+  /// Parses flags into the settings. Throws ConfigError naming the flag.
   void set(const GivenFlags& given) const;
-  /// The same, but a fixed flag that would change its field is refused: ConfigError "--depth 8 contradicts `source`,
-  /// where it is 32".
+  /// The same, but a fixed flag must not change its field. Throws ConfigError "--depth 8 contradicts `source`, where it
+  /// is 32".
   void set_agreeing(const GivenFlags& given, const std::string& source) const;
 
-  /// {field: value} of all that is kept.
+  /// {field: value} of all fields that are kept.
   Json kept() const;
-  /// The reverse; fields that are missing keep their values. Throws ConfigError for a field that is unknown or does not
-  /// fit.
+  /// The inverse. Fields that are missing keep their values. Throws ConfigError for an unknown field or an invalid
+  /// value.
   void restore(const Json& kept) const;
 
-  /// What `work` returns; a ConfigError of a field ("hidden_width") becomes one of the field's flag ("--width").
+  /// Returns the result of `work`. A ConfigError that names a field ("hidden_width") is rethrown naming its flag
+  /// ("--width").
   template <class Work>
   auto naming_flags(Work&& work) const {
     try {

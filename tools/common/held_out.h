@@ -26,15 +26,16 @@ void visit_fields(HeldOutSettings& settings, Visitor&& visit) {
 }
 
 /// Divides a data set into training and validation images, for training and for evaluation. `fingerprint` is that of
-/// the set, `record` that of the model's training, from the file that messages call `model`; `default_seed` is given in
+/// the set; `record` is the training record of the model file, which messages call `model`; `default_seed` is given in
 /// training only.
 ///
-/// - The record is of these data: the images that it says are held out. Settings that contradict it are refused.
-/// - The record is of other data: as the settings say in training; an error in evaluation, where no image is known to
-///   be held out.
-/// - There is no record: as the settings say; without a seed, the set's own validation images.
+/// - The record is of these data: the held-out images are those that the record lists. Settings that contradict it are
+///   refused.
+/// - The record is of other data: in training the settings decide; in evaluation this is an error, because no image is
+///   known to be held out.
+/// - There is no record: the settings decide; without a seed, the validation images are those of the set.
 ///
-/// Throws ConfigError of valid_images or split_seed, and of `split` when the held-out images cannot be known.
+/// Throws ConfigError of valid_images or split_seed, and of `split` when the held-out images are unknown.
 data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
                      const std::optional<nn::TrainingData>& record, const std::string& model,
                      std::optional<std::uint64_t> default_seed = std::nullopt);

@@ -94,7 +94,8 @@ fs::path numbered_file(const fs::path& folder, std::int64_t index) {
   return folder / (digits + ".png");
 }
 
-/// Whether it is a name of numbered_file. A longer number may be a date of somebody's, unless `count` pictures need it.
+/// Whether the name is one that numbered_file makes. Only numbers below `count` may have more than kDigits digits: a
+/// longer number may be a date in a file of the user.
 bool is_numbered(const std::string& name, std::int64_t count) {
   constexpr std::size_t kMostDigits = 18;
   if (!name.ends_with(".png")) return false;
@@ -104,7 +105,7 @@ bool is_numbered(const std::string& name, std::int64_t count) {
          (digits.size() <= kMostDigits && digits.front() != '0' && std::stoll(digits) < count);
 }
 
-/// In the order of their names; none where there is no folder yet. Throws IoError.
+/// Sorted by name; empty when the folder does not exist. Throws IoError.
 std::vector<fs::path> numbered_files(const fs::path& folder, std::int64_t count) {
   std::vector<fs::path> files;
   std::error_code error;
@@ -119,7 +120,7 @@ std::vector<fs::path> numbered_files(const fs::path& folder, std::int64_t count)
 
 class Folder : public ImageOutput {
  public:
-  /// `old`: files of an earlier call that are to go.
+  /// `old`: files of an earlier call, which the first `add` removes.
   Folder(fs::path path, std::vector<fs::path> old) : path_(std::move(path)), old_(std::move(old)) {
     std::error_code error;
     fs::create_directories(path_, error);
@@ -138,7 +139,7 @@ class Folder : public ImageOutput {
   void remove_old() {
     for (const auto& file : std::exchange(old_, {})) {
       std::error_code error;
-      // A folder of that name is none of ours; it shows when its picture is written.
+      // The user made a folder with this name. If a picture needs the name, writing it reports the error.
       if (fs::is_directory(fs::symlink_status(file, error))) continue;
       fs::remove(file, error);
       if (error) throw IoError("cannot replace " + file.string() + ": " + error.message());
@@ -177,7 +178,7 @@ std::unique_ptr<ImageOutput> open_folder(const ImageOutputOptions& options) {
   auto old = numbered_files(options.path, options.count);
   for (const auto& file : old) {
     check_replaceable(output_file(file, options));
-    // They need not be this tool's.
+    // Files beyond `count` may have been written by something else.
     if (std::stoll(file.stem().string()) < options.count) continue;
     const auto pictures = count_text(options.count, "picture");
     throw ConfigError("out", file.string() + " is beyond the " + pictures +

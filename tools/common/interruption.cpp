@@ -13,12 +13,13 @@ namespace {
 
 constexpr int kSignalExit = 128;
 
-/// Launchers pass on what the processes got as well: so long after a signal another is no second thought.
+/// Launchers pass on a signal that the processes have also received directly. Within this time, in nanoseconds, a
+/// second signal counts as a copy of the first.
 constexpr std::int64_t kSameSignal = 1'000'000'000;
 
-/// A signal meets any thread, the one that makes batches too.
+/// A signal handler can run on any thread, also on the one that makes batches.
 std::atomic<int> noted = 0;
-/// When, in nanoseconds; 0 before.
+/// Time of the first signal in nanoseconds; 0 before it.
 std::atomic<std::int64_t> noted_at = 0;
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free,
               "a signal handler may not wait");

@@ -4,7 +4,7 @@
 
 namespace glow::tools {
 
-/// Thrown by what gives up because of a signal.
+/// Thrown when work is abandoned because of a signal.
 class Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(int signal);
@@ -15,15 +15,15 @@ class Interrupted : public std::runtime_error {
   int exit_code_;
 };
 
-/// From now on the first SIGINT or SIGTERM is only noted, so that work can be brought to an end. A SIGINT more than a
-/// second later, of somebody who does not want to wait, ends the process at once; every other is ignored, for launchers
-/// send theirs beside that of the terminal, and whoever sends SIGTERM has SIGKILL.
+/// Installs handlers for SIGINT and SIGTERM. The first signal is only recorded, so that the tool can finish its work in
+/// order. A SIGINT more than a second later ends the process at once: the user does not want to wait. All other signals
+/// are ignored, because launchers send copies of the terminal's signal, and SIGKILL remains to end the process at once.
 void note_interruptions();
 
-/// The signal that was noted, 0 when there was none.
+/// The recorded signal; 0 when there was none.
 int interruption();
 
-/// Throws Interrupted when a signal was noted.
+/// Throws Interrupted when a signal was recorded.
 void throw_if_interrupted();
 
 }  // namespace glow::tools

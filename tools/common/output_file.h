@@ -9,25 +9,27 @@
 
 namespace glow::tools {
 
-/// A file that a tool is to write, at the end or as it goes.
+/// A file that a tool will write, at the end or during its work.
 struct OutputFile {
-  /// Of the settings, for messages.
+  /// The field of the settings, for messages.
   std::string field = "out";
   std::filesystem::path path = {};
-  /// Those it may have (".npy"); none: any.
+  /// The allowed extensions (".npy"); empty: any.
   std::vector<std::string> extensions = {};
-  /// Whether a file that is there may be replaced ...
+  /// Whether an existing file may be replaced.
   bool overwrite = false;
-  /// ... unless it is one of these, or this says what is wrong with it ("holds no scores"; nothing: "").
+  /// Files that are not replaced, even with `overwrite`. `foreign` returns why another file must not be replaced
+  /// ("holds no scores"), or "" when it may.
   InputFiles inputs = {};
   std::function<std::string(const std::filesystem::path&)> foreign = nullptr;
 };
 
-/// Throws ConfigError naming the field unless such a file may be there, and IoError when it cannot be written: now
-/// rather than after hours.
+/// Throws ConfigError naming the field when the file must not be written, and IoError when it cannot be written. Call
+/// it before the work, so that a wrong path is reported at once and not after hours.
 void check_output_file(const OutputFile& file);
 
-/// The part of it that looks at what is there: throws ConfigError naming the field unless it may be replaced.
+/// The part of check_output_file that concerns an existing file: throws ConfigError naming the field when it may not be
+/// replaced.
 void check_replaceable(const OutputFile& file);
 
 bool is_there(const std::filesystem::path& path);

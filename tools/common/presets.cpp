@@ -14,8 +14,8 @@ struct Preset {
 };
 
 const std::vector<Preset>& presets() {
-  // Those of the paper (Glow, tables 2 and 4, figures 4 and 5): levels, depth, coupling, bits and batch at 32x32 as
-  // published; larger images in batches that one GPU can hold.
+  // The settings of the paper (Glow, tables 2 and 4, figures 4 and 5). At 32x32 levels, depth, coupling, bits and batch
+  // are as published; larger images have batches that fit on one GPU.
   static const std::vector<Preset> all{
       {"demo",
        "a small model of Fashion-MNIST, minutes on a laptop",
@@ -79,7 +79,7 @@ const std::vector<Preset>& presets() {
   return all;
 }
 
-/// The flags as on a command line, in lines of at most kColumns.
+/// The flags as written on a command line, in lines of at most kColumns characters.
 std::string lines_of(const GivenFlags& flags) {
   constexpr std::size_t kColumns = 110;
   const std::string indent = "   ";

@@ -52,10 +52,10 @@ class Processes {
   /// The largest of all processes' values.
   std::int64_t largest(std::int64_t value) const;
 
-  /// Throws Interrupted when a signal was noted in this process or, as far as is known yet, in another.
+  /// Throws Interrupted when a signal was recorded in this process or, as far as this process knows, in another.
   void throw_if_interrupted() const;
-  /// Collective, called after work that an interruption may have ended early. Throws Interrupted in all processes when
-  /// one of them has noted a signal.
+  /// Collective; call it after work that a signal may have ended early. Throws Interrupted in all processes when one of
+  /// them has recorded a signal.
   void throw_if_one_was_interrupted() const;
 
   /// Reports an error, also to the other processes. Returns the code, or ends the process at once when there are

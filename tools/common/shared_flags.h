@@ -7,18 +7,18 @@
 
 namespace glow::tools {
 
-// The rows of flags that several tools have, so that they have the same words in each. FlagText::kept is that of
-// glow-train; the other tools do not use it.
+// Rows of flags that several tools share, so that their texts agree. FlagText::kept applies to glow-train only; the
+// other tools do not use it.
 
 /// "model", a model file.
 FlagText model_row(const std::string& group);
-/// "data" or another field for a data set. `what`: what is done with it, before the list of its kinds; may be empty.
+/// "data" or another field for a data set. `what`: the use of the data, shown before the list of kinds; may be empty.
 FlagText source_row(const std::string& field, const std::string& group, const std::string& what);
-/// "seed". `what`: what is drawn with it.
+/// "seed". `what`: the random choices that depend on it.
 FlagText seed_row(const std::string& group, const std::string& what);
 /// "overwrite"
 FlagText overwrite_row(const std::string& group);
-/// "batch" of a tool that has no training steps. `otherwise`: the default when that is no number.
+/// "batch" for a tool without training steps. `otherwise`: the default, when it is not a number.
 FlagText batch_row(const std::string& otherwise = {});
 
 /// Whether a launcher can start a tool in several processes.

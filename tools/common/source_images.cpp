@@ -40,7 +40,7 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource&
     geometry.random_crop = settings.random_crop;
     return {geometry, GeometryFrom::kFlags};
   }
-  // Samples of the model, for example, have its size, whatever was done to its training images.
+  // For example, samples of the model have its size, however its training images were resized.
   if (all_have_size(source, model->options())) return {geometry, GeometryFrom::kImages};
   const auto& record = model->training_data();
   if (!record) return {geometry, GeometryFrom::kDefault};

@@ -18,23 +18,23 @@ namespace glow::tools {
 /// The labels that a tool needs with the images.
 enum class Labels {
   kUnused,
-  /// The classes of a conditional model, where the data have them.
+  /// The classes of a conditional model, if the data have them.
   kIfKnown,
-  /// The same; data without them are a ConfigError of `field`.
+  /// The same, but data without these classes throw ConfigError naming `field`.
   kRequired,
   /// The data's own classes, independent of the model; a folder without classes throws FormatError.
   kOfData,
 };
 
-/// Opens a data set for a model, with the model's number of channels. Images that cannot be decoded are left out when
-/// they were left out in the model's training. Throws as data::open_data_set, ConfigError of `field`.
+/// Opens a data set for a model, with the model's number of channels. Images that cannot be decoded are left out if the
+/// model's training left them out. Throws as data::open_data_set, ConfigError naming `field`.
 data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
                              Labels labels);
 
 /// Whether the classes of the data are those of the model, as far as their names are known.
 bool same_classes(const data::DataSet& set, const nn::Glow& model);
 
-/// How images are brought to a model's size; when neither is given, as in the model's training.
+/// How images are resized to a model's size; if neither field is given, as in the model's training.
 struct GeometrySettings {
   std::optional<int> resize;
   bool random_crop = false;
@@ -49,15 +49,15 @@ void visit_fields(GeometrySettings& settings, Visitor&& visit) {
 /// The rows of GeometrySettings.
 std::vector<FlagText> geometry_rows(const std::string& group);
 
-/// What decided how images were brought to a model's size.
+/// The reason for the way in which images were resized to a model's size.
 enum class GeometryFrom {
-  /// All images had the size already.
+  /// All images already had the size.
   kImages,
-  /// Flags.
+  /// Flags decided it.
   kFlags,
-  /// The model's record of its training.
+  /// The model's training record decided it.
   kModel,
-  /// The default, because the model file has no record.
+  /// The default, because the model file has no training record.
   kDefault,
 };
 
@@ -70,19 +70,19 @@ constexpr EnumNames<GeometryFrom, 4> enum_names(GeometryFrom) {
             {"default", GeometryFrom::kDefault}}}};
 }
 
-/// Images at a model's size, and how they were brought to it.
+/// Images at a model's size, and how they were resized to it.
 struct FittedImages {
   std::shared_ptr<const data::Images> images;
   GeometryFrom from = GeometryFrom::kImages;
-  /// Whether smaller images were framed with black.
+  /// Whether smaller images were padded with black.
   bool framed = false;
 
   /// "shorter side scaled to 96, centre 64x64, as in the training"
   std::string geometry_text() const;
 };
 
-/// The images of a source that messages call `name`. Throws ConfigError of `field` when they have other channels than
-/// the model or are too small, and of `resize` when it was given and does not fit.
+/// The images of a source, which messages call `name`. Throws ConfigError naming `field` when their number of channels
+/// is not the model's or they are too small, and naming `resize` when it was given and does not fit.
 FittedImages fitted(const std::string& field, const std::string& name,
                     const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
                     const GeometrySettings& settings);

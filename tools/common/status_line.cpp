@@ -10,7 +10,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kShortestInterval = std::chrono::milliseconds(100);
-/// Back to the start of the line, and erase it.
+/// Moves the cursor to the start of the line and erases the line.
 constexpr const char* kErase = "\r\x1b[K";
 
 }  // namespace

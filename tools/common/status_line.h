@@ -17,7 +17,7 @@ class StatusLine {
   StatusLine(const StatusLine&) = delete;
   StatusLine& operator=(const StatusLine&) = delete;
 
-  /// Whether there is a terminal to rewrite a line on.
+  /// Whether stderr is a terminal, whose last line can be rewritten.
   bool is_live() const { return is_live_; }
   /// Rewrites the line, at most ten times a second. Does nothing without a terminal.
   void show(const std::string& text);
@@ -34,7 +34,7 @@ class StatusLine {
   std::chrono::steady_clock::time_point last_shown_;
 };
 
-/// "[######--------------]" for a part of the whole in 0..1.
+/// "[######--------------]" for a fraction in 0..1.
 std::string bar(double part);
 
 }  // namespace glow::tools

@@ -21,8 +21,8 @@ struct Subcommand {
   std::function<int(Arguments arguments, Console& console)> run;
 };
 
-/// A subcommand with its own table of flags; `work` gets the settings. `check`, if given, first sees which flags were
-/// given. `text.name` is "tool name".
+/// A subcommand with its own table of flags; `work` gets the settings. `check`, if given, is called before with the
+/// flags that were given. `text.name` is "tool name".
 template <class Settings>
 Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& table,
                            std::function<void(const Settings&, Console&)> work,

@@ -17,10 +17,10 @@ std::string scientific(double number);
 std::string duration(double seconds);
 /// 2.1e9 -> "2.1 GB"
 std::string bytes(double count);
-/// The fewest digits that mean this number and no other: 0.001, 100.
+/// The shortest decimal number that is parsed as this value: 0.001, 100.
 std::string brief(double number);
 
-/// Lines "label   value", the values below each other; a value's further lines are indented like its first.
+/// Lines "label   value" with aligned values; further lines of a value are indented like its first.
 class Listing {
  public:
   void add(const std::string& label, const std::string& value);

@@ -20,7 +20,7 @@ struct ApplySettings {
   EditSettings common;
   ImageSettings images;
   std::string directions;
-  /// Names; none: all of the file.
+  /// Names of directions; empty: all of the file.
   std::vector<std::string> direction;
   std::vector<double> strengths = {-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2};
   bool together = false;
@@ -92,7 +92,7 @@ void apply(const ApplySettings& settings, Console& console) {
   PictureQueue queue(editor, *output, images.size() * pictures);
   editor.encode(images, labels, [&](std::int64_t first, const nn::Latents& latents) {
     for (std::int64_t i = 0; i < latent::count(latents); ++i) {
-      // An image's rows, one for each vector, of one picture for each strength.
+      // Each image has one row for each vector, with one picture for each strength.
       const auto image = latent::narrow(latents, i, 1);
       const auto label = narrow_labels(labels, first + i, 1);
       for (const auto& each : vectors) {

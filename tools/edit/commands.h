@@ -4,7 +4,7 @@
 
 namespace glow::tools {
 
-// The subcommands of glow-edit, one source file each.
+// The subcommands of glow-edit; each has its own source file.
 
 Subcommand encode_command();
 Subcommand decode_command();

@@ -29,7 +29,7 @@ struct DirectionsSettings {
   EditSettings common;
   std::string data;
   GeometrySettings geometry;
-  /// A list of attributes; empty: the classes of the data are the attributes.
+  /// A list of attributes; empty: the classes of the data are used as attributes.
   std::string attributes;
   /// 0: all images.
   std::int64_t count = 0;
@@ -66,7 +66,7 @@ struct Labelled {
   torch::Tensor has;
 };
 
-/// The name of an image in the list: its file, or its place in an array.
+/// The name of an image in the list: its file, or its index in an array.
 std::string listed_name(const data::ImageSource& source, std::int64_t index) {
   return source.common_shape() ? std::to_string(index) : source.name(index);
 }
@@ -83,7 +83,7 @@ std::vector<const data::Attributes::Row*> rows_of(const data::ImageSource& sourc
   }
 }
 
-/// The places of the images in the list, and their rows.
+/// The indices of the listed images, and their rows.
 std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSource& source,
                                                            const data::Attributes& attributes,
                                                            const DirectionsSettings& settings) {
@@ -105,7 +105,7 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
           torch::tensor(labels, torch::kChar).view({images, static_cast<std::int64_t>(attributes.names().size())})};
 }
 
-/// The classes as attributes: each against all others.
+/// The classes as attributes: each class against all others.
 std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataSet& set) {
   if (set.class_names.empty()) {
     throw ConfigError("attributes",
@@ -118,13 +118,14 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataS
   return {places, labels.unsqueeze(1).eq(classes).to(torch::kChar)};
 }
 
-/// With the data's classes when these are the attributes, else with the model's where the data have them.
+/// The images with the data's own classes if these are the attributes, otherwise with the model's classes if the data
+/// have them.
 data::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
   require_given("data", settings.data, "a data set");
   return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown);
 }
 
-/// EditImages::model_labels
+/// See EditImages::model_labels.
 std::vector<std::int64_t> labels_of_model(const data::DataSet& set, const nn::Glow& model) {
   const auto& known = model->class_names();
   std::vector<std::int64_t> labels;
@@ -170,7 +171,7 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
           has};
 }
 
-/// An attribute has a direction when some images have it and others do not; checked before hours of encoding.
+/// An attribute has a direction if some images have it and others do not. This is checked before hours of encoding.
 void require_two_sided(const torch::Tensor& has, const DirectionsSettings& settings) {
   if (has.eq(1).any(0).logical_and(has.eq(0).any(0)).any().item<bool>()) return;
   const bool of_classes = settings.attributes.empty();

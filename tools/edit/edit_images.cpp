@@ -43,7 +43,7 @@ Opened open_source(const std::string& text, const nn::Glow& model) {
   return {set.test ? set.test : set.train, same_classes(set, model), set.skipped};
 }
 
-/// The geometry for images that do not have the model's size.
+/// The geometry for images of another size than the model's.
 GeometrySettings geometry_of(const ImageSettings& settings) {
   auto geometry = settings.geometry;
   if (!settings.fit) return geometry;
@@ -54,7 +54,7 @@ GeometrySettings geometry_of(const ImageSettings& settings) {
   return geometry;
 }
 
-/// Adds the files of all images, also of those that --pick leaves out.
+/// Adds the files of all images, including those that --pick leaves out.
 void add_files(const std::string& text, const data::ImageSource& source, InputFiles& inputs) {
   inputs.add_source(text);
   if (source.common_shape()) return;  // arrays, whose images are not files
@@ -69,7 +69,7 @@ std::string text(std::int64_t height, std::int64_t width) {
   return std::to_string(height) + "x" + std::to_string(width);
 }
 
-/// Throws unless the images have the model's size, or lie on black and can be framed with it.
+/// Throws unless the images have the model's size, or have a black background and can be padded to it.
 void check_sizes(const data::ImageSource& source, const nn::GlowOptions& model) {
   const auto checked = source.common_shape() ? std::min<std::int64_t>(1, source.size()) : source.size();
   for (std::int64_t i = 0; i < checked; ++i) {
@@ -110,7 +110,7 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
   } else {
     source = std::make_shared<data::SubsetSource>(source, places);
   }
-  // Else neither flags nor the model file say how to bring images of another size to the model's.
+  // Otherwise neither the flags nor the model file define how images of another size are resized.
   const bool is_known = geometry.resize || geometry.random_crop || model->training_data();
   if (source->channels() == model->options().channels && !is_known) check_sizes(*source, model->options());
   return {.fitted = fitted("images", settings.images, source, model, geometry),

@@ -14,11 +14,11 @@ namespace glow::tools {
 struct EditSettings {
   std::string model;
   std::string out;
-  /// Name or index; empty: the images' own classes, where they are known.
+  /// Name or index; empty: the images' own classes, if they are known.
   std::string class_name;
   std::int64_t batch = 32;
   bool overwrite = false;
-  /// In kFp32 or kFp64: rounded networks have no exact inverse.
+  /// kFp32 or kFp64 only: with rounded networks the inverse is not exact.
   ComputeSettings compute;
 };
 
@@ -34,9 +34,9 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
 
 /// The images to edit.
 struct ImageSettings {
-  /// FILE.npy, a folder, PNG or JPEG files with commas between them, or a data set as data::open_data_set takes it.
+  /// FILE.npy, a folder, a list of PNG or JPEG files separated by commas, or a specification for data::open_data_set.
   std::string images;
-  /// Places of the images to edit; none: all.
+  /// Indices of the images to edit; empty: all.
   std::vector<std::int64_t> pick;
   /// The same as geometry.resize = 0.
   bool fit = false;
@@ -51,7 +51,7 @@ void visit_fields(ImageSettings& settings, Visitor&& visit) {
   visit_fields(settings.geometry, visit);
 }
 
-/// A subcommand's own rows with those of EditSettings around them. `out`: the help text of --out.
+/// The rows of a subcommand, combined with those of EditSettings. `out`: the help text of --out.
 std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own);
 /// The rows of ImageSettings.
 std::vector<FlagText> image_flag_rows();

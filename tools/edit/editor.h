@@ -19,8 +19,8 @@
 
 namespace glow::tools {
 
-/// A model at work for one subcommand: images to latents and back in batches, with progress on stderr, until a signal
-/// comes (then its functions throw Interrupted).
+/// The model of one subcommand. Encodes and decodes images in batches and shows the progress on stderr. After a signal
+/// its functions throw Interrupted.
 class Editor {
  public:
   /// Opens the model. The console must live as long. Throws ConfigError naming a field of `settings`, IoError,
@@ -32,28 +32,28 @@ class Editor {
   const nn::Quantizer& quantizer() const { return model_->quantizer(); }
   /// SHA-256 of the model file.
   const std::string& checksum() const { return checksum_; }
-  /// The files that no output may replace: the model, and those that a subcommand adds.
+  /// The files that no output may replace: the model, and the inputs that a subcommand adds.
   InputFiles& inputs() { return inputs_; }
 
-  /// int64 [N] for a conditional model: the class that was asked for, else the images' own; undefined for an
-  /// unconditional one. Throws ConfigError naming `class` when there is none.
+  /// int64 [N] for a conditional model: the requested class, otherwise the images' own classes; undefined for an
+  /// unconditional model. Throws ConfigError naming `class` when there is none.
   torch::Tensor labels(const EditImages& images) const;
-  /// The same for images that are mixed, which must have one class.
+  /// The same for images whose latents are mixed: they must have one class.
   torch::Tensor common_labels(const EditImages& images) const;
-  /// The same for the labels that a file holds for `count` images; `stored` may be undefined.
+  /// The same for the labels in a file of `count` images; `stored` may be undefined.
   torch::Tensor labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const;
 
   /// Latents of uint8 [N, C, H, W] (the centres of the bins), on the model's device, in one batch.
   nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
   /// uint8 [N, C, H, W] on the CPU.
   torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
-  /// Prints to stderr how images are brought to the model's size, unless they have it, and which were left out.
+  /// Prints to stderr how images were resized to the model's size, if they were, and which images were left out.
   void tell(const EditImages& images);
-  /// The same, then encodes them batch by batch and calls work(first, latents) for each: latents of images first, first
-  /// + 1 ...
+  /// The same; then encodes the images batch by batch and calls work(first, latents) for each batch, which begins at
+  /// image `first`.
   void encode(const EditImages& images, const torch::Tensor& labels,
               const std::function<void(std::int64_t, const nn::Latents&)>& work);
-  /// Calls work(first, count) for one batch after the other of `total`, and shows "`done` n/total images".
+  /// Divides `total` images into batches, calls work(first, count) for each, and shows "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);
   /// Images in a batch.
@@ -62,16 +62,16 @@ class Editor {
   void show(const std::string& done, std::int64_t images, std::int64_t total);
   void show_nothing() { status_.clear(); }
 
-  /// Where images go; a grid has the columns and labels. Throws as open_image_output.
+  /// The destination of images; a grid has the given columns and labels. Throws as open_image_output.
   std::unique_ptr<ImageOutput> output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,
                                       std::int64_t scale, std::int64_t frame_milliseconds = 0) const;
-  /// Throws ConfigError naming `out` unless a file of one of these extensions (".npy") may be written there, in place
-  /// of none of the inputs and of no .safetensors file but one of this format; IoError when it cannot.
+  /// Throws ConfigError naming `out` when a file with one of these extensions (".npy") must not be written there: it
+  /// would replace an input, or a .safetensors file of another format. Throws IoError when it cannot be written.
   void check_file_output(const std::vector<std::string>& extensions, const std::string& format) const;
-  /// After everything is written. Throws NumericalError naming the first images, in the order in which they were
-  /// decoded, that had values that are not finite.
+  /// Call after everything is written. Throws NumericalError when decoded images have values that are not finite; it
+  /// names the first of them, in the order of decoding.
   void require_finite() const;
-  /// The same, but only prints it to stderr: users try how far an edit can go.
+  /// The same, but prints a warning to stderr instead of throwing: users try how far an edit can go.
   void report_not_finite();
 
  private:
@@ -83,14 +83,14 @@ class Editor {
   InputFiles inputs_;
   std::int64_t class_index_ = -1;
   std::int64_t decoded_ = 0;
-  /// Places among the images decoded, of those with such values.
+  /// Indices, in the order of decoding, of images with values that are not finite.
   std::vector<std::int64_t> not_finite_;
   StatusLine status_;
 };
 
-/// A part of labels, or of none.
+/// A range of `labels`, which may be undefined.
 torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count);
-/// Each label `times` times.
+/// Repeats each label `times` times.
 torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times);
 
 /// "1 image in out.png", "12 images in out.png"

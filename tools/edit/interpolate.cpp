@@ -47,7 +47,7 @@ const std::vector<FlagText>& interpolate_rows() {
   return rows;
 }
 
-/// Above each column the position; beside each of several rows the two images.
+/// Labels: the position above each column and, if there are several rows, the two images to the left of each.
 data::GridLabels interpolate_labels(const EditImages& images, std::int64_t legs, std::int64_t points) {
   data::GridLabels labels;
   for (std::int64_t i = 0; i < points; ++i) {
@@ -61,7 +61,8 @@ data::GridLabels interpolate_labels(const EditImages& images, std::int64_t legs,
   return labels;
 }
 
-/// In a grid each leg has both ends. In frames each point occurs once, and a loop does not repeat its first frame.
+/// In a grid each leg shows both of its ends. In an animation each point occurs once, and a loop does not repeat its
+/// first frame.
 std::int64_t picture_count(const latent::PathOptions& path, std::int64_t legs, bool as_grid) {
   return as_grid ? legs * path.points : legs * (path.points - 1) + (path.closed ? 0 : 1);
 }
@@ -71,7 +72,7 @@ nn::Latents pictures_of(const latent::LatentPath& path, std::int64_t points, boo
                         std::int64_t count) {
   if (!as_grid) return path.points(first, count);
   std::vector<nn::Latents> pictures;
-  // A leg begins at the point where the previous one ends.
+  // A leg begins at the point at which the previous leg ends.
   for (std::int64_t i = first; i < first + count; ++i) pictures.push_back(path.points(i - i / points, 1));
   return latent::concatenate(pictures);
 }

@@ -15,13 +15,13 @@ namespace glow::tools {
 /// Decodes latents into an output: they are added in pieces of any size and decoded in full batches.
 class PictureQueue {
  public:
-  /// Shows the progress of `total` pictures. Editor and output must live as long.
+  /// Shows the progress of `total` pictures. `editor` and `output` must outlive this object.
   PictureQueue(Editor& editor, ImageOutput& output, std::int64_t total)
       : editor_(editor), output_(output), total_(total) {}
 
-  /// Labels as decode_batch takes them. Throws Interrupted, IoError.
+  /// Labels: see Editor::decode_batch. Throws Interrupted, IoError.
   void add(const nn::Latents& latents, const torch::Tensor& labels);
-  /// After the last piece: decodes the rest and finishes the output.
+  /// Call after the last piece: decodes the remaining latents and finishes the output.
   void finish();
 
  private:
@@ -30,7 +30,7 @@ class PictureQueue {
   Editor& editor_;
   ImageOutput& output_;
   std::int64_t total_;
-  /// Not decoded yet: latents, labels and their number.
+  /// Latents that are not decoded yet, their labels and their number.
   std::vector<nn::Latents> latents_;
   std::vector<torch::Tensor> labels_;
   std::int64_t waiting_ = 0;

@@ -18,7 +18,7 @@ namespace {
 struct ReconstructSettings {
   EditSettings common;
   ImageSettings images;
-  /// For the levels that are drawn again; only temperature and seed are flags.
+  /// How levels are sampled again; only temperature and seed are flags.
   latent::VaryOptions redraw;
   std::int64_t scale = 1;
 };
@@ -41,7 +41,8 @@ const std::vector<FlagText>& reconstruct_rows() {
   return rows;
 }
 
-/// "image", "decoded", then what is drawn anew: "level 0 new", "levels 0-1 new", ...
+/// The labels of the columns: "image", "decoded", then the levels that are sampled again: "level 0 new", "levels 0-1
+/// new", ...
 data::GridLabels reconstruct_labels(std::int64_t levels) {
   data::GridLabels labels{.columns = {"image", "decoded", "level 0 new"}};
   for (std::int64_t l = 1; l < levels; ++l) labels.columns.push_back("levels 0-" + std::to_string(l) + " new");
@@ -73,7 +74,7 @@ void reconstruct(const ReconstructSettings& settings, Console& console) {
     for (std::int64_t l = 1; l <= levels; ++l) {
       shown.push_back(editor.decode_batch(latent::resample_finest(latents, l, options), own_labels));
     }
-    // [N, columns, C, H, W]: an image a row.
+    // [N, columns, C, H, W]: one row for each image.
     output->add(at::stack(shown, 1).flatten(0, 1));
     agreeing += images_that_agree(editor.quantizer().to_bytes(editor.quantizer().center(bytes)), shown[1]);
   });

@@ -21,12 +21,12 @@ namespace {
 struct VarySettings {
   EditSettings common;
   ImageSettings images;
-  /// None: 0.25, 0.5, 0.75, 1.
+  /// Empty: 0.25, 0.5, 0.75, 1.
   std::vector<double> amounts;
   std::int64_t count = 8;
   /// Only temperature and seed are flags.
   latent::VaryOptions noise;
-  /// When given: no noise, but eps times each of these.
+  /// If given: without noise, eps is multiplied by each of these.
   std::vector<double> temperatures;
   bool per_level = false;
   std::int64_t scale = 1;
@@ -59,14 +59,14 @@ const std::vector<FlagText>& vary_rows() {
   return rows;
 }
 
-/// A row of pictures of an image: its name, the levels that it changes, and the amount of noise.
+/// A row of pictures of one image: its name, the levels that vary in it, and the amount of noise.
 struct VariedRow {
   std::string name;
   std::vector<bool> is_changed;
   double amount = 0;
 };
 
-/// The levels that rows change, all or one in each row, and the names of the rows.
+/// The levels that vary in each row (all levels, or one in each row), and the names of the rows.
 std::vector<VariedRow> changed_levels(bool per_level, std::size_t levels) {
   if (!per_level) return {{"", std::vector<bool>(levels, true)}};
   std::vector<VariedRow> all;
@@ -81,7 +81,7 @@ std::vector<double> amounts_of(const VarySettings& settings) {
   return settings.amounts.empty() ? std::vector<double>{0.25, 0.5, 0.75, 1} : settings.amounts;
 }
 
-/// The rows of every image; with noise a row for each amount.
+/// The rows of every image; with noise one row for each amount.
 std::vector<VariedRow> rows_of_image(const VarySettings& settings, std::size_t levels) {
   const auto changed = changed_levels(settings.per_level, levels);
   if (!settings.temperatures.empty()) return changed;
@@ -94,15 +94,15 @@ std::vector<VariedRow> rows_of_image(const VarySettings& settings, std::size_t l
   return rows;
 }
 
-/// One number a level: `changed` for those that the row changes, `kept` for the others.
+/// One number for each level: `changed` for the levels that vary in the row, `kept` for the others.
 std::vector<double> by_level(const VariedRow& row, double changed, double kept) {
   std::vector<double> numbers;
   for (const bool is_changed : row.is_changed) numbers.push_back(is_changed ? changed : kept);
   return numbers;
 }
 
-/// The pictures of a row: the image, then its variations; or a picture for each temperature.
-/// `place`: of the image in its source; the noise depends on it, and not on the other images picked.
+/// The pictures of a row: the image, then its variations; or one picture for each temperature. `place`: the index of
+/// the image in its source. The noise depends on it, but not on which other images were picked.
 nn::Latents varied(const VarySettings& settings, const VariedRow& row, const nn::Latents& image, std::int64_t place) {
   std::vector<nn::Latents> pictures;
   for (const double temperature : settings.temperatures) {

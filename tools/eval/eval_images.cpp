@@ -18,7 +18,7 @@ namespace {
 
 using Source = std::shared_ptr<const data::ImageSource>;
 
-/// The images of one source, then those of another, of the same data set.
+/// The concatenation of two sources of one data set.
 class JoinedSource : public data::ImageSource {
  public:
   JoinedSource(Source first, Source second) : first_(std::move(first)), second_(std::move(second)) {}
@@ -44,7 +44,7 @@ Source all_images(const data::DataSet& set) {
   return std::make_shared<const JoinedSource>(set.train, set.valid);
 }
 
-/// Images of a data set, what they are called, and the stream of their noise.
+/// Images of a data set, their name, and the random stream of their noise.
 struct Split {
   Source source;
   std::string name;
@@ -69,7 +69,7 @@ Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow
   return {set.valid, "valid", ops::Stream::kValidationNoise};
 }
 
-/// The first `count` images; all for 0.
+/// The first `count` images; 0: all.
 Source first_images(Source source, std::int64_t count) {
   if (count == 0 || count >= source->size()) return source;
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));

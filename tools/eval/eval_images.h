@@ -12,14 +12,14 @@
 
 namespace glow::tools {
 
-/// The images of a source that are scored, at the model's size.
+/// The images of a source to be scored, at the model's size.
 struct EvalImages {
   FittedImages fitted;
   /// The specification of the source.
   std::string source;
   /// "test", "valid" ...
   std::string split;
-  /// Stream of the noise of these images.
+  /// The random stream of the noise of these images.
   ops::Stream noise = ops::Stream::kOtherNoise;
   /// Whether the labels are classes of the model.
   bool labelled = false;
@@ -29,8 +29,8 @@ struct EvalImages {
   const data::Images& images() const { return *fitted.images; }
 };
 
-/// The images of --data: by default the test images, else those that were held out from the model. Throws ConfigError
-/// of the field that does not fit them or the model; IoError, FormatError.
+/// The images of --data: by default the test images, otherwise those that the model's training held out. Throws
+/// ConfigError naming the field that does not fit them or the model; IoError, FormatError.
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model);
 
 /// The images of --ood: the test images if the source has a test split, else all. Throws the same.

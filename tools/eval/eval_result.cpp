@@ -16,14 +16,14 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-/// Number `index` of [N] numbers; empty when they are undefined.
+/// Element `index` of [N] numbers; empty when the tensor is undefined.
 std::string number_text(const torch::Tensor& numbers, std::int64_t index) {
   if (!numbers.defined()) return "";
   const auto number = numbers.data_ptr<double>()[index];
   return number != number ? "nan" : brief(number);
 }
 
-/// The same for classes; empty for -1.
+/// The same for classes; empty for class -1.
 std::string class_text(const torch::Tensor& classes, std::int64_t index) {
   if (!classes.defined()) return "";
   const auto number = classes.data_ptr<std::int64_t>()[index];

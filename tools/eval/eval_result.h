@@ -22,7 +22,7 @@ struct ScoredImages {
   evaluate::ScoreSummary summary = {};
 };
 
-/// The name of a score in the JSON object, and how well it tells the two sets apart.
+/// The name of a score in the JSON object, and its AUROC for the two sets.
 using NamedAuroc = std::pair<std::string, evaluate::Auroc>;
 
 /// The results of glow-eval.
@@ -35,15 +35,15 @@ struct EvalResult {
   std::string device;
   ScoredImages data;
   std::optional<ScoredImages> ood;
-  /// Over the images with finite scores; empty when a set has none.
+  /// Computed over the images with finite scores; empty when a set has none.
   std::vector<NamedAuroc> aurocs;
   std::optional<evaluate::RoundTrip> round_trip;
 };
 
-/// The AUROC of each score that both sets have: bits_per_dim, importance_bits_per_dim, complexity_corrected.
+/// The AUROC of each score that is computed for both sets: bits_per_dim, importance_bits_per_dim, complexity_corrected.
 std::vector<NamedAuroc> compare(const evaluate::Scores& inside, const evaluate::Scores& outside);
 
-/// Lines "label   value" for people.
+/// Readable lines "label   value".
 std::string result_text(const EvalSettings& settings, const EvalResult& result);
 
 /// The same as one JSON object (docs/formats.md), with a newline at its end. NaN and infinity become null.
@@ -56,7 +56,7 @@ inline constexpr const char* kScoresHeading =
 /// scores.csv (docs/formats.md).
 std::string scores_csv(const ScoredImages& scored);
 
-/// An SVG picture of how the bits/dim are distributed.
+/// An SVG histogram of bits/dim.
 std::string result_histogram(const EvalResult& result);
 
 }  // namespace glow::tools

@@ -56,7 +56,7 @@ void follow_training(EvalSettings& settings, const std::optional<nn::TrainingDat
 void resolve_settings(EvalSettings& settings, const GivenFlags& given) {
   require_given("model", settings.model, "a model file");
   require_given("data", settings.data, "a data set");
-  follow_training(settings, std::nullopt);  // --batch, for the checks
+  follow_training(settings, std::nullopt);  // sets --batch, which the checks below need
   check_ranges(settings);
   if (settings.split == EvalSplit::kAll || settings.split == EvalSplit::kTest) {
     refuse(given, {"split-seed", "valid-images"}, "nothing is held out for --split " + to_string(settings.split));

@@ -18,7 +18,7 @@ namespace glow::tools {
 
 /// The images of a data source that are scored.
 enum class EvalSplit {
-  /// The test images; where there are none, the validation images.
+  /// The test images; if the source has none, the validation images.
   kAuto,
   kTrain,
   kValid,
@@ -45,17 +45,17 @@ struct EvalSettings {
   EvalSplit split = EvalSplit::kAuto;
   HeldOutSettings held_out;
   GeometrySettings geometry;
-  /// Only the first images of a source, so many; 0: all.
+  /// Scores only this many images of a source, from the first; 0: all.
   std::int64_t count = 0;
-  /// Another source, compared by its scores; empty: none.
+  /// Another source, whose scores are compared; empty: none.
   std::string ood;
-  /// Seed and batch come from the next two.
+  /// follow_training sets seed and batch from the next two fields.
   evaluate::ScoreOptions score;
-  /// Not given: that of the model's training, 0 where the model file does not say.
+  /// Nullopt: the seed of the model's training, or 0 if the model file has no training record.
   std::optional<std::uint64_t> seed;
-  /// Not given: that of the evaluations in the model's training, 64 where the model file does not say.
+  /// Nullopt: the batch of the evaluations in the model's training, or 64 if the model file has no training record.
   std::optional<std::int64_t> batch;
-  /// Images that are encoded and decoded; 0: none.
+  /// Number of images that are encoded and decoded; 0: none.
   std::int64_t round_trip = 64;
   /// Files; empty: not written.
   std::string scores;
@@ -90,11 +90,12 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
 /// Rows for the fields of EvalSettings.
 const std::vector<FlagText>& eval_flag_table();
 
-/// Checks and completes settings that hold the `given` flags. Throws ConfigError for a flag that is missing, out of
+/// Checks and completes settings that contain the values of the `given` flags. Throws ConfigError for a flag that is
+/// missing, out of range or in contradiction to another.
 /// range or contradicts another.
 void resolve_settings(EvalSettings& settings, const GivenFlags& given);
 
-/// Sets seed and batch of the scores, from the model's record where they are not given.
+/// Sets seed and batch of the scores; where they are not given, from the model's training record.
 void follow_training(EvalSettings& settings, const std::optional<nn::TrainingData>& record);
 
 /// Throws ConfigError for settings that do not fit the model.

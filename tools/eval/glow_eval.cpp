@@ -51,7 +51,7 @@ bool begins_with(const fs::path& path, const std::string& text) {
   return first == text;
 }
 
-/// `field`: of the settings; no file: where nothing is to be written.
+/// `field`: the name in the settings; `file`: empty when nothing is written.
 void check_eval_output(const std::string& field, const std::string& file, const std::string& extension,
                        const EvalSettings& settings) {
   if (file.empty()) return;
@@ -96,7 +96,7 @@ class Evaluation {
   }
 
  private:
-  /// Everything that can be refused before anything is computed.
+  /// Does all checks that are possible before anything is computed.
   void prepare() {
     const auto compute = start_computing(processes_.own_part(settings_.compute));
     nn::ModelInfo info;
@@ -131,7 +131,7 @@ class Evaluation {
     try {
       shard = evaluate::score(model_, images.images(), options);
     } catch (const Interrupted&) {
-      // All hear of it now, those too that were through.
+      // The next call tells all processes, also those that have finished their shard.
     }
     processes_.throw_if_one_was_interrupted();
     auto scores = evaluate::gathered(shard, count, options.batch, *processes_.communicator());

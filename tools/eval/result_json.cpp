@@ -39,7 +39,7 @@ Json set_json(const ScoredImages& scored) {
   return json;
 }
 
-/// Correct predictions, images with a label of the model, and their ratio.
+/// The number of correct predictions, the number of images with a label of the model, and their ratio.
 Json accuracy_json(const ScoredImages& scored) {
   const auto& summary = scored.summary;
   if (!scored.images.labelled || summary.labelled == 0) return {};

@@ -6,7 +6,7 @@
 namespace glow::tools {
 namespace {
 
-/// "7.2128 +- 0.0307"; without an error for a single image.
+/// "7.2128 +- 0.0307"; a single image has no standard error.
 std::string with_error(double value, double standard_error) {
   return fixed(value, 4) + (std::isnan(standard_error) ? "" : " +- " + fixed(standard_error, 4));
 }

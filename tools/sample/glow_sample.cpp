@@ -37,7 +37,7 @@ nn::Glow open_sampled_model(const SampleSettings& settings, const Compute& compu
   return model;
 }
 
-/// Samples into `output`; returns how many images have a value that is not finite.
+/// Samples into `output`; returns the number of images with a value that is not finite.
 std::int64_t draw(const SampleSettings& settings, nn::Glow& model, ImageOutput& output, Console& console) {
   const torch::NoGradGuard no_grad;
   const auto class_index = find_class(settings.class_name, model);

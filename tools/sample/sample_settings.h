@@ -20,7 +20,7 @@ struct SampleSettings {
   std::int64_t columns = 0;
   /// Only temperature and seed are flags.
   nn::SampleOptions sample;
-  /// Name or index; empty: the class of every image is drawn.
+  /// Name or index; empty: a class is drawn for every image.
   std::string class_name;
   std::int64_t batch = 32;
   ComputeSettings compute;

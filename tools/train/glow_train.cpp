@@ -36,7 +36,7 @@ ToolText train_text() {
                      "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n"};
 }
 
-/// One run from its start or checkpoint to its end, or to a signal.
+/// One run, from its start or checkpoint to its end or a signal.
 class Run {
  public:
   Run(TrainSettings& settings, const Flags& flags, const Processes& processes, Console& console)
@@ -50,27 +50,27 @@ class Run {
     prepare();
     show(settings_.run.dry_run ? console_.out : console_.err, describe_start(settings_, images_, compute_, processes_));
     if (settings_.run.dry_run) {
-      processes_.communicator()->barrier();  // who is through takes the store along
+      processes_.communicator()->barrier();  // the store ends with the process that hosts it
       return kSuccess;
     }
     const auto began = std::chrono::steady_clock::now();
     const auto result = run_to_end();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
     show(console_.out, describe_end(settings_, images_, result, time.count()));
-    // Rank 0 speaks for all, and may still be writing.
+    // Rank 0 reports the result of all processes, and may still be writing files.
     if (result.non_finite == 0 || !processes_.is_root()) return kSuccess;
     throw NumericalError(grouped(result.non_finite) + " validation or test images have a density that is not finite");
   }
 
  private:
-  /// Everything that can be refused before there is a model.
+  /// Does all checks that are possible before the model is built.
   void prepare() {
     processes_.require_same(flags_.kept());
     processes_.require_same({{"out", settings_.run.out},
                              {"resume", settings_.run.resume},
                              {"dry-run", settings_.run.dry_run},
                              {"process-timeout", settings_.compute.process_timeout}});
-    // Another start is told apart from another run later.
+    // After a restart by the launcher, goes_on_by_itself decides later whether the directory contains this run.
     const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.restarts() == 0;
     if (is_checked) check_out_directory(settings_.run);
     compute_ = start_computing(processes_.own_part(settings_.compute));
@@ -82,7 +82,7 @@ class Run {
   }
 
   void open_data() {
-    // The settings of a run that goes on say what was held out.
+    // The settings of a resumed run already say which images are held out.
     const std::string start = settings_.run.resume ? "" : settings_.run.init_from;
     const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
     images_ = open_images(settings_.data, settings_.training.seed, before, start,
@@ -140,8 +140,8 @@ class Run {
                            processes_.communicator());
   }
 
-  /// Whether a launcher that started everything anew after a failure finds the run that it is to begin, by its options
-  /// and its checkpoint: the same command then goes on with that.
+  /// Whether this call resumes by itself: a launcher has restarted all processes after a failure, and the directory
+  /// contains a run with the same options and a checkpoint.
   bool goes_on_by_itself(const RunConfig& config) const {
     bool goes_on = false;
     if (processes_.is_root() && processes_.restarts() > 0) {

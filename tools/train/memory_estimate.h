@@ -9,13 +9,14 @@ namespace glow::tools {
 
 /// Memory that training needs in each process, in bytes.
 struct MemoryEstimate {
-  /// The parameters and the tensors of their size: gradients, moments, averages.
+  /// The parameters and tensors of their size: gradients, moments, averages.
   double parameters;
-  /// What a batch keeps for the backward pass, and the workspace of that pass.
+  /// The tensors that a batch keeps for the backward pass, and the workspace of that pass.
   double activations;
 };
 
-/// Estimated from the shapes, the memory policy and the precision, without what the libraries need for themselves.
+/// An estimate from the shapes, the memory policy and the precision; excludes memory that the libraries need
+/// themselves.
 MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
                                const Compute& compute, std::int64_t processes);
 

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTool = "glow-train";
-/// Of the training images, data::fingerprint; earlier versions did not write it.
+/// data::fingerprint of the training images; earlier versions did not write it.
 constexpr const char* kFingerprint = "fingerprint";
 
 bool is_folder(const fs::path& path) {
@@ -28,16 +28,16 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-/// The part of the path that exists.
+/// The longest prefix of the path that exists.
 fs::path existing_part(fs::path path) {
   path = fs::absolute(path);
   while (!is_there(path) && path.has_relative_path()) path = path.parent_path();
   return path;
 }
 
-/// `path`: the file of the text, for messages.
+/// `path`: the file that contains the text, for messages.
 RunConfig parse_run_config(const std::string& text, const fs::path& path) {
-  // No configuration is deeper; copying a value of any depth could overflow the stack.
+  // No valid configuration is deeper. Copying a value of unlimited depth could overflow the stack.
   const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
     constexpr int kDeepest = 8;
     if (depth > kDeepest) throw FormatError(path, std::string("not the configuration of a run of ") + kTool);
@@ -55,7 +55,7 @@ RunConfig parse_run_config(const std::string& text, const fs::path& path) {
   return {part("options"), part("resolved"), part("model"), part("images"), part("versions"), {}};
 }
 
-/// RunConfig::command
+/// See RunConfig::command.
 Json make_command(const TrainSettings& settings, const Flags& flags, const Compute& compute) {
   TrainSettings untouched;
   Flags defaults(train_flag_table());
@@ -174,7 +174,7 @@ void check_out_directory(const RunSettings& settings) {
         "out", out.string() + " is not empty (--overwrite replaces an earlier run in it, --resume goes on with that)");
   }
   if (!directory.holds_run()) throw ConfigError("overwrite", out.string() + " holds no run of " + kTool);
-  // A run without one was killed while it started.
+  // config.json is missing if the earlier run was killed during its start.
   if (is_there(directory.config())) read_run_config(directory.config());
   std::error_code ignored;
   if (fs::equivalent(settings.init_from, directory.model(), ignored)) {

@@ -12,9 +12,9 @@ namespace glow::tools {
 
 /// The content of a run's config.json.
 struct RunConfig {
-  /// Every flag's value (Flags::kept).
+  /// The value of every flag (Flags::kept).
   Json options;
-  /// The values chosen where an option says "automatic".
+  /// The values that were chosen for options with the value "automatic".
   Json resolved;
   /// The model's glow.config.
   Json model;
@@ -44,7 +44,7 @@ void check_same_run(const RunConfig& config, const std::filesystem::path& path);
 /// Throws FormatError, naming its file, unless the checkpoint was written by a run with the same model and images.
 void check_same_run(const RunConfig& config, const train::IntactCheckpoint& checkpoint);
 
-/// The differences to the time of the checkpoint that change the last digits of results: "threads 2, now 1"; empty when
+/// Describes the differences from the checkpoint that change the last digits of results: "threads 2, now 1". Empty when
 /// there are none.
 std::string changed_arithmetic(const RunConfig& config, const train::IntactCheckpoint& checkpoint);
 

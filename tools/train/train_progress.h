@@ -22,14 +22,14 @@ class RecentMean {
   double weight_ = 0;
 };
 
-/// Shows how a run goes: on a terminal in one line, else in a line every `log_every` steps.
+/// Shows the progress of a run: on a terminal one line that is rewritten, otherwise a line every `log_every` steps.
 class TrainProgress {
  public:
   TrainProgress(StatusLine& status, const train::TrainOptions& options) : status_(status), options_(options) {}
 
   /// The callbacks refer to this object.
   train::RunCallbacks callbacks();
-  /// To be called before the first step: the steps of the whole run.
+  /// Call before the first step. Sets the number of steps of the whole run.
   void set_total_steps(std::int64_t steps) { total_steps_ = steps; }
 
  private:
@@ -46,12 +46,12 @@ class TrainProgress {
   train::TrainOptions options_;
   std::int64_t total_steps_ = 0;
   std::int64_t steps_done_ = 0;
-  /// In this call, without those that a rollback took back.
+  /// Steps done by this call, without those that a rollback undid.
   std::int64_t skipped_ = 0;
   RecentMean bits_per_dim_;
   RecentMean class_bits_;
   RecentMean seconds_;
-  /// The start of the current step, if known; evaluations and other work between steps are not counted.
+  /// The start of the current step, if known. Evaluations and other work between steps are not counted.
   Clock::time_point step_began_;
   bool knows_begin_ = false;
 };

@@ -11,7 +11,7 @@
 namespace glow::tools {
 namespace {
 
-/// The preset's flags that the family has and the command line does not replace.
+/// The flags of the preset that apply to the family and are not on the command line.
 GivenFlags preset_layer(const GivenFlags& given, const TrainSettings& settings, const Flags& flags) {
   GivenFlags layer;
   if (settings.run.preset.empty()) return layer;
@@ -29,7 +29,7 @@ void refuse_together(const GivenFlags& given, const char* one, const char* other
   }
 }
 
-/// Earlier versions chose smaller automatic decays for large batches; a run keeps what it began with.
+/// Earlier versions chose smaller automatic decays for large batches; a resumed run keeps its decays.
 void keep_decays(train::TrainOptions& training, const Json& resolved) {
   const auto chosen = [&](const char* key) {
     const auto value = resolved.value(key, Json());
@@ -37,7 +37,7 @@ void keep_decays(train::TrainOptions& training, const Json& resolved) {
   };
   const auto beta2 = chosen("beta2"), ema_decay = chosen("ema_decay");
   if (training.beta2 == 0 && beta2 < train::Schedule::kSmallestDecay) {
-    // No value of the flag means it: 0 is "automatic".
+    // The flag cannot express a decay of 0: its value 0 means "automatic".
     if (beta2 <= 0)
       throw ConfigError("beta2: the run had 0, which this version does not choose; --init-from starts anew");
     training.beta2 = beta2;
@@ -55,7 +55,8 @@ void restore(TrainSettings& settings, const Flags& flags, const std::filesystem:
   }
 }
 
-/// Sets what the run of --resume or the model of --init-from decides. Returns its file; empty when there is none.
+/// Applies the settings of the run of --resume or of the model of --init-from. Returns the path of its file; empty when
+/// neither is given.
 std::string earlier_layer(TrainSettings& settings, const Flags& flags) {
   if (settings.run.resume) {
     const auto config = train::RunDirectory(settings.run.out).config();
@@ -80,7 +81,7 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFl
     throw ConfigError("out", "expected a directory, none is given");
   }
 
-  // The layers, each over the one before.
+  // Each of these layers overrides the one before.
   settings.model = nn::GlowOptions::of_family(settings.model.family);
   flags.set(wanted);
   const auto earlier = earlier_layer(settings, flags);

@@ -57,10 +57,11 @@ void visit_fields(TrainSettings& settings, Visitor&& visit) {
 /// Rows for the fields of TrainSettings.
 const std::vector<FlagText>& train_flag_table();
 
-/// Completes `settings`, to which `flags` are tied and which hold the `given` flags. The layers are: the family's
-/// defaults; the preset and the given flags, which win; the config.json of --resume or the model of --init-from; from
-/// the preset and the given flags again those that may change it. Throws ConfigError for a flag that is missing or
-/// contradicts another or the third layer; IoError, FormatError as the files deserve.
+/// Completes `settings`, which `flags` are connected to and which contain the values of the `given` flags. The layers,
+/// of which later ones override earlier ones, are: the family's defaults; the preset, then the given flags; the
+/// config.json of --resume or the model of --init-from; then again those flags, of the preset and given, that may
+/// change its values. Throws ConfigError for a flag that is missing, or that contradicts another flag or the third
+/// layer; IoError and FormatError when a file cannot be read.
 void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given);
 
 }  // namespace glow::tools

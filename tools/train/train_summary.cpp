@@ -39,7 +39,7 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
   return text;
 }
 
-/// A line about decays that are not as published; empty when they are.
+/// A line about decays that differ from the published ones; empty when there are none.
 std::string decay_text(const train::TrainOptions& training, const nn::GlowOptions& model) {
   const train::Schedule schedule(training, model.height, model.width);
   if (!schedule.is_floored()) return "";

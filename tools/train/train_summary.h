@@ -10,7 +10,7 @@
 
 namespace glow::tools {
 
-/// One screen about a run before it starts: model, data, length, device, memory.
+/// One screen about a run before its start: model, data, length, device, memory.
 std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute,
                            const Processes& processes);
 
