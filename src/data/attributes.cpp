@@ -18,7 +18,7 @@ using Fields = std::vector<std::string>;
 
 constexpr std::size_t kMostNames = 10'000;
 constexpr std::size_t kLongestName = 256;
-/// Fields parsed of a line: the file, one for each name, and one more to detect too many.
+/// The number of fields parsed per line: the file, one for each name, and one more to detect extra fields.
 constexpr std::size_t kMostFields = kMostNames + 2;
 
 /// "a/./b/c.png" -> "a/b/c.png", "a/b/c", "c"
@@ -148,7 +148,7 @@ void add_row(const Lines& lines, const Fields& fields, Attributes& attributes) {
   if (!attributes.add(fields[0], std::move(row))) lines.fail(io::in_quotes(fields[0]) + " appears twice");
 }
 
-/// The number in a line of nothing else.
+/// The number in a line that contains nothing else.
 std::optional<std::int64_t> lone_number(std::string_view line) {
   const auto fields = split_at_spaces(line);
   if (fields.size() != 1) return std::nullopt;

@@ -64,7 +64,7 @@ class Search {
     for (const std::string& name : folders) visit(folder / name, prefix + name + "/");
   }
 
-  /// Whether the folder was not visited before, through any path.
+  /// Whether the folder has not been visited before, by any path.
   bool is_new(const fs::path& folder) {
     struct stat status {};
     if (::stat(folder.c_str(), &status) != 0) throw io::cannot_read(folder, errno);

@@ -110,7 +110,8 @@ at::Tensor random_crop(const at::Tensor& pixels, const Size& size, const Augment
               static_cast<std::int64_t>(augmentation.crop_left % lefts), size);
 }
 
-/// Source indices of a line of `length` pixels that is moved by up to a tenth of its length, with its ends repeated.
+/// Source indices of a line of `length` pixels that is shifted by up to a tenth of its length; its end pixels are
+/// repeated.
 at::Tensor shifted_line(std::int64_t length, std::uint64_t draw) {
   const std::int64_t most = length / 10;
   const auto distance = static_cast<std::int64_t>(draw % static_cast<std::uint64_t>(2 * most + 1)) - most;
