@@ -10,7 +10,7 @@
 
 namespace glow {
 
-/// What users call the enumerators of an enumeration. Returned by a function beside the enumeration, in its namespace:
+/// The names of an enumeration's enumerators for users. Returned by a function in the namespace of the enumeration:
 ///
 ///   enum class Family { kGlow, kNICE };
 ///   constexpr EnumNames<Family, 2> enum_names(Family) {
@@ -46,7 +46,7 @@ std::string to_string(Enum wanted) {
   throw ConfigError(known.field, "an enumerator without a name");
 }
 
-/// The reverse. Throws ConfigError "FIELD: unknown value 'x', expected one of ..." when `wanted` is no name.
+/// The inverse. Throws ConfigError "FIELD: unknown value 'x', expected one of ..." when `wanted` is not a name.
 template <NamedEnum Enum>
 void from_string(const std::string& wanted, Enum& result) {
   const auto known = enum_names(Enum{});

@@ -9,22 +9,22 @@
 
 namespace glow {
 
-/// Every exception this library throws on purpose. `what()` is one line that names the file or field, what was
-/// expected and what was seen.
+/// Base of the exceptions that this library throws. `what()` is one line that names the file or field, the expected
+/// value and the actual one.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// An option, or a combination of options, that cannot work.
+/// An option, or a combination of options, is invalid.
 class ConfigError : public Error {
  public:
-  /// Of a combination of options or of a data set, without a field.
+  /// For a combination of options, or a data set: without a field.
   explicit ConfigError(const std::string& text) : Error(text) {}
   /// what() is "FIELD: TEXT"; TEXT alone when the field is empty.
   ConfigError(std::string_view field, std::string_view text);
 
-  /// The option that is wrong, as its struct calls it ("hidden_width"); empty when it is not one alone.
+  /// The name of the invalid option in its struct ("hidden_width"); empty when the error concerns several.
   std::string_view field() const noexcept { return std::string_view(what()).substr(0, field_size_); }
   /// what() without the field.
   std::string_view text() const noexcept { return what() + text_begin_; }
@@ -34,41 +34,41 @@ class ConfigError : public Error {
   std::size_t text_begin_ = 0;
 };
 
-/// A tensor whose shape, dtype or device does not fit.
+/// A tensor has an invalid shape, dtype or device.
 class ShapeError : public Error {
  public:
   using Error::Error;
 };
 
-/// The operating system refused: missing file, no permission, full disk.
+/// The operating system reported an error: missing file, no permission, full disk.
 class IoError : public Error {
  public:
   using Error::Error;
 };
 
-/// A file was read but its content is not what its format promises.
+/// The content of a file violates its format.
 class FormatError : public Error {
  public:
-  /// Of content whose file is not known.
+  /// For content whose file is unknown.
   explicit FormatError(const std::string& text) : Error(text) {}
-  /// what() is "PATH: TEXT", in which control characters of the path are question marks.
+  /// what() is "PATH: TEXT"; control characters of the path are replaced by question marks.
   FormatError(const std::filesystem::path& path, std::string_view text);
 
-  /// The file; empty when it is not known.
+  /// The file; empty when it is unknown.
   const std::filesystem::path& path() const noexcept;
 
  private:
-  /// Shared, so that copies of the exception do not throw.
+  /// Shared, so that copying the exception does not throw.
   std::shared_ptr<const std::filesystem::path> path_;
 };
 
-/// A number became non-finite, or a matrix singular, where the mathematics needs it not to be.
+/// A number is not finite, or a matrix is singular, in a computation that does not allow it.
 class NumericalError : public Error {
  public:
   using Error::Error;
 };
 
-/// Another process of a run is lost, failed, or did not come.
+/// Another process of a run is lost, has failed, or did not connect.
 class ProcessError : public Error {
  public:
   using Error::Error;

@@ -10,7 +10,7 @@
 namespace glow {
 namespace {
 
-/// The fewest digits that mean this number and no other.
+/// The shortest decimal number that is parsed as this value.
 template <class Number>
 std::string number_text(Number number) {
   std::array<char, 64> text{};

@@ -22,7 +22,7 @@ IoError cannot_write(const std::filesystem::path& path, std::string_view reason)
 /// The same with the system's text.
 IoError cannot_write(const std::filesystem::path& path, int error_number);
 
-/// Text from a file for a one-line message: in double quotes, with all but ASCII escaped, and cut when it is long.
+/// Quotes text from a file for a one-line message: in double quotes, non-ASCII characters escaped, long text cut.
 std::string in_quotes(std::string_view text);
 
 /// "[3,32,32]".

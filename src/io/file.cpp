@@ -39,7 +39,7 @@ std::uint64_t checked_size(int descriptor, const std::filesystem::path& path) {
 /// A regular file open for reading, closed with the object.
 class RegularFile {
  public:
-  /// Never waits for a FIFO's writer. Throws IoError when it is missing, not a regular file or unreadable.
+  /// Does not wait for the writer of a FIFO. Throws IoError when the file is missing, not regular or unreadable.
   explicit RegularFile(const std::filesystem::path& path);
   ~RegularFile();
   RegularFile(const RegularFile&) = delete;
@@ -55,7 +55,7 @@ class RegularFile {
 };
 
 RegularFile::RegularFile(const std::filesystem::path& path)
-    // O_NONBLOCK: opening a FIFO would wait for a writer before fstat could tell that it is one.
+    // O_NONBLOCK: otherwise opening a FIFO would wait for a writer, before fstat can tell that it is a FIFO.
     : descriptor_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {
   if (descriptor_ < 0) {
     throw cannot_read(path, errno);
@@ -129,7 +129,7 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
 
 /// Throws when `path` is a device, a FIFO or a directory: a rename would replace it by a file.
 void refuse_special_file(const std::filesystem::path& path) {
-  std::error_code ignored;  // then creating the file fails too, with a reason
+  std::error_code ignored;  // if this fails, creating the file fails too, with a reason
   const std::filesystem::file_status status = std::filesystem::status(path, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     throw cannot_write(path, "it exists and is not a regular file");
