@@ -19,8 +19,8 @@ struct CouplingTransform {
   /// x2 from y2 and h. Differentiable.
   torch::Tensor (*uncouple)(const torch::Tensor& y2, const torch::Tensor& h);
 
-  // On whole flow variables, as the functions of these names; null: made of the two above. An implementation that does
-  // not support the tensors' layout returns false and changes nothing.
+  // Functions on whole flow variables, named like the public ones; null: composed of the two above. An implementation
+  // that does not support the tensors' layout returns false and changes nothing.
 
   bool (*couple_)(torch::Tensor& x, const torch::Tensor& h, torch::Tensor& log_det) = nullptr;
   bool (*uncouple_)(torch::Tensor& y, const torch::Tensor& h) = nullptr;

@@ -9,10 +9,10 @@
 namespace glow::ops::cuda {
 namespace {
 
-/// Numbers that one block couples.
+/// Number of values that one block transforms.
 constexpr std::uint32_t kNumbersOfABlock = 8 * kThreads;
 
-/// Block (part, image) couples a part of an image's numbers and adds up their log s: the same order whatever else runs.
+/// Block (part, image) transforms a part of an image's values and sums their log s, in a fixed order.
 template <class T>
 __global__ void __launch_bounds__(kThreads) couple_image(std::uint32_t numbers, Couple<T> couple, T* sums) {
   const auto begin = blockIdx.x * kNumbersOfABlock, first = blockIdx.y * numbers;

@@ -19,7 +19,7 @@ enum class Stream : std::uint8_t {
   kInitialWeights = 7,
   kMonitorImages = 8,
   kVariation = 9,
-  // Dequantisation noise of sets of images that are compared and therefore need independent noise.
+  // Dequantisation noise of sets of images that are compared with each other and therefore need independent noise.
   kTrainingNoise = 10,
   kInitialisationNoise = 11,
   kValidationNoise = 12,

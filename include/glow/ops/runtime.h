@@ -11,8 +11,9 @@ int available_threads();
 void use_threads(int count = 0);
 
 /// Makes malloc keep the memory of freed tensors. By default glibc returns the megabytes of every hidden layer to the
-/// system and requests them again, page by page, which costs a model on the CPU a quarter of its speed, as measured in
-/// sampling. For programs that do little else; does nothing with another C library. Call it once, before any work.
+/// system and requests them again, page by page; in sampling on the CPU this was measured to cost a quarter of the
+/// speed. For programs whose main work is LibTorch's. Does nothing with another C library. Call it once, before any
+/// work.
 void keep_freed_memory();
 
 }  // namespace glow::ops
