@@ -24,11 +24,10 @@ using JournalLine = nlohmann::ordered_json;
 
 constexpr const char* kRollbacks = "rollbacks";
 
-/// A file of one JSON object a line, which grows at its end, and the record of its lines.
+/// A file with one JSON object per line, to which lines are appended, and the record of its lines.
 class LogFile {
  public:
-  /// Keeps the lines of the file, if there is one, that are whole and belong, by `belongs`; removes the others. Throws
-  /// IoError.
+  /// Opens the file and removes the lines that are incomplete or for which `belongs` is false. Throws IoError.
   LogFile(std::filesystem::path path, const std::function<bool(const JournalLine&)>& belongs) : path_(std::move(path)) {
     constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
     std::string kept;
@@ -47,14 +46,14 @@ class LogFile {
     if (!stream_) throw io::cannot_write(path_, errno);
   }
 
-  /// Adds a line and hands it to the system at once. Throws IoError.
+  /// Appends a line and passes it to the system at once. Throws IoError.
   void add(const JournalLine& line) {
     stream_ << line.dump() << "\n" << std::flush;
     if (!stream_) throw io::cannot_write(path_, errno);
     record_.add(line);
   }
 
-  /// The last of the lines kept on opening; null when there was none.
+  /// The last line that was kept when the file was opened; null if there was none.
   const JournalLine& last_kept() const { return last_kept_; }
   const RunRecord& record() const { return record_; }
 
@@ -65,8 +64,8 @@ class LogFile {
   std::ofstream stream_;
 };
 
-/// Whether a line belongs to a run in that state (Journal::cut_to); of the last step of an unfinished one only the line
-/// of the step itself does, which has the key `of_step`.
+/// Whether a line belongs to a run in this state (Journal::cut_to). If the last step is unfinished, only the line of
+/// the step itself, which has the key `of_step`, belongs to it.
 auto belongs_to(const TrainingProgress& progress, const char* of_step) {
   return [last_step = progress.step, unfinished = progress.unfinished, rollbacks = progress.rollbacks,
           of_step](const JournalLine& line) {
@@ -86,7 +85,7 @@ void add_monitors(JournalLine& line, const Monitors& monitors) {
   line["largest_scale_name"] = monitors.largest_scale_name;
 }
 
-/// The most memory that this process has had resident.
+/// The largest resident memory of this process so far.
 std::int64_t peak_memory_bytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -169,12 +168,12 @@ class FileJournal : public Journal {
 
   RunDirectory directory_;
   LogFile metrics_, timing_;
-  /// Seconds of the run before this process.
+  /// Seconds of the run before this process started.
   double earlier_seconds_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::int64_t counted_images_ = 0;
   double counted_seconds_ = 0;
-  /// Those of the present step.
+  /// Values of the present step.
   std::vector<Evaluated> evaluations_;
 };
 

@@ -15,14 +15,14 @@
 
 namespace glow::train {
 
-/// What a run writes down as it goes: metrics.jsonl, in which nothing depends on a clock, timing.jsonl with the
-/// seconds, images/s and memory of the same lines, and report.html. This class writes nothing: it is the journal of the
-/// ranks other than 0.
+/// The log of a run: metrics.jsonl, which does not depend on a clock; timing.jsonl with the seconds, images/s and
+/// memory of the same lines; and report.html. This base class writes nothing and is the journal of the ranks other than
+/// 0.
 class Journal {
  public:
   virtual ~Journal() = default;
 
-  /// Adds to what the next line of `step` counts: images trained on, and the seconds that took.
+  /// Adds to the counts of the next line of `step`: images trained on, and the seconds that they took.
   virtual void count(std::int64_t /*images*/, double /*seconds*/) {}
   virtual void step(const StepReport& /*report*/) {}
   virtual void rollback(const Rollback& /*rollback*/) {}
@@ -32,14 +32,14 @@ class Journal {
                           double /*seconds*/, const std::optional<Monitors>& /*monitors*/) {}
   virtual void keep_evaluations() {}
   virtual void forget_evaluations() {}
-  /// Removes the lines that do not belong to a run in this state: those of later steps and of rollbacks that it does
-  /// not know of, and, when it is `unfinished`, the evaluations of its last step.
+  /// Removes the lines that do not belong to a run in this state: those of later steps, those of rollbacks that the
+  /// state does not contain, and, when it is `unfinished`, the evaluations of its last step.
   virtual void cut_to(const TrainingProgress& /*progress*/) {}
-  /// Writes report.html from the record in memory. Throws IoError, as all the others do.
+  /// Writes report.html from the record in memory. Throws IoError, as do all other functions.
   virtual void write_report() const {}
 };
 
-/// The journal in the directory, cut to `progress`, that of a new run or of a checkpoint. Throws IoError.
+/// Opens the journal in the directory and cuts it to `progress`, that of a new run or of a checkpoint. Throws IoError.
 std::unique_ptr<Journal> open_journal(const RunDirectory& directory, const TrainingProgress& progress);
 
 /// Seconds since `start`.

@@ -27,7 +27,7 @@ io::Image as_grid(const torch::Tensor& bytes, std::int64_t columns) {
   return data::image_grid(bytes.reshape({-1, 1, bytes.size(2), bytes.size(3)}), columns * channels);
 }
 
-/// Draws with a model, a batch at a time.
+/// Samples from a model, batch by batch.
 class PictureMaker {
  public:
   PictureMaker(const nn::Glow& model, const data::Images& images, const TrainOptions& options,
@@ -69,7 +69,7 @@ class PictureMaker {
     for (std::int64_t place = 0; place < kPlaces; ++place) {
       columns.push_back(latent::interpolate(from, to, static_cast<double>(place) / (kPlaces - 1)));
     }
-    // [place, pair, ...] to [pair, place, ...]: a row for each pair.
+    // [place, pair, ...] to [pair, place, ...]: one row for each pair.
     const auto bytes = decode(latent::concatenate(columns), repeated(labels, kPlaces));
     return as_grid(
         bytes.view({kPlaces, kPairs, bytes.size(1), bytes.size(2), bytes.size(3)}).transpose(0, 1).flatten(0, 1),
@@ -96,7 +96,7 @@ class PictureMaker {
 
   std::int64_t classes_count() const { return model_->options().num_classes; }
 
-  /// Labels only for a conditional model. A set of fewer images repeats.
+  /// Has labels only for a conditional model. If the set has fewer images, they are repeated.
   LabelledImages first_images(std::int64_t count) const {
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < count; ++i) indices.push_back(i % images_.size());

@@ -33,8 +33,8 @@ constexpr std::size_t kMostPoints = 2000;
 constexpr std::size_t kMostGrids = 40;
 constexpr std::uintmax_t kMostGridBytes = std::uintmax_t{16} << 20;
 
-/// The content of a file; empty when it cannot be read: it may have been removed since it was listed, and a missing
-/// picture must not end a run.
+/// The content of a file; empty when it cannot be read. The file may have been removed since it was listed, and a
+/// missing picture must not end a run.
 std::string content_of(const fs::path& path) {
   constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 32;
   try {
@@ -57,7 +57,7 @@ std::string embedded(const fs::path& png) {
   return content.empty() ? content : "data:image/png;base64," + io::base64(content);
 }
 
-/// Rounded to six digits: a chart does not show more.
+/// Rounded to six digits, more than a chart shows.
 double shortened(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.6g", value);
@@ -85,8 +85,8 @@ ReportJson to_json(const RunRecord& record) {
   return json;
 }
 
-/// At most kMostGrids and about kMostGridBytes of them, spread evenly over the run with the first and the last, oldest
-/// first.
+/// At most kMostGrids of them with about kMostGridBytes, oldest first: the first, the last and others spread evenly
+/// over the run.
 std::vector<StepFile> grids_to_show(std::vector<StepFile> files) {
   std::uintmax_t largest = 1;
   for (const auto& file : files) largest = std::max(largest, size_of(file.path));

@@ -54,7 +54,7 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
   auto indices = data::epoch_order(images.size(), options.seed, 0);
   indices.resize(static_cast<std::size_t>(init_images(options.init_images, images.size(), shape.height, shape.width)));
   nn::InitializeOptions how{.chunk = options.batch};
-  // With fewer images than processes each takes them all.
+  // With fewer images than processes each process takes all of them.
   if (const auto count = static_cast<std::int64_t>(indices.size()); processes.size() > 1 && count >= processes.size()) {
     const auto shard = processes.shard();
     indices = {indices.begin() + shard.begin(count), indices.begin() + shard.end(count)};

@@ -20,9 +20,9 @@ void require_usable(const nn::Glow& model, const RunData& data, const TrainOptio
 nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
                                 distributed::Communicator& processes);
 
-/// Which batches training needs.
+/// The batches that training needs.
 struct TrainingOrder {
-  /// Images a step, and which shard of them.
+  /// Number of images of a step, and the shard of them.
   std::int64_t batch;
   Shard shard;
   std::uint64_t seed;
@@ -37,10 +37,11 @@ struct TrainingOrder {
 /// `images` must outlive them. Throws ConfigError when a batch is larger than the set.
 data::Batches training_batches(const data::Images& images, const TrainingOrder& order);
 
-/// Images that an evaluation scores at once: the same for all numbers of processes, so that the scores are the same.
+/// Number of images that an evaluation scores at once: independent of the number of processes, so that the scores are
+/// too.
 std::int64_t evaluation_batch(std::int64_t training_batch);
 
-/// RunData::training_data with the fields that the run knows.
+/// RunData::training_data, with the fields that the run sets.
 std::optional<nn::TrainingData> completed(std::optional<nn::TrainingData> record, const data::Images& valid,
                                           const TrainOptions& options);
 

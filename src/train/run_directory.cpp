@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 void remove_path(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
-  // A folder that contains other files stays.
+  // A folder that contains other files is kept.
   if (error && error != std::errc::directory_not_empty) throw io::cannot_write(path, error.message());
 }
 

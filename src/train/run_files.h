@@ -24,7 +24,7 @@ std::vector<StepFile> step_files(const std::filesystem::path& directory, const s
 /// releases it when the process ends. On file systems that cannot lock a directory, for example NFS, it does nothing.
 class RunLock {
  public:
-  /// Holds nothing: that of the ranks other than 0.
+  /// Holds no lock; used by the ranks other than 0.
   RunLock() = default;
   /// Throws IoError when another process holds it.
   explicit RunLock(std::filesystem::path directory);
@@ -32,9 +32,9 @@ class RunLock {
   RunLock& operator=(RunLock&& other) noexcept;
   ~RunLock();
 
-  /// Throws IoError unless the directory's path still leads to the directory that is locked. Without this check a
-  /// directory that was removed or moved would be noticed only when the next file is written, and another directory in
-  /// its place would be written to.
+  /// Throws IoError unless the directory's path still refers to the locked directory. Without this check the removal or
+  /// move of the directory would be noticed only when the next file is written, and a new directory at its path would
+  /// be written to.
   void require_in_place() const;
 
  private:

@@ -17,7 +17,7 @@
 namespace glow::train {
 namespace {
 
-/// How often a run goes back to a checkpoint before it gives up.
+/// The number of rollbacks after which a run gives up.
 constexpr std::int64_t kMostRollbacks = 2;
 
 std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
@@ -25,8 +25,8 @@ std::string trouble_text(const TrainingState& now, const Rollback& rollback) {
          " before it had a finite loss and gradient; the first that is not finite: " + rollback.not_finite;
 }
 
-/// For a run whose last steps were skipped: the newest checkpoint that is scheduled and after which a step had a finite
-/// loss, so that its weights are sound. Throws NumericalError that begins with `trouble` when there is none.
+/// For a run that skipped its last steps: the newest scheduled checkpoint whose weights are sound, because a later step
+/// had a finite loss. Throws NumericalError that begins with `trouble` when there is none.
 IntactCheckpoint checkpoint_before_trouble(const RunDirectory& directory, const TrainingState& now,
                                            const std::string& trouble) {
   const auto last_finite = now.step - now.skipped_in_a_row;
@@ -41,7 +41,7 @@ IntactCheckpoint checkpoint_before_trouble(const RunDirectory& directory, const 
   throw NumericalError(trouble + "; there is no earlier checkpoint to go back to");
 }
 
-/// `checkpoint`: the file that `state` comes from, when it is not a new one.
+/// `checkpoint`: the file of `state`; null for a new state.
 Trainer continued(const nn::Glow& model, const TrainOptions& options,
                   const std::shared_ptr<distributed::Communicator>& processes, const TrainingState& state,
                   const std::filesystem::path& checkpoint) {
@@ -58,7 +58,7 @@ Trainer continued(const nn::Glow& model, const TrainOptions& options,
   return trainer;
 }
 
-/// The callbacks without nulls. Only rank 0 calls those that show progress.
+/// The callbacks, with nulls replaced. Only rank 0 calls those that show progress.
 RunCallbacks complete(RunCallbacks callbacks, bool is_root) {
   if (!is_root) callbacks = {.should_stop = std::move(callbacks.should_stop)};
   const auto fill = [](auto& callback, auto nothing) {
@@ -139,7 +139,7 @@ void TrainingRun::Impl::roll_back() {
   if (is_root()) {
     auto checkpoint = checkpoint_before_trouble(directory_, now, trouble);
     checkpoint.content.state.rollbacks = rollback.count;
-    // The model file stays: it may be from a step that is undone.
+    // The model file is kept, although it may be from a step that is undone.
     checkpoint.content.state.best_bits_per_dim = now.best_bits_per_dim;
     checkpoint.content.state.best_step = now.best_step;
     rollback.checkpoint = checkpoint.path;
@@ -157,7 +157,8 @@ void TrainingRun::Impl::roll_back() {
 }
 
 std::string TrainingRun::Impl::first_not_finite() const {
-  // Only the process that has the image in its shard finds the layer; all have the summed gradient, which says less.
+  // Only the process whose shard contains the image finds the layer. All have the summed gradient, which is less
+  // specific.
   const auto found = processes().gather(trainer_.first_not_finite());
   const auto layer = std::find_if(found.begin(), found.end(), [](const std::string& name) {
     return !name.empty() && !name.starts_with("the gradient");
@@ -173,7 +174,7 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
     trainer_.set_unfinished(false);
     result.stopped = steps_done() < total_steps_ && stop_agreed();
   } catch (const StopAsked&) {
-    // The resume does all of it again.
+    // The resumed run repeats the evaluation.
     journal_->forget_evaluations();
     trainer_.set_best(before.best_bits_per_dim, before.best_step);
     trainer_.set_unfinished(true);
@@ -207,7 +208,7 @@ bool TrainingRun::Impl::due(std::int64_t every) const {
 void TrainingRun::Impl::train_step(data::Batches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const auto batch = batches.next();
-  if (processes().size() > 1) stop_asked();  // tells the others, so that all know of it after this step
+  if (processes().size() > 1) stop_asked();  // tells the other processes, so that all know it after this step
   const auto report = trainer_.step(batch.bytes, batch.labels, inputs_.options.batch);
   stop_agreed_ = report.stop_asked;
   journal_->count(inputs_.options.batch, seconds_since(start));
@@ -237,8 +238,8 @@ evaluate::ScoreSummary TrainingRun::Impl::validate() {
   const auto monitors = is_root() ? monitor(model, *inputs_.data.valid, inputs_.options.seed) : Monitors{};
   const auto evaluation =
       score(model, *inputs_.data.valid, ops::Stream::kValidationNoise, "valid", "validation", monitors);
-  // A model that gives an image no finite density is the worst, whatever the mean of the others; the first model is
-  // kept in any case.
+  // A model that gives an image a density that is not finite is worse than every other model, whatever its mean; the
+  // first model is kept in any case.
   const double bits =
       evaluation.non_finite > 0 ? std::numeric_limits<double>::infinity() : evaluation.bits_per_dim.mean;
   const bool best = trainer_.progress().best_step < 0 || bits < trainer_.progress().best_bits_per_dim;
@@ -268,7 +269,7 @@ evaluate::ScoreSummary TrainingRun::Impl::score(nn::Glow model, const data::Imag
                                  .stream = noise,
                                  .shard = processes().shard()};
   options.progress = [&](std::int64_t done, std::int64_t total) {
-    // An estimate: as if all processes were as far as this one.
+    // An estimate that assumes the same progress in all processes.
     inputs_.callbacks.evaluating(what, images.size() * done / total, images.size());
     throw_if_asked_to_stop();
   };
@@ -285,7 +286,7 @@ void TrainingRun::Impl::write_samples() {
                                      inputs_.options, [this] { throw_if_asked_to_stop(); });
     inputs_.callbacks.wrote(grid);
   } catch (const NumericalError&) {
-    // The model has no inverse, hence no samples; the monitors show it. Later steps may make it invertible again.
+    // The model has no inverse, hence no samples; the monitors report it. Later steps may make it invertible again.
   }
 }
 

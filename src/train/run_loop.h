@@ -32,7 +32,7 @@ class TrainingRun::Impl {
     std::shared_ptr<distributed::Communicator> processes;
     /// Empty in the ranks other than 0.
     RunLock lock = {};
-    /// The file of the state that the run continues from, if it is not new.
+    /// The file of the state from which the run continues; empty for a new run.
     std::filesystem::path checkpoint = {};
   };
 
@@ -46,29 +46,29 @@ class TrainingRun::Impl {
   void write_report() const { journal_->write_report(); }
 
  private:
-  /// Whether something that is done every `every` steps, and at the end, is due.
+  /// Whether work that is done every `every` steps and at the end is due.
   bool due(std::int64_t every) const;
   data::Batches batches_from(std::int64_t step) const;
   bool is_over(const RunResult& result) const;
-  /// Trains to the end, or until the run has gone back to a checkpoint.
+  /// Trains until the end or until the run has gone back to a checkpoint.
   void train(RunResult& result);
   void train_step(data::Batches& batches);
   /// Goes back to the newest checkpoint whose weights are sound. Throws NumericalError.
   void roll_back();
   std::string first_not_finite() const;
-  /// What comes after a step: evaluations, samples, a checkpoint.
+  /// The work after a step: evaluations, samples, a checkpoint.
   void finish_step(RunResult& result);
   void evaluate_and_sample(RunResult& result);
   distributed::Communicator& processes() const { return *inputs_.processes; }
   bool is_root() const { return processes().is_root(); }
-  /// Whether this process is asked to stop, which it tells the others, or knows that another is.
+  /// Whether this process is asked to stop, which it then tells the others, or knows that another is.
   bool stop_asked() const;
-  /// The same after a step, when all processes have the same answer.
+  /// The same after a step; all processes get the same answer.
   bool stop_agreed() const { return processes().size() == 1 ? stop_asked() : stop_agreed_; }
   void throw_if_asked_to_stop() const {
     if (stop_asked()) throw StopAsked();
   }
-  /// Does `work`, which may throw StopAsked in some of the processes: then it is thrown in all of them.
+  /// Calls `work`, which may throw StopAsked in some of the processes: then it is thrown in all of them.
   void together(const std::function<void()>& work) const;
   evaluate::ScoreSummary validate();
   evaluate::ScoreSummary test();

@@ -13,8 +13,8 @@ namespace {
 
 using LogLine = nlohmann::ordered_json;
 
-/// The number that the line's text contains; nullopt for a number that is not finite, which is null in the text, and
-/// for everything that is no number.
+/// The number in the text of a line. Nullopt for a number that is not finite, which is written as null, and for values
+/// that are not numbers.
 std::optional<double> finite_number(const LogLine& value) {
   if (!value.is_number()) return std::nullopt;
   const auto number = value.get<double>();

@@ -18,37 +18,37 @@ namespace glow::train {
 struct Curve {
   std::vector<std::int64_t> steps;
   std::vector<double> values;
-  /// How often it was null: not finite.
+  /// Number of values that were null, that is, not finite.
   std::int64_t missing = 0;
 };
 
 void add_point(Curve& curve, std::int64_t step, double value);
 
-/// At most `most` >= 4 of the points: the first and the last, and of each stretch between them the lowest and the
-/// highest.
+/// At most `most` >= 4 of the points: the first, the last, and the lowest and the highest of each interval between
+/// them.
 Curve thinned(const Curve& curve, std::size_t most);
 
-/// Means over about a twentieth of the curve around each point, at least over 5 points; towards the ends over fewer.
+/// Moving averages over about a twentieth of the curve around each point, at least 5 points; fewer near the ends.
 Curve smoothed(const Curve& curve);
 
 /// The content of metrics.jsonl and timing.jsonl, for the page about the run.
 class RunRecord {
  public:
-  /// Adds a line. A number that is not finite counts as null, as which it is written to the file. Ignores a line that
-  /// is not an object with an integer `step`.
+  /// Adds a line. A number that is not finite counts as null, because the file contains null. Ignores a line that is
+  /// not an object with an integer `step`.
   void add(const nlohmann::ordered_json& line);
-  /// Adds the record of another file, after this one's.
+  /// Appends the record of another file.
   void append(const RunRecord& other);
 
-  /// By key: every number in a line, and "smallest_singular_value", the smallest of a line's. Every point is kept, 16
-  /// bytes each: which of them a thinned or smoothed curve contains changes with the length of the curve.
+  /// By key: all numbers of the lines, and "smallest_singular_value", the smallest one of each line. Every point is
+  /// kept, 16 bytes each, because the points of a thinned or smoothed curve change with its length.
   std::map<std::string, Curve> curves;
   /// The last text for each key.
   std::map<std::string, std::string> texts;
   std::vector<std::int64_t> skipped_steps;
   /// Lines about rollbacks.
   std::vector<nlohmann::ordered_json> rollbacks;
-  /// Of all lines; 0 when there are none.
+  /// The maximum over all lines; 0 when there are none.
   std::int64_t last_step = 0;
   /// The step of the evaluation whose weights model.safetensors holds.
   std::optional<std::int64_t> best_step;

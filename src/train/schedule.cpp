@@ -33,7 +33,7 @@ double Schedule::learning_rate(std::int64_t step) const {
 std::int64_t total_steps(const TrainOptions& options, std::int64_t train_images) {
   if (options.steps > 0) return options.steps;
   const double steps = options.epochs * static_cast<double>(train_images) / static_cast<double>(options.batch);
-  // The rounding errors of the decimal number of epochs, the product and the quotient must not add a step.
+  // Rounding errors of the decimal number of epochs, the product and the quotient must not add a step.
   constexpr double kRoundings = 4 * std::numeric_limits<double>::epsilon();
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(steps * (1 - kRoundings))));
 }

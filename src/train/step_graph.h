@@ -7,9 +7,9 @@
 
 namespace glow::train {
 
-/// Runs work on a CUDA device that is the same every time: directly at first, then captured as a CUDA graph, later as
-/// replays of the graph. The addresses of everything that the work reads and writes must not change, and it must not
-/// wait for the device.
+/// Runs the same work on a CUDA device repeatedly: directly at first, then captured as a CUDA graph, later as replays
+/// of the graph. The addresses of everything that the work reads and writes must not change, and it must not wait for
+/// the device.
 class StepGraph {
  public:
   explicit StepGraph(torch::Device device);

@@ -21,9 +21,9 @@ StepTensors combined(const StepTensors& numbers, distributed::Communicator& proc
   result.stops = torch::full_like(numbers.stops, processes.stop_asked() ? 1 : 0);
   std::int64_t sums = 0, others = 0;
   visit_numbers(result, [&](torch::Tensor&, Combine how) { ++(how == Combine::kSum ? sums : others); });
-  // First the sums. Of a norm or a maximum each process fills a place of its own, and all combine these afterwards in
-  // the same way: a maximum that the message computed could lose a NaN, and then processes could differ on whether the
-  // step counts.
+  // The sums come first. For a norm or a maximum each process fills an element of its own, and all processes then
+  // combine these elements in the same way: a maximum computed by the all-reduce could lose a NaN, and then processes
+  // could disagree on whether the step counts.
   const auto message = at::zeros({sums + others * size}, numbers.bits_per_dim.options());
   std::int64_t sum = 0, other = sums;
   visit_numbers(result, [&](torch::Tensor& number, Combine how) {

@@ -10,14 +10,15 @@ namespace glow::train {
 /// Scalar tensors on one device.
 using StepTensors = StepNumbers<torch::Tensor>;
 
-/// Those of no images at all, of a model whose parameters have these options.
+/// The numbers for no images, on the device of a model whose parameters have these options.
 StepTensors no_numbers(const torch::TensorOptions& parameters);
 
-/// The numbers of the whole batch from each process's own, with one message; `stops` counts Communicator::stop_asked.
-/// `gradient_norm` is that of a part of the gradient before, for each process another, and of all of it afterwards.
+/// Computes the numbers of the whole batch from those of each process, with one message; `stops` counts
+/// Communicator::stop_asked. The input `gradient_norm` is that of a part of the gradient, different for each process;
+/// the output is that of the whole gradient.
 StepTensors combined(const StepTensors& numbers, distributed::Communicator& processes);
 
-/// As one tensor, so that they come to the host with one copy.
+/// As one tensor, so that one copy brings them to the host.
 torch::Tensor packed(const StepTensors& numbers);
 /// The same on the host; waits for the device.
 StepNumbers<double> unpacked(const torch::Tensor& packed);

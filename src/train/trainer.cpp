@@ -43,7 +43,7 @@ nn::Glow prepared(nn::Glow model, const TrainOptions& options,
   return model;
 }
 
-/// Puts a model into training mode and, at the end of a scope, back into the mode that it was in.
+/// Puts a model into training mode and, at the end of a scope, restores its previous mode.
 class TrainingMode {
  public:
   explicit TrainingMode(nn::GlowImpl& model) : model_(model), was_training_(model.is_training()) {
@@ -81,7 +81,7 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
     throw ConfigError("accumulate", "expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
                                         std::to_string(options.accumulate));
   }
-  // Images of the smallest shard.
+  // Number of images of the smallest shard.
   const auto images = options.batch / processes;
   if (images < 1) {
     throw ConfigError("batch", "expected at least an image for each of the " + std::to_string(processes) +
@@ -125,8 +125,8 @@ void Trainer::attach() {
   }
   gradients_ = flat.gradients();
   if (std::exchange(moves_, flat.moves()) == flat.moves()) return;
-  // The graph holds addresses of parameters, the gradient sum has hooks on their autograd nodes: both are of the old
-  // memory.
+  // The graph contains addresses of parameters, and the gradient sum has hooks on their autograd nodes. Both refer to
+  // the old memory.
   state_.parameters = values;
   graph_ = nullptr;
   sum_gradients();
@@ -163,7 +163,7 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   optimizer_.prepare(report.learning_rate, state_.updates());
   StepNumbers<double>& numbers = report;
   numbers = run();
-  // A NaN is too large an error as well; but when the loss is not finite, rebuilding is not the cause.
+  // A NaN is too large an error as well. But when the loss is not finite, rebuilding is not the cause.
   const auto error = report.reconstruction_error;
   if (report.has_rebuilt() && !(error <= largest_error()) && std::isfinite(report.bits_per_dim)) {
     fall_back();
@@ -171,7 +171,7 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
     report.fell_back = true;
     report.reconstruction_error = error;
   }
-  // A class loss that is not finite shows in the gradient.
+  // A class loss that is not finite makes the gradient not finite.
   report.skipped = !std::isfinite(report.bits_per_dim) || !std::isfinite(report.gradient_norm);
   report.stop_asked = report.stops > 0;
   count(report.skipped);
@@ -217,12 +217,12 @@ void Trainer::fall_back() {
 
 void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows) {
   if (graph_ && input_.bytes.sizes() == bytes.sizes() && input_.bytes.scalar_type() == bytes.scalar_type()) {
-    // A graph reads its input from the addresses that it was captured with.
+    // A graph reads its input from the addresses at its capture.
     input_.bytes.copy_(bytes, /*non_blocking=*/true);
     input_.noise_rows.copy_(noise_rows, /*non_blocking=*/true);
   } else {
     graph_ = nullptr;
-    // With a graph the next batch is written into this tensor: it must not be the caller's.
+    // With a graph the next batch is written into this tensor, so that it must not be the caller's.
     input_.bytes = bytes.to(model_->device(), bytes.scalar_type(), /*non_blocking=*/true, /*copy=*/options_.cuda_graph);
     input_.noise_rows = noise_rows.to(model_->device(), /*non_blocking=*/true);
   }
@@ -354,14 +354,14 @@ bool Trainer::resync_replicas() {
   if (checksums.eq(checksums[0]).all().item<bool>()) return false;
   const auto before = weights.clone();
   broadcast_state();
-  // All processes add the same gradients, so that their roundings differ independently: as a random walk, by the square
-  // root of the number of steps.
+  // All processes add the same gradients, so that their rounding errors are independent: the difference grows like a
+  // random walk, with the square root of the number of steps.
   constexpr double kRoundings = 64;
   const auto epsilon =
       is_double ? std::numeric_limits<double>::epsilon() : double{std::numeric_limits<float>::epsilon()};
   const auto bound = kRoundings * epsilon * std::sqrt(1.0 + static_cast<double>(steps)) * weights.abs().max();
   const auto is_far = torch::zeros({processes_->size()}, torch::kLong);
-  // A NaN is far too: no comparison with it is true.
+  // A NaN is a large difference too: no comparison with it is true.
   is_far[processes_->rank()] = (weights - before).abs().max().le(bound).logical_not().to(torch::kLong).cpu();
   processes_->sum(is_far);
   const auto far = is_far.nonzero();

@@ -15,7 +15,7 @@
 namespace glow::train {
 namespace {
 
-/// Throws ConfigError when the run has done more steps already than it is to have.
+/// Throws ConfigError when the run has already done more steps than its new length.
 void require_not_shorter(const TrainOptions& options, std::int64_t train_images, std::int64_t steps_done) {
   const auto steps = total_steps(options, train_images);
   if (steps >= steps_done) return;
@@ -36,7 +36,7 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
       throw ConfigError(files.directory.string() + ": holds a run already");
   };
   if (is_root) refuse_other_run();
-  // Reads images, which may be damaged: nothing on disk has been changed before.
+  // Reads images, which may be damaged; until here nothing on disk was changed.
   if (!model->initialized()) {
     const auto report = initialize(model, *data.train, options, *processes);
     if (is_root && callbacks.initialized) callbacks.initialized(report);

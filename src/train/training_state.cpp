@@ -25,7 +25,7 @@ std::string text_of(Number number) {
   return text.str();
 }
 
-/// A tensor of a state and the one whose values it takes.
+/// A tensor of a state, and the tensor whose values it gets.
 struct Replacement {
   std::string name;
   torch::Tensor target;
@@ -59,7 +59,7 @@ std::vector<Replacement> replacements(const TrainingState& state, const Training
   return items;
 }
 
-// A field as 64 bits of a message and back.
+// Converts a field to 64 bits of a message and back.
 std::int64_t packed(double value) { return std::bit_cast<std::int64_t>(value); }
 std::int64_t packed(std::int64_t value) { return value; }
 std::int64_t packed(bool value) { return value ? 1 : 0; }

@@ -24,10 +24,10 @@ struct CheckpointPolicy {
   }
 };
 
-/// Writes DIRECTORY/step-000012000.safetensors atomically, `scheduled` as the policy says. Then removes others: all but
-/// the newest policy.keep scheduled ones, and those of later steps, which the run will do again. `config` is the run's
-/// configuration as JSON: it is stored, and newest_intact_checkpoint returns it. Returns the file's path. Throws
-/// IoError.
+/// Writes DIRECTORY/step-000012000.safetensors atomically, `scheduled` as the policy says. Then removes all other
+/// checkpoints except the newest policy.keep scheduled ones; it also removes those of later steps, which the run will
+/// repeat. `config` is the run's configuration as JSON; newest_intact_checkpoint returns it. Returns the file's path.
+/// Throws IoError.
 std::filesystem::path write_checkpoint(const std::filesystem::path& directory, TrainingState state,
                                        const std::string& config, const CheckpointPolicy& policy);
 

@@ -9,7 +9,7 @@
 namespace glow::train {
 
 enum class OptimizerKind {
-  /// The reference's Adamax: an infinity norm, and Adam's bias correction.
+  /// The reference's Adamax: an infinity norm, with Adam's bias correction.
   kAdamax,
   /// Textbook Adam (Kingma & Ba 2015, algorithm 1).
   kAdam,
@@ -22,11 +22,11 @@ constexpr EnumNames<OptimizerKind, 2> enum_names(OptimizerKind) {
 
 /// How a model is trained; part of a run's config.json.
 struct TrainOptions {
-  /// Images a step, of all processes together.
+  /// Images of a step, in all processes together.
   std::int64_t batch = 64;
-  /// Number of parts into which a process divides its images of a step; it computes them one after the other, so that
-  /// only one part's activations are in memory. The result is that of 1, up to rounding. Must be 1 for a model with
-  /// batch norms, whose moments are of a whole batch.
+  /// Number of parts into which a process divides its images of a step. The parts are computed one after the other, so
+  /// that memory is needed for the activations of one part only. The result does not depend on it, up to rounding. Must
+  /// be 1 for a model with batch norms, whose moments are those of a whole batch.
   std::int64_t accumulate = 1;
   /// Length of the run in steps; 0: see `epochs`.
   std::int64_t steps = 0;
@@ -39,13 +39,13 @@ struct TrainOptions {
   double warmup_epochs = 10;
   /// Decay of the second moment; 0: from the batch, as in the reference, but at least 0.9 (Schedule).
   double beta2 = 0;
-  /// Decay of the weights' average; 0: no average; negative: from the batch, the number that beta2 has by default.
+  /// Decay of the weights' average; 0: no average; negative: from the batch, by the same formula as beta2.
   double ema_decay = -1;
-  /// Images that initialise the actnorms; 0: max(32, 256 * 32^2 / (H*W)), at most the set.
+  /// Images that initialise the actnorms; 0: max(32, 256 * 32^2 / (H*W)); at most all training images.
   std::int64_t init_images = 0;
   /// Largest gradient norm; 0: gradients are not clipped.
   double clip_norm = 0;
-  /// Steps in a row that are skipped because the loss or its gradient is not finite, before a run goes back to a
+  /// Number of consecutive skipped steps (the loss or its gradient was not finite) after which a run goes back to a
   /// checkpoint.
   std::int64_t skip_limit = 20;
   /// Weight of the auxiliary classifier's loss; 0: none.
@@ -53,9 +53,10 @@ struct TrainOptions {
   /// Which tensors the forward pass keeps for the backward pass.
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
   /// On a GPU: capture the step as a CUDA graph and replay it; settings of the model at the first step stay in force.
-  /// Not for conditional models, nor with kReversible, whose steps wait for the CPU. Has compiled, but has not run yet.
+  /// Not for conditional models and not with kReversible, whose steps wait for the CPU. Compiled, but not yet run on a
+  /// GPU.
   bool cuda_graph = false;
-  /// Everything random in the run is a function of this.
+  /// The seed of all random numbers of the run.
   std::uint64_t seed = 0;
 
   /// Steps between lines of metrics.jsonl.
@@ -64,9 +65,10 @@ struct TrainOptions {
   std::int64_t eval_every = 2000;
   /// Steps between sample grids; 0: only at the end.
   std::int64_t sample_every = 2000;
-  /// Steps between checkpoints, of which the first is that of step 0; 0: only then and at the end.
+  /// Steps between checkpoints, beginning with that of step 0; 0: only at step 0 and at the end.
   std::int64_t checkpoint_every = 2000;
-  /// Newest checkpoints kept, beside one that a stop or the end may leave. With 1 there may be none for a rollback.
+  /// Number of scheduled checkpoints that are kept, besides one that a stop or the end may write. With 1 a rollback may
+  /// find no checkpoint.
   std::int64_t keep = 2;
 
   /// Throws ConfigError that names the field.

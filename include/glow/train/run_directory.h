@@ -21,13 +21,13 @@ class RunDirectory {
   std::filesystem::path samples() const { return root_ / "samples"; }
   /// "samples/step-000002000.png"
   std::filesystem::path sample_grid(std::int64_t step) const;
-  /// Replaced with each sample grid.
+  /// Replaced whenever a sample grid is written.
   std::filesystem::path temperatures() const { return samples() / "temperatures.png"; }
   std::filesystem::path interpolations() const { return samples() / "interpolations.png"; }
   std::filesystem::path levels() const { return samples() / "levels.png"; }
 
-  /// Whether the directory contains nothing of value: it is missing or empty, or has no more than a run leaves that is
-  /// killed as it starts, before it writes config.json: folders, empty logs, the checkpoint of step 0 and temporary
+  /// Whether the directory contains nothing of value: it is missing or empty, or has only the files of a run that was
+  /// killed during its start, before it wrote config.json: folders, empty logs, the checkpoint of step 0 and temporary
   /// files.
   bool is_unused() const;
   /// Whether a run was started here: the directory is not unused, and has config.json or metrics.jsonl, which is

@@ -7,14 +7,14 @@ namespace glow::train {
 /// StepNumbers::reconstruction_error of a step that rebuilt no flow variable.
 inline constexpr double kNothingRebuilt = -1;
 
-/// How a number of a whole batch follows from those of the processes' shards.
+/// How the number of a whole batch is computed from those of the processes' shards.
 enum class Combine { kSum, kNorm, kLargest };
 
-/// The numbers that a step computes: while it does, scalar tensors on the model's device, of the images of a part of
-/// the batch; then, as double, of the whole batch.
+/// The numbers that a step computes. During the step they are scalar tensors on the model's device, computed from the
+/// images of a part of the batch; afterwards doubles, computed from the whole batch.
 template <class Number>
 struct StepNumbers {
-  /// Mean over the batch, bits/dim, of the weights before the step.
+  /// Mean over the batch, bits/dim, with the weights before the step.
   Number bits_per_dim = {};
   /// Auxiliary classification loss, bits an image; 0 without one.
   Number class_bits = {};
@@ -22,7 +22,7 @@ struct StepNumbers {
   Number gradient_norm = {};
   /// With MemoryPolicy::kReversible: nn::Encoding::reconstruction_error; else kNothingRebuilt.
   Number reconstruction_error = {};
-  /// Processes that had been asked to stop (distributed::Communicator::ask_to_stop).
+  /// Number of processes that were asked to stop (distributed::Communicator::ask_to_stop).
   Number stops = {};
 };
 
@@ -38,22 +38,22 @@ void visit_numbers(Numbers& numbers, Visitor&& visit) {
 
 /// The result of one step of training; the same in all processes.
 struct StepReport : StepNumbers<double> {
-  /// Steps done, this one included.
+  /// Steps done, including this one.
   std::int64_t step = 0;
   double learning_rate = 0;
-  /// Whether the loss or its gradient was not finite: the step changed nothing.
+  /// Whether the loss or its gradient was not finite, so that the step changed nothing.
   bool skipped = false;
-  /// Whether, as all processes know, one of them had been asked to stop.
+  /// Whether one of the processes was asked to stop; all processes have the same value.
   bool stop_asked = false;
-  /// Whether reconstruction_error was above largest_reconstruction_error: the step was taken again with kRecompute, as
-  /// all later ones will be.
+  /// Whether reconstruction_error exceeded largest_reconstruction_error. Then the step was repeated with kRecompute,
+  /// which all later steps use as well.
   bool fell_back = false;
 
   /// Whether flow variables were rebuilt.
   bool has_rebuilt() const { return reconstruction_error != kNothingRebuilt; }
 };
 
-/// Calls `visit(key, value)` for what metrics.jsonl says of a step, in the order of the line.
+/// Calls `visit(key, value)` for each value of a step's line in metrics.jsonl, in their order.
 template <class Visitor>
 void visit_fields(const StepReport& report, Visitor&& visit) {
   visit("step", report.step);

@@ -22,22 +22,22 @@ namespace glow::train {
 class GradientSum;
 class StepGraph;
 
-/// The largest reconstruction error with which a rebuilt flow variable may replace the original: a choice, well above
-/// the rounding error of a usual model (about 1e-6 in float32, 1e-2 with bfloat16 hidden tensors) and far below the
-/// error of a nearly singular map.
+/// The largest reconstruction error with which a rebuilt flow variable may replace the original. It is a choice: well
+/// above the rounding error of a usual model (about 1e-6 in float32, 1e-2 with bfloat16 hidden tensors), and far below
+/// the error of a nearly singular map.
 double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision precision);
 
-/// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. Knows nothing of files, data
-/// sets or time; TrainingRun does.
+/// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. It does not use files, data
+/// sets or clocks; TrainingRun does.
 ///
-/// Several processes train one model when each has a Trainer of it and passes its shard of every batch: gradients are
-/// summed while the backward pass still computes, and what each then does is the same to the last bit, as are the
-/// reports. Every process calls the same functions in the same order.
+/// Several processes train one model when each has a Trainer of it and passes its shard of every batch. Gradients are
+/// summed during the backward pass; weights and reports are the same in all processes, to the last bit. Every process
+/// must call the same functions in the same order.
 class Trainer {
  public:
-  /// The model must be initialised, and on the same device and in the same dtype whenever a function is called. Its
-  /// nn::GlowImpl::training_data is removed, because the trainer does not know the images that it will be trained on.
-  /// Throws ConfigError when the model is not initialised, and when `options` are not valid or do not fit the model.
+  /// The model must be initialised, and on the same device and in the same dtype at every call. Removes its
+  /// nn::GlowImpl::training_data, because the trainer does not know the images that will be used. Throws ConfigError
+  /// when the model is not initialised, and when `options` are invalid or do not fit the model.
   Trainer(nn::Glow model, const TrainOptions& options,
           std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
   /// Does the same checks, except whether the model is initialised.
@@ -71,9 +71,9 @@ class Trainer {
   void set_unfinished(bool unfinished) { state_.unfinished = unfinished; }
   /// schedule().learning_rate, halved with every rollback.
   double learning_rate(std::int64_t step) const;
-  /// The first thing in the last step that was not finite: the layer that computed it
-  /// (nn::GlowImpl::first_not_finite), else the weights whose gradient is not finite, the first in the order of the
-  /// backward pass; empty when everything was finite.
+  /// The first tensor in the last step that was not finite: the name of the layer that computed it
+  /// (nn::GlowImpl::first_not_finite), otherwise the weights whose gradient is not finite, the first in the order of
+  /// the backward pass. Empty when everything was finite.
   std::string first_not_finite() const;
   const Schedule& schedule() const { return schedule_; }
 
@@ -82,39 +82,40 @@ class Trainer {
   /// Continues from a checkpoint. Throws FormatError when a number is not possible or a tensor does not fit the model,
   /// ConfigError that names the option when TrainingState::options are not the trainer's; nothing is changed then.
   void restore(const TrainingState& state);
-  /// Continues from the state of rank 0. Every process calls it.
+  /// Continues from the state of rank 0. Collective.
   void broadcast_state();
-  /// Makes sure that all processes have the same weights, to the last bit: where processors have computed differently,
-  /// all continue from the state of rank 0. Returns whether they had. Every process calls it. Throws Error that names a
-  /// process whose weights differ by more than rounding.
+  /// Makes sure that all processes have the same weights, to the last bit. If different processors have rounded
+  /// differently, all continue from the state of rank 0. Returns whether that was necessary. Collective. Throws Error
+  /// that names a process whose weights differ by more than rounding.
   bool resync_replicas();
 
-  /// Seconds that this process has spent waiting for sums over the processes after its own gradients were complete,
-  /// since it was made. Without the sums of batch norms; meaningless on CUDA, where the host does not wait.
+  /// Seconds since the construction that this process has waited for sums over the processes, after its own gradients
+  /// were complete. Excludes the sums of batch norms. Meaningless on CUDA, where the host does not wait.
   double seconds_waited() const;
 
  private:
-  /// `ordinary_tensors`: a guard that keeps InferenceMode off until the members exist.
+  /// `ordinary_tensors`: a guard that disables InferenceMode until the members are constructed.
   Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<distributed::Communicator> processes,
           const c10::InferenceMode& ordinary_tensors);
-  /// Makes the model's parameters and gradients views of its flat buffers again, and the trainer use these buffers.
+  /// Makes the model's parameters and gradients views of its flat buffers again, and lets the trainer use these
+  /// buffers.
   void attach();
-  /// With several processes: has gradients summed as the backward pass completes them.
+  /// With several processes: starts to sum gradients during the backward pass.
   void sum_gradients();
-  /// The arithmetic of a step on `input_`: dequantisation, loss, gradient, and, when all is finite, update. Sets
+  /// The arithmetic of a step on `input_`: dequantisation, loss, gradient, and the update if all is finite. Sets
   /// `numbers_`. Does not wait for a device.
   void compute();
   /// Adds loss and gradient of a part of the step's images to `numbers` and the gradients.
   nn::Encoding compute_part(const Shard& part, StepNumbers<torch::Tensor>& numbers);
   /// From here on steps recompute their flow variables instead of rebuilding them.
   void fall_back();
-  /// Does `compute`, directly or as a replay of its CUDA graph, and waits for its numbers.
+  /// Calls `compute`, directly or as a replay of its CUDA graph, and waits for its numbers.
   StepNumbers<double> run();
   /// `state_` with the model's buffers as they are now.
   TrainingState& refreshed_state();
-  /// After another state has come into `state_`: sets what depends on it.
+  /// Call after `state_` was replaced: updates the members that depend on it.
   void state_replaced();
-  /// Counts a step that is done.
+  /// Counts a finished step.
   void count(bool skipped);
   /// Puts the images and noise rows of a step on the device.
   void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
@@ -130,11 +131,11 @@ class Trainer {
   /// [P], the model's own flat buffer.
   torch::Tensor gradients_;
   Optimizer optimizer_;
-  /// nn::FlatParameters::moves as `attach` last saw it.
+  /// nn::FlatParameters::moves at the last call of `attach`.
   std::int64_t moves_ = 0;
-  /// The step after which all processes were last known to have the same weights.
+  /// The last step after which all processes were known to have the same weights.
   std::int64_t aligned_at_ = 0;
-  /// The input of a step; a CUDA graph reads it where it is.
+  /// The input of a step. Its address is constant, because a CUDA graph reads from it.
   struct Input {
     /// uint8 [N, C, H, W], nn::Quantizer::noise_rows, and int64 [N], undefined without classes.
     torch::Tensor bytes, noise_rows, labels;
@@ -146,7 +147,7 @@ class Trainer {
   torch::Tensor numbers_;
   /// Null with one process.
   std::unique_ptr<GradientSum> gradient_sum_;
-  /// Without the waits of the present `gradient_sum_`.
+  /// Excludes the waits of the present `gradient_sum_`.
   double seconds_waited_ = 0;
   /// Null until the first step with options.cuda_graph.
   std::shared_ptr<StepGraph> graph_;

@@ -77,10 +77,10 @@ struct RunResult {
   std::int64_t steps_done = 0;
   /// Steps of the run that were skipped (StepReport::skipped).
   std::int64_t skipped = 0;
-  /// How often it went back to a checkpoint. The best model may be from a step that was undone.
+  /// Number of rollbacks. The best model may be from a step that was undone.
   std::int64_t rollbacks = 0;
-  /// Images whose density is not finite, in this call's last evaluation on the validation images and in that on the
-  /// test images.
+  /// Number of images whose density is not finite, in this call's last evaluation on the validation images and in that
+  /// on the test images.
   std::int64_t non_finite = 0;
   /// Whether should_stop ended the run early.
   bool stopped = false;

@@ -14,8 +14,8 @@
 
 namespace glow::train {
 
-/// Those options of a training, automatic ones as their values, that give a state's numbers their meaning: the moments
-/// and the average are debiased by their decays, and a step is a number of images of an order.
+/// The options of a training that determine the meaning of a state's numbers; automatic values are replaced by the
+/// chosen ones. The moments and the average are debiased by their decays, and a step is a number of images of an order.
 struct StateOptions {
   std::int64_t batch = 0;
   std::uint64_t seed = 0;
@@ -40,21 +40,21 @@ struct TrainingProgress {
   double best_bits_per_dim = std::numeric_limits<double>::infinity();
   /// Steps done.
   std::int64_t step = 0;
-  /// Steps of these that changed nothing, because the loss or its gradient was not finite.
+  /// The number of these steps that were skipped, because the loss or its gradient was not finite.
   std::int64_t skipped = 0;
   /// The number of skipped steps since the last one that was not skipped.
   std::int64_t skipped_in_a_row = 0;
-  /// How often the run went back to a checkpoint; each time the learning rate is halved.
+  /// Number of rollbacks to a checkpoint; each halves the learning rate.
   std::int64_t rollbacks = 0;
   /// The step of best_bits_per_dim; -1 before the first evaluation.
   std::int64_t best_step = -1;
-  /// Of a checkpoint: whether the run's schedule asks for it (CheckpointPolicy::is_scheduled). Stops and ends write
-  /// others.
+  /// In a checkpoint: whether the run's schedule asks for it (CheckpointPolicy::is_scheduled). A stop or the end of a
+  /// run writes unscheduled ones.
   bool scheduled = true;
-  /// Whether the evaluations and samples of this step are still to be done.
+  /// Whether the evaluations and samples of this step have not been done yet.
   bool unfinished = false;
-  /// Whether a step had StepReport::fell_back: steps store or recompute their flow variables, though the options say
-  /// MemoryPolicy::kReversible.
+  /// Whether a step had StepReport::fell_back. Then steps store or recompute their flow variables, although the options
+  /// say MemoryPolicy::kReversible.
   bool fell_back = false;
 
   /// Updates that the optimiser and the average have made.
@@ -67,7 +67,7 @@ template <class Progress, class Visitor>
 void visit_fields(Progress& progress,
                   Visitor&& visit) requires std::is_same_v<std::remove_const_t<Progress>, TrainingProgress> {
   constexpr std::int64_t kNone = 0, kMostSteps = std::numeric_limits<std::int64_t>::max();
-  constexpr std::int64_t kMostRollbacks = 1000;  // far below what a number's exponent holds
+  constexpr std::int64_t kMostRollbacks = 1000;  // the exponent of a double has room for this many halvings
   visit("best_bits_per_dim", progress.best_bits_per_dim);
   visit("step", progress.step, kNone, kMostSteps);
   visit("skipped", progress.skipped, kNone, progress.step);
@@ -79,9 +79,9 @@ void visit_fields(Progress& progress,
   visit("fell_back", progress.fell_back);
 }
 
-/// Everything that the future of a run depends on, besides its options.
+/// The complete state of a run, except its options.
 struct TrainingState : TrainingProgress {
-  /// Of the training that the state belongs to; nullopt when a file of an earlier version does not contain them.
+  /// The options of the state's training; nullopt when a file of an earlier version does not contain them.
   std::optional<StateOptions> options = std::nullopt;
   /// [P] each, the layout of nn::FlatParameters.
   torch::Tensor parameters = {}, first_moment = {}, second_moment = {}, average = {};

@@ -1,6 +1,6 @@
 
 "use strict";
-// Line charts as inline SVG, drawn again for every width. Text enters the page as text only, never as markup.
+// Line charts as inline SVG, redrawn when the width changes. Text is inserted as text only, never as markup.
 
 function make(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
@@ -16,7 +16,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-// Numbers as a reader wants them: 0.0123, 1,234, 5.36·10⁻⁷.
+// Formats a number for readers: 0.0123, 1,234, 5.36·10⁻⁷.
 function formatNumber(value, digits = 3) {
   const size = Math.abs(value);
   if (value === 0 || (size >= 1e-3 && size < 1e6)) {
@@ -32,7 +32,7 @@ function formatStep(step) {
   return step.toLocaleString("en");
 }
 
-// The number of `sorted` that is nearest to `value`, by its place.
+// The index of the number in `sorted` that is nearest to `value`.
 function nearest(sorted, value) {
   let low = 0, high = sorted.length - 1;
   while (high - low > 1) {
@@ -43,8 +43,8 @@ function nearest(sorted, value) {
   return value - sorted[low] <= sorted[high] - value ? low : high;
 }
 
-// A scale places values on 0...1, and has ticks. Here they are multiples of 1, 2 or 5 times a power of ten, about
-// `count` of them.
+// A scale maps values to 0...1 and has ticks. The ticks of this one are about `count` multiples of 1, 2 or 5 times a
+// power of ten.
 function linearScale(low, high, count) {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -57,7 +57,7 @@ function linearScale(low, high, count) {
   return {low, high, ticks, format, place: (value) => (value - low) / (high - low)};
 }
 
-// From one of 1, 2, 5, 10, ... to another.
+// The limits and ticks of this scale are from 1, 2, 5, 10, ...
 function logScale(low, high) {
   const rungs = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); ++power) {
@@ -84,8 +84,8 @@ function quantile(values, part) {
   return sorted[Math.round(part * (sorted.length - 1))];
 }
 
-// What there is to see. The first steps of a long run are far above all that matters, and a single batch may be: they
-// leave the chart at its top.
+// The visible range. The first steps of a long run, and sometimes a single batch, have values far above the interesting
+// ones: their curve leaves the chart at its top.
 function rangeOf(spec) {
   const values = spec.series.flatMap((series) => series.curve.values).filter((value) => !spec.log || value > 0);
   if (spec.limit) values.push(spec.limit.value);
@@ -148,7 +148,7 @@ class Chart {
     return this.left + this.horizontal.place(step) * (this.width - this.left - this.right);
   }
 
-  // Values outside of the range are just beyond its edge, where the clip path hides them.
+  // Values outside of the range are placed just beyond its edge, where the clip path hides them.
   y(value) {
     const part = this.spec.log && value <= 0 ? -1 : this.scale.place(value);
     return this.bottom - Math.min(Math.max(part, -0.015), 1.015) * (this.bottom - this.top);
@@ -216,7 +216,7 @@ class Chart {
     return [group];
   }
 
-  // The numbers at a place of this.steps, or the last ones when it is null.
+  // Shows the numbers at index `place` of this.steps, or the last ones when it is null.
   show(place) {
     this.place = place;
     const step = this.steps[place ?? this.steps.length - 1];

@@ -1,5 +1,5 @@
 
-// The page itself: what the run's data say, put where page.html has a place for it.
+// Fills the places in page.html with the data of the run.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const {record} = data;
@@ -24,7 +24,7 @@ function lastOf(name) {
   return curve(name).values.at(-1);
 }
 
-// The value of a curve at a step, of the points that are shown.
+// The value of a curve at a step; only the points that are shown are searched.
 function valueAt(name, step) {
   const {steps, values} = curve(name);
   return steps.length ? values[nearest(steps, step)] : undefined;
@@ -143,7 +143,7 @@ function showCurves() {
   }
 }
 
-// Small images are shown as large as there is room for while a pixel stays a square of whole pixels of the screen.
+// Enlarges a small image as far as the width allows, by a whole number of screen pixels for each of its pixels.
 function enlarge(image) {
   const fit = () => {
     const beside = image.previousElementSibling;
@@ -206,7 +206,7 @@ function quoted(word) {
   return /^[\w.,:/=+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-// A flag and its value stay on one line, where that is long enough.
+// Keeps a flag and its value on one line if the line is long enough.
 function brokenBetweenFlags(words) {
   const flags = [];
   for (const word of words.map(quoted)) {
