@@ -1,4 +1,5 @@
-// A white bar, drawn on every other picture of a folder and written down in a list of attributes, is found and moved.
+// A white bar is drawn on every other picture of a folder and recorded in a list of attributes; glow-edit finds its
+// direction and moves images along it.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -22,13 +23,13 @@ constexpr std::int64_t kSize = 8;
 constexpr std::size_t kBytes = kSize * kSize * 3;
 constexpr int kContrast = 40;
 
-/// A list of who has what, in one of the forms that there are.
+/// A list of the attributes of all pictures, in one of the supported formats.
 struct ListForm {
   std::string name;
-  /// Whether it begins with the number of images.
+  /// Whether the file begins with the number of images.
   bool counts;
   std::string heading;
-  /// How an image is called: its number's digits at least, and what follows.
+  /// The name of an image: the minimum number of digits of its index, then the extension.
   std::size_t digits;
   std::string extension;
   std::string separator, yes, no, end;
@@ -36,7 +37,7 @@ struct ListForm {
 
 const std::vector<ListForm>& list_forms() {
   static const std::vector<ListForm> forms{
-      // With the blanks of the data sets' own lists.
+      // With the blanks of the original lists of the data sets.
       {"CelebA", true, "Bar Late ", 6, ".jpg", " ", " 1", "-1", ""},
       {"CelebAHQ", true, "Bar Late", 1, ".jpg ", " ", "1", "-1", " "},
       {"Csv", false, "image,Bar,Late", 1, ".png", ",", "1", "0", ""},
@@ -62,13 +63,14 @@ std::string line_of(std::int64_t index, bool bar, bool late, const ListForm& for
 bool has_bar(std::int64_t index) { return index % 2 == 0; }
 bool is_late(std::int64_t index) { return index / 2 % 2 == 0; }
 
-/// Of the white bar: the third and fourth row.
+/// Whether a byte belongs to the white bar: the third and fourth row.
 bool in_bar(std::size_t byte) {
   const auto row = byte / (kSize * 3);
   return row == 2 || row == 3;
 }
 
-/// A picture without symmetry, with the bar where it has it. Twice the bar away from it nothing is clamped.
+/// A picture without symmetry, with the bar if it has the attribute. Twice the bar's contrast, added or subtracted,
+/// clamps no value.
 io::Image picture_of(std::int64_t index) {
   auto picture = make_picture(kSize, kSize, 3, static_cast<std::uint32_t>(index + 1));
   for (std::size_t byte = 0; byte < kBytes; ++byte) {
@@ -78,7 +80,7 @@ io::Image picture_of(std::int64_t index) {
   return picture;
 }
 
-/// By how much the bar's rows are brighter than the others.
+/// The difference of brightness between the bar's rows and the others.
 double bar_of(const std::string& pictures, std::int64_t place) {
   double bar = 0, others = 0;
   for (std::size_t byte = 0; byte < kBytes; ++byte) {
@@ -97,7 +99,7 @@ std::string all_pictures() {
   return bytes;
 }
 
-/// The file of a model of them, made once.
+/// The file of a model of these pictures, trained once.
 const std::string& model() {
   static const TemporaryDirectory directory;
   static const auto file = [] {
@@ -109,7 +111,7 @@ const std::string& model() {
   return file;
 }
 
-/// The pictures as an array, and in a folder.
+/// The pictures as an array and in a folder.
 class GlowEditAttributes : public GlowEdit {
  protected:
   void SetUp() override {
@@ -117,9 +119,9 @@ class GlowEditAttributes : public GlowEdit {
     io::write_npy(path("images.npy"), "|u1", {kImages, kSize, kSize, 3}, all_pictures());
   }
 
-  /// Finds the directions of a list in that form.
+  /// Finds the directions with a list in the format `form`.
   Outcome find(const ListForm& form) {
-    // Backwards, and with an image that is not there: names decide, not places.
+    // In reverse order, and with an image that does not exist: rows are matched by name, not by position.
     std::string list = form.counts ? std::to_string(kImages + 1) + "\n" : "";
     list += form.heading + "\n" + line_of(kImages, true, true, form);
     for (std::int64_t i = kImages - 1; i >= 0; --i) {
@@ -132,7 +134,7 @@ class GlowEditAttributes : public GlowEdit {
                      path("found.safetensors")});
   }
 
-  /// The strip of pictures 0, which has the bar, and 1, which has not.
+  /// The edited pictures of image 0, which has the bar, and image 1, which does not.
   std::string strips(const Arguments& more) {
     return array(
         "apply", model(),
@@ -150,10 +152,10 @@ TEST_P(GlowEditLists, PlantedBarIsFoundAndMoved) {
   EXPECT_NE(outcome.out.find("2 directions from 120 images in "), std::string::npos) << outcome.out;
   const auto bar = strips({"--direction", "Bar", "--strengths", "-1,0,1"});
   ASSERT_EQ(shape_, (std::vector<std::int64_t>{6, kSize, kSize, 3}));
-  EXPECT_NEAR(bar_of(bar, 0), 0, 0.2 * kContrast);  // taken away from the one that has it
+  EXPECT_NEAR(bar_of(bar, 0), 0, 0.2 * kContrast);  // removed from the image that has it
   EXPECT_NEAR(bar_of(bar, 1), kContrast, 0.2 * kContrast);
   EXPECT_NEAR(bar_of(bar, 4), 0, 0.2 * kContrast);
-  EXPECT_NEAR(bar_of(bar, 5), kContrast, 0.2 * kContrast);  // given to the one that has it not
+  EXPECT_NEAR(bar_of(bar, 5), kContrast, 0.2 * kContrast);  // added to the image that does not have it
   const auto late = strips({"--direction", "Late", "--strengths", "-1,0,1"});
   for (const std::int64_t place : {0, 1, 2}) EXPECT_NEAR(bar_of(late, place), kContrast, 0.2 * kContrast) << place;
 }
@@ -175,7 +177,7 @@ TEST_F(GlowEditAttributes, NineStrengthsARowFromMinusTwoToTwo) {
   EXPECT_TRUE(strips({"--direction", "Bar", "--strengths", "-2,-1.5,-1,-0.5,0,0.5,1,1.5,2"}) == strip);
 }
 
-/// The largest difference of two pictures' bytes.
+/// The largest difference between the bytes of two pictures.
 int largest_difference(const std::string& one, const std::string& other) {
   int largest = 0;
   for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i) {
@@ -188,7 +190,7 @@ TEST_F(GlowEditAttributes, TogetherIsTheSumInOneRow) {
   ASSERT_TRUE(succeeded(find(list_forms().front())));
   const auto strip = strips({"--together"});
   ASSERT_EQ(shape_[0], 2 * 9);
-  // The same by hand: latents, plus the strength times the sum of the vectors, decoded.
+  // The expected result: the latents, plus the strength times the sum of the vectors, decoded.
   const Arguments images{"--images", path("images.npy"), "--pick", "0,1"};
   ASSERT_TRUE(succeeded(run_edit("encode", model(), images + Arguments{"--out", path("z.npy")})));
   const auto latents = floats_of(io::NpyReader(path("z.npy")).data());
@@ -211,11 +213,11 @@ TEST_F(GlowEditAttributes, TogetherIsTheSumInOneRow) {
     io::write_npy(path("moved.npy"), "<f4", {2 * 9, static_cast<std::int64_t>(kBytes)}, float_bytes(all));
     return array("decode", model(), {"--latents", path("moved.npy")});
   };
-  EXPECT_LE(largest_difference(moved(1, 1), strip), 1);  // a rounding apart
+  EXPECT_LE(largest_difference(moved(1, 1), strip), 1);  // only rounding differs
   EXPECT_GT(largest_difference(moved(1, 0), strip), 3);
   EXPECT_GT(largest_difference(moved(0, 1), strip), 3);
   const auto rows = strips({});
-  EXPECT_EQ(shape_[0], 2 * 2 * 9);  // a row for each without --together
+  EXPECT_EQ(shape_[0], 2 * 2 * 9);  // without --together each direction has its own row
 }
 
 }  // namespace

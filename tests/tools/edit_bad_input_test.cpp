@@ -15,8 +15,8 @@
 namespace glow::testing::edit_bad_input_test {
 namespace {
 
-/// "DIRECTORY/" begins a path in the test's directory, which holds colour.npy (3 images of the model), grey.npy,
-/// small.npy, z.npy (their latents), and list.csv (attributes of others).
+/// "DIRECTORY/" begins a path in the test's directory, which contains colour.npy (3 images of the model's shape),
+/// grey.npy, small.npy, z.npy (their latents), and list.csv (attributes of other images).
 struct Usage {
   std::string name;
   Arguments arguments;
@@ -236,14 +236,14 @@ TEST_F(GlowEditBadInput, FolderHoldsThePicturesOfOneCall) {
   EXPECT_EQ(count_files(folder), 8u);
   std::filesystem::remove(path("pngs/000000.png"));
   std::filesystem::remove(path("pngs/000001.png"));
-  // Of those that are left the new call would replace none.
+  // The new call would replace none of the remaining pictures.
   const Arguments decode{"--latents", path("z2.npy"), "--out", folder};
   EXPECT_TRUE(failed(run_edit("decode", kColourModel, decode), "glow-edit", 2, {"--out: ", "000002.png exists"}));
-  // They may be somebody's: they are not removed, nor are there new ones beside them.
+  // They may be files of the user: the tool neither removes them nor adds new ones to the folder.
   EXPECT_TRUE(failed(run_edit("decode", kColourModel, decode + Arguments{"--overwrite"}), "glow-edit", 2,
                      {"--out: ", "000002.png is beyond the 2 pictures of this call"}));
   EXPECT_EQ(count_files(folder), 6u);
-  // What is an input is not replaced either.
+  // An input is not replaced either.
   EXPECT_TRUE(failed(
       run_edit("reconstruct", kColourModel, {"--images", path("pngs/000003.png"), "--out", folder, "--overwrite"}),
       "glow-edit", 2, {"--out: ", "000003.png is read here"}));
@@ -285,7 +285,7 @@ TEST_F(GlowEditBadInput, WithoutRoomNothingIsLeft) {
 TEST_F(GlowEditBadInput, InterruptionLeavesNothing) {
   put_colour(50000);
   const auto before = count_files(directory_.path());
-  // Progress shows on a terminal only.
+  // Progress is shown on a terminal only.
   Process process(command("glow-edit", {"encode", "--model", kColourModel, "--images", path("colour.npy"), "--batch",
                                         "4", "--out", path("out.npy"), "--threads", "1"}),
                   {.on_terminal = true});

@@ -34,7 +34,7 @@ TEST_F(GlowEditBatches, PicturesAreTheSameInAnyBatches) {
       const auto other =
           array(subcommand, kColourModel, Arguments{"--images", path("colour.npy"), "--batch", batch} + flags);
       ASSERT_EQ(other.size(), all.size());
-      // Another batch may round otherwise, which can move a value into the next bin.
+      // Another batch size may change the rounding, which can move a value into the next bin.
       int largest = 0;
       for (std::size_t i = 0; i < all.size(); ++i) {
         largest =
@@ -51,13 +51,13 @@ TEST_F(GlowEditBatches, GridIsThatOfTheArraysPictures) {
   ASSERT_TRUE(succeeded(run_edit("interpolate", kColourModel, way + Arguments{"--out", path("ways.png")})));
   const auto frames = array("interpolate", kColourModel, way);
   const auto grid = io::read_image(path("ways.png"));
-  // Legs are rows, and the picture where they meet ends one and begins the next.
+  // Legs are rows. The picture at which two legs meet ends one and begins the next.
   const auto holds = [&](std::int64_t frame, int top, int left) {
     const auto picture = std::string_view(frames).substr(static_cast<std::size_t>(frame * kColourBytes), kColourBytes);
     for (int row = 0; row < 8; ++row) {
       const auto* seen = grid.pixels.data() + ((top + row) * grid.shape.width + left) * 3;
       for (std::size_t i = 0; i < 12 * 3; ++i) {
-        // As above: they were decoded in other batches.
+        // As above: these pictures were decoded in other batches.
         const auto wanted = static_cast<unsigned char>(picture[static_cast<std::size_t>(row) * 12 * 3 + i]);
         if (std::abs(static_cast<int>(seen[i]) - static_cast<int>(wanted)) > 1) return false;
       }
@@ -92,7 +92,7 @@ TEST_P(GlowEditMemory, OfEncodingAndDecodingDoesNotGrowWithTheImages) {
   const auto few = peak(kFew, "encode", encode), few_decoded = peak(kFew, "decode", decode);
   const auto many = peak(kMany, "encode", encode), many_decoded = peak(kMany, "decode", decode);
   ASSERT_GT(few, 0);
-  // Mapped pages of the images count, too, as do those of the latents when they are read.
+  // Mapped pages of the images count too, as do those of the latents when they are read.
   constexpr std::int64_t kGrown = (kMany - kFew) * kColourBytes, kLatents = 4 * kGrown;
   EXPECT_LT(many - few, kGrown + kLatents / 4) << "of " << few;
   EXPECT_LT(many_decoded - few_decoded, kLatents + kGrown / 2) << "of " << few_decoded;

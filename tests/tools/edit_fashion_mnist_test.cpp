@@ -1,4 +1,4 @@
-// Real images, as Debian's package installs them, through a small model of them.
+// Edits real images, those of Debian's package of Fashion-MNIST, with a small model that is trained on them.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -19,7 +19,7 @@ const std::filesystem::path kData = "/usr/share/datasets/fashion-mnist";
 constexpr std::int64_t kImages = 40;
 constexpr std::size_t kBytes = 28 * 28;
 
-/// The first of them, with the lowest bits cleared.
+/// The first images of the file, with the lowest bits cleared.
 std::string first_images(const std::string& file, std::int64_t count, int bits = 8) {
   auto bytes = io::read_idx(kData / file).bytes.substr(0, static_cast<std::size_t>(count) * kBytes);
   for (auto& byte : bytes) byte = static_cast<char>(byte & ~((1 << (8 - bits)) - 1));
@@ -38,7 +38,7 @@ class RealImages : public GlowEdit {
     if (!std::filesystem::exists(kData)) GTEST_SKIP() << kData << " is not there";
   }
 
-  /// The file of a model, after some steps on images other than those below.
+  /// Trains a model for some steps, on other images than those below, and returns its file.
   std::string trained(int bits) const {
     io::write_npy(path("train.npy"), "|u1", {256, 28, 28}, first_images("train-images-idx3-ubyte.gz", 256));
     EXPECT_TRUE(succeeded(
@@ -48,7 +48,7 @@ class RealImages : public GlowEdit {
     return path("run/model.safetensors");
   }
 
-  /// The first of the data set's test images, in flags.
+  /// Flags that select the first test images of the data set.
   static Arguments test_images() {
     std::string places = "0";
     for (std::int64_t i = 1; i < kImages; ++i) places += "," + std::to_string(i);
@@ -94,7 +94,7 @@ TEST_F(RealImages, LatentsAndBytesAreTheSameWithOtherThreadsAndBatches) {
     ASSERT_TRUE(succeeded(sample(drawn + way)));
     const auto samples = npy("s.npy");
     if (first_samples.empty()) first_samples = samples;
-    // Numbers that are drawn may lie at the edge of a bin, where the last bit decides.
+    // A sampled value may lie at the edge of a bin, where the last bit decides.
     EXPECT_LE(count_different(samples, first_samples), samples.size() / 1000) << text;
   }
 }

@@ -240,7 +240,7 @@ TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
         run_edit("vary", kClassModel,
                  {"--images", images, "--pick", "0,3", "--count", "1", "--out", path("v.npy"), "--overwrite"})));
   }
-  // Directions between classes of which the model knows two.
+  // Directions between the classes of the data, of which the model knows two.
   std::filesystem::remove_all(directory_ / "photos" / "ankle boot");
   const Arguments directions{"--data", "folder:" + path("photos"), "--out", path("d.safetensors"), "--overwrite"};
   ASSERT_TRUE(succeeded(run_edit("directions", kClassModel, directions)));
@@ -351,13 +351,14 @@ TEST_F(GlowEdit, TemperatureOneIsTheImageOnEveryLevel) {
   EXPECT_FALSE(colour_image(shown, 0) == colour_image(shown, 2));
 }
 
-/// An attribute that is planted in latents: every other image has it. Numbers of a small generator, about normal.
+/// An attribute with a known direction in latent space, which every other image has. The random numbers are
+/// approximately normal.
 class GlowEditDirections : public GlowEdit {
  protected:
   static constexpr std::int64_t kImages = 600;
   static constexpr std::size_t kNumbers = 8 * 8;
 
-  /// A model of images in the middle of the range, so that bytes clamp nothing near them.
+  /// A model of images with medium brightness, so that no byte of images near them is clamped.
   void SetUp() override {
     auto bytes = image_bytes(64 * kNumbers);
     for (auto& byte : bytes) byte = static_cast<char>(96 + byte / 2);

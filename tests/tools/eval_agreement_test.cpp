@@ -1,4 +1,5 @@
-// glow-eval scores what glow-train held out, as glow-train did: no flag of the training is repeated here.
+// Checks that glow-eval scores the images that glow-train held out, with the same result and without the training's
+// flags.
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -19,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// Pictures `first` ... `end` - 1 in a folder; larger than any preset wants them.
+/// Writes pictures `first` ... `end` - 1 to a folder; they are larger than the image size of every preset.
 void put_pictures(const fs::path& folder, int first, int end, int channels = 3) {
   for (int i = first; i < end; ++i) {
     put_picture(folder / (std::to_string(i) + ".png"),
@@ -27,7 +28,7 @@ void put_pictures(const fs::path& folder, int first, int end, int channels = 3) 
   }
 }
 
-/// The binary version of CIFAR-10, three images a batch.
+/// Writes the binary version of CIFAR-10 with three images in each batch.
 void put_cifar10(const fs::path& folder) {
   fs::create_directories(folder);
   constexpr int kImages = 3, kBytes = 32 * 32 * 3;
@@ -46,7 +47,7 @@ void put_cifar10(const fs::path& folder) {
   put(folder / "batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
 }
 
-/// The data sets that cases name, in a directory.
+/// Writes the data set of a test case to a directory.
 std::string put_data(const std::string& name, const fs::path& directory) {
   const auto folder = directory / name;
   if (name == "fashion") return "fashion-mnist:" + put_fashion_mnist(folder).string();
@@ -81,7 +82,7 @@ struct Agreement {
 
 class GlowEvalAgrees : public GlowEval, public ::testing::WithParamInterface<Agreement> {
  protected:
-  /// A run of a model that is small and hardly trained, whatever the preset says.
+  /// Trains a small model for a few steps, whatever the preset says.
   fs::path trained(const std::string& data, const Arguments& flags, const std::string& name = "run",
                    const std::string& seed = "7") {
     const auto run = file(name);
@@ -110,7 +111,7 @@ class GlowEvalAgrees : public GlowEval, public ::testing::WithParamInterface<Agr
     return run;
   }
 
-  /// The last figure of its kind in the metrics of a run.
+  /// The last value of `key` in the metrics of a run.
   static Json figure(const fs::path& run, const std::string& key) {
     Json last;
     std::istringstream metrics(get(run / "metrics.jsonl"));
@@ -129,7 +130,7 @@ class GlowEvalAgrees : public GlowEval, public ::testing::WithParamInterface<Agr
     return Json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
   }
 
-  /// Makes of a model file one of the version before.
+  /// Changes a model file to the format of the previous version, without a training record.
   void forget_training(const fs::path& model) const {
     const io::SafetensorsReader reader(model);
     auto metadata = reader.metadata();
@@ -138,7 +139,7 @@ class GlowEvalAgrees : public GlowEval, public ::testing::WithParamInterface<Agr
     fs::rename(file("plain.safetensors"), model);
   }
 
-  /// The names of the images that a split holds.
+  /// The names of the images in a split.
   std::vector<std::string> names(const fs::path& run, const std::string& data, const Arguments& more) {
     const auto scores = file("names.csv").string();
     scored(run, data, Arguments{"--scores", scores, "--overwrite"} + more);
@@ -187,7 +188,7 @@ TEST_F(GlowEvalHeldOut, DependsNeitherOnTheNoisesSeedNorOnWhereTheDataLie) {
   const auto data = put_data("folder", directory_.path());
   const auto run = trained(data, {"--image-size", "16"});
   const auto held_out = names(run, data, {});
-  EXPECT_EQ(held_out.size(), 3u);  // with the heading
+  EXPECT_EQ(held_out.size(), 3u);  // including the heading
   EXPECT_EQ(names(run, data, {"--seed", "9"}), held_out);
   EXPECT_NE(scored(run, data, {"--seed", "9"})["data"]["bits_per_dim"], figure(run, "valid_bits_per_dim"));
   fs::rename(file("folder"), file("elsewhere"));
@@ -199,7 +200,7 @@ TEST_F(GlowEvalHeldOut, IsNeverDrawnFromOtherImages) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {});
   const auto model = (run / "model.safetensors").string();
-  // As many of the same size: what differs is their content.
+  // As many images of the same size: only the content differs.
   auto bytes = get(file("array.npy"));
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   put(file("other.npy"), bytes);
@@ -211,7 +212,7 @@ TEST_F(GlowEvalHeldOut, IsNeverDrawnFromOtherImages) {
       eval({"--model", model, "--data", "npy:" + file("other.npy").string(), "--split", "valid", "--split-seed", "7"}),
       "glow-eval", 2, {"--split: ", "was trained on other images"}));
   EXPECT_EQ(scored(run, "npy:" + file("other.npy").string(), {"--split", "all"})["data"]["images"], 40);
-  // The images are the same, and the model file knows better.
+  // The images are the same, but the flag contradicts the training record in the model file.
   EXPECT_TRUE(failed(eval({"--model", model, "--data", data, "--split-seed", "8"}), "glow-eval", 2,
                      {"--split-seed: got 8, but the training of ", "4 images drawn by seed 7"}));
   EXPECT_TRUE(failed(eval({"--model", model, "--data", data, "--valid-images", "9"}), "glow-eval", 2,
@@ -306,7 +307,8 @@ TEST_F(GlowEvalHeldOut, ImageAloneHasNoStandardError) {
 }
 
 TEST_F(GlowEvalHeldOut, ImagesOfTheModelsSizeAreTakenAsTheyAre) {
-  // A model of scaled images scores its own samples, which are smaller than what it was trained on was scaled to.
+  // A model of scaled images scores its own samples, which are smaller than the size that training images were scaled
+  // to.
   const auto data = put_data("folder", directory_.path());
   const auto run = trained(data, {"--image-size", "16", "--resize", "32", "--random-crop"});
   const auto samples = put_images(file("samples.npy"), {5, 16, 16, 3});
@@ -323,7 +325,7 @@ TEST_F(GlowEvalHeldOut, SetsThatAreComparedHaveNoiseOfTheirOwn) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {});
   const auto json = scored(run, data, {"--split", "all", "--ood", data});
-  // The same images, and yet not the same figures.
+  // The images are the same, but their noise and thus their scores differ.
   EXPECT_NE(json["data"]["bits_per_dim"], json["ood"]["bits_per_dim"]);
   EXPECT_NEAR(json["data"]["bits_per_dim"].get<double>(), json["ood"]["bits_per_dim"].get<double>(), 0.1);
 }

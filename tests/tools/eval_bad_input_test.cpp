@@ -13,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// In a directory with "grey.npy", 5 images of 4x8.
+/// Flags of a call in a directory that contains "grey.npy", 5 images of 4x8.
 struct Refusal {
   std::string name;
-  /// After "--model MODEL --data npy:grey.npy --split all --scores scores.csv"; a flag given twice counts the last
-  /// time. "DIRECTORY/" stands for the test's directory.
+  /// Appended to "--model MODEL --data npy:grey.npy --split all --scores scores.csv"; of a flag that is given twice the
+  /// last one counts. "DIRECTORY/" begins a path in the test's directory.
   Arguments flags;
   std::vector<std::string> message;
   std::string model = "grey_lu_affine";

@@ -1,4 +1,5 @@
-// What glow-eval says of bounds, and of conditional models told apart from other images, is what its scores say.
+// Checks the bounds that glow-eval reports, and the comparison of conditional models with other images, against its
+// scores.
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -21,7 +22,7 @@ using Json = nlohmann::json;
 
 class GlowEvalBounds : public GlowEval {
  protected:
-  /// A model of images of one bit: its bins are so wide that the density varies much within one.
+  /// Trains a model of 1-bit images, whose bins are so wide that the density varies much within a bin.
   void SetUp() override {
     const auto images = put_images(file("images.npy"), {400, 8, 8}).string();
     ASSERT_TRUE(succeeded(train(Arguments{"--data", "npy:" + images, "--steps", "30", "--bits", "1", "--lr", "0.005",
@@ -29,7 +30,7 @@ class GlowEvalBounds : public GlowEval {
                                 tiny_model())));
   }
 
-  /// The numbers of each image under this heading.
+  /// The values of all images in the column `heading`.
   Numbers scored(const std::string& heading, const Arguments& more) {
     json_ = results(Arguments{"--model", file("run/model.safetensors").string(), "--data",
                               "npy:" + file("images.npy").string(), "--split", "all", "--seed", "5", "--round-trip",
@@ -63,14 +64,14 @@ TEST_F(GlowEvalBounds, ImportanceFallsWithTheNumberOfDraws) {
     const auto now = scored("importance_bits_per_dim", importance(draws));
     Numbers falls;
     for (std::size_t i = 0; i < now.size(); ++i) falls.push_back(before[i] - now[i]);
-    // Image by image, so that what they differ by among each other is no noise.
+    // Differences of each image, so that the variation between images does not count as noise.
     EXPECT_GT(mean_of(falls), 4 * standard_error_of(falls)) << draws;
     EXPECT_NEAR(json_["data"]["importance_bits_per_dim"].get<double>(), mean_of(now), 1e-6);
     before = now;
   }
 }
 
-/// The share of pairs in which the other image has more bits, ties by half.
+/// The fraction of pairs in which the outside image has more bits; a tie counts as half.
 double share_of_pairs(const Numbers& inside, const Numbers& outside) {
   double pairs = 0;
   for (const double in : inside) {
@@ -81,7 +82,7 @@ double share_of_pairs(const Numbers& inside, const Numbers& outside) {
 
 class GlowEvalClasses : public GlowEval {
  protected:
-  /// Pictures in a folder a class, so many times darker than those of the whole range.
+  /// Writes pictures to one folder for each class; their values are those of the whole range divided by `darker`.
   std::string put_classes(const std::string& name, int count, std::uint32_t seed, int darker) {
     const std::vector<std::string> classes{"ankle boot", "bag", "coat"};
     for (int i = 0; i < count; ++i) {
@@ -96,7 +97,7 @@ class GlowEvalClasses : public GlowEval {
   Arguments flags(const std::string& classes) const {
     return {"--model",     kClassModel,
             "--split",     "all",
-            "--draws",     "0",  // two sets have noise of their own
+            "--draws",     "0",  // with dequantisation the two sets would have different noise
             "--classes",   classes,
             "--scores",    file("scores.csv").string(),
             "--histogram", file("bits.svg").string(),
@@ -115,7 +116,7 @@ TEST_F(GlowEvalClasses, OtherImagesAreToldApartAsTheirMarginalScoresSay) {
   ASSERT_EQ(inside.size(), 31u);
   EXPECT_NEAR(json["ood"]["bits_per_dim"].get<double>(), mean_of(outside), 1e-9);
   const double share = share_of_pairs(inside, outside);
-  EXPECT_GT(share, 0);  // some of either kind, or anything would do
+  EXPECT_GT(share, 0);  // some pairs of either kind, so that the test is not trivial
   EXPECT_LT(share, 1);
   EXPECT_NEAR(json["auroc"]["bits_per_dim"]["value"].get<double>(), share, 1e-9);
   EXPECT_GT(json["auroc"]["bits_per_dim"]["standard_error"], 0);

@@ -132,7 +132,7 @@ TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
     EXPECT_NEAR(std::stod(line[6]), bits[i] - png, 1e-9);
     EXPECT_EQ(line[7], "");
   }
-  // One draw has no spread, and nothing else was asked for.
+  // A single draw has no spread, and no other score was requested.
   const auto again = flags + Arguments{"--scores", file("scores.csv").string()};
   EXPECT_TRUE(failed(eval(again), "glow-eval", 2, {"--scores: ", "scores.csv exists", "--overwrite"}));
   results(again + Arguments{"--overwrite", "--count", "2"});
@@ -195,7 +195,7 @@ TEST_F(GlowEval, TellsOtherImagesApart) {
   const auto json = results(flags + Arguments{"--histogram", file("bits.svg").string()});
   EXPECT_EQ(json["ood"]["images"], 5);
   EXPECT_EQ(json["ood"]["split"], "all");
-  // Flat grey is likelier than noise, which a look at its complexity sets right.
+  // Flat grey is more likely than noise; the correction for complexity reverses this.
   EXPECT_LT(json["ood"]["bits_per_dim"], json["data"]["bits_per_dim"]);
   EXPECT_EQ(json["auroc"]["bits_per_dim"]["value"], 0);
   EXPECT_EQ(json["auroc"]["complexity_corrected"]["value"], 1);
@@ -236,7 +236,7 @@ TEST_F(GlowEval, TellsPeopleTheSame) {
 }
 
 TEST_F(GlowEval, SaysThatImagesHaveNoFiniteDensityAfterAllIsWritten) {
-  // An LU map whose last weight is about to overflow: the density of bright images alone does.
+  // An LU map whose last weight is close to overflow: only the density of bright images overflows.
   const ScoreReference reference("grey_lu_affine");
   const auto model = file("model.safetensors");
   auto bytes = get(kGreyModel);

@@ -1,4 +1,4 @@
-// The model in examples/models works with what is built, and is what its README says of it.
+// Checks that the model in examples/models works with this build and that the statements of its README are true.
 
 #include <filesystem>
 #include <regex>
@@ -59,7 +59,7 @@ TEST_F(ExampleModel, SamplesAndGivesRealImagesBack) {
     EXPECT_TRUE(succeeded(edit(Arguments{"encode", "--out", z, "--overwrite"} + images + common)));
     EXPECT_TRUE(succeeded(edit(Arguments{"decode", "--latents", z, "--out", out} + common)));
   };
-  // What comes back has the model's bits; from then on nothing changes.
+  // The decoded images have the model's number of bits; a second round trip must not change them.
   there_and_back({"--images", "fashion-mnist", "--pick", picked}, path("once.npy"));
   there_and_back({"--images", path("once.npy")}, path("twice.npy"));
   EXPECT_EQ(io::NpyReader(path("twice.npy")).data(), io::NpyReader(path("once.npy")).data());

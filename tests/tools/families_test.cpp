@@ -1,4 +1,4 @@
-// Every family through the tools: they train, resume, sample, score and edit, with no more than a flag.
+// Uses every model family with all tools: trains, resumes, samples, scores and edits, with one flag for the family.
 
 #include <filesystem>
 #include <string>
@@ -51,7 +51,7 @@ TEST_P(Families, AResumedRunIsTheRunWithoutTheInterruption) {
   ASSERT_TRUE(succeeded(train(flags("whole") + Arguments{"--steps", "4"})));
   ASSERT_TRUE(succeeded(train(flags("halves") + Arguments{"--steps", "2"})));
   ASSERT_TRUE(succeeded(train(flags("halves") + Arguments{"--steps", "4", "--resume"})));
-  // All but the configuration is the same, which a checkpoint has in it: the models tell.
+  // Checkpoints contain the configuration, which differs; therefore compare the models.
   EXPECT_EQ(get(directory_ / "halves" / "model.safetensors"), get(directory_ / "whole" / "model.safetensors"));
   EXPECT_TRUE(fs::exists(directory_ / "halves" / "report.html"));
 }

@@ -1,5 +1,5 @@
-// What a tool does while it trains, without the training: batches are made on another thread, and between two of them
-// it shows how far it is and looks whether a signal came. Each case ends its process, so each has one of its own.
+// Tests the signal handlers in a loop like that of training: batches are made on another thread, and between two of
+// them the progress is shown and the signal is polled. Each case ends its process, so that each case runs in its own.
 #include "tools/common/interruption.h"
 
 #include <chrono>
@@ -23,7 +23,7 @@ using ::testing::ExitedWithCode;
 
 using Batch = std::vector<std::int64_t>;
 
-/// The signal meets the thread that makes batches; exits as glow-train does.
+/// The signal arrives on the thread that makes batches. Exits as glow-train does.
 void train_until(int signal) {
   note_interruptions();
   auto console = Console::of_process();
@@ -39,7 +39,7 @@ void train_until(int signal) {
     status.log("batch " + std::to_string(number));
     if (number < 5) throw_if_interrupted();
   }
-  // With nothing but the note between the threads.
+  // Only the recorded signal synchronises the threads.
   while (interruption() == 0) std::this_thread::yield();
   try {
     throw_if_interrupted();
@@ -53,7 +53,7 @@ TEST(Interruption, IsSeenWhicheverThreadItMeets) {
   EXPECT_EXIT(train_until(SIGTERM), ExitedWithCode(143), "batch 9");
 }
 
-/// Two threads raise a signal at the same moment. Exits with the number of the one that was noted.
+/// Two threads raise a signal at the same moment. Exits with the number of the recorded signal.
 void interrupt_twice() {
   note_interruptions();
   std::latch ready(2);
@@ -69,7 +69,7 @@ TEST(Interruption, AtTheSameMomentTwoAreOne) {
   for (int attempt = 0; attempt < 5; ++attempt) EXPECT_EXIT(interrupt_twice(), ExitedWithCode(SIGINT), "^$");
 }
 
-/// Another signal two seconds after the first.
+/// Raises the second signal two seconds after the first.
 void interrupt_again(int first, int second) {
   note_interruptions();
   std::raise(first);

@@ -1,4 +1,5 @@
-// Processes of one run, or of one evaluation, of which a signal stops one; and what starts again by itself.
+// Stops one of several processes of a run or an evaluation by a signal, and tests runs that resume by themselves after
+// a launcher's restart.
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -15,12 +16,12 @@ namespace fs = std::filesystem;
 
 class GlowTrainStop : public TrainRanks {
  protected:
-  /// What a process is started with that a launcher has started so many times before.
+  /// A command prefix for a process that a launcher has restarted `times` times.
   static Arguments restarted(int times) {
     return {"/usr/bin/env", "TORCHELASTIC_RESTART_COUNT=" + std::to_string(times)};
   }
 
-  /// That rank 0 said why, and the others nothing.
+  /// Expects that rank 0 reported the reason and the others reported nothing.
   static void expect_all_terminated(const std::vector<Outcome>& outcomes) {
     for (std::size_t rank = 0; rank < outcomes.size(); ++rank) {
       EXPECT_EQ(outcomes[rank].exit_code, 143) << "rank " << rank << ": " << outcomes[rank].err;
@@ -30,7 +31,7 @@ class GlowTrainStop : public TrainRanks {
   }
 };
 
-/// Which rank the signals are for, and how many.
+/// The ranks that get signals, and the number of signals.
 struct Signals {
   std::string name;
   std::vector<std::size_t> ranks;
@@ -40,7 +41,7 @@ class GlowTrainSignals : public GlowTrainStop, public ::testing::WithParamInterf
 
 TEST_P(GlowTrainSignals, StopAllBehindOneCheckpoint) {
   Ranks ranks(2);
-  // No other checkpoint would come.
+  // No other checkpoint is due.
   ranks.start_rest(flags({"--steps", "1000000", "--checkpoint-every", "1000000"}));
   const auto has_trained = [&] {
     const auto metrics = run_ / "metrics.jsonl";
@@ -61,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(, GlowTrainSignals,
 
 TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
   put_images(images_, {2008, 8, 8});
-  // Hardly anything but evaluations, of which a terminal shows the progress.
+  // The run consists almost only of evaluations, whose progress a terminal shows.
   const auto flags = [&](const char* name, const Arguments& more) {
     return command("glow-train", Arguments{"--data", "npy:" + images_.string(), "--out", (directory_ / name).string(),
                                            "--eval-every", "1", "--log-every", "1"} +
@@ -79,7 +80,7 @@ TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
   ASSERT_TRUE(ranks[0].wait_for("/2,000 images")) << ranks[0].err();
   ranks[1].send(SIGTERM);
   for (const auto& outcome : ranks.wait()) EXPECT_EQ(outcome.exit_code, 143) << outcome.err;
-  // It met an evaluation, which then counts as not begun.
+  // The signal interrupted an evaluation, which then counts as not begun.
   const auto newest = newest_step(directory_ / "run");
   EXPECT_EQ(get(directory_ / "run" / "metrics.jsonl").find("\"step\":" + std::to_string(newest) + ",\"valid"),
             std::string::npos);
@@ -92,13 +93,13 @@ TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
 }
 
 TEST_F(GlowTrainStop, AnotherStartGoesOnWithTheRunOfTheSameCommand) {
-  // To the end of a first start that a failure cut short there, as it were.
+  // Simulates a first start that a failure ended at step 6.
   const Arguments lasting{"--steps", "6"};
   Ranks first(2);
   first.start_rest(flags(lasting));
   for (const auto& outcome : first.wait()) ASSERT_TRUE(succeeded(outcome));
   fs::remove(run_ / "checkpoints" / checkpoint_name(6));
-  // Launchers of several hosts need not count alike: one that knows of a failure is enough.
+  // Launchers of several hosts may have different counts: it is enough that one has counted a failure.
   Ranks again(2);
   again.start(flags(lasting));
   again.start(flags(lasting), restarted(1));
@@ -125,13 +126,13 @@ TEST_F(GlowTrainStop, AnotherStartBeginsWhatHadHardlyBegun) {
   EXPECT_EQ(newest_step(run_), 2);
 }
 
-/// With torchrun's own store, or with one that rank 0 keeps.
+/// Tests torchrun's own store and a store that rank 0 hosts.
 class GlowTrainTorchrun : public GlowTrainStop, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(GlowTrainTorchrun, StartsItAgainAndItGoesOnByItself) {
   const std::string torchrun = GLOW_TORCHRUN;
   if (torchrun.empty()) GTEST_SKIP() << "there is no torchrun of this LibTorch";
-  // Redirected, and shown all the same: with neither, Debian's torchrun and its Python do not get along.
+  // Redirected and also shown: without either, Debian's torchrun fails with its version of Python.
   Arguments start{torchrun,
                   "--no_python",
                   "--nproc_per_node",
@@ -151,7 +152,7 @@ TEST_P(GlowTrainTorchrun, StartsItAgainAndItGoesOnByItself) {
                                                        : Arguments{"--rdzv_endpoint", "127.0.0.1:" + port});
   Process launcher(start + flags({"--steps", "400", "--checkpoint-every", "20"}));
   ASSERT_TRUE(launcher.wait_until([&] { return newest_step(run_) >= 20; })) << launcher.err();
-  // The oldest of its processes, which is that of rank 0 or 1.
+  // The oldest of the processes, which is rank 0 or 1.
   const auto killed = run_process(
       {"/bin/sh", "-c", "pkill -KILL -o -f '^" + command("glow-train", {})[0] + " .*" + run_.string() + "'"});
   ASSERT_EQ(killed.exit_code, 0) << "it was over before";

@@ -1,5 +1,5 @@
-// Most tests call the tools in process. These show that a call does what the program does, and depends on no other
-// call.
+// Most tests call the tools in process. These tests show that a call has the same results as the program and does not
+// depend on earlier calls.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -70,7 +70,7 @@ class ToolCalls : public ::testing::Test {
     return run_process(command(tool, arguments));
   }
 
-  /// Trains, resumes and uses the model. Everything that the tools print and write, apart from times.
+  /// Trains, resumes and uses the model. Returns everything that the tools print and write, except times.
   std::string results(Runner run) const {
     fs::remove_all(out_);
     std::string all;

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 struct Usage {
   std::string name;
-  /// After "--model MODEL --out DIRECTORY/out.png"; "DIRECTORY/" begins a path in the test's directory.
+  /// Appended to "--model MODEL --out DIRECTORY/out.png"; "DIRECTORY/" begins a path in the test's directory.
   Arguments flags;
   std::vector<std::string> message;
   std::string model = "colour_conv1x1_affine";

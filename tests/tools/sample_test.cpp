@@ -30,7 +30,7 @@ int largest_difference(const std::string& one, const std::string& other) {
 
 class GlowSample : public ::testing::Test {
  protected:
-  /// The bytes of the array that `model` gives with these flags.
+  /// The bytes of the array that `model` samples with these flags.
   std::string array(const std::string& model, const Arguments& flags) {
     const auto path = directory_ / "array.npy";
     const auto outcome =
@@ -68,8 +68,8 @@ TEST_F(GlowSample, ImageIsTheSameWhateverBatchAndCount) {
   const auto five = array(kColourModel, {"--count", "5", "--batch", "5"});
   const auto two_at_once = array(kColourModel, {"--count", "5", "--batch", "2"});
   const auto three = array(kColourModel, {"--count", "3", "--batch", "2"});
-  // Another batch may round otherwise, which can move a value into the next bin; other latents would give another
-  // image.
+  // Another batch size may change the rounding, which can move a value into the next bin. Other latents would give
+  // another image.
   EXPECT_LE(largest_difference(two_at_once, five), 1);
   EXPECT_LE(largest_difference(three, five.substr(0, three.size())), 1);
 }
@@ -125,7 +125,7 @@ TEST_F(GlowSample, FolderKeepsForeignFiles) {
   ASSERT_TRUE(succeeded(sample(again + Arguments{"--overwrite"})));
   EXPECT_EQ(get(folder / "mine.txt"), "mine");
   EXPECT_EQ(count_files(folder), 3u);
-  // Nor does a shorter call leave, or remove, pictures that it does not make.
+  // A call with fewer images is refused: it would neither replace nor remove the remaining pictures.
   EXPECT_TRUE(failed(sample({"--model", kGreyModel, "--out", folder.string(), "--count", "1", "--overwrite"}),
                      "glow-sample", 2, {"--out: ", "000001.png is beyond the 1 picture of this call"}));
   EXPECT_EQ(count_files(folder), 3u);

@@ -37,7 +37,7 @@ std::string png(int size) { return io::encode_png(make_picture(size, size, 3)); 
 
 const std::string kModel = "colour_conv1x1_additive";
 
-/// Training from a model file of the directory.
+/// Training that starts from a model file in the directory.
 Arguments init_from(const fs::path& directory, const std::string& model) {
   const auto data = put_images(directory / "good.npy", {20, 8, 8, 3});
   return {"--data", "npy:" + data.string(), "--init-from", (directory / model).string()};
@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
               {"a.png", "class"}}),
     name_of);
 
-/// Expects only small files of a run that could not write its model.
+/// Expects that the run could not write its model and left only small files.
 void expect_no_part_of_a_model(const fs::path& out) {
   const std::set<std::string> small{"config.json", "metrics.jsonl", "timing.jsonl"};
   for (const auto& entry : fs::recursive_directory_iterator(out)) {
@@ -157,7 +157,7 @@ void expect_no_part_of_a_model(const fs::path& out) {
   }
 }
 
-/// Places where nobody can write, not even root.
+/// Paths that cannot be written, not even by root.
 TEST(GlowTrainOut, BelowARegularFileIsRefused) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {20, 8, 8});

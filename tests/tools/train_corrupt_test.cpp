@@ -1,4 +1,4 @@
-// Images that are damaged: found while training, or left out before.
+// Damaged images, which are found during training or left out before it.
 #include <filesystem>
 #include <string>
 
@@ -27,10 +27,10 @@ class GlowTrainCorrupt : public ::testing::Test {
 
   static std::string picture(std::uint32_t seed) { return io::encode_png(make_picture(8, 8, 1, seed)); }
   static void put_picture(const fs::path& path, std::uint32_t seed) { put(path, picture(seed)); }
-  /// With a header that is whole.
+  /// A damaged picture whose header is intact.
   static std::string torn_picture() { return picture(7).substr(0, picture(7).size() - 30); }
 
-  /// Puts four files among the images that are none, one of them in another split.
+  /// Adds four files that are not valid images, one of them in another split.
   void damage() const {
     put(folder_ / "train" / "000.png", torn_picture());
     put(folder_ / "train" / "110-a.png", "GIF89a");
@@ -52,7 +52,7 @@ class GlowTrainCorrupt : public ::testing::Test {
             "--threads",    "1",
             "--log-every",  "1"};
   }
-  /// But for what the model file says of --skip-corrupt.
+  /// Compares two runs, except for the record of --skip-corrupt in the model file.
   void expect_same_run(const std::string& one, const std::string& other) const {
     EXPECT_EQ(get(directory_ / one / "metrics.jsonl"), get(directory_ / other / "metrics.jsonl"));
     const auto model = [&](const std::string& name) {
@@ -75,7 +75,7 @@ TEST_F(GlowTrainCorrupt, AnImageThatIsDamagedMeanwhileEndsTheRunAndKeepsItsCheck
       command("glow-train", flags("run") + Arguments{"--quiet", "--checkpoint-every", "1", "--steps", "1000000"}));
   ASSERT_TRUE(process.wait_until([&] { return newest_step(directory_ / "run") >= 2; })) << process.err();
   process.pause();
-  // Renamed, for a file that is read may be replaced but not shortened.
+  // Replaced by a rename, because a file that is being read must not be shortened.
   const auto image = folder_ / "train" / "111.png";
   put(directory_ / "torn", torn_picture());
   fs::rename(image, directory_ / "whole");
@@ -92,7 +92,7 @@ TEST_F(GlowTrainCorrupt, AnImageThatIsDamagedMeanwhileEndsTheRunAndKeepsItsCheck
 
 TEST_F(GlowTrainCorrupt, EndsTheRunByDefault) {
   put(folder_ / "train" / "000.png", torn_picture());
-  // Once through all of them.
+  // Enough steps to read all images.
   EXPECT_TRUE(failed(run("run", "4", {"--quiet"}), "glow-train", 1,
                      {(folder_ / "train" / "000.png").string() + ": not a whole PNG file"}));
 }

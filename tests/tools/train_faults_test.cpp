@@ -1,4 +1,4 @@
-// Directories that are taken away from a run, or closed to it.
+// The directory of a run is removed, moved, replaced or made read-only during the run, or its disk is full.
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -27,8 +27,8 @@ class GlowTrainFault : public ::testing::Test {
            tiny_model();
   }
 
-  /// Starts a run, and stops it for a while somewhere behind its second checkpoint and its first model, between two
-  /// saves: one that has written its file goes through on a full disk.
+  /// Starts a run and pauses it at some point after its second checkpoint and its first model, between two saves. (A
+  /// process paused after writing a file would finish that save on a full disk.)
   Process& paused_run() {
     process_.emplace(command("glow-train", flags(run_) + Arguments{"--checkpoint-every", "1", "--keep",
                                                                    std::to_string(kKeep), "--steps", "1000000"}));
@@ -40,7 +40,7 @@ class GlowTrainFault : public ::testing::Test {
     return *process_;
   }
 
-  /// Whether the paused run has begun a file, or not yet removed a checkpoint that another has replaced.
+  /// Whether the paused run is writing a file, or has not yet removed an old checkpoint.
   bool is_saving() const {
     for (const auto& entry : fs::directory_iterator(run_ / "checkpoints")) {
       if (entry.path().extension() == ".tmp") return true;
@@ -48,7 +48,7 @@ class GlowTrainFault : public ::testing::Test {
     return checkpoints_of(run_).size() > kKeep;
   }
 
-  /// The same of a run that saves nothing for now.
+  /// The same for a run that will not save anything for a long time.
   Process& paused_run_that_saves_nothing() {
     EXPECT_TRUE(succeeded(run_to(4, run_)));
     const auto before = get(run_ / "metrics.jsonl");
@@ -60,7 +60,7 @@ class GlowTrainFault : public ::testing::Test {
     return *process_;
   }
 
-  /// Lets it go on; whether it then fails, and says so of something in its directory.
+  /// Continues the process; true if it then fails with an error about its directory.
   ::testing::AssertionResult fails(Process& process, const fs::path& path, const std::string& reason) const {
     process.send(SIGCONT);
     return failed(process.wait(), "glow-train", 1, {"cannot write " + path.string(), ": " + reason});
@@ -70,7 +70,7 @@ class GlowTrainFault : public ::testing::Test {
     return train(flags(run) + Arguments{"--checkpoint-every", "0", "--steps", std::to_string(step)} + how);
   }
 
-  /// Whether `run` goes on from its newest checkpoint as if nothing had been.
+  /// Expects that `run` can be resumed from its newest checkpoint normally.
   void expect_that_it_goes_on(const fs::path& run) const {
     const auto end = newest_step(run) + 2;
     ASSERT_TRUE(succeeded(run_to(end, run, {"--resume"})));

@@ -32,7 +32,7 @@ class GlowTrainKill : public ::testing::Test {
                      "3",      "--sample-every",          "5"} +
            tiny_model();
   }
-  /// Goes on with a run that saves after every step, until `text` is on its standard error.
+  /// Continues a run that saves after every step, until `text` appears on its standard error.
   Process& go_on(const Arguments& how, const std::string& text) {
     process_.emplace(
         command("glow-train", flags(run_) + Arguments{"--checkpoint-every", "1", "--steps", "1000000"} + how));
@@ -62,7 +62,7 @@ TEST_F(GlowTrainKill, LosesNothingOfWhatWasSaved) {
     process->wait();
     const auto left = newest_step(run_);
     ASSERT_GE(left, saved);
-    // The newest file, which is whole then.
+    // The newest checkpoint, which must be intact.
     process = &go_on({"--resume"}, "going on from " + (run_ / "checkpoints" / checkpoint_name(left)).string());
   }
   process->send(SIGTERM);

@@ -1,5 +1,5 @@
-// What bfloat16 in the coupling networks costs the demo's model. GLOW_TEST_DEMO_STEPS: how long it trains; 100 when it
-// is not set, 3000 is the demo.
+// Measures the loss of accuracy of the demo's model by bfloat16 in the coupling networks. GLOW_TEST_DEMO_STEPS: the
+// number of training steps; 100 when it is not set, 3000 in the demo.
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>

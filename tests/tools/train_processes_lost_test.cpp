@@ -36,7 +36,7 @@ TEST_F(GlowTrainLost, TheOthersNameAKilledProcess) {
   ranks[1].send(SIGKILL);
   const auto start = std::chrono::steady_clock::now();
   const auto outcomes = ranks.wait();
-  // Long before the time-out of 30 seconds.
+  // Much less than the time-out of 30 seconds.
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
   for (const auto rank : {0, 2}) {
     EXPECT_TRUE(
@@ -67,7 +67,7 @@ TEST_F(GlowTrainLost, TheOthersNameAProcessThatStandsStill) {
 }
 
 TEST_F(GlowTrainLost, AtWhateverMomentNoFileIsDamaged) {
-  // Steps, evaluations, samples and checkpoints, none of them rarer than the others.
+  // Steps, evaluations, samples and checkpoints are equally frequent.
   const Arguments busy{"--steps", "1000000", "--eval-every", "1", "--sample-every", "2", "--checkpoint-every", "1"};
   std::mt19937 random(1);
   std::uniform_int_distribution<int> milliseconds(0, 150);
@@ -85,7 +85,7 @@ TEST_F(GlowTrainLost, AtWhateverMomentNoFileIsDamaged) {
 }
 
 TEST_F(GlowTrainLost, AnErrorInTheMiddleOfTrainingIsReportedOnceWithItsRank) {
-  // Relative to where each process starts, so that one of them alone can lose a picture.
+  // The path is relative to each process's working directory, so that only one of them can miss a picture.
   for (const auto* place : {"here", "elsewhere"}) {
     const auto pictures = directory_ / place / "pictures";
     for (std::uint32_t i = 0; i < 24; ++i) {
@@ -106,7 +106,7 @@ TEST_F(GlowTrainLost, AnErrorInTheMiddleOfTrainingIsReportedOnceWithItsRank) {
 }
 
 TEST_F(GlowTrainLost, AnErrorIsReportedOnceWithItsRank) {
-  // Relative to where each process starts, the data are there for one of them only.
+  // The path is relative to each process's working directory, so that only one of them has the data.
   fs::create_directories(directory_ / "here");
   fs::create_directories(directory_ / "elsewhere");
   put_images(directory_ / "here" / "images.npy", {40, 8, 8});
@@ -127,7 +127,7 @@ TEST_F(GlowTrainLost, OtherFlagsAreRefusedByName) {
   ranks.start(flags({"--steps", "4"}));
   ranks.start(flags({"--steps", "4", "--lr", "0.5"}));
   const auto outcomes = ranks.wait();
-  // All know it, and one says it.
+  // All processes fail, and only rank 0 reports the reason.
   EXPECT_TRUE(ended(outcomes[0], 2, "glow-train: rank 1 has lr 0.5, rank 0 has 0.001"));
   EXPECT_EQ(outcomes[1].exit_code, 2);
   EXPECT_EQ(outcomes[1].err, "");
@@ -180,7 +180,7 @@ TEST_F(GlowTrainLost, ACutLinkIsNoticedOnBothSides) {
   hosts.cut();
   const auto start = std::chrono::steady_clock::now();
   const auto outcomes = ranks.wait();
-  // The time-out, and what it takes to find out who it was.
+  // The time-out, and the time to find out which rank was lost.
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(6 + 20));
   EXPECT_TRUE(ended(outcomes[0], 1, "rank 0: rank 1 was lost"));
   EXPECT_TRUE(ended(outcomes[1], 1, "rank 1: rank 0 was lost"));

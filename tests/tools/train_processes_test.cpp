@@ -1,5 +1,5 @@
-// glow-train in several processes computes the same as in one. GLOW_TEST_PROCESSES, if set: every number of processes
-// with every memory policy; by default some numbers with one policy only.
+// glow-train computes the same in several processes as in one. If GLOW_TEST_PROCESSES is set, every number of processes
+// is tested with every memory policy; otherwise some numbers with one policy.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -41,7 +41,7 @@ class GlowTrainProcesses : public ::testing::Test {
     if (std::string(GLOW_MPIRUN).empty()) GTEST_SKIP() << "there is no mpirun (Debian's openmpi-bin)";
   }
 
-  /// A batch that neither 2 nor 4 processes divide.
+  /// The batch size is not divisible by 2 or 4 processes.
   Arguments flags(const std::string& name, const Arguments& more = {}) const {
     const bool is_glow = std::find(more.begin(), more.end(), "--family") == more.end();
     return (is_glow ? Arguments{"--depth", "2"} : Arguments{}) +
@@ -98,7 +98,7 @@ class GlowTrainProcesses : public ::testing::Test {
     return directory_ / name / "checkpoints" / checkpoint_name(kSteps);
   }
 
-  /// Weights, moments and average of two runs, relative to the largest of each tensor.
+  /// Compares weights, moments and average of two runs, relative to the largest value of each tensor.
   void expect_equal(const std::string& one, const std::string& other) const {
     const io::SafetensorsReader expected(last_checkpoint(one)), actual(last_checkpoint(other));
     ASSERT_EQ(actual.entries().size(), expected.entries().size());
@@ -112,7 +112,7 @@ class GlowTrainProcesses : public ::testing::Test {
     EXPECT_GE(compared, 4u);
   }
 
-  /// Trains in one process and in each number of several.
+  /// Trains in one process and in each of the numbers of processes, and compares.
   void expect_same_of(const std::vector<std::int64_t>& counts, const Arguments& how) const {
     ASSERT_TRUE(succeeded(train_in(1, "one", how)));
     for (const auto count : counts) {
@@ -123,7 +123,7 @@ class GlowTrainProcesses : public ::testing::Test {
     }
   }
 
-  /// The numbers of their logs, to nine digits.
+  /// Compares the scores of two logs to nine digits.
   void expect_same_scores(const std::string& one, const std::string& other) const {
     const auto a = scores(metrics(one)), b = scores(metrics(other));
     ASSERT_EQ(a.size(), b.size());
@@ -132,7 +132,7 @@ class GlowTrainProcesses : public ::testing::Test {
       EXPECT_NEAR(b[i], a[i], 1e-9 * std::abs(a[i])) << other << ", line " << i;
   }
 
-  /// What follows every "bits_per_dim": in a log.
+  /// The numbers that follow "bits_per_dim": in a log.
   static std::vector<double> scores(const std::string& log) {
     const std::string key = "bits_per_dim\":";
     std::vector<double> all;
@@ -196,14 +196,14 @@ TEST_F(GlowTrainProcesses, FewerImagesToStartFromThanProcessesGiveTheSameStart) 
 }
 
 TEST_F(GlowTrainProcesses, ASkippedStepIsSkippedByAll) {
-  // A learning rate that breaks the model: every process then skips, goes back and gives up together.
+  // This learning rate breaks the model: all processes must skip steps, go back and give up together.
   const Arguments how{"--lr", "1e30", "--skip-limit", "2", "--checkpoint-every", "1"};
   const auto one = train_in(1, "one", how), two = train_in(2, "two", how);
   EXPECT_EQ(one.exit_code, 1);
   EXPECT_NE(one.err.find("did not help"), std::string::npos) << one.err;
   EXPECT_NE(two.exit_code, 0);
   EXPECT_NE(two.err.find("did not help"), std::string::npos) << two.err;
-  // Steps that were skipped and returns to a checkpoint, which have no number that rounding changes.
+  // Skipped steps and rollbacks; their lines contain no number that rounding changes.
   const auto events = [](const std::string& log) {
     std::vector<std::string> lines;
     std::istringstream text(log);
@@ -240,7 +240,7 @@ TEST_F(GlowTrainProcesses, ScoringIsSharedOutAndTheSame) {
   ASSERT_TRUE(succeeded(train_in(1, "one")));
   const auto scored = [&](std::int64_t processes) {
     const auto scores = directory_ / (std::to_string(processes) + ".csv");
-    // Batches of 6, 6, 6 and 2 images: for 5 processes too few.
+    // Batches of 6, 6, 6 and 2 images: fewer batches than 5 processes.
     const Arguments arguments{"--model",      (directory_ / "one" / "model.safetensors").string(),
                               "--data",       "fashion-mnist:" + data_.string(),
                               "--draws",      "2",

@@ -1,4 +1,4 @@
-// report.html as somebody sees it who opens it while the run writes it.
+// Reads report.html while the run writes it, as a browser might.
 #include <atomic>
 #include <filesystem>
 #include <set>
@@ -41,7 +41,7 @@ TEST_F(GlowTrainReport, IsWholeWheneverItIsOpened) {
     while (!over) {
       std::this_thread::yield();
       const auto seen = get(page());
-      // Once it is there, it is there for good.
+      // Once the page exists, it must not disappear.
       if (seen.empty() && sizes.empty()) continue;
       if (!is_whole(seen)) ++torn;
       sizes.insert(seen.size());
@@ -53,7 +53,7 @@ TEST_F(GlowTrainReport, IsWholeWheneverItIsOpened) {
   reader.join();
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_EQ(torn, 0);
-  EXPECT_GE(sizes.size(), 2U);  // of about 40; how many are seen is the scheduler's doing
+  EXPECT_GE(sizes.size(), 2U);  // of about 40; the number depends on the scheduler
 }
 
 TEST_F(GlowTrainReport, TellsOfReturnsAndSkippedStepsOfARunThatFails) {
@@ -67,7 +67,7 @@ TEST_F(GlowTrainReport, TellsOfReturnsAndSkippedStepsOfARunThatFails) {
   const auto record = nlohmann::json::parse(text.substr(begin, text.find("</script>", begin) - begin)).at("record");
   EXPECT_EQ(record["rollbacks"].size(), 2U);
   EXPECT_EQ(record["rollbacks"][1]["rollbacks"], 2);
-  EXPECT_EQ(record["skipped"], 3);  // those since the last return
+  EXPECT_EQ(record["skipped"], 3);  // those since the last rollback
   EXPECT_EQ(record["skipped_steps"].size(), 3U);
 }
 

@@ -99,7 +99,7 @@ TEST_F(GlowTrainResume, KeepsTheDecaysThatAnEarlierVersionChose) {
   const Arguments resume{"--resume", "--out", run_.string(), "--quiet", "--dry-run"};
   put_decays(0, 0.8);
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {"config.json: beta2: the run had 0", "--init-from"}));
-  // The checkpoint, which is of this version, knows that these are not its own.
+  // The checkpoint, which this version wrote, records other decays.
   put_decays(0.75, 0.8);
   EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--quiet", "--steps", "3"}), "glow-train", 2,
                      {"--beta2: the state to go on from is of a training with ", "got 0.75"}));
@@ -146,19 +146,19 @@ TEST_F(GlowTrainResume, RefusesADamagedConfiguration) {
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {config.string(), "not the configuration of a run"}));
 }
 
-/// A checkpoint from elsewhere that lies where the newest of a run would.
+/// A checkpoint of another run, in the place of this run's newest one.
 class GlowTrainResumeFrom : public GlowTrainResume {
  protected:
   fs::path foreign() const { return run_ / "checkpoints" / "step-000000003.safetensors"; }
 
-  /// Takes that of a run of 3 steps with other flags.
+  /// Copies the checkpoint of a run of 3 steps with other flags.
   void put_other_run(const Arguments& how) {
     const auto other = (directory_ / "other").string();
     ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "3", "--out", other} + how)));
     fs::copy_file(fs::path(other) / "checkpoints" / foreign().filename(), foreign());
   }
 
-  /// Whether a resume says what is wrong and leaves every file as it was.
+  /// Whether a resume reports the reason and leaves all files unchanged.
   ::testing::AssertionResult is_refused(const std::string& reason) const {
     const auto files = [&] {
       std::map<std::string, std::string> bytes;
@@ -173,7 +173,7 @@ class GlowTrainResumeFrom : public GlowTrainResume {
     return failed(outcome, "glow-train", 1, {foreign().string() + ": " + reason});
   }
 
-  /// Rewrites what its metadata say, with a checksum that is right.
+  /// Changes metadata of the checkpoint and corrects its checksum.
   void change_metadata(const std::string& key, const std::string& before, const std::string& after) const {
     const io::SafetensorsReader file(foreign());
     auto metadata = file.metadata();
@@ -232,7 +232,7 @@ TEST_F(GlowTrainResumeFrom, AFlippedBitIsToldAndTheOneBeforeTaken) {
                      {"step-000000004.safetensors: ", "checksum"}));
 }
 
-/// --memory and --precision
+/// Parameters: --memory and --precision
 class GlowTrainResumeExact : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(GlowTrainResumeExact, GivesTheBytesOfARunThatWasNotInterrupted) {
@@ -265,7 +265,7 @@ TEST_P(GlowTrainResumeExact, GivesTheBytesOfARunThatWasNotInterrupted) {
   };
   ASSERT_TRUE(succeeded(train(flags("whole", "8", {}))));
   ASSERT_TRUE(succeeded(train(flags("halves", "4", {}))));
-  // In another process.
+  // Resume in another process.
   ASSERT_TRUE(succeeded(run_process(command("glow-train", flags("halves", "8", {"--resume"})))));
   for (const auto* file : {"metrics.jsonl", "model.safetensors", "samples/step-000000008.png"}) {
     EXPECT_EQ(get(directory / "whole" / file), get(directory / "halves" / file)) << file;
@@ -319,7 +319,7 @@ TEST(GlowTrainSignalInAnEvaluation, IsMadeUpForByTheResume) {
                      "1",      "--log-every",          "1"} +
            tiny_model() + Arguments{"--valid-images", "2000"};
   };
-  // Hardly anything but evaluations, of which a terminal shows the progress.
+  // The run consists almost only of evaluations, whose progress a terminal shows.
   Process process(command("glow-train", flags("run") + Arguments{"--steps", "1000000"}), {.on_terminal = true});
   ASSERT_TRUE(process.wait_for("/2,000 images"));
   process.send(SIGTERM);

@@ -105,7 +105,7 @@ TEST_F(GlowTrainRun, KeepsEveryOptionAndWhatTheAutomaticOnesCameTo) {
 }
 
 TEST_F(GlowTrainRun, KeepsTheCommandThatBeginsItAnew) {
-  // A preset's --epochs and a --steps that wins, switches on and off, a number that is no whole one.
+  // A preset's --epochs that --steps overrides, switches that are on and off, and a number with decimals.
   ASSERT_TRUE(succeeded(train(Arguments{"--preset", "cifar10"} + flags() +
                               Arguments{"--steps", "3", "--no-edge-bias", "--flip", "--lr", "0.0125", "--quiet"})));
   auto command = config_of(directory_ / "run")["command"].get<Arguments>();
@@ -223,7 +223,7 @@ TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {
                          "--ema-decay",    "0",
                          "--quiet"};
   EXPECT_TRUE(failed(train(second + Arguments{"--depth", "3"}), "glow-train", 2, {"--depth 3 contradicts " + model}));
-  // A first step, its learning rate is 0, leaves the weights as they were.
+  // The learning rate of the first step is 0, so that the weights do not change.
   ASSERT_TRUE(succeeded(train(second)));
   EXPECT_TRUE(get(directory_ / "second" / "model.safetensors") == get(model));
 }

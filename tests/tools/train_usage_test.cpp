@@ -108,7 +108,7 @@ const std::filesystem::path& preset_data() {
   return directory.path();
 }
 
-/// Glow, tables 2 and 4; millions of parameters as the published code counts them.
+/// Glow, tables 2 and 4; millions of parameters, as counted by the published code.
 TEST_P(GlowTrainPreset, IsThePublishedModel) {
   const bool has_classes = GetParam().preset == "cifar10-conditional";
   const auto data =
