@@ -1,4 +1,4 @@
-// The same numbers on a GPU as on the CPU. Skipped where there is none.
+// Compares a GPU with the CPU. Skipped on a machine without a GPU.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/cuda.h>
@@ -119,7 +119,7 @@ std::vector<GlowOptions> cases() {
   for (const auto& options : glow::testing::other_families()) {
     if (options.num_classes == 0) all.push_back(options);
   }
-  // More than a block's, a row's or a kernel's worth of everything, and more matrices than are small to LibTorch.
+  // Sizes above those of a block, a row and a kernel, and more matrices than LibTorch treats as a small stack.
   all.push_back({.height = 64, .width = 64, .levels = 2, .depth = 20, .hidden_width = 96});
   return all;
 }

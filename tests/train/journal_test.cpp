@@ -49,7 +49,7 @@ class JournalTest : public ::testing::Test {
  protected:
   std::unique_ptr<Journal> open(const TrainingProgress& progress = {}) const { return open_journal(run_, progress); }
   std::string metrics() const { return get(run_.metrics()); }
-  /// The journal's page, from memory, must be that of the files.
+  /// Checks that the page that the journal writes from memory equals the page made from the files.
   void expect_report_of_files(const Journal& journal) const {
     journal.write_report();
     const auto page = get(run_.report());

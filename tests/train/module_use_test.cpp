@@ -55,7 +55,7 @@ nn::Glow started(const nn::GlowOptions& options, std::uint64_t seed) {
   return model;
 }
 
-/// All that the model holds, as a program reads it; copied.
+/// A copy of all values of the model that a program can read.
 std::vector<torch::Tensor> contents(const nn::GlowImpl& model) {
   std::vector<torch::Tensor> all;
   for (const auto& tensors : {model.parameters(), model.buffers()}) {
@@ -64,7 +64,7 @@ std::vector<torch::Tensor> contents(const nn::GlowImpl& model) {
   return all;
 }
 
-/// A model that has never cached anything, of these contents.
+/// A model with these values and without any cache.
 nn::Glow fresh(const nn::GlowOptions& options, const std::vector<torch::Tensor>& contents) {
   const torch::NoGradGuard no_grad;
   nn::Glow model(options, 99);
@@ -113,13 +113,13 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
     take_step("at the start");
   }
 
-  /// Do score, model file, trainer and averaged model agree with the weights?
+  /// Compares the score, model file, trainer and averaged model with the weights.
   void expect_agreement(const std::string& after) {
     SCOPED_TRACE(after);
     const auto now = contents(*model_);
     const auto twin = fresh(options_of(GetParam()), now);
     const auto expected = results_without_graph(twin);
-    // The two modes share caches: alternate which of them fills them.
+    // The two modes share caches: alternate the mode that fills them.
     for (const bool inference_first : {is_odd_, !is_odd_}) {
       const c10::InferenceMode inference(inference_first);
       const torch::NoGradGuard no_grad;
@@ -176,7 +176,7 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
     ++updates_;
   }
 
-  /// Does `act` and checks that everything agrees, then and after two more steps.
+  /// Calls `act` and compares, at once and after two more steps.
   void after(const std::string& name, const std::function<void()>& act) {
     act();
     expect_agreement(name);
@@ -223,7 +223,7 @@ TEST_P(ModuleUse, ReplacingMemory) {
     parameter(2).set_data(parameter(2).to(torch::kFloat));
   });
   after("memory of another parameter", [&] {
-    // Two of one shape; running moments cannot take each other's place.
+    // Two buffers of one shape; running moments cannot be exchanged.
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       for (std::size_t j = i + 1; j < parameters_.size(); ++j) {
         auto &one = parameters_[i], &two = parameters_[j];

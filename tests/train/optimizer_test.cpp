@@ -31,7 +31,7 @@ class Updates {
     ++state_.step;
     state_.skipped += wanted ? 0 : 1;
   }
-  /// An update after which the parameters are `values`: there is no gradient to move along.
+  /// An update after which the parameters are `values`: the gradient is zero.
   void update_at(const torch::Tensor& values) {
     state_.parameters.copy_(values);
     update(at::zeros_like(values), 0);
@@ -62,7 +62,7 @@ TEST_P(OptimizerAgainstReference, TakesTheSame1000Steps) {
   }
 }
 
-/// In float32 the path stays as near as a thousand roundings allow.
+/// In float32 the path deviates by no more than the rounding errors of a thousand updates.
 TEST_P(OptimizerAgainstReference, StaysNearInFloat32) {
   auto reference = expected_tensors("optimizer");
   const auto gradients = reference.at("gradients").to(at::kFloat);
@@ -72,7 +72,7 @@ TEST_P(OptimizerAgainstReference, StaysNearInFloat32) {
   EXPECT_TRUE(close(updates.parameters(), reference.at(to_string(GetParam()))[-1], 1e-4));
 }
 
-/// The average follows the weights that each update leaves, and an update that is not wanted changes nothing.
+/// The average follows the weights after each update; an update with `wanted` 0 changes nothing.
 TEST_P(OptimizerAgainstReference, AveragesTheWeightsAndAppliesOnlyWhatIsWanted) {
   for (const double decay : {0.0, 0.3, 0.9}) {
     const auto initial = random_normal({9000}, 1), gradients = random_normal({9000}, 2);

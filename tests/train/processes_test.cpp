@@ -1,4 +1,4 @@
-// Several processes, which are threads of this one, train one model.
+// Trains one model in several processes, which are simulated by threads.
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -76,7 +76,7 @@ TEST(Processes, AStopIsKnownToAllAfterTheSameStep) {
     while (!take_step(trainer, *processes, options).stop_asked) EXPECT_LT(trainer.steps_done(), 10);
     stopped_after[static_cast<std::size_t>(processes->rank())] = trainer.steps_done();
   });
-  // The process that is asked knows it at once; all act after the same step.
+  // The process that is asked knows it at once; all processes act after the same step.
   EXPECT_EQ(stopped_after, (std::vector<std::int64_t>(3, 2)));
 }
 
@@ -91,7 +91,7 @@ TEST(Processes, WeightsThatAreNotAlikeBecomeSoOrEndTheRun) {
     const torch::NoGradGuard no_grad;
     const auto& weights = model->flat_parameters().values();
     const auto before = weights.clone();
-    // First a difference as of rounding, then larger ones.
+    // First a difference like that of rounding, then larger ones.
     if (processes->rank() == 1) weights.mul_(1 + 1e-6);
     EXPECT_TRUE(trainer.resync_replicas());
     EXPECT_TRUE(weights.equal(before));
@@ -170,7 +170,7 @@ TEST(Processes, AModelIsItselfAgainAfterItsTrainer) {
       take_step(other, *processes, options);
       late = model->log_prob(x).sum();
     }
-    // The end of a trainer does not remove the sums of the one that replaced it.
+    // The destructor of a trainer does not remove the sums of the trainer that replaced it.
     auto replaced = std::make_unique<Trainer>(batch_norms, options, processes);
     replaced = std::make_unique<Trainer>(batch_norms, options, processes);
     EXPECT_TRUE(batch_norms->sum_over_processes());

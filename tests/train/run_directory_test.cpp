@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 class RunDirectoryTest : public ::testing::Test {
  protected:
-  /// The most that a run leaves that is killed before it writes config.json.
+  /// All files that a run can leave when it is killed before it writes config.json.
   void begin() const {
     run_.create();
     for (const auto& file : {run_.metrics(), run_.timing()}) put(file, "");

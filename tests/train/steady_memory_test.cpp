@@ -55,7 +55,7 @@ std::int64_t heap_in_use() {
 #endif
 }
 
-/// A run that evaluates, draws and saves as it goes.
+/// A run with evaluations, pictures and checkpoints.
 void run_steps(std::int64_t steps, nn::MemoryPolicy memory, std::shared_ptr<const data::Images> images,
                const std::function<void(const StepReport&)>& every_step) {
   const TemporaryDirectory directory;
@@ -68,7 +68,7 @@ void run_steps(std::int64_t steps, nn::MemoryPolicy memory, std::shared_ptr<cons
       .run();
 }
 
-/// By how much the heap grows after the first steps of such a run.
+/// The growth of the heap after the first steps of a run.
 std::int64_t growth(
     nn::MemoryPolicy memory, const std::shared_ptr<const data::Images>& images,
     const std::function<void()>& every_step = [] {}) {
@@ -103,7 +103,7 @@ TEST(SteadyMemory, SeesAKibibyteThatEveryStepKeeps) {
   EXPECT_GE(growth(nn::MemoryPolicy::kStore, glow::testing::tiny_images(10), keep), kKibibyte * more_steps());
 }
 
-/// Keeps a kibibyte for every image that is asked for, on the thread that makes batches.
+/// Leaks a kibibyte for every image that is read, on the thread that makes batches.
 class KeepingSource : public PictureSource {
  public:
   using PictureSource::PictureSource;

@@ -120,7 +120,7 @@ TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
 }
 
 TEST(Trainer, GivesAnImageThatComesTwiceInABatchTwoNoises) {
-  // As when a batch crosses the end of an epoch.
+  // This happens when a batch crosses the end of an epoch.
   auto model = started_tiny_model();
   model->to(at::kDouble);
   nn::Glow twin(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone()));
@@ -141,7 +141,7 @@ TEST(Trainer, GivesAnImageThatComesTwiceInABatchTwoNoises) {
 
 TEST(Trainer, LearnsToClassify) {
   auto options = tiny_options();
-  options.weight_y = 100;  // next to nothing else matters
+  options.weight_y = 100;  // the other losses hardly matter
   options.learning_rate = 1e-2;
   Trainer trainer(started_tiny_model(3), options);
   const double before = trainer.step(bytes(), labels()).class_bits;
@@ -227,7 +227,7 @@ TEST(Trainer, NamesWhatWasNotFinite) {
   EXPECT_EQ(trainer.first_not_finite(), "");
   trainer.step(bytes(), labels());
   EXPECT_EQ(trainer.first_not_finite(), "");
-  // The one that the backward pass reaches first.
+  // The first one in the order of the backward pass is reported.
   for (const auto* name : {"levels.0.steps.0.actnorm.bias", "levels.1.steps.0.coupling.net.conv2.weight"}) {
     model->named_parameters()[name].mutable_grad().view(-1)[0] = std::nan("");
     EXPECT_EQ(trainer.first_not_finite(), std::string("the gradient of ") + name);
@@ -370,7 +370,7 @@ TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
   EXPECT_GT(report.reconstruction_error, largest_reconstruction_error(torch::kFloat, nn::HiddenPrecision::kFull));
   EXPECT_EQ(report.bits_per_dim, expected.step(bytes()).bits_per_dim);
   EXPECT_TRUE(weights(rebuilt).equal(weights(stored)));
-  // All later steps do, also after a restart.
+  // All later steps use it too, also after a restart.
   Trainer restarted(nearly_singular_model(), options);
   restarted.restore(trainer.state());
   for (auto* later : {&trainer, &restarted}) {
@@ -392,7 +392,7 @@ TEST(Trainer, RebuildsWhereItCan) {
   }
 }
 
-/// In full: the demo preset with and without --precision bf16 (docs/performance.md).
+/// A short form of the comparison in docs/performance.md: the demo preset with and without --precision bf16.
 TEST(Trainer, LearnsAsMuchInBf16) {
   auto options = tiny_options();
   options.learning_rate = 2e-3;
@@ -416,7 +416,7 @@ TEST(Trainer, LearnsAsMuchInBf16) {
   const double expected = bits(full, nn::HiddenPrecision::kFull);
   EXPECT_NE(bits(full, nn::HiddenPrecision::kBf16), expected);
   EXPECT_NEAR(bits(full, nn::HiddenPrecision::kBf16), expected, 0.01);
-  // Its weights are others, because of rounding during training.
+  // Its weights differ, because of rounding during training.
   EXPECT_NEAR(bits(bf16, nn::HiddenPrecision::kBf16), expected, 0.05);
 }
 

@@ -306,7 +306,7 @@ TEST(StoppedRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
     EXPECT_FALSE(fs::exists(stopped.path() / ".model.safetensors.0123abcd.tmp"));
     EXPECT_EQ(steps_with(RunDirectory(stopped.path()).timing(), "images_per_second"), (Steps{2, 4, 6, 8, 10, 12}));
   }
-  // 11 steps that are not the last; 3 evaluations of 2 batches, and pictures twice.
+  // 11 steps before the last one; 3 evaluations of 2 batches, and pictures twice.
   EXPECT_EQ(times - 1, 11 + 3 * 2 + 2 * kPictureBatches);
   EXPECT_EQ(in_between, 3 * 2 + 2 * kPictureBatches);
 }
@@ -314,7 +314,7 @@ TEST(StoppedRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
 TEST(StoppedRun, ReachesItsEndThoughItIsStoppedOverAndOver) {
   const TemporaryDirectory stopped;
   start(stopped.path(), tiny_options(), stopping_at(1)).run();
-  // Just enough calls for the last step, which must be done in one go: an evaluation of 2 batches, and the pictures.
+  // Exactly enough calls for the last step, which is not interrupted: an evaluation of 2 batches, and the pictures.
   const auto enough = 2 + kPictureBatches + 1;
   int resumes = 0;
   while (resume(stopped.path(), tiny_options(), stopping_at(enough)).run().stopped) ++resumes;
@@ -431,12 +431,12 @@ TEST(TrainingRun, CanBeResumedFromItsStartOn) {
   expect_same_files(whole_run(), directory.path());
 }
 
-/// How a run of tiny_options breaks.
+/// Describes how a run of tiny_options breaks.
 struct Breakage {
   std::string name;
   /// The step after which a weight is not finite.
   std::int64_t step = 8;
-  /// It breaks only at this learning rate or a larger one.
+  /// The run breaks only at this learning rate or a larger one.
   double lowest_rate = tiny_options().learning_rate;
   std::int64_t keep = 2;
   /// The step that the run goes back to.
@@ -510,7 +510,7 @@ TEST_P(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
     EXPECT_EQ(line.at("learning_rate").get<double>(), rate) << line;
   }
   EXPECT_EQ(newest_intact_checkpoint(files.checkpoints())->content.state.rollbacks, 1);
-  // The run's page, made from memory, is that of its files.
+  // The run's page, made from memory, must equal the page made from its files.
   const auto page = get(files.report());
   write_report(files);
   EXPECT_TRUE(get(files.report()) == page);
