@@ -94,7 +94,7 @@ TEST_F(FolderTest, SplitsMayLinkToOneFolder) {
 }
 
 TEST_F(FolderTest, FoldersThatLinkToEachOtherTakeLinearTime) {
-  constexpr int kFolders = 30;  // which have more than 30! paths
+  constexpr int kFolders = 30;  // they have more paths than the factorial of 30
   for (int folder = 0; folder < kFolders; ++folder) {
     const auto name = "folder-" + std::to_string(folder);
     add(name + "/image.png");

@@ -26,8 +26,8 @@ inline void require(bool holds, const char* property) {
   std::abort();
 }
 
-/// Runs `read`. A reader refuses an input with a glow::Error of one line; any other exception aborts. Checks of an
-/// input that was read belong into noexcept functions, where a glow::Error is a finding too.
+/// Runs `read`. A reader may refuse an input with a glow::Error of one line; any other exception aborts. Put checks of
+/// the values that were read into noexcept functions, so that a glow::Error in them is a finding too.
 template <typename Read>
 void read_or_refuse(Read read) {
   try {

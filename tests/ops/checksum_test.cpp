@@ -90,7 +90,7 @@ TEST_P(Checksum, DependsOnTheValuesOnly) {
   EXPECT_EQ(of(numbers), of(numbers.clone()));
   const auto last = numbers.contiguous(at::MemoryFormat::ChannelsLast);
   EXPECT_EQ(of(last), of(last.clone()));
-  // The values between those of a view do not matter.
+  // The elements between those of a view must not matter.
   const auto wide = at::randn({4, 10});
   const auto narrow = wide.narrow(1, 0, 5);
   const auto before = of(narrow);

@@ -123,8 +123,8 @@ TEST(AffineCouplingTest, StartsWithAScaleOfSigmoidTwo) {
   EXPECT_NEAR(y[0][1][0][0].item<double>(), 1 / (1 + std::exp(-2.0)), 1e-15);
 }
 
-/// The transforms in place against the differentiable ones: in channels_last, where the affine coupling has loops of
-/// its own, and in the format in which every kind is made of its differentiable functions.
+/// Compares the transforms in place with the differentiable ones: in channels_last, for which the affine coupling has
+/// its own loops, and in the layout in which all kinds use their differentiable functions.
 class CouplingInPlaceTest : public ::testing::TestWithParam<std::tuple<CouplingKind, at::MemoryFormat>> {
  protected:
   CouplingKind kind() const { return std::get<0>(GetParam()); }
@@ -133,7 +133,7 @@ class CouplingInPlaceTest : public ::testing::TestWithParam<std::tuple<CouplingK
   }
 
   torch::Tensor x = random(6, 1);
-  /// Scales from next to nothing to next to one.
+  /// Scales from almost 0 to almost 1.
   torch::Tensor h = random(coupling_outputs(kind(), 6), 2) * (kind() == CouplingKind::kAffineExp ? 1 : 8);
 };
 
@@ -193,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadShapes{CouplingKind::kAffine, {1, 4, 2, 2}, {1, 2, 2, 2}, "does not fit", "[1, 2, 2, 2]"},
                       BadShapes{CouplingKind::kAdditive, {1, 4, 2, 2}, {1, 4, 2, 2}, "does not fit", "[1, 4, 2, 2]"},
                       BadShapes{CouplingKind::kAdditive, {1, 4, 2, 2}, {1, 2, 2, 1}, "does not fit", "[1, 2, 2, 1]"},
-                      // One row of h would be broadcast without a word.
+                      // One row of h would be broadcast silently.
                       BadShapes{CouplingKind::kAdditive, {3, 4, 2, 2}, {1, 2, 2, 2}, "does not fit", "[1, 2, 2, 2]"},
                       BadShapes{CouplingKind::kAffine, {3, 4, 2, 2}, {2, 4, 2, 2}, "does not fit", "[2, 4, 2, 2]"}));
 
