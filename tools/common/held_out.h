@@ -13,7 +13,8 @@ namespace glow::tools {
 
 /// The flags about the images that are held out from training.
 struct HeldOutSettings {
-  /// How many of the training images; negative: the source's own split, else data::default_valid_images.
+  /// Number of training images to hold out; negative: the source's own split, or data::default_valid_images if it has
+  /// none.
   std::int64_t valid_images = -1;
   /// The seed of the draw.
   std::optional<std::uint64_t> split_seed;

@@ -19,13 +19,13 @@
 
 namespace glow::train {
 
-/// The images of a run: `train` to train on, `valid` to choose the best model, and `test`, unless null, to score that
-/// model at the end.
+/// The images of a run: `train` to train on, and `valid` to choose the best model. Unless `test` is null, that model is
+/// scored on it at the end.
 struct RunData {
   std::shared_ptr<const data::Images> train, valid, test;
   /// The origin of the training images, for the model file: an evaluation needs it to tell held-out images from others.
   /// The caller sets source, images, fingerprint, skip_corrupt, held_out and split_seed; the run sets the rest.
-  /// Nullopt: not known.
+  /// Nullopt: unknown.
   std::optional<nn::TrainingData> training_data = std::nullopt;
 };
 
@@ -34,14 +34,14 @@ struct RunFiles {
   std::filesystem::path directory;
   /// A JSON object: becomes config.json and is part of every checkpoint.
   std::string config = "{}";
-  /// Let `start` replace a run that the directory holds, as soon as the new one is ready to train.
+  /// Lets `start` replace a run in the directory, as soon as the new one is ready to train.
   bool overwrite = false;
 };
 
-/// A return to a checkpoint, because too many steps in a row were skipped.
+/// A return to a checkpoint after too many consecutive skipped steps.
 struct Rollback {
   std::int64_t from_step = 0, to_step = 0;
-  /// Its number in the run, from 1. Each halves the learning rate.
+  /// Its number in the run, from 1. Each rollback halves the learning rate.
   std::int64_t count = 0;
   /// Trainer::first_not_finite
   std::string not_finite = {};
@@ -51,19 +51,19 @@ struct Rollback {
 /// Functions that show progress; every member may be null. Called from the thread that calls TrainingRun.
 struct RunCallbacks {
   std::function<void(const nn::InitializeReport&)> initialized = nullptr;
-  /// Once, by `resume`: the checkpoint that the run continues from, and the damaged ones that it skipped.
+  /// Called once, by `resume`: the checkpoint that the run continues from, and the damaged ones that it skipped.
   std::function<void(const IntactCheckpoint&)> resumed = nullptr;
-  /// After every step.
+  /// Called after every step.
   std::function<void(const StepReport&)> step = nullptr;
-  /// During an evaluation: what is scored ("validation", "test"), images done, images in all.
+  /// Called during an evaluation with the name of the images ("validation", "test"), the number scored and the total.
   std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> evaluating = nullptr;
-  /// After an evaluation on the validation images: whether it is the best so far.
+  /// Called after an evaluation on the validation images; the flag says whether it is the best so far.
   std::function<void(std::int64_t step, const evaluate::ScoreSummary&, const Monitors&, bool best)> evaluated = nullptr;
   std::function<void(const Rollback&)> rolled_back = nullptr;
-  /// Before an evaluation, when the processes had computed differently rounded weights since the one before
+  /// Called before an evaluation if the processes had rounded their weights differently since the previous one
   /// (Trainer::resync_replicas).
   std::function<void(std::int64_t step)> resynced = nullptr;
-  /// After a file was written: a model, a checkpoint, a sample grid.
+  /// Called after a file was written: a model, a checkpoint, a sample grid.
   std::function<void(const std::filesystem::path&)> wrote = nullptr;
   /// Called after every step (also before it when there are several processes), and between the batches of evaluations
   /// and samples, which a resume then does again. When it returns true, the run writes a checkpoint and returns.
