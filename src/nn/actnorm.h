@@ -7,32 +7,32 @@
 
 namespace glow::nn {
 
-/// Every learned log-scale is multiplied by this where it is used, which makes it learn faster (Glow's published code).
+/// Learned log-scales are multiplied by this factor before use, which makes them learn faster (Glow's published code).
 inline constexpr double kLogScaleFactor = 3.0;
 
 /// exp(3 * log_scale), elementwise.
 torch::Tensor scale_of(const torch::Tensor& log_scale);
 
-/// The statistics from which an actnorm starts: float64 [C] each, of one or more chunks of data.
+/// The statistics that initialise an actnorm, over one or more chunks of data: float64 [C] each.
 struct ChannelStatistics {
   torch::Tensor mean;
   /// Population standard deviation.
   torch::Tensor sd;
 };
 
-/// A scale and bias per channel that start from data: y = (x + bias) * exp(3 * log_scale) (Glow, section 3.1).
+/// A scale and bias per channel, initialised from data: y = (x + bias) * exp(3 * log_scale) (Glow, section 3.1).
 class ActNormImpl : public torch::nn::Cloneable<ActNormImpl> {
  public:
   explicit ActNormImpl(std::int64_t channels);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// The layer as a map with a diagonal weight.
+  /// The layer as an affine map y = S x + S b with S = diag(exp(3 * log_scale)), log|det S| = sum 3 * log_scale.
   ops::ChannelMap channel_map() const;
 
-  /// Sets bias = -mean and 3*log_scale = -log(max(sd, 1e-3)), so that data with these statistics leave with mean 0 and
-  /// variance 1. Returns how many channels the floor on sd acted on: they carry (almost) no variance, a black border
-  /// say.
+  /// Sets bias = -mean and 3*log_scale = -log(max(sd, 1e-3)), so that data with these statistics are mapped to mean 0
+  /// and variance 1. Returns the number of channels with sd < 1e-3: they have (almost) no variance, for example at a
+  /// black border.
   std::int64_t start_from(const ChannelStatistics& statistics);
 
   /// [C]

@@ -9,7 +9,7 @@
 namespace glow::nn {
 namespace {
 
-/// Keeps a channel without variance from being divided by zero.
+/// Prevents a division by zero in channels without variance.
 constexpr double kVarianceFloor = 1e-5;
 constexpr double kMomentum = 0.1;
 
@@ -21,7 +21,8 @@ struct SumHolder : torch::CustomClassHolder {
   SumOverProcesses sum;
 };
 
-/// The sum over the processes as a node: what each of them makes of it depends on all summands alike.
+/// The sum over the processes as a graph node: process q gets s_q = sum_r x_r. The loss is the sum of the processes'
+/// losses L_q, so dL/dx_r = sum_q dL_q/ds_q: the backward pass sums over the processes, too.
 class SumFunction : public torch::autograd::Function<SumFunction> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,

@@ -7,21 +7,23 @@
 
 namespace glow::nn {
 
-/// Over all images and pixels of x [N, C, H, W], those of the other processes included. Differentiable.
+/// mean = E[x] and variance = E[(x - mean)^2] over all images and pixels of x [N, C, H, W], including those of the
+/// other processes. Differentiable.
 ChannelMoments channel_moments(const torch::Tensor& x, const SumOverProcesses& sum = nullptr);
 
 /// y = (x - mean) / sqrt(variance + 1e-5), x [N, C, H, W]. Differentiable in both.
 torch::Tensor normalize(const ChannelMoments& moments, const torch::Tensor& x);
-/// x from y. Differentiable.
+/// The inverse: x = y * sqrt(variance + 1e-5) + mean. Differentiable.
 torch::Tensor denormalize(const ChannelMoments& moments, const torch::Tensor& y);
-/// log|det dy/dx| of normalize for one pixel, the moments being given: a scalar, nats. Differentiable.
+/// log|det dy/dx| of normalize for one pixel and given moments, -1/2 sum_c log(variance_c + 1e-5): a scalar, nats.
+/// Differentiable.
 torch::Tensor normalizing_log_det(const ChannelMoments& moments);
 
-/// A batch norm with an inverse and a log-determinant, and without scale and bias of its own (RealNVP, section 3.7). In
-/// training its moments are those of the batch, which are part of the gradient; else the running ones.
+/// A batch norm with an inverse and a log-determinant, without scale and bias (RealNVP, section 3.7). In training it
+/// normalises by the moments of the batch, and gradients pass through them; else by the running moments.
 ///
-/// The running moments lie among the parameters, though no gradient reaches them: whatever keeps, averages or restores
-/// the weights takes them along.
+/// The running moments are registered as parameters without gradient, so that checkpoints, weight averages and model
+/// files include them.
 class BatchNormImpl : public torch::nn::Cloneable<BatchNormImpl> {
  public:
   explicit BatchNormImpl(std::int64_t channels);
@@ -29,10 +31,9 @@ class BatchNormImpl : public torch::nn::Cloneable<BatchNormImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   ChannelMoments running() const { return {running_mean, running_variance}; }
-  /// From the data that a model is initialised with.
+  /// Sets the running moments when the model is initialised from data.
   void start_from(const ChannelMoments& moments);
-  /// A tenth of the way from the running moments to those of a batch, where `wanted` (bool, a scalar on the device) is
-  /// true.
+  /// running = 0.9 * running + 0.1 * batch if `wanted` (bool, a scalar on the device) is true.
   void update(const ChannelMoments& batch, const torch::Tensor& wanted);
 
   /// [C]

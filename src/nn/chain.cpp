@@ -14,13 +14,13 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The layers of a node and how they are applied; the weights are among the node's saved tensors.
+/// The layers of a graph node and the options of their application; the weights are among the node's saved tensors.
 struct ChainPlan : torch::CustomClassHolder {
   FlowLayers layers;
   ChainOptions options;
   /// Where the weights of layer k begin in the list of all weights; one entry more than layers.
   std::vector<std::size_t> first_weight{0};
-  /// The same for Kept::activations in the list of all that are stored.
+  /// The same for Kept::activations in the list of all stored activations.
   std::vector<std::size_t> first_activation{0};
 
   bool is_reversible() const { return options.memory == MemoryPolicy::kReversible; }
@@ -53,7 +53,7 @@ class SavedTensors {
   std::size_t z_begin_;
 };
 
-/// Raises `largest`, unless it is undefined, to max|rebuilt - x| / max|x|.
+/// largest = max(largest, max|rebuilt - x| / max|x|), unless `largest` is undefined.
 void report_reconstruction(torch::Tensor largest, const torch::Tensor& rebuilt, const torch::Tensor& x) {
   if (!largest.defined()) return;
   const torch::NoGradGuard no_grad;
@@ -61,8 +61,8 @@ void report_reconstruction(torch::Tensor largest, const torch::Tensor& rebuilt, 
   at::maximum_out(largest, largest, error.to(largest.options()));
 }
 
-/// The chain as one node. Results: y, log_det without the layers' log_abs_det, then mean and variance of each layer
-/// that normalises by its batch.
+/// The chain as one graph node. Results: y, log_det without the layers' log_abs_det, then mean and variance of each
+/// layer that normalises by its batch.
 class ChainFunction : public torch::autograd::Function<ChainFunction> {
  public:
   static variable_list forward(AutogradContext* context, const torch::Tensor& x, at::TensorList weights,
@@ -124,7 +124,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   }
 
  private:
-  /// The input of a layer by its inverse. `x`: the true input of the first layer, which is saved; else undefined.
+  /// The input of a layer, computed by its inverse. `x`: the saved input for the first layer, else undefined.
   static torch::Tensor rebuilt(const FlowLayer& layer, const torch::Tensor& y, const FlowLayer::Kept& kept,
                                const torch::Tensor& x, const torch::Tensor& largest_error) {
     const auto result = layer.inverse(y, kept);
@@ -134,7 +134,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   }
 };
 
-/// sum of log_abs_det over the layers and pixels: a scalar; undefined when the layers have none.
+/// The sum of log_abs_det over the layers and pixels: a scalar; undefined if the layers' log_abs_det is.
 torch::Tensor log_det_of_weights(const FlowLayers& layers, const torch::Tensor& x) {
   std::vector<torch::Tensor> of_pixel;
   for (const auto& layer : layers) of_pixel.push_back(layer->log_abs_det());

@@ -21,11 +21,11 @@ struct ChainResult {
   torch::Tensor y;
   /// log|det dy/dx| [N], nats.
   torch::Tensor log_det;
-  /// Of every layer, without a graph; undefined where a layer does not normalise by its batch.
+  /// The batch's moments of every layer, without a graph; undefined for layers that do not normalise by their batch.
   std::vector<ChannelMoments> batch_moments;
 };
 
-/// Prepared layers (FlowLayer::prepared) one after the other, without a graph: x [N, C, H, W] -> y [N, C, H, W].
+/// Applies prepared layers (FlowLayer::prepared) in order, without a graph: x [N, C, H, W] -> y [N, C, H, W].
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x);
 
 /// The same for layers that are not prepared, as part of a graph that is differentiable once (else Error). The layers
@@ -33,7 +33,7 @@ ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x);
 /// MemoryPolicy::kStore; in all other cases the chain is one node of the graph.
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x, const ChainOptions& options);
 
-/// x from y. The layers are prepared and have their inverses (FlowLayer::with_inverses). Differentiable.
+/// The inverse, x from y. The layers are prepared and have their inverses (FlowLayer::with_inverses). Differentiable.
 torch::Tensor invert_layers(const FlowLayers& layers, const torch::Tensor& y);
 
 }  // namespace glow::nn

@@ -8,22 +8,23 @@
 
 namespace glow::nn {
 
-/// A convolution's effective weights: what is left when the actnorm, scale or edge plane around it is folded in. Every
-/// convolution is a product at every pixel, a 1x1 convolution; a 3x3 one with many inputs and few outputs sums the
-/// neighbourhood after its product, the others gather it before.
+/// The effective weights of a convolution after folding in its actnorm, scale or edge plane. Every convolution is
+/// computed as a matrix product at every pixel. A 3x3 convolution with many inputs and few outputs sums over the 3x3
+/// neighbourhood after the product (it "sums"); every other one gathers the neighbourhood before the product (it
+/// "gathers").
 struct FoldedConvolution {
-  /// [O, I]; [O, 9*I] of a 3x3 convolution that gathers; [9*O, I] of one that sums.
+  /// [O, I] for 1x1; [O, 9*I] for 3x3 if it gathers; [9*O, I] if it sums.
   torch::Tensor weight;
   /// [O]
   torch::Tensor bias;
-  /// Of one that sums, [9, O]: what stands for the part of a neighbour beyond the image, which the edge plane fills;
-  /// zeros without one.
+  /// [9, O], only if it sums: the term of a tap that is outside the image, the edge plane's weight; zeros without an
+  /// edge plane.
   torch::Tensor outside = {};
 };
 
-/// A convolution and what comes after it: (conv(x) + bias) * scale.
+/// A convolution with bias and output scale: (conv(x) + bias) * scale.
 struct ScaledConvolution {
-  /// [O, I, k, k]; I counts the edge plane.
+  /// [O, I, k, k]; I includes the edge plane.
   torch::Tensor weight;
   /// [O]
   torch::Tensor bias, scale;
@@ -32,7 +33,7 @@ struct ScaledConvolution {
 /// A convolution without bias, followed by an actnorm (the hidden layers of a coupling network).
 class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
  public:
-  /// `inputs` counts the edge plane, where there is one.
+  /// `inputs` includes the edge plane, if there is one.
   ActNormConvImpl(std::int64_t inputs, std::int64_t outputs, std::int64_t kernel);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
@@ -40,7 +41,7 @@ class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
   /// Draws the weights from N(0, 0.05^2).
   void draw(WeightSource& source);
   ScaledConvolution scaled() const;
-  /// As one convolution, which gathers. Differentiable.
+  /// The layer as one convolution that gathers. Differentiable.
   FoldedConvolution fold() const;
 
   /// [O, I, kernel, kernel]
@@ -52,17 +53,17 @@ class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
 };
 TORCH_MODULE(ActNormConv);
 
-/// A 3x3 convolution that starts at zero: (conv(x) + bias) * exp(3 * log_scale) (Glow, section 3.3, "Zero
+/// A 3x3 convolution with zero initialisation: (conv(x) + bias) * exp(3 * log_scale) (Glow, section 3.3, "Zero
 /// initialization").
 class ZeroConvImpl : public torch::nn::Cloneable<ZeroConvImpl> {
  public:
-  /// `inputs` does not count the edge plane.
+  /// `inputs` does not include the edge plane.
   ZeroConvImpl(std::int64_t inputs, std::int64_t outputs, bool edge_bias);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
   ScaledConvolution scaled() const;
-  /// As one convolution of the inputs alone, which sums. Differentiable.
+  /// The layer as one convolution of the inputs, without the edge plane, that sums. Differentiable.
   FoldedConvolution fold() const;
 
   /// [O, I + edge, 3, 3]
@@ -76,10 +77,10 @@ class ZeroConvImpl : public torch::nn::Cloneable<ZeroConvImpl> {
 };
 TORCH_MODULE(ZeroConv);
 
-/// The result of a folded ZeroConv: [N, I, H, W] -> [N, O, H, W]. Differentiable.
+/// Applies a folded ZeroConv: [N, I, H, W] -> [N, O, H, W]. Differentiable.
 torch::Tensor apply(const FoldedConvolution& folded, const torch::Tensor& x);
 
-/// A linear layer that starts at zero: (weight * x + bias) * exp(3 * log_scale).
+/// A linear layer with zero initialisation: (weight * x + bias) * exp(3 * log_scale).
 class ZeroLinearImpl : public torch::nn::Cloneable<ZeroLinearImpl> {
  public:
   ZeroLinearImpl(std::int64_t inputs, std::int64_t outputs);

@@ -13,8 +13,8 @@ namespace glow::nn {
 
 namespace {
 
-/// 0, or NaN when a number of the hidden layers' weights is not finite. A fused ReLU makes 0 of a NaN, and a density
-/// that does not show a broken weight would be worse than none.
+/// 0, or NaN if a weight of the hidden layers is not finite. Added to the last bias because fused ReLUs map NaN to 0:
+/// without it, the density of a model with broken weights could be finite.
 torch::Tensor zero_if_finite(const FoldedCouplingNet& net) {
   const torch::NoGradGuard no_grad;
   return (net.first.weight.sum() + net.first.bias.sum() + net.second.weight.sum() + net.second.bias.sum()) * 0;

@@ -30,14 +30,15 @@ struct FoldedCouplingNet {
   bool tf32 = false;
 };
 
-/// A coupling network's layers as they are trained.
+/// The layers of a coupling network with their trained parameters.
 struct ScaledCouplingNet {
   ScaledConvolution first, second, third;
 };
 
-/// Weights and biases of the hidden layers, and the third's weight, are in what the precision says. Differentiable.
+/// The folded network. The hidden layers' weights and biases and the third layer's weight have the dtype of
+/// `precision`. Differentiable.
 FoldedCouplingNet fold(const ScaledCouplingNet& net, HiddenPrecision precision = HiddenPrecision::kFull);
-/// From the gradient with respect to fold(net), which may be written over, that with respect to net. No graph.
+/// The gradient with respect to net, from that with respect to fold(net), which may be overwritten. Records no graph.
 ScaledCouplingNet fold_backward(const ScaledCouplingNet& net, FoldedCouplingNet gradient);
 
 /// The network f of a coupling (Glow, section 3.3): conv3x3 -> actnorm -> ReLU -> conv1x1 -> actnorm -> ReLU ->
@@ -68,7 +69,7 @@ torch::Tensor second_layer(const FoldedCouplingNet& net, const torch::Tensor& hi
 /// The whole network: x1 [N, C/2, H, W] -> h [N, C or C/2, H, W].
 torch::Tensor apply(const FoldedCouplingNet& net, const torch::Tensor& x1);
 
-/// The coupling of a flow step. It only owns its network: FlowStepLayer calls ops::couple_ and ops::uncouple_.
+/// The coupling of a flow step. It only owns the network; FlowStepLayer calls ops::couple_ and ops::uncouple_.
 class CouplingImpl : public torch::nn::Cloneable<CouplingImpl> {
  public:
   explicit CouplingImpl(const CouplingOptions& options);

@@ -12,7 +12,7 @@
 namespace glow::nn {
 namespace {
 
-/// Weight [O, I] or, of a 3x3 convolution, [O, 9*I]; bias [O] in the dtype that the result is to have.
+/// conv(x) + bias. weight [O, I] for 1x1, [O, 9*I] for 3x3; bias [O] in the dtype of the result.
 torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
   const auto dtype = weight.scalar_type();
   const bool gathers = weight.size(1) > x.size(1);
@@ -21,8 +21,8 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
   return product.to(bias.scalar_type()) + bias.view({1, -1, 1, 1});
 }
 
-/// `weights`: of input and of every block's two convolutions a weight each, then that of output, then all biases in
-/// this order, then the bound.
+/// `weights`: the weights of the input convolution, of both convolutions of every block and of the output convolution,
+/// then all biases in this order, then the bound.
 torch::Tensor run_residual(const torch::Tensor& x1, at::TensorList weights) {
   const auto convolutions = (weights.size() - 1) / 2;
   const auto layer = [&](std::size_t i, const torch::Tensor& x) {
@@ -34,7 +34,7 @@ torch::Tensor run_residual(const torch::Tensor& x1, at::TensorList weights) {
   return at::cat({parts[0], weights.back().view({1, -1, 1, 1}) * parts[1].tanh()}, 1);
 }
 
-/// `weights`: those of all layers, then their biases.
+/// `weights`: the weights of all layers, then their biases.
 torch::Tensor run_dense(const torch::Tensor& x1, at::TensorList weights) {
   const auto layers = weights.size() / 2;
   auto h = x1.flatten(1);
@@ -98,7 +98,8 @@ void ResidualNetworkImpl::pretty_print(std::ostream& stream) const {
 void ResidualNetworkImpl::draw(WeightSource& source) {
   input->draw(source, 1);
   for (std::size_t i = 0; i < convolutions->size(); ++i) {
-    // What comes out of a ReLU has half its variance; and all blocks together add about as much as there is.
+    // A ReLU halves the second moment: filters of length sqrt(2) restore it. Filters of length 1/sqrt(blocks) keep the
+    // sum of all blocks' outputs of the order of the input.
     const double length = i % 2 == 0 ? std::sqrt(2.0) : 1 / std::sqrt(static_cast<double>(blocks_));
     convolutions->ptr<WeightNormConvImpl>(i)->draw(source, length);
   }

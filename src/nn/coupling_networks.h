@@ -12,29 +12,29 @@
 
 namespace glow::nn {
 
-/// A coupling network as a function of its input x1 [N, I, H, W] and its weights, to h [N, O, H, W]. A product is taken
-/// in its weight's dtype; sums, h and all that follows are in the dtype of x1.
+/// A coupling network as a function of its input x1 [N, I, H, W] and its weights; returns h [N, O, H, W]. A matrix
+/// product has the dtype of its weight; sums and h have the dtype of x1.
 using NetworkFunction = std::function<torch::Tensor(const torch::Tensor& x1, at::TensorList weights)>;
 
-/// A function and the weights to call it with. Differentiable in both.
+/// A network function and its weights. Differentiable with respect to x1 and the weights.
 struct FoldedNetwork {
   NetworkFunction function;
   std::vector<torch::Tensor> weights;
-  /// How many of them, from the first, are of products that lead to a hidden tensor.
+  /// The first `hidden` weights belong to products whose results are hidden tensors.
   std::size_t hidden = 0;
 };
 
-/// A convolution, zero-padded, whose filters have a length of their own: weight = weight_g * weight_v / |weight_v|
-/// (Salimans & Kingma 2016, arXiv 1602.07868).
+/// A zero-padded convolution with weight norm; for every filter, weight = weight_g * weight_v / |weight_v| (Salimans &
+/// Kingma 2016, arXiv 1602.07868).
 class WeightNormConvImpl : public torch::nn::Cloneable<WeightNormConvImpl> {
  public:
   WeightNormConvImpl(std::int64_t inputs, std::int64_t outputs, std::int64_t kernel);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// Directions at random, every filter of this length.
+  /// Draws random directions and sets the norm of every filter to `length`.
   void draw(WeightSource& source, double length);
-  /// As a product at every pixel that gathers (convolution.h). Differentiable.
+  /// The layer as a convolution that gathers (convolution.h). Differentiable.
   FoldedConvolution fold() const;
 
   /// [O, I, kernel, kernel]
@@ -47,12 +47,14 @@ class WeightNormConvImpl : public torch::nn::Cloneable<WeightNormConvImpl> {
 };
 TORCH_MODULE(WeightNormConv);
 
-/// The network of RealNVP's couplings (section 4.1), without batch norms of its own: conv3x3, residual blocks
-/// h + conv3x3(ReLU(conv3x3(ReLU(h)))), ReLU, conv1x1 to [shift | r], and log_scale = bound * tanh(r). It starts at
-/// zero.
+/// The network of RealNVP's couplings (section 4.1), without batch norms of its own, with `blocks` residual blocks and
+/// zero initial output:
+///
+///     h = conv3x3(x1),   h += conv3x3(relu(conv3x3(relu(h)))) for every block,   [shift | r] = conv1x1(relu(h)),
+///     log_scale = bound * tanh(r)
 class ResidualNetworkImpl : public torch::nn::Cloneable<ResidualNetworkImpl> {
  public:
-  /// x1 has `channels` channels, and so have shift and log_scale.
+  /// x1, shift and log_scale have `channels` channels each.
   ResidualNetworkImpl(std::int64_t channels, std::int64_t hidden_width, std::int64_t blocks);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
@@ -61,9 +63,9 @@ class ResidualNetworkImpl : public torch::nn::Cloneable<ResidualNetworkImpl> {
   FoldedNetwork fold() const;
 
   WeightNormConv input{nullptr}, output{nullptr};
-  /// conv1 and conv2 of every block, one after the other.
+  /// conv1 and conv2 of every block, in order.
   torch::nn::ModuleList convolutions{nullptr};
-  /// [channels]: how far from 0 log_scale may go.
+  /// [channels]: the bound of |log_scale|.
   torch::Tensor bound;
 
  private:
@@ -71,7 +73,7 @@ class ResidualNetworkImpl : public torch::nn::Cloneable<ResidualNetworkImpl> {
 };
 TORCH_MODULE(ResidualNetwork);
 
-/// A linear layer that starts at zero: [N, I] -> [N, O].
+/// A linear layer with zero initialisation: [N, I] -> [N, O].
 class DenseLayerImpl : public torch::nn::Cloneable<DenseLayerImpl> {
  public:
   DenseLayerImpl(std::int64_t inputs, std::int64_t outputs);
@@ -89,10 +91,10 @@ class DenseLayerImpl : public torch::nn::Cloneable<DenseLayerImpl> {
 TORCH_MODULE(DenseLayer);
 
 /// The fully connected network of NICE's couplings (section 5.1): linear layers with ReLUs between them, on the
-/// flattened x1. The last one starts at zero.
+/// flattened x1. The last layer is initialised with zeros.
 class DenseNetworkImpl : public torch::nn::Cloneable<DenseNetworkImpl> {
  public:
-  /// `numbers` of x1 and of h, each flattened.
+  /// `numbers`: elements of x1 per image, and of h.
   DenseNetworkImpl(std::int64_t numbers, std::int64_t hidden_width, std::int64_t hidden_layers);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;

@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::int64_t kCheckerboardSteps = 3;
 
-/// First the channels of the even squares of a checkerboard before the squeeze, then those of the odd ones.
+/// The squeezed channels of the even squares of a checkerboard over the pixels, then those of the odd squares.
 torch::Tensor checkerboard_order(std::int64_t channels) {
-  // Channel c*4 + dy*2 + dx; a square is even when dy + dx is.
+  // A squeezed channel has the index c*4 + dy*2 + dx; its square is even if dy + dx is even.
   const auto first = torch::arange(0, channels, 4, torch::kLong);
   const auto of_offsets = [&](std::int64_t one, std::int64_t other) {
     return at::stack({first + one, first + other}, 1).flatten();
@@ -24,7 +24,7 @@ torch::Tensor checkerboard_order(std::int64_t channels) {
   return at::cat({of_offsets(0, 3), of_offsets(1, 2)});
 }
 
-/// y_i = x_{second[i]} after y_i = x_{first[i]}.
+/// The permutation that swaps the two halves of the channels.
 torch::Tensor swapped_halves(std::int64_t channels) { return torch::arange(channels, torch::kLong).roll(channels / 2); }
 
 }  // namespace
@@ -94,7 +94,7 @@ torch::Tensor realnvp_order(const GlowOptions& options, std::int64_t level, std:
   const bool is_checkerboard = level == options.levels - 1 || step < kCheckerboardSteps;
   if (step == 0) return checkerboard_order(channels);
   if (is_checkerboard || step > kCheckerboardSteps) return swapped_halves(channels);
-  // After an even number of swaps the channels are in the checkerboard's order: back to the squeeze's.
+  // After two swaps the channels are in checkerboard order: restore the order of the squeeze.
   return checkerboard_order(channels).argsort();
 }
 

@@ -13,9 +13,9 @@
 
 namespace glow::nn {
 
-/// A step of RealNVP or of NICE with a dense network: batch norm -> order of the channels -> coupling. The order brings
-/// the channels to the front that the coupling passes unchanged: a checkerboard (RealNVP, section 3.4) is a set of
-/// channels after a squeeze, so that no number is masked and multiplied by zero.
+/// A step of RealNVP, or of NICE with dense networks: batch norm -> channel permutation -> coupling. The permutation
+/// moves the channels that the coupling leaves unchanged to the front. A checkerboard mask (RealNVP, section 3.4)
+/// selects a set of channels after a squeeze, so that the coupling multiplies nothing by a mask.
 class CouplingStepImpl : public torch::nn::Cloneable<CouplingStepImpl>, public Step {
  public:
   /// Step `step` of level `level`.
@@ -28,13 +28,13 @@ class CouplingStepImpl : public torch::nn::Cloneable<CouplingStepImpl>, public S
   void visit(PartVisitor& visitor, const std::string& name, bool by_batch) override;
   BatchNormImpl* running_norm() override { return batch_norm.get(); }
 
-  /// The layer of this step alone.
+  /// The layer of this step.
   std::shared_ptr<const FlowLayer> layer(const BatchMode& mode) const;
 
   /// Null in NICE.
   BatchNorm batch_norm{nullptr};
   Permutation permutation{nullptr};
-  /// One of these is not null.
+  /// Exactly one of these is not null.
   ResidualNetwork residual{nullptr};
   DenseNetwork dense{nullptr};
 
@@ -44,20 +44,20 @@ class CouplingStepImpl : public torch::nn::Cloneable<CouplingStepImpl>, public S
 };
 TORCH_MODULE(CouplingStep);
 
-/// The order of the channels in step `step` of level `level` of a RealNVP: y_i = x_{order[i]}, int64 [C]. Three steps
-/// over a checkerboard of the pixels before the squeeze, which pass the even, the odd and again the even squares
-/// unchanged, then three over halves of the squeezed channels; on the last level four over the checkerboard.
+/// The channel permutation of step `step` of level `level` of a RealNVP: y_i = x_{order[i]}, int64 [C]. Steps 0 to 2
+/// are checkerboard couplings, which leave the even, the odd and again the even squares unchanged; steps 3 to 5 couple
+/// the halves of the squeezed channels. The last level has four checkerboard steps.
 torch::Tensor realnvp_order(const GlowOptions& options, std::int64_t level, std::int64_t step);
 
-/// A coupling step as a layer. Its backward pass is autograd's.
+/// A coupling step as a layer. Its backward pass uses autograd.
 class CouplingStepLayer final : public FlowLayer {
  public:
-  /// The weights of a step beside its network's.
+  /// The parts of a step other than its network.
   struct Parts {
-    /// The channels' order and its inverse, int64 [C]: y_i = x_{order[i]}.
+    /// The channel permutation and its inverse, int64 [C]: y_i = x_{order[i]}.
     torch::Tensor order, order_back;
-    /// The batch norm before the coupling; undefined tensors where there is none, or where the batch's own moments
-    /// count.
+    /// The running moments of the batch norm before the coupling; undefined without a batch norm, or if it uses the
+    /// moments of the batch.
     ChannelMoments moments = {};
     BatchMode mode = {};
     ops::CouplingKind kind = ops::CouplingKind::kAdditive;
@@ -70,7 +70,7 @@ class CouplingStepLayer final : public FlowLayer {
 
   bool normalizes_by_batch() const override { return parts_.mode.by_batch; }
   Forward forward(const torch::Tensor& x) const override;
-  /// Throws Error when the moments of the batch are needed and `kept` has none.
+  /// Throws Error if the moments of the batch are needed and `kept` has none.
   torch::Tensor inverse(const torch::Tensor& y, const Kept& kept) const override;
 
  private:

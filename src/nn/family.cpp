@@ -94,11 +94,11 @@ std::int64_t weight_norm_parameters(std::int64_t inputs, std::int64_t outputs, s
 }
 
 std::int64_t realnvp_steps(const GlowOptions& options, std::int64_t level) {
-  // The last scale has four checkerboard couplings alone.
+  // The last scale has four checkerboard couplings and no channel-wise ones.
   return level == options.levels - 1 ? 4 : options.depth;
 }
 
-/// With the running moments of the batch norms.
+/// Includes the running moments of the batch norms.
 std::int64_t realnvp_parameters(const GlowOptions& options, std::int64_t level) {
   const auto channels = level_shape(options, level).channels, width = options.hidden_width << level;
   const auto blocks = 2 * options.residual_blocks * weight_norm_parameters(width, width, 3);
@@ -110,7 +110,7 @@ std::int64_t realnvp_parameters(const GlowOptions& options, std::int64_t level) 
 NetworkMemory realnvp_memory(const GlowOptions& options, std::int64_t level, double hidden_size) {
   const auto channels = static_cast<double>(level_shape(options, level).channels);
   const auto wide = hidden_size * static_cast<double>(options.hidden_width << level);
-  // The input of every convolution; after the last, shift and scale.
+  // The input of every convolution, and the outputs shift and scale.
   return {static_cast<double>(2 * options.residual_blocks + 2) * wide + 3 * channels, 4 * wide};
 }
 

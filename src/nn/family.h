@@ -10,11 +10,11 @@
 
 namespace glow::nn {
 
-/// The modules that a level can be made of.
+/// The step modules of a level.
 enum class StepKind {
   /// FlowStep: actnorm, permutation, coupling by three convolutions.
   kFlowStep,
-  /// CouplingStep: batch norm, order of the channels, coupling by a network of the family.
+  /// CouplingStep: batch norm, channel permutation, coupling by the family's network.
   kCouplingStep,
 };
 
@@ -30,25 +30,25 @@ enum class Preprocessing {
 /// Everything that distinguishes a family of flows, without tensors. A new family is an enumerator with its name in
 /// options.h and a FamilySpec in family.cpp.
 struct FamilySpec {
-  /// The defaults, and the values of the fields that the family does not have.
+  /// The defaults; also the required values of the fields that the family does not use.
   GlowOptions defaults;
-  /// The names of the GlowOptions that it has beside those that all families have.
+  /// The names of the GlowOptions fields that the family uses in addition to those of all families.
   std::span<const std::string_view> fields;
-  /// Throws ConfigError for values that do not make a model; ranges of single fields are checked before.
+  /// Throws ConfigError for invalid values. The ranges that hold for all families have been checked before.
   void (*validate)(const GlowOptions& options);
-  /// Steps of level `level`.
+  /// The number of steps of level `level`.
   std::int64_t (*step_count)(const GlowOptions& options, std::int64_t level);
   StepKind (*step_kind)(const GlowOptions& options);
   Preprocessing preprocessing = Preprocessing::kNone;
   /// Whether a FlowStep begins with an actnorm.
   bool has_actnorm = false;
-  /// Whether the Gaussian of the half that leaves at a split is learned; else it is N(0, I).
+  /// Whether the prior of a split's latent half is learned; else it is N(0, I).
   bool learns_split_prior = false;
-  /// Whether the top latent is scaled, each number by a learned factor (NICE, section 3.3).
+  /// Whether every dimension of the top latent has a learned scale (NICE, section 3.3).
   bool scales_top = false;
-  /// Whether a model in training normalises by the moments of its batch.
+  /// nn::normalizes_by_batch.
   bool normalizes_by_batch = false;
-  /// Parameters of level `level`, its split included.
+  /// The number of parameters of level `level`, including its split.
   std::int64_t (*level_parameters)(const GlowOptions& options, std::int64_t level);
   /// nn::network_memory.
   NetworkMemory (*network_memory)(const GlowOptions& options, std::int64_t level, double hidden_size);
@@ -56,7 +56,7 @@ struct FamilySpec {
   std::string (*describe)(const GlowOptions& options);
 };
 
-/// The largest hidden_width. The limits of sizes keep their products far from overflow; no real model comes near them.
+/// The largest hidden_width. Limits on sizes prevent overflow of their products; practical models are far below them.
 inline constexpr std::int64_t kWidestHidden = 1 << 16;
 
 const FamilySpec& family_spec(Family family);

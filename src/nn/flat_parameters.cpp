@@ -12,7 +12,7 @@
 namespace glow::nn {
 namespace {
 
-/// The piece of `buffer` at `offset` in the parameter's shape; 4-dimensional ones in channels_last order.
+/// A view of `buffer` at `offset` with the parameter's shape; channels_last if it has 4 dimensions.
 torch::Tensor view_like(const torch::Tensor& buffer, const torch::Tensor& parameter, std::int64_t offset) {
   const auto piece = buffer.narrow(0, offset, parameter.numel());
   const auto shape = parameter.sizes();
@@ -34,7 +34,7 @@ bool is_alike(const torch::Tensor& one, const torch::Tensor& other) {
   return one.scalar_type() == other.scalar_type() && one.device() == other.device();
 }
 
-/// Whether it is the same memory, seen in the same way.
+/// Whether both have the same address, strides, dtype and device.
 bool is_same_view(const torch::Tensor& tensor, const torch::Tensor& view) {
   return tensor.defined() && tensor.data_ptr() == view.data_ptr() && tensor.strides() == view.strides() &&
          is_alike(tensor, view);
@@ -83,7 +83,7 @@ void FlatParameters::move_into_place() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto& parameter = parameters_[i];
     require_alike(i);
-    // A parameter may have been given another one's piece of the buffer, which is about to be written.
+    // A parameter may alias another parameter's range of the buffer, which is overwritten below: copy it first.
     const bool lies_in_buffer = values_.defined() && parameter.is_alias_of(values_);
     contents.push_back(lies_in_buffer ? parameter.detach().clone() : parameter.detach());
     count += parameter.numel();
@@ -126,7 +126,7 @@ torch::Tensor FlatParameters::gradients() {
   if (!gradients_.defined()) {
     gradients_ = torch::zeros_like(values_);
     gradient_views_ = views_like(gradients_, parameters_);
-    // For autograd no views: torch::optim detaches gradients in place, which views refuse.
+    // variable_data() removes the view relation: torch::optim detaches gradients in place, which fails for views.
     for (auto& view : gradient_views_) view = view.variable_data();
   }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -145,7 +145,7 @@ torch::Tensor FlatParameters::gradients() {
 std::uint64_t FlatParameters::checksum() const {
   auto tensors = are_in_place() ? std::vector<torch::Tensor>{values_} : parameters_;
   tensors.insert(tensors.end(), buffers_.begin(), buffers_.end());
-  // The same bits of another dtype or device are other weights.
+  // Equal bits in another dtype or on another device must give another checksum.
   return ops::checksum(tensors) ^ static_cast<std::uint64_t>(dtype()) << 16 ^
          static_cast<std::uint64_t>(device().type()) << 8 ^ static_cast<std::uint64_t>(device().index());
 }

@@ -28,7 +28,7 @@ struct NetActivations {
   torch::Tensor h;
 };
 
-/// The network on the first half of z's channels, which are the same before and after a coupling:
+/// The coupling network of z1, the first half of z's channels, which the coupling does not change:
 ///
 ///     hidden1 = relu(W1 * patches(z1) + b1),  hidden2 = relu(W2 * hidden1 + b2),  h = sum_patches(W3 * hidden2) + b3
 ///
@@ -41,14 +41,16 @@ NetActivations run_net(const FoldedCouplingNet& net, const torch::Tensor& z) {
   return {hidden1, hidden2, ops::sum_patches(parts, net.third.bias, net.third.outside)};
 }
 
-/// run_net backwards, from g = dL/dh. With sums over all pixels p of all images, and * as above:
+/// The gradients of run_net, from g = dL/dh = `of_h`. With sums over all pixels p of all images, and * as above:
 ///
 ///     g3 = patches(g),                    dL/dW3 = sum_p g3 hidden2^T,     dL/db3 = sum_p g
+///     dL/doutside[t, o] = sum_p outside_mask[t, p] g[o, p]
 ///     g2 = (W3^T * g3) [hidden2 > 0],     dL/dW2 = sum_p g2 hidden1^T,     dL/db2 = sum_p g2
 ///     g1 = (W2^T * g2) [hidden1 > 0],     dL/dW1 = sum_p g1 patches(z1)^T, dL/db1 = sum_p g1
 ///     dL/dz1 += sum_patches(W1^T * g1)
 ///
-/// patches and sum_patches are each other's adjoints, with taps in opposite order. `y`: the step's output.
+/// patches and sum_patches are each other's adjoints, with taps in opposite order. `y`: the step's output, whose first
+/// half is z1. `of_input`: dL/dz1, to which the result is added.
 FoldedCouplingNet net_backward(const FoldedCouplingNet& net, const torch::Tensor& y, const NetActivations& activations,
                                const torch::Tensor& of_h, const torch::Tensor& outside_mask, torch::Tensor of_input) {
   const ops::Tf32Guard guard(net.tf32);
@@ -78,12 +80,12 @@ std::vector<torch::Tensor> to_list(const FoldedCouplingNet& net, const NetActiva
           third.bias,   third.outside, hidden1,       hidden2,     h};
 }
 
-/// The reverse of to_list.
+/// The inverse of to_list.
 std::pair<FoldedCouplingNet, NetActivations> from_list(const std::vector<torch::Tensor>& list, bool tf32) {
   return {{{list[0], list[1]}, {list[2], list[3]}, {list[4], list[5], list[6]}, tf32}, {list[7], list[8], list[9]}};
 }
 
-/// The inverse of every map [K, ...] of a stack, and one map each.
+/// The inverses of the maps.
 std::vector<ops::ChannelMap> inverses_of(const std::vector<ops::ChannelMap>& maps) {
   std::vector<torch::Tensor> weights, biases;
   for (const auto& map : maps) {

@@ -9,7 +9,7 @@
 namespace glow::nn {
 
 /// Glow's flow step as a layer: an affine map of the channels (actnorm and permutation), then a coupling. Its passes
-/// are written by hand: autograd would keep more tensors and run more operations.
+/// are written by hand, because autograd would keep more tensors and run more operations.
 class FlowStepLayer final : public FlowLayer {
  public:
   FlowStepLayer(ops::ChannelMap map, ops::CouplingKind kind, ScaledCouplingNet net);
@@ -31,13 +31,13 @@ class FlowStepLayer final : public FlowLayer {
 
  private:
   ops::ChannelMap map_;
-  /// Undefined tensors until with_inverses.
+  /// Set by with_inverses; undefined before.
   ops::ChannelMap inverse_map_;
   ops::CouplingKind kind_;
   ScaledCouplingNet scaled_net_;
-  /// Of a prepared layer.
+  /// Set by `prepared`.
   FoldedCouplingNet net_;
-  /// ops::outside_mask, from for_backward.
+  /// ops::outside_mask, set by for_backward.
   torch::Tensor outside_mask_;
 };
 

@@ -5,17 +5,21 @@
 namespace glow::nn {
 namespace {
 
-/// [O, k, k, I], a view: weights lie channels_last in memory.
+/// [O, k, k, I], a view: weights are channels_last in memory.
 torch::Tensor taps_last(const torch::Tensor& weight) { return weight.permute({0, 2, 3, 1}); }
 
-/// [3, 3, O, I] from [O, I, 3, 3]: what a pixel has for its neighbour is what that sees in the opposite direction.
+/// taps [3, 3, O, I] from weight [O, I, 3, 3]: taps[dy, dx, o, i] = weight[o, i, 2 - dy, 2 - dx]. A convolution that
+/// sums adds the product at a pixel to the pixel's neighbours; seen from the neighbour, the offset has the opposite
+/// sign.
 torch::Tensor opposite_taps(const torch::Tensor& weight) { return weight.flip({2, 3}).permute({2, 3, 0, 1}); }
 
-/// The reverse.
+/// The inverse of opposite_taps.
 torch::Tensor from_opposite_taps(const torch::Tensor& taps) { return taps.permute({2, 3, 0, 1}).flip({2, 3}); }
 
-/// Through (conv(x) + bias) * scale; `gradient` [O, I, k, k] and `bias_gradient` [O] are those of weight * scale and
-/// bias * scale, and the first becomes that of weight.
+/// The backward pass of W' = s W, b' = s b, with W = `weight`, b = `bias` and s = `scale` of each output o. `gradient`
+/// is G = dL/dW' [O, I, k, k] and is overwritten; `bias_gradient` is g = dL/db' [O].
+///
+///     dL/dW[o, ...] = s[o] G[o, ...],   dL/db[o] = s[o] g[o],   dL/ds[o] = sum G[o, ...] W[o, ...] + g[o] b[o]
 ScaledConvolution scale_backward(const ScaledConvolution& convolution, torch::Tensor gradient,
                                  const torch::Tensor& bias_gradient) {
   const auto& [weight, bias, scale] = convolution;
@@ -25,12 +29,15 @@ ScaledConvolution scale_backward(const ScaledConvolution& convolution, torch::Te
 
 }  // namespace
 
+// weight'[o, tap*I + i] = scale[o] * weight[o, i, tap],   bias'[o] = scale[o] * bias[o]
 FoldedConvolution fold_gathering(const ScaledConvolution& convolution) {
   const auto& [weight, bias, scale] = convolution;
   const auto rows = taps_last(weight).reshape({weight.size(0), -1});
   return {rows * scale.unsqueeze(1), bias * scale};
 }
 
+// weight'[tap*O + o, i] = scale[o] * weight[o, i, opposite tap] for i < inputs,   bias'[o] = scale[o] * bias[o]
+// outside[tap, o] = scale[o] * weight[o, inputs, opposite tap], or 0 without an edge plane
 FoldedConvolution fold_summing(const ScaledConvolution& convolution, std::int64_t inputs) {
   const auto& [weight, bias, scale] = convolution;
   const auto outputs = weight.size(0);
@@ -40,6 +47,7 @@ FoldedConvolution fold_summing(const ScaledConvolution& convolution, std::int64_
   return {taps.narrow(3, 0, inputs).reshape({9 * outputs, inputs}), bias * scale, outside};
 }
 
+// The folds only reorder scale * weight: the gradients return to the order [O, I, k, k], then scale_backward applies.
 ScaledConvolution fold_gathering_backward(const ScaledConvolution& convolution, FoldedConvolution gradient) {
   const auto& weight = convolution.weight;
   const auto of_weight = gradient.weight.view(taps_last(weight).sizes()).permute({0, 3, 1, 2});

@@ -4,14 +4,15 @@
 
 namespace glow::nn {
 
-/// As one convolution that gathers. Differentiable.
+/// Folds the scale into a convolution that gathers. Differentiable.
 FoldedConvolution fold_gathering(const ScaledConvolution& convolution);
 
-/// As one that sums; planes of the weight beyond `inputs` are the edge plane's. Differentiable.
+/// Folds the scale into a convolution that sums. A plane of the weight beyond `inputs` is the edge plane's.
+/// Differentiable.
 FoldedConvolution fold_summing(const ScaledConvolution& convolution, std::int64_t inputs);
 
-// From the gradient with respect to the result, which may be written over, that with respect to what was folded. No
-// graph.
+// The backward passes: the gradient with respect to `convolution`, from that with respect to the folded convolution,
+// which may be overwritten. They record no graph.
 
 ScaledConvolution fold_gathering_backward(const ScaledConvolution& convolution, FoldedConvolution gradient);
 ScaledConvolution fold_summing_backward(const ScaledConvolution& convolution, FoldedConvolution gradient);

@@ -11,10 +11,10 @@
 
 namespace glow::nn {
 
-/// A whole model's weights as layers.
+/// The folded weights of a model.
 struct FoldedGlow {
   std::vector<FoldedLevel> levels;
-  /// Mean and log_sd of the top latent without the part of the class.
+  /// TopImpl::fold: [mean | log_sd] of the top latent without the class embedding.
   torch::Tensor top;
 };
 
@@ -33,7 +33,7 @@ struct FoldedUse {
 /// Keeps prepared layers until the parameters change. Safe to use from several threads at once.
 class FoldCache {
  public:
-  /// The prepared layers of the parameters with this FlatParameters::checksum; made from fold() if they are not kept.
+  /// The prepared layers for parameters with this FlatParameters::checksum; made from fold() if they are not cached.
   std::shared_ptr<const FoldedGlow> get(std::uint64_t checksum, FoldedUse use, const std::function<FoldedGlow()>& fold);
 
  private:

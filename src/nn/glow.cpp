@@ -26,7 +26,7 @@
 namespace glow::nn {
 namespace {
 
-/// In an archive of torch::save.
+/// The flag's key in an archive of torch::save.
 constexpr const char* kInitializedKey = "glow.initialized";
 
 const GlowOptions& validated(const GlowOptions& options) {
@@ -197,7 +197,7 @@ std::shared_ptr<const FoldedGlow> GlowImpl::weights_of_inverse(HiddenPrecision p
 }
 
 torch::Tensor GlowImpl::to_model(const torch::Tensor& x) const {
-  // LibTorch's convolutions refuse an empty batch, with an error that nobody could read.
+  // LibTorch's convolutions reject an empty batch, with an unclear error.
   const bool fits = x.dim() == 4 && x.size(0) > 0 && x.size(1) == options_.channels && x.size(2) == options_.height &&
                     x.size(3) == options_.width && x.is_floating_point();
   if (!fits) {
@@ -224,7 +224,7 @@ torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t
 
 void GlowImpl::visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_batch) const {
   const auto identity = [](const torch::Tensor& z) { return z; };
-  // Visits a latent's density, from the results of whitening it.
+  // Visits both terms of a latent's density: log N(eps; 0, I) and log|det d eps/dz|.
   const auto visit_latent = [&](const std::string& name,
                                 const std::function<ops::Transformed(const torch::Tensor&)>& whiten) {
     visitor.result(name, [&](const auto& z) { return ops::standard_normal_log_prob(whiten(z).y); });
@@ -264,7 +264,7 @@ GlowImpl::Flow GlowImpl::flow(const FoldedGlow* kept, const torch::Tensor& x, Hi
   std::vector<torch::Tensor> latents;
   std::vector<ChannelMoments> moments;
   for (std::int64_t l = 0; l < options_.levels; ++l) {
-    // Folded when it is its turn, so that on the way back a level's gradients are complete before the turn of the next.
+    // Fold a level just before its use: the backward pass then completes its gradients before it enters the next level.
     const auto own = kept != nullptr ? FoldedLevel() : fold_level(l);
     const auto& level = kept != nullptr ? kept->levels[static_cast<std::size_t>(l)] : own;
     const auto squeezed = ops::squeeze(z);
@@ -316,7 +316,7 @@ torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   for (std::int64_t y = 0; y < options_.num_classes; ++y) {
     const auto labels = torch::full({z.size(0)}, y, torch::TensorOptions().dtype(torch::kLong).device(z.device()));
     const auto top = top_->whiten(folded_top, labels, z);
-    // Added in the order of `evaluate`, so that the sum is the same to the last bit.
+    // The order of summation in `evaluate`, so that the sums are bitwise equal.
     auto log_prob = log_det + top.log_det;
     for (const auto& level : below) log_prob = log_prob + level;
     by_class.push_back(log_prob + ops::standard_normal_log_prob(top.y));

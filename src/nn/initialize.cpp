@@ -11,7 +11,7 @@
 namespace glow::nn {
 namespace {
 
-/// Mean and deviation per channel of data that come in chunks.
+/// Mean and standard deviation per channel over all chunks, in float64: mean = sum x / n, sd^2 = sum x^2 / n - mean^2.
 class Moments {
  public:
   /// x [N, C, H, W]
@@ -28,6 +28,7 @@ class Moments {
     const auto count = sums_[0];
     const auto mean = sums_.narrow(0, 1, channels) / count;
     const auto variance = sums_.narrow(0, 1 + channels, channels) / count - mean.square();
+    // Rounding may give a constant channel a negative variance.
     return {mean, variance.clamp_min(0.0).sqrt()};
   }
 
@@ -35,7 +36,7 @@ class Moments {
   torch::Tensor sums_;
 };
 
-/// Carries all images through the network and starts every norm from its input.
+/// Runs all images through the network and initialises every norm from the statistics of its input.
 class Initializer final : public PartVisitor {
  public:
   Initializer(std::vector<torch::Tensor> chunks, const InitializeOptions& options)
@@ -59,7 +60,7 @@ class Initializer final : public PartVisitor {
   InitializeReport report() && { return std::move(report_); }
 
  private:
-  /// Of the input of the norm `name`.
+  /// The statistics of the input of the norm `name`.
   ChannelStatistics statistics(const std::string& name, const Function& input) {
     Moments moments;
     for (const auto& chunk : chunks_) moments.add(input(chunk));

@@ -10,7 +10,7 @@
 
 namespace glow::nn {
 
-/// Throws ConfigError of `field` unless each of the labels, int64 [N] with N > 0, is one of `num_classes` classes.
+/// Throws ConfigError for `field` unless all labels, int64 [N] with N > 0, are in 0..num_classes-1.
 inline void require_labels(std::string_view field, const torch::Tensor& labels, std::int64_t num_classes) {
   const auto lowest = labels.min().item<std::int64_t>(), highest = labels.max().item<std::int64_t>();
   if (lowest >= 0 && highest < num_classes) return;

@@ -22,11 +22,11 @@ class FlowLayer {
  public:
   virtual ~FlowLayer() = default;
 
-  /// Results of a forward pass that the inverse and the backward pass may need beside x, y and the weights.
+  /// Results of a forward pass that the inverse and the backward pass may need in addition to x, y and the weights.
   struct Kept {
     /// The moments by which the layer normalised its batch; undefined for other layers. Kept under every MemoryPolicy.
     ChannelMoments batch_moments;
-    /// What `recompute` returns; kept under MemoryPolicy::kStore only, else empty.
+    /// The result of `recompute`; kept under MemoryPolicy::kStore only, else empty.
     std::vector<torch::Tensor> activations;
   };
   struct Forward {
@@ -35,7 +35,7 @@ class FlowLayer {
     torch::Tensor log_det;
     Kept kept;
   };
-  /// One forward pass as its backward pass sees it.
+  /// The tensors of a forward pass that its backward pass uses.
   struct Pass {
     const torch::Tensor& x;
     const torch::Tensor& y;
@@ -63,12 +63,12 @@ class FlowLayer {
 
   /// Differentiable unless has_backward().
   virtual Forward forward(const torch::Tensor& x) const = 0;
-  /// x from y. `kept`: of the forward pass, or empty. Differentiable.
+  /// x from y. `kept`: from the forward pass, or empty. Differentiable.
   virtual torch::Tensor inverse(const torch::Tensor& y, const Kept& kept) const = 0;
 
   /// Whether the layer overrides `backward`.
   virtual bool has_backward() const { return false; }
-  /// Kept::activations from y instead of x.
+  /// Computes Kept::activations from y instead of x.
   virtual std::vector<torch::Tensor> recompute(const torch::Tensor& /*y*/) const { return {}; }
   /// dL/dx and dL/dweights, from dL/dy, which may be overwritten, and dL/dlog_det [N]. Unless overridden, this records
   /// the graph of the layer again and differentiates it.
@@ -77,9 +77,10 @@ class FlowLayer {
   // Computations for all layers of a level at once, because a small operation takes as long for one matrix as for a
   // stack of them. They are called on the first layer.
 
-  /// The layers with what `inverse` needs beside the weights.
+  /// Copies of the layers with the tensors that `inverse` needs in addition to the weights.
   virtual FlowLayers with_inverses(const FlowLayers& layers) const { return layers; }
-  /// The layers with what `backward` and, if `inverses`, `inverse` need beside the weights; y: one of their outputs.
+  /// Copies of the layers with the tensors that `backward` and, if `inverses`, `inverse` need in addition to the
+  /// weights; y: an output of one of them.
   virtual FlowLayers for_backward(const FlowLayers& layers, const torch::Tensor& y, bool inverses) const;
 };
 

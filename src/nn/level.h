@@ -15,16 +15,16 @@
 
 namespace glow::nn {
 
-/// A level's weights as layers.
+/// The folded weights of a level.
 struct FoldedLevel {
   FlowLayers layers;
-  /// Whether half of the channels leave as latent; not at the top.
+  /// Whether the level ends with a split; false at the top.
   bool splits = false;
-  /// The network of the Gaussian of the half that leaves; undefined tensors: N(0, I).
+  /// The network of the prior of the split's latent half; undefined tensors: N(0, I).
   FoldedConvolution split_prior = {};
 };
 
-/// The Gaussian of the half that leaves at a split, given the half that stays; of shape [1, 1, 1, 1] for N(0, I).
+/// The prior of a split's latent half given the half that stays in the flow; of shape [1, 1, 1, 1] for N(0, I).
 DiagonalGaussian split_gaussian(const FoldedLevel& level, const torch::Tensor& stays);
 
 /// One scale of the model: flow steps, and a split below the top (Glow, figure 2b). The squeeze before it has no
@@ -36,7 +36,7 @@ class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
-  /// With layers that are not prepared. Differentiable.
+  /// Folds the level; its layers are not prepared. Differentiable.
   FoldedLevel fold(const BatchMode& mode = {}) const;
 
   /// From the first to the last.
@@ -46,7 +46,7 @@ class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
 
   /// FlowSteps or CouplingSteps.
   torch::nn::ModuleList steps{nullptr};
-  /// Null where nothing splits, or where the half that leaves is N(0, I).
+  /// Null if the level does not split or the prior of the split is N(0, I).
   Split split{nullptr};
 
  private:

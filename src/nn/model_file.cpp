@@ -23,7 +23,7 @@ constexpr const char* kFormat = "glow";
 constexpr const char* kDataKey = "glow.data";
 const std::set<std::string> kKnownKeys{"glow.version", "glow.config", "glow.classes", kDataKey, io::kChecksumKey};
 
-/// Runs `read` and puts the file's name before what it complains of.
+/// Runs `read` and adds the file's name to its errors.
 template <class Read>
 auto naming(const std::filesystem::path& path, Read&& read) {
   try {
@@ -118,7 +118,7 @@ void load_weights(GlowImpl& model, const io::SafetensorsReader& file) {
   if (!entries.empty()) throw FormatError("unknown tensor " + io::in_quotes(entries.begin()->first));
 }
 
-/// A hostile config must not make us allocate what the file does not hold.
+/// Prevents a malicious config from causing an allocation much larger than the file.
 void check_amount(const io::SafetensorsReader& file, const GlowOptions& options) {
   std::uint64_t bytes = 0;
   for (const auto& entry : file.entries()) bytes += entry.data.size();

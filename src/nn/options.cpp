@@ -28,7 +28,7 @@ Family read_family(io::JsonObject& reader) {
   throw FormatError("glow.config: unknown family '" + name + "', this library reads 'glow', 'realnvp' and 'nice'");
 }
 
-/// Fields that are not of the family must be as it has them.
+/// Throws ConfigError unless the fields that the family does not use have its default values.
 void check_family(const GlowOptions& options) {
   const auto own = io::json_of_fields(GlowOptions::of_family(options.family));
   visit_fields(options, [&](const char* name, auto value) {

@@ -17,7 +17,7 @@ class PermutationImpl : public torch::nn::Cloneable<PermutationImpl> {
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// Draws the start: a random order (shuffle), a random rotation (conv1x1, lu). Reverse has nothing to draw.
+  /// Draws the initial value: a random order (shuffle) or a random rotation (conv1x1, lu). Reverse draws nothing.
   void draw(WeightSource& source);
 
   /// Matrices of several permutations [K, C, C] and log|det| of each [K].
@@ -25,20 +25,20 @@ class PermutationImpl : public torch::nn::Cloneable<PermutationImpl> {
     torch::Tensor weight;
     torch::Tensor log_abs_det;
   };
-  /// The matrices of permutations of one kind and size, `options` being those of the result. log|det| comes from
+  /// Stacks the matrices of permutations of one kind and size. `options`: of the result. log|det| comes from
   /// ops::log_abs_det in float64, or from the diagonal of the LU form. Differentiable.
   static Matrices stacked(const std::vector<const PermutationImpl*>& permutations, const torch::TensorOptions& options);
 
   PermutationKind kind() const { return kind_; }
 
-  /// As Module::to, which would make the indices floating-point too.
+  /// Like Module::to, except that the indices remain int64.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;
   using torch::nn::Module::to;
 
   /// conv1x1: [C, C]
   torch::Tensor weight;
-  /// lu: [C, C]; only the strict triangles count.
+  /// lu: [C, C]; only the strict triangles are used.
   torch::Tensor lower, upper;
   /// lu: [C]; the diagonal of U is sign_diagonal * exp(log_diagonal). The signs are fixed.
   torch::Tensor log_diagonal, sign_diagonal;

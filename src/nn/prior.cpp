@@ -14,6 +14,7 @@ torch::Tensor DiagonalGaussian::whiten(const torch::Tensor& z) const { return (z
 torch::Tensor DiagonalGaussian::unwhiten(const torch::Tensor& eps) const { return mean + eps * log_sd.exp(); }
 
 torch::Tensor DiagonalGaussian::log_det_of_whitening(torch::IntArrayRef z_shape) const {
+  // A broadcast element of log_sd counts once for every element of z.
   return log_sd.expand(z_shape).sum({1, 2, 3}).neg();
 }
 

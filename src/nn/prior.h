@@ -8,15 +8,15 @@
 
 namespace glow::nn {
 
-/// A diagonal Gaussian over z [N, C, H, W]; the axes of its tensors broadcast against z.
+/// A diagonal Gaussian N(mean, exp(log_sd)^2) of z [N, C, H, W]; mean and log_sd broadcast against z.
 struct DiagonalGaussian {
   torch::Tensor mean;
   torch::Tensor log_sd;
 
-  /// From [.., 2C, ..] with the mean first.
+  /// From [mean | log_sd] [N, 2C, H, W], halves of the channels.
   static DiagonalGaussian from_halves(const torch::Tensor& mean_and_log_sd);
 
-  /// eps = (z - mean) / exp(log_sd)
+  /// eps = (z - mean) / exp(log_sd), standard normal; log p(z) = log N(eps; 0, I) + log|det d eps/dz|.
   torch::Tensor whiten(const torch::Tensor& z) const;
   /// z = mean + exp(log_sd) * eps
   torch::Tensor unwhiten(const torch::Tensor& eps) const;
@@ -24,8 +24,8 @@ struct DiagonalGaussian {
   torch::Tensor log_det_of_whitening(torch::IntArrayRef z_shape) const;
 };
 
-/// Half of the channels leave as latent, under a Gaussian learned from the half that stays (RealNVP, section 3.6;
-/// Glow's published code).
+/// A split emits half of the channels as latent; its prior is a Gaussian computed from the other half (RealNVP, section
+/// 3.6; Glow's published code).
 class SplitImpl : public torch::nn::Cloneable<SplitImpl> {
  public:
   /// `channels` before the split, even.

@@ -25,6 +25,7 @@ torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {
     throw ShapeError("quantizer: expected uint8 [N, ...], got " + std::string(c10::toString(bytes.scalar_type())) +
                      " " + ops::shape_text(bytes.sizes()));
   }
+  // q = floor(byte * n / 256)
   return bytes.to(torch::kDouble).div(static_cast<double>(256 / bins())).floor();
 }
 
@@ -54,8 +55,8 @@ torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const torch::Ten
   const auto u = ops::uniform(rows, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());
   const auto n = static_cast<double>(bins());
   const auto x = ((low + u) / n - 0.5).to(dtype);
-  // The upper edge of a bin is a number of either dtype, and rounding may reach it: the largest number below it
-  // instead.
+  // Rounding may move x to the upper edge of its bin, which is exact in both dtypes: limit x to the largest number
+  // below the edge.
   const auto edge = ((low + 1) / n - 0.5).to(dtype);
   return at::minimum(x, at::nextafter(edge, torch::full_like(edge, -1.0)));
 }
@@ -66,7 +67,8 @@ torch::Tensor Quantizer::center(const torch::Tensor& bytes, torch::Dtype dtype) 
 
 torch::Tensor Quantizer::to_bytes(const torch::Tensor& x) const {
   const auto n = static_cast<double>(bins());
-  // x * n is exact, n being a power of two; x + 1/2 first would round values just below an edge up into the next bin.
+  // q = floor(x n) + n/2. x * n is exact because n is a power of two; x + 1/2 would round values just below an edge up
+  // into the next bin.
   const auto q = (x.detach() * n).floor().add(n / 2).clamp(0.0, n - 1).nan_to_num(0.0);
   return q.mul(256.0 / n).to(torch::kByte);
 }
@@ -74,6 +76,7 @@ torch::Tensor Quantizer::to_bytes(const torch::Tensor& x) const {
 torch::Tensor Quantizer::bits_per_dim(const torch::Tensor& log_prob) const {
   const auto d = static_cast<double>(dimensions_);
   const double log_bins = static_cast<double>(bits_) * std::numbers::ln2;
+  // bits/dim = -(log p(x) - D log n) / (D log 2)
   return (log_prob - d * log_bins) / (-d * std::numbers::ln2);
 }
 

@@ -13,26 +13,26 @@
 
 namespace glow::nn {
 
-/// Follows images through the parts of a model in the order of computation. initialize.cpp starts norms from the data,
-/// first_not_finite.cpp looks at the results.
+/// Visits the parts of a model in the order of computation. initialize.cpp initialises the norms from data,
+/// first_not_finite.cpp checks the results.
 class PartVisitor {
  public:
-  /// Of the flow variable z [N, C, H, W] at the present place in the model.
+  /// A function of the flow variable z [N, C, H, W] at the current part of the model.
   using Function = std::function<torch::Tensor(const torch::Tensor& z)>;
 
   virtual ~PartVisitor() = default;
-  /// A norm whose input is input(z) and which starts from the statistics of that. `name`: "levels.0.steps.3.actnorm".
+  /// A norm with the input input(z); the statistics of this input initialise it. `name`: "levels.0.steps.3.actnorm".
   virtual void start(const std::string& /*name*/, ActNormImpl& /*norm*/, const Function& /*input*/) {}
   virtual void start(const std::string& /*name*/, BatchNormImpl& /*norm*/, const Function& /*input*/) {}
-  /// The part `name` computes result(z), which may be undefined.
+  /// The output of the part `name` is result(z), which may be undefined.
   virtual void result(const std::string& /*name*/, const Function& /*result*/) {}
   /// z becomes next(z).
   virtual void advance(const Function& next) = 0;
 };
 
-/// How a step's batch norms work.
+/// The moments that batch norms use.
 struct BatchMode {
-  /// By the moments of the batch instead of the running ones.
+  /// The moments of the batch instead of the running ones.
   bool by_batch = false;
   SumOverProcesses sum_over_processes = nullptr;
 };
@@ -47,7 +47,7 @@ class Step {
   virtual FlowLayers layers(std::span<const Step* const> steps, const BatchMode& mode) const = 0;
   /// Visits the step's parts; their names begin with `name`.
   virtual void visit(PartVisitor& visitor, const std::string& name, bool by_batch) = 0;
-  /// Null where there is none.
+  /// The step's batch norm; null if it has none.
   virtual BatchNormImpl* running_norm() { return nullptr; }
 };
 

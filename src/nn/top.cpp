@@ -59,6 +59,7 @@ torch::Tensor TopImpl::fold(const torch::TensorOptions& tensor_options) const {
   const auto shape = latent_shape(options_, options_.levels - 1);
   if (prior) return prior->mean_and_log_sd(shape.height, shape.width);
   if (scaling) {
+    // eps = exp(3 log_scale) * z = (z - mean) / exp(log_sd) with mean = 0 and log_sd = -3 log_scale.
     const auto log_sd = (scaling->log_scale * -kLogScaleFactor).unsqueeze(0);
     return at::cat({torch::zeros_like(log_sd.detach()), log_sd}, 1);
   }
@@ -77,6 +78,7 @@ ops::Transformed TopImpl::whiten(const torch::Tensor& folded, const torch::Tenso
   const auto eps = base.whiten(z);
   const auto log_det = base.log_det_of_whitening(z.sizes());
   if (options_.prior == PriorKind::kGaussian) return {eps, log_det};
+  // z -> eps (standard logistic) -> normal: the log-determinants add up.
   const auto [normal, of_normal] = ops::logistic_to_normal(eps);
   return {normal, log_det + of_normal};
 }

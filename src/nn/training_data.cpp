@@ -23,7 +23,7 @@ bool is_digest(const std::string& text) {
 }  // namespace
 
 void TrainingData::validate() const {
-  // A batch beyond any that a run evaluates in could fill a memory.
+  // Evaluations use this batch size: a larger one could exhaust the memory.
   constexpr std::int64_t kMostImages = std::int64_t{1} << 40, kMostPixels = 1 << 20, kLargestBatch = 1024;
   require_range("images", images, 1, kMostImages);
   require_range("held_out", held_out, 0, images - 1);
@@ -35,7 +35,7 @@ void TrainingData::validate() const {
 std::string to_json(const TrainingData& data) {
   nlohmann::ordered_json json{{"format_version", kFormatVersion}};
   json.update(io::json_of_fields(data));
-  // A path need not be UTF-8, nor without line breaks.
+  // A path may contain line breaks or bytes that are not UTF-8.
   auto source = io::to_utf8(data.source);
   std::replace_if(
       source.begin(), source.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');

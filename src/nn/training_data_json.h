@@ -8,7 +8,7 @@ namespace glow::nn {
 
 /// The value of a model file's glow.data (docs/formats.md).
 std::string to_json(const TrainingData& data);
-/// The reverse. Throws FormatError that names the key.
+/// The inverse of to_json. Throws FormatError naming the key.
 TrainingData training_data_from_json(const std::string& text);
 
 }  // namespace glow::nn

@@ -6,8 +6,7 @@
 
 namespace glow::nn {
 
-/// The random numbers that initial weights are made of: a pure function of the seed and of how many tensors were drawn
-/// before.
+/// Random numbers for initial weights: a pure function of the seed and the number of tensors drawn before.
 class WeightSource {
  public:
   explicit WeightSource(std::uint64_t seed) : seed_(seed) {}

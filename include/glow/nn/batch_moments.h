@@ -6,13 +6,13 @@
 
 namespace glow::nn {
 
-/// Mean and variance (population) of every channel, [C] each.
+/// Mean and population variance of each channel, [C] each.
 struct ChannelMoments {
   torch::Tensor mean;
   torch::Tensor variance;
 };
 
-/// Adds a tensor up over the processes that train on shards of one batch, in place; null: there is one process.
+/// Sums a tensor in place over all processes that train on shards of one batch (an all-reduce); null: a single process.
 using SumOverProcesses = std::function<void(const torch::Tensor&)>;
 
 }  // namespace glow::nn

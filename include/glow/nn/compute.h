@@ -7,15 +7,17 @@
 
 namespace glow::nn {
 
-/// What the hidden tensors of the coupling networks, their products and their gradients are computed in. All else (flow
-/// variables, scales, log-determinants, parameters) is in the model's dtype. A model that rounds more is another
-/// function with an exact density of its own, but its inverse is exact only up to that rounding.
+/// The precision of the coupling networks' hidden tensors, matrix products and their gradients. Flow variables, scales,
+/// log-determinants and parameters always have the model's dtype. Networks in another precision define a different flow
+/// with an exact density of its own, but its inverse is exact only up to that rounding.
 enum class HiddenPrecision {
   /// The model's dtype.
   kFull,
-  /// On CUDA, float32 of which products see the first 10 bits; a model's dtype elsewhere.
+  /// On CUDA: float32, with the factors of products rounded to TF32 (10 bits of mantissa). Elsewhere: the model's
+  /// dtype.
   kTf32,
-  /// bfloat16, with sums in float32. Fast where the processor multiplies it; else it only saves memory.
+  /// bfloat16, with sums in float32. Faster only on processors with bfloat16 instructions; elsewhere it only saves
+  /// memory.
   kBf16,
 };
 
@@ -25,13 +27,14 @@ constexpr EnumNames<HiddenPrecision, 3> enum_names(HiddenPrecision) {
           {{{"full", HiddenPrecision::kFull}, {"tf32", HiddenPrecision::kTf32}, {"bf16", HiddenPrecision::kBf16}}}};
 }
 
-/// What a forward pass keeps of every flow step for the backward pass.
+/// The tensors of every flow step that a forward pass keeps for the backward pass.
 enum class MemoryPolicy {
-  /// Everything that it needs: the flow variable, the hidden layers, the network's output and its folded weights.
+  /// All that the backward pass uses: the flow variable, the hidden layers, the network's output and its folded
+  /// weights.
   kStore,
-  /// The flow variable alone; the coupling network is computed again.
+  /// Only the flow variable. The backward pass recomputes the coupling network.
   kRecompute,
-  /// Nothing: the flow variable too is rebuilt, by the step's inverse, from the end of the level.
+  /// None. The backward pass also recomputes the flow variable by the steps' inverses, from the output of the level.
   kReversible,
 };
 
@@ -43,15 +46,16 @@ constexpr EnumNames<MemoryPolicy, 3> enum_names(MemoryPolicy) {
             {"reversible", MemoryPolicy::kReversible}}}};
 }
 
-/// Numbers at every pixel of a level that a coupling network computes.
+/// The memory of a coupling network, in elements per pixel of the level.
 struct NetworkMemory {
-  /// That the backward pass needs.
+  /// Kept for the backward pass.
   double activations;
-  /// That the backward pass uses besides, for a time.
+  /// Used temporarily during the backward pass, in addition.
   double workspace;
 };
 
-/// Of one step of level `level`. `hidden_size`: the size of a number of the hidden tensors in units of the others.
+/// The memory of one step of level `level`. `hidden_size`: the element size of the hidden tensors relative to the other
+/// tensors.
 NetworkMemory network_memory(const GlowOptions& options, std::int64_t level, double hidden_size);
 
 }  // namespace glow::nn

@@ -29,7 +29,7 @@ class LevelImpl;
 class PartVisitor;
 class TopImpl;
 
-/// What one pass from image to latents gives.
+/// The results of a forward pass from images to latents.
 struct Encoding {
   Latents latents;
   /// log|det d eps/dx|, nats [N].
@@ -38,67 +38,68 @@ struct Encoding {
   torch::Tensor log_prob;
   /// [N, num_classes] of the auxiliary classifier; undefined for an unconditional model.
   torch::Tensor class_logits;
-  /// With a graph and MemoryPolicy::kReversible, a scalar that the backward pass raises from 0 to what
-  /// ChainOptions::reconstruction_error says, the largest of all levels; else undefined.
+  /// With a graph and MemoryPolicy::kReversible: a scalar, 0 until the backward pass sets it to the rounding error of
+  /// the rebuilt inputs, the largest max|x' - x| / max|x| of all levels. Else undefined.
   torch::Tensor reconstruction_error;
-  /// What the batch norms of a model in training saw, with a graph; else empty or undefined. For
+  /// The moments of the batch in every batch norm, in training mode with a graph; else empty or undefined. For
   /// GlowImpl::update_batch_norms.
   std::vector<ChannelMoments> batch_moments;
 };
 
-/// Glow: Generative Flow with Invertible 1x1 Convolutions (Kingma & Dhariwal 2018, arXiv 1807.03039), and the flows
-/// that it came from, RealNVP and NICE (nn::Family), assembled of the same parts.
+/// Glow: Generative Flow with Invertible 1x1 Convolutions (Kingma & Dhariwal 2018, arXiv 1807.03039), and its
+/// predecessors RealNVP and NICE (nn::Family), built from the same layers.
 ///
-/// Images x are float [N, C, H, W] in [-1/2, 1/2) (see Quantizer); they are brought to the model's device and dtype.
-/// `labels` are int64 [N] in 0..num_classes-1 for a conditional model and undefined for an unconditional one.
-/// Wrong shapes (of labels too; N = 0 is one) throw ShapeError, labels missing or out of range ConfigError.
+/// Images x are float [N, C, H, W] in [-1/2, 1/2) (see Quantizer); they are converted to the model's device and dtype.
+/// `labels` are int64 [N] in 0..num_classes-1 for a conditional model and undefined for an unconditional one. Wrong
+/// shapes of images or labels, and N = 0, throw ShapeError; missing or out-of-range labels throw ConfigError.
 ///
-/// With GradMode on, every function records a graph; that of log_prob, encode and evaluate is differentiable once, a
-/// second derivative throws Error (except for RealNVP and dense NICE under MemoryPolicy::kStore). Without it, under
-/// torch::NoGradGuard or c10::InferenceMode, the folded weights are prepared once and kept for as long as a checksum of
-/// all weights, computed with every call, stays the same, so that writes by any means are noticed. Several threads may
-/// call at once then, as long as none writes.
+/// With GradMode on, every function records a graph. The graphs of log_prob, encode and evaluate are differentiable
+/// once; a second derivative throws Error (except for RealNVP and dense NICE under MemoryPolicy::kStore). With GradMode
+/// off, under torch::NoGradGuard or c10::InferenceMode, the folded weights are cached. Every call computes a checksum
+/// of all weights and folds them again if it has changed, whichever function wrote to them. Several threads may then
+/// use the model at once, as long as none writes to it.
 ///
-/// Parameters are ordinary tensors also when the model is made, copied or loaded under c10::InferenceMode: it can be
-/// trained elsewhere.
+/// Parameters are never inference tensors: a model that was created, copied or loaded under c10::InferenceMode can be
+/// trained outside of it.
 ///
-/// A RealNVP in training mode with GradMode on normalises by the moments of the batch, as batch norms do: its density
-/// is then that of the whole batch, and decode, which cannot know them, throws. Elsewhere the running moments count.
+/// A RealNVP in training mode with GradMode on normalises by the moments of the batch. The density of an image then
+/// depends on the whole batch, and decode, which has no moments of a batch, throws Error. In all other cases the
+/// running moments are used.
 class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
  public:
-  /// A model with random weights drawn by `seed`, on the CPU in float32, to be initialised from data.
-  /// Throws ConfigError (GlowOptions::validate).
+  /// A model with random weights drawn by `seed`, on the CPU in float32; call `initialize` before training it. Throws
+  /// ConfigError (GlowOptions::validate).
   explicit GlowImpl(const GlowOptions& options, std::uint64_t seed = 0);
-  /// A model whose weights are all to be read from somewhere.
+  /// Selects the constructor that draws no random weights, for a model whose weights are loaded.
   struct WithoutWeights {};
   GlowImpl(const GlowOptions& options, WithoutWeights);
 
   const GlowOptions& options() const { return options_; }
   const Quantizer& quantizer() const { return quantizer_; }
-  /// Names of the classes, empty when they are not known.
+  /// Names of the classes; empty if unknown.
   const std::vector<std::string>& class_names() const { return class_names_; }
-  /// Throws ConfigError unless there are num_classes names, in UTF-8, or none.
+  /// Throws ConfigError unless `names` is empty or has num_classes names in UTF-8.
   void set_class_names(std::vector<std::string> names);
-  /// What the weights were learned from; nullopt when that is not known. A Trainer and torch::load forget it; a program
-  /// that trains a loaded model by other means has to set it to nullopt, or what it writes is said to be of other data.
+  /// The training data of the weights; nullopt if unknown. Trainer and torch::load reset it to nullopt. A program that
+  /// trains a loaded model by other means must do so too, or the files that it saves name the wrong data.
   const std::optional<TrainingData>& training_data() const { return training_data_; }
   /// Throws ConfigError (TrainingData::validate).
   void set_training_data(std::optional<TrainingData> data);
-  /// What log_prob, encode and evaluate keep for a backward pass; kStore unless set.
+  /// The tensors that log_prob, encode and evaluate keep for the backward pass; kStore by default.
   void set_memory_policy(MemoryPolicy policy) { memory_ = policy; }
-  /// For several processes that each train on a shard of every batch: what batch norms add their moments up with, of
-  /// tensors on the model's device. Copies of the model do not have it.
+  /// For training in several processes, each on a shard of every batch: the function with which batch norms sum their
+  /// moments over the processes. Its tensors are on the model's device. Copies of the model do not have it.
   void set_sum_over_processes(SumOverProcesses sum) { sum_ = std::move(sum); }
   const SumOverProcesses& sum_over_processes() const { return sum_; }
-  /// How log_prob (by_class and marginal too), evaluate and sample compute the coupling networks; kFull unless set.
-  /// encode and decode, which are to undo each other, compute in full always. Throws ConfigError for another than kFull
-  /// unless the model is float32.
+  /// The precision of the coupling networks in log_prob, log_prob_by_class, log_prob_marginal, evaluate and sample;
+  /// kFull by default. encode and decode always use kFull, so that they invert each other. Throws ConfigError if the
+  /// precision is not kFull and the model is not float32.
   void set_hidden_precision(HiddenPrecision precision);
   HiddenPrecision hidden_precision() const { return precision_; }
   torch::Dtype dtype() const { return flat_.dtype(); }
   torch::Device device() const { return flat_.device(); }
 
-  /// Density of the continuous images, nats [N].
+  /// log p(x | label) of the continuous images, nats [N].
   torch::Tensor log_prob(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
   /// log p(x | y) of a conditional model for every class y, nats [N, num_classes]. Throws ConfigError for an
   /// unconditional one.
@@ -109,39 +110,39 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   Encoding evaluate(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
   /// The exact latents of the images.
   Latents encode(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
-  /// The images [N, C, H, W] of the latents: the inverse of encode. Values may lie outside [-1/2, 1/2).
-  /// Throws NumericalError when a flow step's matrix has no inverse.
+  /// The images [N, C, H, W] of the latents: the inverse of encode. Values may be outside of [-1/2, 1/2). Throws
+  /// NumericalError when a flow step's matrix has no inverse.
   torch::Tensor decode(const Latents& latents, const torch::Tensor& labels = {}) const;
-  /// `count` >= 1 images [count, C, H, W] drawn from the model. Throws ConfigError, NumericalError as decode.
+  /// Draws `count` >= 1 images [count, C, H, W] from the model. Throws ConfigError, and NumericalError as decode does.
   torch::Tensor sample(std::int64_t count, const SampleOptions& options = {}) const;
-  /// The labels that `sample` draws when it is given none: int64 [count]; undefined for an unconditional model.
+  /// The labels that `sample` draws if options.labels is undefined: int64 [count]; undefined for an unconditional
+  /// model.
   torch::Tensor sample_labels(std::int64_t count, const SampleOptions& options = {}) const;
-  /// Standard normal latents times the temperature, for images options.first_index ... + count - 1.
+  /// Standard normal latents times the temperature, for `count` images from options.first_index on.
   Latents sample_latents(std::int64_t count, const SampleOptions& options = {}) const;
 
-  /// Starts every actnorm and batch norm from the statistics of images x [N, C, H, W], in sequence through the network
-  /// (section 3.1).
-  /// With several processes each passes its shard. Throws ShapeError, ConfigError (chunk), NumericalError naming the
-  /// layer whose input is not finite.
+  /// Initialises every actnorm and batch norm from the statistics of its input for the images x [N, C, H, W], layer by
+  /// layer (Glow, section 3.1). With several processes each passes its shard of the images. Throws ShapeError,
+  /// ConfigError (chunk), NumericalError naming the layer whose input is not finite.
   InitializeReport initialize(const torch::Tensor& x, const InitializeOptions& options = {});
-  /// After a step of training: the batch norms' running moments go a tenth of the way to those of the batch, where
-  /// `wanted`, a bool scalar on the model's device, is true. Nothing in a model without batch norm.
+  /// Call after a training step: running = 0.9 * running + 0.1 * batch for the moments of all batch norms, if `wanted`,
+  /// a bool scalar on the model's device, is true. No effect in a model without batch norms.
   void update_batch_norms(const Encoding& encoding, const torch::Tensor& wanted);
-  /// The first layer, in the order of computation and in full precision, of which the output for x is not finite:
-  /// "levels.0.steps.3.coupling.net.conv1", say; nullopt when there is none. Takes several passes' time.
+  /// The name of the first layer whose output for x is not finite, in the order of computation and in full precision,
+  /// for example "levels.0.steps.3.coupling.net.conv1"; nullopt if all are finite. Takes as long as several passes.
   std::optional<std::string> first_not_finite(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
-  /// Whether initialize ran or the weights came from a file.
+  /// Whether the model was initialised from data or loaded from a file.
   bool initialized() const { return initialized_; }
-  /// For whoever sets all weights by hand.
+  /// Call after all weights were set by other means.
   void mark_initialized() { initialized_ = true; }
 
-  /// The one buffer that all parameters are views of: where torch::load, Tensor::set_data, Tensor::set_ or `to` have
-  /// given one other memory, they are made views again with the values that they have now. Throws as
-  /// FlatParameters::reattach. Not while other threads use the model.
+  /// The buffer that all parameters are views of. If torch::load, Tensor::set_data, Tensor::set_ or `to` gave a
+  /// parameter new memory, the call restores the views and keeps the current values. Throws as FlatParameters::reattach
+  /// does. Must not be called while other threads use the model.
   FlatParameters& flat_parameters();
 
-  /// torch::save and torch::load keep, beside the weights, whether the model is initialised; an archive that does not
-  /// say so is of one that is.
+  /// torch::save and torch::load also keep the flag `initialized`. A model loaded from an archive without the flag
+  /// counts as initialised.
   void save(torch::serialize::OutputArchive& archive) const override;
   void load(torch::serialize::InputArchive& archive) override;
   void reset() override;
@@ -153,7 +154,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
 
  private:
   LevelImpl& level(std::int64_t index) const;
-  /// The flow without the top's prior: latents of the levels below, the top's z, and their log-determinant.
+  /// The results of the flow before the top's prior: latents of the levels below the top, the top's z, and the
+  /// log-determinant.
   struct Flow {
     std::vector<torch::Tensor> eps;
     torch::Tensor z;
@@ -161,7 +163,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
     torch::Tensor reconstruction_error;
     std::vector<ChannelMoments> moments;
   };
-  /// `kept`: null with a graph.
+  /// `kept`: the cached weights; null when a graph is recorded.
   Flow flow(const FoldedGlow* kept, const torch::Tensor& x, HiddenPrecision precision) const;
   Encoding evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const;
   torch::Tensor decode(const Latents& latents, const torch::Tensor& labels, HiddenPrecision precision) const;
@@ -170,7 +172,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   FoldedGlow fold() const;
   /// Visits all parts in the order of computation.
   void visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_batch) const;
-  /// Folded once for as long as the parameters stay; with a graph there is none.
+  /// The cached folded weights, folded again after a change of the parameters; null when a graph is recorded.
   std::shared_ptr<const FoldedGlow> kept_weights(HiddenPrecision precision, bool with_inverses) const;
   std::shared_ptr<const FoldedGlow> weights_of_inverse(HiddenPrecision precision) const;
   void gather();

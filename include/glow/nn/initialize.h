@@ -11,18 +11,18 @@
 namespace glow::nn {
 
 struct InitializeOptions {
-  /// Images that go through the network at once. Neither memory nor, up to rounding, the result depends on more.
+  /// Images per forward pass. Limits the memory for activations; changes the result only by rounding.
   std::int64_t chunk = 32;
-  /// Of float64 tensors on the model's device.
+  /// Sums float64 tensors on the model's device; null: a single process.
   SumOverProcesses sum_over_processes = nullptr;
 };
 
 struct InitializeReport {
-  /// An actnorm in which the floor on the standard deviation acted.
+  /// An actnorm with channels whose standard deviation was below the floor of 1e-3.
   struct Floored {
     /// "levels.0.steps.3.actnorm"
     std::string layer;
-    /// How many of its channels carry (almost) no variance.
+    /// The number of these channels; they have (almost) no variance.
     std::int64_t channels;
   };
   std::vector<Floored> floored;

@@ -11,24 +11,23 @@ namespace glow::nn {
 
 struct ModelInfo;
 
-/// Reads a model file (docs/formats.md): the model in eval mode, float32, on `device`. `info`, if not null, gets what
-/// the same file says of itself, also when another replaces it meanwhile.
-/// Throws IoError when it cannot be opened, FormatError naming the file and what is wrong with it; nothing is half
-/// loaded.
+/// Reads a model file (docs/formats.md): the model in eval mode, float32, on `device`. `info`, if not null, receives
+/// the metadata of the same file, even if another file replaces it during the call. Throws IoError if the file cannot
+/// be opened, FormatError naming the file and the defect. Never returns a partly loaded model.
 Glow load_model(const std::filesystem::path& path, torch::Device device = torch::kCPU, ModelInfo* info = nullptr);
 
-/// Writes a model file with the model's class names and training_data, atomically, replacing an older one; float64
-/// weights are rounded to float32. Returns its checksum. Throws ConfigError for a model that was never initialised,
+/// Writes a model file with the model's class names and training_data; atomically replaces an existing file. float64
+/// weights are rounded to float32. Returns its checksum. Throws ConfigError for a model that is not initialised,
 /// NumericalError naming a tensor that is not finite, IoError when the file cannot be written.
 std::string save_model(const Glow& model, const std::filesystem::path& path);
 
-/// What a model file says of itself.
+/// The metadata of a model file.
 struct ModelInfo {
   GlowOptions options;
   std::vector<std::string> class_names;
-  /// Nullopt when the file does not say.
+  /// Nullopt if the file has no glow.data.
   std::optional<TrainingData> training_data;
-  /// Of the library that wrote it.
+  /// Version of the library that wrote the file.
   std::string version;
   /// SHA-256, 64 hexadecimal digits.
   std::string checksum;

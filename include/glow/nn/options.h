@@ -13,13 +13,13 @@ using ops::CouplingKind;
 
 /// How a flow step mixes the channels (Glow, section 3.2).
 enum class PermutationKind {
-  /// Reverses their order (NICE).
+  /// Reverses the order of the channels (NICE).
   kReverse,
   /// A fixed random order (RealNVP).
   kShuffle,
   /// A learned invertible 1x1 convolution.
   kConv1x1,
-  /// The same in its LU form, whose log-determinant is a sum.
+  /// A learned invertible 1x1 convolution in LU form; log|det| is the sum of log|u_ii|.
   kLU,
 };
 
@@ -32,17 +32,18 @@ constexpr EnumNames<PermutationKind, 4> enum_names(PermutationKind) {
             {"lu", PermutationKind::kLU}}}};
 }
 
-/// The flows that are made of the same parts.
+/// The families of flows.
 enum class Family {
   /// Kingma & Dhariwal 2018, arXiv 1807.03039.
   kGlow,
-  /// Dinh et al. 2016, arXiv 1605.08803: the images as logits; on each scale three couplings over a checkerboard and
-  /// three over the channels (on the last four over a checkerboard), each after an invertible batch norm; affine with
-  /// log s = a tanh(.), by residual networks with weight norm; N(0, I) latents. Unlike the paper's, networks see a
-  /// checkerboard's squares squeezed, at half the height and width, and have no batch norms of their own.
+  /// Dinh et al. 2016, arXiv 1605.08803. The flow transforms the logits of the images. Each scale has three
+  /// checkerboard couplings, then three channel-wise ones; the last scale has four checkerboard couplings. An
+  /// invertible batch norm precedes each coupling. Couplings are affine with log s = a tanh(.), computed by residual
+  /// networks with weight norm. Latents are N(0, I). Differences from the paper: networks see the squares of a
+  /// checkerboard squeezed, at half the height and width, and contain no batch norms.
   kRealNVP,
-  /// Dinh et al. 2014, arXiv 1410.8516: additive couplings of alternating halves on one scale, then a learned scale for
-  /// every number.
+  /// Dinh et al. 2014, arXiv 1410.8516. One scale: additive couplings of alternating halves, then a learned scale for
+  /// every dimension.
   kNICE,
 };
 
@@ -51,9 +52,9 @@ constexpr EnumNames<Family, 3> enum_names(Family) {
   return {"family", {{{"glow", Family::kGlow}, {"realnvp", Family::kRealNVP}, {"nice", Family::kNICE}}}};
 }
 
-/// What computes NICE's couplings.
+/// The network of NICE's couplings.
 enum class NetworkKind {
-  /// Glow's: three convolutions.
+  /// Glow's network of three convolutions.
   kConvolutional,
   /// Fully connected layers with ReLUs on the flattened half.
   kDense,
@@ -64,7 +65,7 @@ constexpr EnumNames<NetworkKind, 2> enum_names(NetworkKind) {
   return {"network", {{{"convolutional", NetworkKind::kConvolutional}, {"dense", NetworkKind::kDense}}}};
 }
 
-/// What NICE's scaled latents are distributed as, each on its own.
+/// The distribution of NICE's scaled latents, which are independent of each other.
 enum class PriorKind { kGaussian, kLogistic };
 
 /// "gaussian", "logistic"
@@ -72,8 +73,8 @@ constexpr EnumNames<PriorKind, 2> enum_names(PriorKind) {
   return {"prior", {{{"gaussian", PriorKind::kGaussian}, {"logistic", PriorKind::kLogistic}}}};
 }
 
-/// Everything that defines a model but its weights; the `glow.config` of a model file. Of the fields after
-/// `hidden_width` each family has some; the others keep the values of of_family.
+/// The hyperparameters of a model, stored as `glow.config` in a model file. Each family uses some of the fields after
+/// `hidden_width` (has_field); the others keep the values of of_family.
 struct GlowOptions {
   /// Channels of the images: 1 grey, 3 RGB; any number >= 1.
   std::int64_t channels = 3;
@@ -81,44 +82,45 @@ struct GlowOptions {
   std::int64_t height = 32;
   /// Pixels; a multiple of 2^levels.
   std::int64_t width = 32;
-  /// Bits a sample the model sees, 1..8; fewer than 8 drop the lowest bits of a byte.
+  /// Bits per channel value, 1..8; with fewer than 8 the lowest bits of each byte are dropped.
   std::int64_t bits = 8;
-  /// L, the scales; each squeezes 2x2, and all but the last give half of their channels away as latent. NICE has one.
+  /// L, the number of scales. Each begins with a 2x2 squeeze; each but the last ends with a split that emits half of
+  /// the channels as latent. NICE has one.
   std::int64_t levels = 3;
-  /// K, flow steps a level; of Glow and NICE.
+  /// K, the number of flow steps per level; Glow and NICE only.
   std::int64_t depth = 32;
-  /// Channels of the hidden layers of the coupling networks; of RealNVP on the first scale, twice as many on each that
-  /// follows.
+  /// Channels of the coupling networks' hidden layers. In RealNVP those of the first scale; each scale has twice as
+  /// many as the one before.
   std::int64_t hidden_width = 512;
-  /// Of Glow.
+  /// Glow only.
   PermutationKind permutation = PermutationKind::kConv1x1;
-  /// Of Glow.
+  /// Glow only.
   CouplingKind coupling = CouplingKind::kAffine;
-  /// Of Glow: 3x3 convolutions see one more input plane that is 1 on the padded ring.
+  /// Glow only: 3x3 convolutions have one more input plane that is 1 on the padding ring and 0 inside the image.
   bool edge_bias = true;
-  /// Of Glow: the mean and scale of the top latent are learned; else N(0, I).
+  /// Glow only: the mean and scale of the top latent's prior are learned; else it is N(0, I).
   bool learn_top = true;
   /// Classes of a conditional model; 0: unconditional.
   std::int64_t num_classes = 0;
   Family family = Family::kGlow;
-  /// Of RealNVP: residual blocks of a coupling network.
+  /// RealNVP only: residual blocks per coupling network.
   std::int64_t residual_blocks = 8;
-  /// Of NICE.
+  /// NICE only.
   NetworkKind network = NetworkKind::kConvolutional;
-  /// Of NICE: hidden layers of a dense network.
+  /// NICE only: hidden layers of a dense network.
   std::int64_t hidden_layers = 5;
-  /// Of NICE.
+  /// NICE only.
   PriorKind prior = PriorKind::kGaussian;
 
-  /// The defaults of a family: the published sizes, as far as there are any.
+  /// The defaults of a family: the published sizes, where the paper gives them.
   static GlowOptions of_family(Family family);
 
   bool operator==(const GlowOptions&) const = default;
 
-  /// Throws ConfigError that names the field.
+  /// Throws ConfigError naming the invalid field.
   void validate() const;
 
-  /// C*H*W of the image, the D of bits/dim.
+  /// D = C*H*W of the image, the divisor of bits/dim.
   std::int64_t dimensions() const { return channels * height * width; }
 };
 
@@ -132,27 +134,27 @@ struct LevelShape {
 /// The shape inside level `level` in 0..levels-1.
 LevelShape level_shape(const GlowOptions& options, std::int64_t level);
 
-/// The shape of the latent eps that level `level` emits: half the channels, all of them at the top.
+/// The shape of the latent eps of level `level`: half of the level's channels, all of them at the top.
 LevelShape latent_shape(const GlowOptions& options, std::int64_t level);
 
-/// Flow steps of level `level`.
+/// The number of flow steps of level `level`.
 std::int64_t step_count(const GlowOptions& options, std::int64_t level);
 
-/// Numbers that a model of these options learns; RealNVP's running moments count too.
+/// The number of learned parameters of a model with these options, including RealNVP's running moments.
 std::int64_t parameter_count(const GlowOptions& options);
 
-/// Whether a model in training normalises by the moments of its batch, so that its density is one of the whole batch.
+/// Whether a model in training mode normalises by the moments of its batch. The density of an image then depends on the
+/// whole batch.
 bool normalizes_by_batch(const GlowOptions& options);
 
 /// The architecture in one line: "3 levels of 32 steps, width 512, affine coupling, conv1x1".
 std::string describe(const GlowOptions& options);
 
-/// Whether a family has the field of this name; of a field that it has not, every value but the family's own is an
-/// error.
+/// Whether a family uses the field of this name. A field that it does not use must have the value of of_family.
 bool has_field(Family family, std::string_view name);
 
-/// Calls `visit(name, field)` for each field, under its name in `glow.config`. What reads and writes JSON is made of
-/// this one list, so that they cannot drift apart.
+/// Calls `visit(name, field)` for each field with its name in `glow.config`. The JSON reader and writer both use this
+/// list.
 template <class Options, class Visitor>
 void visit_fields(Options& options, Visitor&& visit) {
   visit("family", options.family);
@@ -176,8 +178,8 @@ void visit_fields(Options& options, Visitor&& visit) {
 
 /// The JSON object of a model file's `glow.config`.
 std::string to_json(const GlowOptions& options);
-/// The reverse. Throws FormatError for unknown, missing or mistyped keys and an unknown format_version or family,
-/// ConfigError when the values do not make a model.
+/// The inverse of to_json. Throws FormatError for unknown, missing or mistyped keys and for an unknown format_version
+/// or family, ConfigError for invalid values.
 GlowOptions glow_options_from_json(const std::string& json);
 
 }  // namespace glow::nn

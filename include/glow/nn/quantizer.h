@@ -12,9 +12,9 @@ namespace glow::nn {
 struct DequantizeOptions {
   /// Seed of the noise.
   std::uint64_t seed = 0;
-  /// Which noise: sets of images that are compared as independent ones need streams of their own.
+  /// Random stream of the noise. Image sets that are compared as independent samples need different streams.
   ops::Stream stream = ops::Stream::kDequantisation;
-  /// Which draw of the noise: training step or evaluation draw.
+  /// Index of the draw: the training step or the draw of an evaluation.
   std::int64_t draw = 0;
   /// Global index of each image; empty: 0..N-1. Image i's noise is a pure function of
   /// (seed, stream, draw, indices[i]).
@@ -23,8 +23,10 @@ struct DequantizeOptions {
   torch::Dtype dtype = torch::kFloat;
 };
 
-/// Bytes to continuous values and back, and the bits/dim that belong to them (Glow, section 2; uniform dequantisation
-/// after Theis et al. 2016). With n = 2^bits, bin q is the interval [q/n - 1/2, (q+1)/n - 1/2).
+/// Converts bytes to continuous values and back, and densities to bits/dim (Glow, section 2; uniform dequantisation:
+/// Theis et al. 2016). With n = 2^bits, a byte belongs to bin
+///
+///     q = floor(byte * n / 256),   the interval [q/n - 1/2, (q+1)/n - 1/2)
 class Quantizer {
  public:
   /// `bits` in 1..8; `dimensions` is C*H*W of the image. Throws ConfigError.
@@ -34,25 +36,27 @@ class Quantizer {
   /// n = 2^bits
   std::int64_t bins() const { return std::int64_t{1} << bits_; }
 
-  /// uint8 [N, ...] in 0..255 -> the same shape in [-1/2, 1/2), a fresh uniform point of each value's bin, on the
-  /// bytes' device. Rounding never leaves the bin. Throws ShapeError for another dtype, or when indices are not N.
+  /// uint8 [N, ...] in 0..255 -> x = (q + u)/n - 1/2 in [-1/2, 1/2), u uniform in [0, 1), with the bytes' shape and
+  /// device. x is inside its bin also after rounding. Throws ShapeError for another dtype, or if indices are given and
+  /// their number is not N.
   torch::Tensor dequantize(const torch::Tensor& bytes, const DequantizeOptions& options = {}) const;
 
-  /// The same with the noise of noise_rows(N, options), [N, 3], on the CPU or the bytes' device: for a CUDA graph,
-  /// which can read no options. Throws ShapeError when they are not as many as the images.
+  /// The same with `rows` = noise_rows(N, options), [N, 3], on the CPU or the bytes' device: for CUDA graphs, whose
+  /// inputs must be tensors. Throws ShapeError if the number of rows is not N.
   torch::Tensor dequantize(const torch::Tensor& bytes, const torch::Tensor& rows, torch::Dtype dtype) const;
-  /// random_rows of the noise that the options say, for `images` images. Throws ShapeError when indices are not as
-  /// many.
+  /// ops::random_rows of the noise of `images` images with these options. Throws ShapeError if indices are given and
+  /// their number is not `images`.
   static torch::Tensor noise_rows(std::int64_t images, const DequantizeOptions& options);
 
-  /// uint8 [N, ...] -> the centres of the bins; what latents and edits start from.
+  /// uint8 [N, ...] -> the centres of the bins, (q + 1/2)/n - 1/2. Latents and edits use them instead of noise.
   torch::Tensor center(const torch::Tensor& bytes, torch::Dtype dtype = torch::kFloat) const;
 
-  /// float [N, ...] -> uint8 in 0..255, the lowest byte of each value's bin; values outside [-1/2, 1/2) are clamped,
-  /// NaN becomes 0.
+  /// float [N, ...] -> uint8 in 0..255, the lowest byte of each value's bin, q * 256/n. Values outside [-1/2, 1/2) are
+  /// clamped, NaN becomes 0.
   torch::Tensor to_bytes(const torch::Tensor& x) const;
 
-  /// Density of the continuous image, nats [N] -> upper bound of -log2 P(image) per dimension, bits/dim [N].
+  /// log p(x) of the continuous images, nats [N] -> bits/dim [N]: -(log p(x) - D log n) / (D log 2). Its mean over the
+  /// noise is an upper bound of -log2 P(image) / D.
   torch::Tensor bits_per_dim(const torch::Tensor& log_prob) const;
 
  private:

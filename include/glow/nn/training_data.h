@@ -7,30 +7,29 @@
 
 namespace glow::nn {
 
-/// What a model was trained on, as far as it decides which images an evaluation scores and how they are made: what a
-/// model file keeps so that its figures can be had again.
+/// The training data of a model, as far as an evaluation needs it to select and preprocess the same images. A model
+/// file stores it so that the model's scores can be reproduced.
 struct TrainingData {
-  /// The data set, as data::open_data_set took it; for people to read.
+  /// The data set's name as passed to data::open_data_set; informative only.
   std::string source = {};
-  /// The images that those to train on and those held out were taken from, before either: how many, and
-  /// data::fingerprint.
+  /// Number and data::fingerprint of the images before validation images were held out.
   std::int64_t images = 0;
   std::string fingerprint = {};
-  /// Whether images that cannot be decoded were left out before (data::OpenOptions).
+  /// Whether images that cannot be decoded were skipped before that (data::OpenOptions).
   bool skip_corrupt = false;
-  /// data::hold_out_validation drew so many of them by this seed; 0: none, the data set has validation images.
+  /// Number of validation images that data::hold_out_validation drew with split_seed; 0: the data set has its own.
   std::int64_t held_out = 0;
   std::uint64_t split_seed = 0;
-  /// data::Geometry, beside height and width, which are the model's.
+  /// The fields of data::Geometry other than height and width, which are the model's.
   std::int64_t resize = 0;
   bool random_crop = false;
-  /// Of the training, and of the dequantisation noise of its evaluations.
+  /// Seed of the training and of the dequantisation noise of its evaluations.
   std::uint64_t seed = 0;
-  /// Images at once in its evaluations.
+  /// Batch size of its evaluations.
   std::int64_t batch = 64;
 
   bool operator==(const TrainingData&) const = default;
-  /// Throws ConfigError that names the field for what a model file cannot hold.
+  /// Throws ConfigError naming a field whose value a model file cannot hold.
   void validate() const;
 };
 
