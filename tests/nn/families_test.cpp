@@ -1,4 +1,4 @@
-// What RealNVP and NICE have of their own. What they have in common with Glow is tested beside it, for all families.
+// Tests of the features that only RealNVP and NICE have. The tests of other files run for all families.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -45,8 +45,8 @@ std::shared_ptr<const FlowLayer> masked_coupling(const Glow& model, std::int64_t
   return layer;
 }
 
-/// Images before and after a coupling, with the channels in the squeeze's order on both sides: `order` is what the
-/// steps before and the coupling's own come to.
+/// Which pixels of x a coupling changes. `before`: the channel permutation of the steps before the coupling; `order`:
+/// that permutation followed by the coupling's own.
 torch::Tensor moved_pixels(const FlowLayer& layer, const torch::Tensor& before, const torch::Tensor& order,
                            const torch::Tensor& x) {
   const auto in = ops::squeeze(x).index_select(1, before);
@@ -63,7 +63,7 @@ torch::Tensor even_squares(std::int64_t height, std::int64_t width) {
 TEST(RealNVP, MasksSquaresOfACheckerboardThenHalvesOfTheSqueezedChannels) {
   const torch::NoGradGuard no_grad;
   const auto options = small_realnvp();
-  const auto model = trained_model(options, torch::kDouble);  // with the orders that it began with
+  const auto model = trained_model(options, torch::kDouble);  // keeps the initial permutations
   const auto x = random_images(options, 2, 3);
   const auto channels = level_shape(options, 0).channels;
   auto before = torch::arange(channels, torch::kLong);
@@ -72,7 +72,7 @@ TEST(RealNVP, MasksSquaresOfACheckerboardThenHalvesOfTheSqueezedChannels) {
     const auto moved = moved_pixels(*masked_coupling(model, step), before, order, x);
     auto expected = even_squares(options.height, options.width).logical_xor(torch::tensor(step != 1));
     if (step >= 3) {
-      // The second or first half of the channels: odd or even rows, as the squeeze has it with one channel.
+      // The second or first half of the squeezed channels: with one image channel, the odd or even rows.
       const bool second_moves = step != 4;
       expected = torch::arange(options.height).remainder(2).eq(second_moves ? 1 : 0).unsqueeze(1);
     }
@@ -103,7 +103,7 @@ TEST(RealNVP, InTrainingNormalisesByTheBatchAndItsGradientKnows) {
   const auto x = random_images(options, 3, 4).requires_grad_();
   const auto weight = random_normal({3}, 5);
   const auto function = [&] {
-    const torch::AutoGradMode with_graph(true);  // without one the running moments count
+    const torch::AutoGradMode with_graph(true);  // without a graph the running moments are used
     return (model->log_prob(x) * weight).sum();
   };
   function().backward();
@@ -112,7 +112,7 @@ TEST(RealNVP, InTrainingNormalisesByTheBatchAndItsGradientKnows) {
     if (!item.value().requires_grad()) continue;
     EXPECT_TRUE(matches_finite_differences(function, item.value(), item.value().grad(), 2)) << item.key();
   }
-  // An image's density hangs on its batch: alone it is another.
+  // An image's density depends on its batch.
   EXPECT_FALSE(close(model->log_prob(x.narrow(0, 0, 1)), model->log_prob(x).narrow(0, 0, 1), 1e-3));
 }
 
@@ -122,7 +122,7 @@ TEST(RealNVP, ABatchNormGivesMeanZeroAndVarianceOne) {
   const auto y = normalize(given, x);
   const auto moments = channel_moments(y);
   EXPECT_TRUE(close(moments.mean, torch::zeros(6), 1e-12));
-  EXPECT_TRUE(close(moments.variance, torch::ones(6), 1e-5));  // the floor's share
+  EXPECT_TRUE(close(moments.variance, torch::ones(6), 1e-5));  // variance / (variance + 1e-5)
   EXPECT_TRUE(close(denormalize(given, y), x, 1e-12));
   EXPECT_TRUE(close(normalizing_log_det(given), -0.5 * (given.variance + 1e-5).log().sum(), 1e-12));
 }
@@ -133,7 +133,7 @@ TEST(RealNVP, ItsRunningMomentsFollowTheBatchWhereThatIsWanted) {
   model->train();
   const auto x = random_images(options, 3, 4);
   const auto encoding = model->evaluate(x);
-  ASSERT_EQ(encoding.batch_moments.size(), 10u);  // six layers and four
+  ASSERT_EQ(encoding.batch_moments.size(), 10u);  // six on the first level, four on the last
   const auto name = "levels.0.steps.0.batch_norm.running_mean";
   const auto before = model->named_parameters()[name].clone();
   model->update_batch_norms(encoding, torch::tensor(false));
@@ -142,7 +142,7 @@ TEST(RealNVP, ItsRunningMomentsFollowTheBatchWhereThatIsWanted) {
   const auto expected = before * 0.9 + encoding.batch_moments.front().mean * 0.1;
   EXPECT_TRUE(close(model->named_parameters()[name], expected, 1e-12));
 
-  // A batch that is no number must leave no trace, not even multiplied by nothing.
+  // A NaN in an unwanted batch must not reach the running moments; 0 * NaN would.
   auto broken = encoding;
   broken.batch_moments.front().mean = broken.batch_moments.front().mean * NAN;
   const auto whole = model->flat_parameters().values().clone();
@@ -194,7 +194,7 @@ TEST(NICE, ALogisticPriorIsThatOfTheScaledLatents) {
   options.prior = PriorKind::kGaussian;
   const auto gaussian = random_model(options);
   const auto x = random_images(options, 3, 4);
-  // The same weights, so the scaled latents are the Gaussian model's eps.
+  // Both models have the same weights, so the scaled latents are the Gaussian model's eps.
   const auto eps = flatten(gaussian->encode(x));
   const auto log_density = -eps - 2 * (-eps).exp().log1p();
   const auto expected = gaussian->evaluate(x).log_det + log_density.sum(1);

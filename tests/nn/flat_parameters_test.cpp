@@ -21,7 +21,7 @@ using glow::testing::small_options;
 
 Glow clone_of(const Glow& model) { return Glow(std::dynamic_pointer_cast<GlowImpl>(model->clone())); }
 
-/// Are all parameters views of the buffer, one after the other in the order of named_parameters, without a gap?
+/// Expects the parameters to be consecutive views of the buffer, in the order of named_parameters, without gaps.
 void expect_views(Glow model) {
   auto flat = model->flat_parameters().values();
   EXPECT_FALSE(flat.requires_grad());
@@ -106,7 +106,7 @@ TEST_P(FlatParametersTest, GradientsLandInTheBufferAndAddUp) {
   EXPECT_TRUE(close(gradients, 2 * once, 1e-12));
   EXPECT_TRUE(flat.gradients().is_same(gradients));
 
-  // The same as without a buffer.
+  // The gradients equal those without a flat buffer.
   auto copy = clone_of(model);
   copy->log_prob(x).mean().backward();
   const auto parameters = model->named_parameters();

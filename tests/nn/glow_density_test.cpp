@@ -1,5 +1,5 @@
-// The density is one: its integral over all of R^D is 1, and the probabilities of all images add up to what the model's
-// own samples say.
+// The model is a probability density: its integral over R^D is 1, and the sum of the probabilities of all images equals
+// the share of the model's samples inside the cube [-1/2, 1/2)^D.
 
 #include <cmath>
 #include <numbers>
@@ -20,7 +20,7 @@ using glow::testing::kCaseName;
 using glow::testing::random_model;
 using glow::testing::random_normal;
 
-/// A mean of independent numbers and how far it may be off.
+/// The mean of independent values and its standard error.
 struct Estimate {
   double mean;
   double standard_error;
@@ -30,11 +30,12 @@ Estimate estimate(const torch::Tensor& values) {
   return {values.mean().item<double>(), values.std().item<double>() / std::sqrt(static_cast<double>(values.numel()))};
 }
 
-/// A multivariate Student distribution with 4 degrees of freedom: its tails fall off as a power, a flow's do not.
+/// A multivariate Student distribution with 4 degrees of freedom: its tails decay as a power, more slowly than a
+/// flow's.
 class WideProposal {
  public:
-  /// Somewhat wider than `points` [M, D] lie. Where they come from decides how fast the integral converges, not to
-  /// what.
+  /// Fitted to `points` [M, D], and wider. The choice of points affects the speed of convergence of the integral, not
+  /// its limit.
   explicit WideProposal(const torch::Tensor& points)
       : dimensions_(points.size(1)), mean_(points.mean(0)), cholesky_(at::linalg_cholesky(points.t().cov()) * kWidth) {}
 
@@ -64,7 +65,7 @@ class WideProposal {
 
 class IntegralTest : public ::testing::TestWithParam<GlowOptions> {
  protected:
-  /// Where there is no density: for RealNVP what is the image of no logits.
+  /// bool [N]: x is outside the support of the density. RealNVP's support is the range of its inverse logit transform.
   static torch::Tensor outside(const torch::Tensor& x) {
     if (GetParam().family != Family::kRealNVP) return torch::zeros({x.size(0)}, torch::kBool);
     return x.flatten(1).le(-0.5 - 0.05 / 0.95).logical_or(x.flatten(1).ge(0.5)).any(1);
@@ -151,7 +152,7 @@ TEST_P(ImageProbabilityTest, SumsOverAllImagesToTheShareOfSamplesInTheCube) {
   const auto samples = model->sample(60000, {.seed = 11}).flatten(1);
   const auto [share, share_error] = estimate(samples.ge(-0.5).logical_and(samples.lt(0.5)).all(1).to(torch::kDouble));
 
-  // The probability of an image is the mean over its bins of 2^(-D bits/dim).
+  // P(image) is the mean of 2^(-D bits/dim) over uniform points of the image's bins.
   const auto draws = 60000 / images.size(0);
   std::vector<torch::Tensor> sums;
   for (std::int64_t draw = 0; draw < draws; ++draw) {
@@ -161,7 +162,7 @@ TEST_P(ImageProbabilityTest, SumsOverAllImagesToTheShareOfSamplesInTheCube) {
   }
   const auto [sum, sum_error] = estimate(at::stack(sums));
 
-  EXPECT_GT(share, 0.3);  // and not so much that it could not be wrong
+  EXPECT_GT(share, 0.3);  // neither bound is close to 0 or 1, where the test would be weak
   EXPECT_LT(share, 0.9);
   EXPECT_LT(share_error + sum_error, 0.02 * share);
   EXPECT_NEAR(sum, share, 4 * std::hypot(share_error, sum_error));

@@ -45,7 +45,7 @@ TEST_P(GlowGradientTest, OfTheDecodedImagesMatchesFiniteDifferences) {
   function().backward();
   EXPECT_TRUE(matches_finite_differences(function, rows, rows.grad(), 8));
   for (const auto& item : model->named_parameters()) {
-    if (item.key().starts_with("top.classifier")) continue;  // reads the top latent, is not part of the flow
+    if (item.key().starts_with("top.classifier")) continue;  // reads the top latent but is not part of the flow
     if (!item.value().requires_grad()) continue;             // running moments
     EXPECT_TRUE(matches_finite_differences(function, item.value(), item.value().grad(), 2)) << item.key();
   }

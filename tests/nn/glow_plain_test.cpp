@@ -1,4 +1,4 @@
-// The library folds, caches and reorders; PlainGlow does what the paper says, one layer after the other.
+// Compares the library, which folds, caches and reorders, with PlainGlow, which computes the paper's layers in order.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

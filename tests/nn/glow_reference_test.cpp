@@ -1,4 +1,4 @@
-// What Python's float64 reference (tests/reference) computed, against this library.
+// Compares the library with results of the float64 reference in Python (tests/reference).
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -53,7 +53,7 @@ TEST_P(GlowReferenceTest, DecodesToTheSameImages) {
   }
   const auto x = model->decode(latents, labels());
   EXPECT_TRUE(close(x, expected["decode.x"], tolerance()));
-  // In float32 a value may come to lie on the other side of a bin's edge.
+  // Rounding to float32 may move a value across the edge of a bin.
   const auto steps = (model->quantizer().to_bytes(x).to(torch::kInt) - expected["decode.bytes"].to(torch::kInt)).abs();
   EXPECT_LE(steps.max().item<int>(), tolerance() < 1e-6 ? 0 : 256 / model->quantizer().bins());
   EXPECT_LE(steps.ne(0).to(torch::kDouble).mean().item<double>(), 0.01);

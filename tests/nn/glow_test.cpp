@@ -85,8 +85,8 @@ class GlowDepthTest : public ::testing::TestWithParam<std::int64_t> {};
 TEST_P(GlowDepthTest, InFloat32TheRoundTripLosesLittlePerStep) {
   auto options = small_options(3);
   options.depth = GetParam();
-  // Initialised from data, and then the layers that start at zero as if trained for a while. Random weights of this
-  // depth would be far from what anyone trains.
+  // Initialised from data, with small random weights in the zero-initialised layers, as after some training. A model of
+  // this depth with entirely random weights would be unrealistic.
   Glow model(options, 6);
   const auto x = random_images(options, 16, 7).to(torch::kFloat);
   model->initialize(x);
@@ -118,7 +118,7 @@ TEST_P(GlowTest, InFloat32IsClose) {
   EXPECT_TRUE(close(single->decode(rounded.latents, labels), x, 1e-5));
 }
 
-// Up to rounding: without a graph other loops run.
+// Equal up to rounding: the code without a graph uses other loops.
 TEST(GlowGradModeTest, GivesTheSameNumbersWithAndWithoutAGraph) {
   auto options = small_options(2);
   options.num_classes = 3;

@@ -1,4 +1,4 @@
-// Several threads use one model at once; what it caches is theirs together.
+// Several threads use one model at once and share its cache.
 
 #include <atomic>
 #include <functional>
@@ -42,7 +42,7 @@ TEST_P(GlowThreadsTest, GetWhatOneThreadGets) {
 
   std::atomic<int> different = 0;
   for (int round = 0; round < kRounds; ++round) {
-    const auto model = load();  // with nothing cached
+    const auto model = load();  // with an empty cache
     std::vector<std::thread> threads;
     for (int thread = 0; thread < kThreads; ++thread) {
       threads.emplace_back([&, thread] {
@@ -50,7 +50,7 @@ TEST_P(GlowThreadsTest, GetWhatOneThreadGets) {
         for (std::size_t i = 0; i < calls.size(); ++i) {
           const auto which = (i + static_cast<std::size_t>(thread)) % calls.size();
           const auto result = calls[which](model);
-          // Other loops run for a graph, which round differently.
+          // The code for graphs uses other loops, which round differently.
           const bool same = thread == 3 ? close(result, expected[which], 1e-5) : result.equal(expected[which]);
           if (!same) ++different;
         }

@@ -55,7 +55,7 @@ TEST_P(HiddenPrecisionTest, ADensityIsTheSameWithAGraphAndWithout) {
 TEST_P(HiddenPrecisionTest, LatentsAndTheirImagesAreInFull) {
   const torch::NoGradGuard no_grad;
   const auto latents = full->encode(x);
-  // In any order: what is kept for one precision is not taken for another.
+  // The order of calls does not matter: weights cached for one precision are not used for another.
   bf16->log_prob(x);
   EXPECT_TRUE(flatten(bf16->encode(x)).equal(flatten(latents)));
   bf16->sample(2);

@@ -38,7 +38,7 @@ std::map<std::string, std::int64_t> by_layer(const InitializeReport& report) {
   return floored;
 }
 
-/// Images whose last channel is a black border: no variance at all.
+/// Images whose last channel is constant (zero variance), like a black border.
 torch::Tensor images_with_a_constant_channel(const GlowOptions& options, std::int64_t count) {
   auto x = random_images(options, count, 2);
   x.select(1, options.channels - 1).fill_(-0.4375);
@@ -83,7 +83,7 @@ TEST_P(InitializeFloorTest, ActsAndIsReportedWhereThereIsNoVariance) {
   expect_started(model, x, report);
 }
 
-/// Of every family.
+/// The tests of this class run for every family.
 class InitializeChunkTest : public ::testing::TestWithParam<GlowOptions> {};
 
 TEST_P(InitializeChunkTest, TheChunkDoesNotMatter) {
@@ -101,7 +101,7 @@ TEST_P(InitializeChunkTest, TheChunkDoesNotMatter) {
   }
 }
 
-/// What one process adds up with others, for two threads.
+/// InitializeOptions::sum_over_processes for two threads in the place of two processes.
 class TwoProcesses {
  public:
   std::function<void(const torch::Tensor&)> sum(int process) {
@@ -145,8 +145,8 @@ std::vector<GlowOptions> colour_combinations() {
   return chosen;
 }
 
-/// Of one step each: a floored actnorm multiplies what rounding leaves of a constant channel by up to 1000, and the
-/// next one does so again.
+/// Models of one step: a floored actnorm multiplies the rounding errors of a constant channel by up to 1000, and every
+/// later actnorm would do so again.
 std::vector<GlowOptions> single_steps() {
   auto chosen = colour_combinations();
   for (auto& options : chosen) options.levels = options.depth = 1;

@@ -22,7 +22,7 @@ TEST(LatentsTest, RowsHoldTheLevelsOneAfterTheOther) {
   ASSERT_EQ(latents.eps.size(), 2u);
   EXPECT_EQ(latents.eps[0].sizes(), torch::IntArrayRef({2, 6, 2, 4}));
   EXPECT_EQ(latents.eps[1].sizes(), torch::IntArrayRef({2, 24, 1, 2}));
-  // In C, H, W order.
+  // The order is C, H, W.
   EXPECT_EQ(latents.eps[0][1][0][0][1].item<float>(), 96 + 1);
   EXPECT_EQ(latents.eps[0][1][0][1][0].item<float>(), 96 + 4);
   EXPECT_EQ(latents.eps[0][1][1][0][0].item<float>(), 96 + 8);

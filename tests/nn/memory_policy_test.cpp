@@ -23,7 +23,7 @@ using glow::testing::relative_error;
 using glow::testing::throws;
 using glow::testing::trained_model;
 
-/// Of the mean log-density, with respect to all parameters and the images.
+/// The gradient of the mean log-density with respect to all parameters and the images.
 torch::Tensor gradient(const GlowOptions& options, torch::Dtype dtype, MemoryPolicy memory) {
   auto model = trained_model(options, dtype);
   model->set_memory_policy(memory);
@@ -55,11 +55,11 @@ std::vector<GlowOptions> deep_models() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Deep, MemoryPolicyTest, ::testing::ValuesIn(deep_models()), kCaseName);
-// In training mode, where RealNVP's batch norms take the moments of the batch.
+// The models are in training mode, in which RealNVP's batch norms use the moments of the batch.
 INSTANTIATE_TEST_SUITE_P(OtherFamilies, MemoryPolicyTest, ::testing::ValuesIn(glow::testing::other_families()),
                          kCaseName);
 
-/// The chain's backward pass by hand against autograd's through the steps as they are defined.
+/// Compares the chain's hand-written backward pass with autograd on the definition of the steps.
 class ChainTest : public ::testing::TestWithParam<GlowOptions> {};
 
 TEST_P(ChainTest, IsOneStepAfterTheOther) {
@@ -136,8 +136,8 @@ TEST(Chain, HasNoSecondDerivative) {
       {"no gradient of its own"}));
 }
 
-/// The most bytes that a density and its gradient take of a model that is one level deep, at a size where a step's
-/// weights are small beside its flow variable.
+/// The peak memory, in bytes, of a density and its gradient for a model of one level whose weights are small compared
+/// to the flow variable.
 std::int64_t peak_memory(MemoryPolicy memory, std::int64_t depth, std::int64_t images) {
   const GlowOptions options{.height = 64, .width = 64, .levels = 1, .depth = depth, .hidden_width = 16};
   const auto x = random_images(options, images, 1).to(torch::kFloat);
@@ -151,7 +151,8 @@ std::int64_t peak_memory(MemoryPolicy memory, std::int64_t depth, std::int64_t i
   return compat::peak_cpu_memory() - before;
 }
 
-/// By how many flow variables the peak grows with every step. What grows with the number of images is no weight.
+/// The growth of the peak memory per step, in units of one image's flow variable. Differences between numbers of images
+/// exclude the weights.
 double growth(MemoryPolicy memory) {
   const auto of_depth = [&](std::int64_t images) {
     return peak_memory(memory, 24, images) - peak_memory(memory, 8, images);

@@ -101,7 +101,7 @@ TEST_P(ModelFileTest, KeepsWhatTheModelWasTrainedOn) {
   EXPECT_EQ(load_model(path)->training_data(), data);
   const Glow copy(std::dynamic_pointer_cast<GlowImpl>(load_model(path)->clone()));
   EXPECT_EQ(copy->training_data(), data);
-  // A path need not be text.
+  // A path may contain bytes that are not UTF-8.
   auto strange = data;
   strange.source = "npy:\xff\n";
   model->set_training_data(strange);
@@ -219,7 +219,7 @@ TEST(SaveModelErrors, RefuseAModelThatWasNeverInitialised) {
 
 TEST(SaveModelErrors, NameATensorThatIsNotFinite) {
   const TemporaryDirectory directory;
-  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), 1e39}) {  // 1e39: not in float32
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), 1e39}) {  // 1e39 overflows float32
     auto model = random_model(small_options());
     {
       const torch::NoGradGuard no_grad;
@@ -238,7 +238,7 @@ TEST(SaveModelErrors, NameAPathThatCannotBeWritten) {
   EXPECT_TRUE(throws<IoError>([&] { load_model(path); }, {path.string()}));
 }
 
-/// A valid model file taken apart, to be put together again with something wrong and a checksum that is right.
+/// The contents of a valid model file. A test introduces a defect and writes the file with a correct checksum.
 class BrokenModelFile : public ::testing::Test {
  protected:
   BrokenModelFile() {
@@ -258,7 +258,7 @@ class BrokenModelFile : public ::testing::Test {
     io::write_safetensors(path, metadata, bytes.entries());
   }
 
-  /// Writes what is there now and expects it to be refused by load_model.
+  /// Writes the current contents; whether load_model then throws FormatError with `parts` and the path.
   ::testing::AssertionResult refused(std::initializer_list<std::string_view> parts) {
     write();
     const auto result = throws<FormatError>([&] { load_model(path); }, parts);
@@ -289,7 +289,7 @@ TEST_F(BrokenModelFile, MissingTensor) {
   for (const char* name :
        {"top.prior.edge_weight", "levels.0.split.prior.bias", "levels.1.steps.1.permutation.indices"}) {
     const auto kept = tensors.extract(name);
-    tensors["padding"] = torch::zeros(100000);  // or the amount of data would give it away
+    tensors["padding"] = torch::zeros(100000);  // keeps the file above the size check
     EXPECT_TRUE(refused({"missing tensor", name}));
     tensors.erase("padding");
     tensors[name] = kept.mapped();
@@ -344,7 +344,7 @@ TEST_F(BrokenModelFile, ASignThatIsNone) {
   }
 }
 
-/// As a message shows it: on one line, whatever it holds.
+/// A name with control characters, and its form in a message, on one line.
 constexpr const char* kTornName = "torn\nname\x1b[2J\xc3\xa4";
 constexpr const char* kTornNameInQuotes = R"("torn\nname\u001b[2J\u00e4")";
 

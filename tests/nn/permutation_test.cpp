@@ -35,7 +35,7 @@ class PermutationTest : public ::testing::TestWithParam<std::tuple<PermutationKi
     return permutation;
   }
 
-  /// W of y = W x, from the definitions.
+  /// W in y = W x, from the definitions.
   torch::Tensor matrix(const PermutationImpl& permutation) const {
     if (kind() == PermutationKind::kConv1x1) return permutation.weight;
     auto rows = torch::zeros({channels(), channels()}, torch::kDouble);

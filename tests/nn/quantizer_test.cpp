@@ -25,9 +25,9 @@ class QuantizerTest : public ::testing::TestWithParam<std::tuple<std::int64_t, t
   std::int64_t bits() const { return std::get<0>(GetParam()); }
   torch::Dtype dtype() const { return std::get<1>(GetParam()); }
   double bins() const { return std::pow(2.0, static_cast<double>(bits())); }
-  /// What is left of bytes without the bits that the model does not see.
+  /// Clears the lowest bits of bytes, which the quantizer drops.
   torch::Tensor seen(const torch::Tensor& bytes) const { return bytes.bitwise_and(256 - (256 >> bits())); }
-  /// Lower edges of the bins of all bytes, by hand.
+  /// The lower edges of the bins of all bytes.
   torch::Tensor low_edges() const {
     std::vector<double> edges;
     for (int byte = 0; byte < 256; ++byte) edges.push_back(std::floor(byte * bins() / 256) / bins() - 0.5);
@@ -121,8 +121,8 @@ INSTANTIATE_TEST_SUITE_P(BitsAndDtype, QuantizerTest,
                          });
 
 TEST(QuantizerRoundingTest, EvenNoiseThatRoundsUpStaysInItsBin) {
-  // 1 in 10^5 draws leaves its bin when rounded without care: many draws, of the bytes near 1 where float32 is
-  // coarsest.
+  // With plain rounding, 1 in 10^5 draws would leave its bin: hence many draws, also of bytes at the ends of the range,
+  // where float32 is coarsest.
   const Quantizer quantizer(8, 1);
   for (const int byte : {0, 1, 127, 128, 254, 255}) {
     const auto bytes = torch::full({1, 1 << 21}, byte, torch::kByte);

@@ -32,7 +32,7 @@ TEST_P(TopPriorTest, IsAZeroConvOfZeros) {
   randomize(prior, 2);
   ZeroConv convolution(2, 6, GetParam());
   convolution->to(torch::kDouble);
-  randomize(convolution, 3);  // weights of the inputs are not to matter
+  randomize(convolution, 3);  // the inputs' weights must have no effect
   const torch::NoGradGuard no_grad;
   convolution->bias.copy_(prior->bias);
   convolution->log_scale.copy_(prior->log_scale);
