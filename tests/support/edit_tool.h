@@ -15,7 +15,7 @@
 
 namespace glow::testing {
 
-/// float32 numbers as bytes, and the reverse.
+/// float32 numbers as bytes, and the inverse.
 inline std::string float_bytes(const std::vector<float>& numbers) {
   return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(float)};
 }
@@ -35,7 +35,7 @@ class GlowEdit : public ::testing::Test {
     return edit(Arguments{subcommand, "--model", model} + flags + Arguments{"--threads", "1"});
   }
 
-  /// The bytes of the array that it writes; shape_ becomes its shape.
+  /// Runs it; returns the bytes of the array that it writes and sets shape_ to the array's shape.
   std::string array(const std::string& subcommand, const std::string& model, const Arguments& flags) {
     const auto out = path("array.npy");
     const auto outcome = run_edit(subcommand, model, flags + Arguments{"--out", out, "--overwrite"});
@@ -46,11 +46,11 @@ class GlowEdit : public ::testing::Test {
     return std::string(reader.data());
   }
 
-  /// Writes colour.npy, images of kColourModel's size; returns their bytes.
+  /// Writes images of kColourModel's size to colour.npy; returns their bytes.
   std::string put_colour(std::int64_t count) const {
     const std::int64_t size = count * kColourBytes;
     auto bytes = image_bytes(size);
-    // Between 96 and 160: random images of the full range are too unlikely under the models.
+    // Values in 96..223: images with random values of the full range are too unlikely under the models.
     for (auto& byte : bytes) byte = static_cast<char>(96 + static_cast<unsigned char>(byte) / 2);
     io::write_npy(path("colour.npy"), "|u1", {count, 8, 12, 3}, bytes);
     return bytes;

@@ -35,7 +35,7 @@ inline double standard_error_of(const Numbers& numbers) {
   return std::sqrt(sum / (count - 1) / count);
 }
 
-/// A CSV file without quotes, by line and field.
+/// The fields of a CSV file without quotes, by line.
 inline std::vector<std::vector<std::string>> csv(const std::filesystem::path& path) {
   std::vector<std::vector<std::string>> lines;
   std::istringstream text(get(path));
@@ -47,7 +47,7 @@ inline std::vector<std::vector<std::string>> csv(const std::filesystem::path& pa
   return lines;
 }
 
-/// A column of numbers of such a file, by its heading.
+/// A column of numbers of a CSV file, by its heading.
 inline Numbers column(const std::filesystem::path& path, const std::string& heading) {
   const auto lines = csv(path);
   const auto place = static_cast<std::size_t>(std::ranges::find(lines.at(0), heading) - lines[0].begin());
@@ -81,7 +81,7 @@ class GlowEval : public ::testing::Test {
     return "npy:" + (directory_ / "images.npy").string();
   }
 
-  /// Writes them as pictures, in a folder for each class; returns the value of --data.
+  /// Writes the reference's images as picture files, in one folder per class; returns the value of --data.
   std::string folder(const ScoreReference& reference, const std::vector<std::string>& classes) {
     const auto labels = reference.labels();
     for (std::int64_t i = 0; i < reference.images(); ++i) {

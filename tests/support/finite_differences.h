@@ -10,7 +10,7 @@
 
 namespace glow::testing {
 
-/// The element at `index` in C order, as a scalar view, for any strides.
+/// A scalar view of the element at `index` in C order, for tensors with any strides.
 inline torch::Tensor element(torch::Tensor tensor, std::int64_t index) {
   while (tensor.dim() > 0) {
     const auto below = tensor.numel() / tensor.size(0);
@@ -25,7 +25,7 @@ inline torch::Tensor element(torch::Tensor tensor, std::int64_t index) {
 inline ::testing::AssertionResult matches_finite_differences(const std::function<torch::Tensor()>& function,
                                                              const torch::Tensor& variable,
                                                              const torch::Tensor& gradient, std::int64_t samples = 4) {
-  // Small, so that ReLUs rarely change their sign; float64 then leaves eight digits.
+  // Small, so that the arguments of ReLUs rarely change sign; in float64 eight digits remain.
   constexpr double kStep = 1e-6;
   constexpr double kTolerance = 1e-6;
   if (!gradient.defined() || gradient.sizes() != variable.sizes()) {

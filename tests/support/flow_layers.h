@@ -8,7 +8,7 @@
 
 namespace glow::testing {
 
-/// The layers ready for forward passes and, if `inverses`, for the inverse.
+/// The layers prepared for forward passes and, if `inverses`, for the inverse.
 inline nn::FlowLayers prepared(nn::FlowLayers layers, bool inverses = false) {
   for (auto& layer : layers) layer = layer->prepared(nn::HiddenPrecision::kFull);
   return inverses ? layers.front()->with_inverses(layers) : layers;
@@ -21,8 +21,8 @@ nn::FlowLayers layers_of(const Step& step) {
   return only->layers(std::span(&only, 1), {});
 }
 
-/// y and log|det dy/dx| [N] of a flow step by its definition (Glow, table 1), nothing folded: what FlowStepLayer is
-/// compared with. Differentiable.
+/// y and log|det dy/dx| [N] of a flow step by its definition (Glow, table 1), without folding; the expected result of
+/// FlowStepLayer. Differentiable.
 inline nn::ChainResult plain_flow_step(const nn::FlowStepImpl& step, const torch::Tensor& x, bool edge_bias) {
   const auto over_channels = [](const torch::Tensor& vector) { return vector.view({1, -1, 1, 1}); };
   const auto actnorm = [&](const torch::Tensor& z, const nn::ActNormImpl& norm) {

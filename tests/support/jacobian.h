@@ -6,9 +6,9 @@
 
 namespace glow::testing {
 
-/// The Jacobian [D, D] by autograd of a function of one image, x [1, ...] with D elements -> y [1, ...] with as many.
-/// The function must treat the images of a batch independently, because row i is the gradient of output i of the i-th
-/// of D copies of x.
+/// The Jacobian [D, D] of a function of one image by autograd, x [1, ...] with D elements -> y [1, ...] with D
+/// elements. The function must treat the images of a batch independently, because row i is the gradient of output i of
+/// the i-th of D copies of x.
 template <class Function>
 torch::Tensor jacobian(Function&& function, const torch::Tensor& x) {
   const torch::AutoGradMode with_grad(true);

@@ -17,14 +17,14 @@ inline nn::Latents random_latents(std::int64_t count, std::uint64_t seed, torch:
   return nn::unflatten(random_normal({count, 96}, seed).to(dtype), small_options(3));
 }
 
-/// Whether they are the same, bit for bit.
+/// Whether both are bitwise equal.
 inline bool equal(const nn::Latents& one, const nn::Latents& other) {
   bool all = one.eps.size() == other.eps.size();
   for (std::size_t l = 0; all && l < one.eps.size(); ++l) all = one.eps[l].equal(other.eps[l]);
   return all;
 }
 
-/// Euclidean norm of each image's latents, [N].
+/// The Euclidean norm of each image's latents, [N].
 inline torch::Tensor norms(const nn::Latents& latents) { return nn::flatten(latents).norm(2, {1}); }
 
 }  // namespace glow::testing

@@ -8,13 +8,14 @@
 
 namespace glow::testing {
 
-/// A small model: two levels, so that there is a split, and an image that is not square.
+/// A small model with a split (two levels) and an image that is not square.
 inline nn::GlowOptions small_options(std::int64_t channels = 1) {
   return {.channels = channels, .height = 4, .width = 8, .levels = 2, .depth = 2, .hidden_width = 6};
 }
 
-/// Every combination of permutation, coupling, edge bias and 1, 2, 3 or 5 image channels, on `base`. With the address
-/// sanitizer, which makes each case many times slower, every combination of the first three with one number of channels.
+/// `base` with every combination of permutation, coupling, edge bias and 1, 2, 3 or 5 image channels. Under the address
+/// sanitizer, where each case is many times slower, every combination of the first three has a single number of
+/// channels.
 inline std::vector<nn::GlowOptions> every_combination(const nn::GlowOptions& base) {
   using nn::CouplingKind;
   using nn::PermutationKind;
@@ -40,14 +41,14 @@ inline std::vector<nn::GlowOptions> every_combination(const nn::GlowOptions& bas
   return all;
 }
 
-/// One or two of each of the options that the combinations above leave as they are.
+/// Models with other values of the options that the combinations above do not vary.
 inline std::vector<nn::GlowOptions> other_shapes() {
   using nn::CouplingKind;
   using nn::PermutationKind;
   const auto additive = CouplingKind::kAdditive;
   const auto lu = PermutationKind::kLU;
   return {
-      // The smallest there is, and one that ends at a single pixel.
+      // The smallest model, and one whose top level has a single pixel.
       {.channels = 1, .height = 2, .width = 2, .levels = 1, .depth = 1, .hidden_width = 1},
       {.channels = 1, .height = 8, .width = 8, .levels = 3, .depth = 1, .hidden_width = 5},
       {.channels = 2, .height = 2, .width = 10, .levels = 1, .depth = 3, .hidden_width = 4, .learn_top = false},
@@ -66,7 +67,7 @@ inline std::vector<nn::GlowOptions> other_shapes() {
   };
 }
 
-/// Small models of the families that Glow came from, some of them conditional.
+/// Small models of RealNVP and NICE, some of them conditional.
 inline std::vector<nn::GlowOptions> other_families() {
   auto realnvp = nn::GlowOptions::of_family(nn::Family::kRealNVP);
   realnvp.channels = 1;
@@ -100,7 +101,7 @@ inline std::vector<nn::GlowOptions> other_families() {
   return {realnvp, realnvp_classes, nice, logistic, dense, dense_logistic};
 }
 
-/// What a case of another family is called.
+/// The name of a test of a model of another family.
 inline std::string family_case_name(const nn::GlowOptions& options) {
   auto name = to_string(options.family);
   const auto add = [&name](const char* before, const std::string& text) { name.append(before).append(text); };
@@ -129,7 +130,7 @@ inline std::string case_name(const nn::GlowOptions& options) {
 /// For INSTANTIATE_TEST_SUITE_P over options.
 inline constexpr auto kCaseName = [](const auto& test) { return case_name(test.param); };
 
-/// Labels 0, 1, ... int64 [count] over and over for a conditional model, undefined for another.
+/// For a conditional model the labels 0, 1, ..., num_classes - 1, repeated: int64 [count]. Else undefined.
 inline torch::Tensor some_labels(const nn::GlowOptions& options, std::int64_t count) {
   if (options.num_classes == 0) return {};
   return torch::arange(count, torch::kLong).remainder(options.num_classes);

@@ -22,7 +22,7 @@ inline io::Image make_picture(int height, int width, int channels, std::uint32_t
   return image;
 }
 
-/// Writes an image as a PNG file and creates the folders above it.
+/// Writes an image as a PNG file; creates missing parent folders.
 inline void put_picture(const std::filesystem::path& path, const io::Image& picture) {
   std::filesystem::create_directories(path.parent_path());
   io::write_png(path, picture);

@@ -11,8 +11,8 @@
 
 namespace glow::testing {
 
-/// Glow as the paper writes it, one layer after the other on the whole tensor, with nothing folded or cached: what the
-/// library's fast path is compared with. Reads the model's weights by their names, in the model's dtype.
+/// Glow as defined in the paper: the layers in order on the whole tensor, without folding or caching. It gives the
+/// expected results of the library's fast path. Reads the model's weights by their names, in the model's dtype.
 class PlainGlow {
  public:
   struct Result {
@@ -20,7 +20,7 @@ class PlainGlow {
     torch::Tensor log_det;
     torch::Tensor log_prob;
     torch::Tensor class_logits;
-    /// What every actnorm gives, by its name.
+    /// The output of every actnorm, by the actnorm's name.
     std::map<std::string, torch::Tensor> actnorm_outputs;
   };
 
@@ -80,7 +80,7 @@ class PlainGlow {
     return (x.matmul(weight(name + ".weight").t()) + weight(name + ".bias")) * (3 * weight(name + ".log_scale")).exp();
   }
 
-  /// W of y = W x.
+  /// W in y = W x.
   torch::Tensor permutation(const std::string& name) const {
     if (options_.permutation == nn::PermutationKind::kConv1x1) return weight(name + ".weight");
     const auto indices = weight(name + ".indices");
@@ -114,7 +114,7 @@ class PlainGlow {
     return at::cat({halves[0], (halves[1] + shift_and_r[0]) * scale}, 1);
   }
 
-  /// [mean | log_sd] of the top.
+  /// [mean | log_sd] of the top latent.
   torch::Tensor top(const torch::Tensor& z, const torch::Tensor& labels) const {
     auto prior = torch::zeros({z.size(0), 2 * z.size(1), z.size(2), z.size(3)}, z.options());
     if (options_.learn_top) {

@@ -15,8 +15,8 @@
 
 namespace glow::testing {
 
-/// Calls `work` in `size` threads, each with the communicator of another rank; they connect over a port of this host.
-/// An exception in a thread is a failure of the test.
+/// Calls `work` in `size` threads, each with the communicator of its own rank. The ranks connect over a port of this
+/// host. An exception in a thread is a failure of the test.
 template <class Work>
 void as_processes(std::int64_t size, Work&& work, const distributed::ConnectOptions& options = {}) {
   const auto port = free_port();

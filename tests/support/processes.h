@@ -29,7 +29,7 @@ inline std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-/// `command` in `count` processes, by Open MPI's mpirun: on fewer cores than processes, as root too.
+/// Runs `command` in `count` processes with Open MPI's mpirun; also as root, and with fewer cores than processes.
 inline Arguments by_mpirun(std::int64_t count, const Arguments& command) {
   return Arguments{"/usr/bin/env",
                    "OMPI_ALLOW_RUN_AS_ROOT=1",
@@ -43,7 +43,7 @@ inline Arguments by_mpirun(std::int64_t count, const Arguments& command) {
          command;
 }
 
-/// The processes of a run, started one by one by the test in place of a launcher.
+/// The processes of a run. The test starts them one by one, without a launcher.
 class Ranks {
  public:
   explicit Ranks(std::int64_t size, std::string address = "127.0.0.1")
@@ -68,7 +68,7 @@ class Ranks {
   std::uint16_t port() const { return port_; }
   Process& operator[](std::size_t rank) { return processes_[rank]; }
 
-  /// Waits for all; the outcomes by rank.
+  /// Waits for all ranks; returns their outcomes by rank.
   std::vector<Outcome> wait() {
     std::vector<Outcome> outcomes;
     for (auto& process : processes_) outcomes.push_back(process.wait());

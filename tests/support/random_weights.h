@@ -14,8 +14,8 @@
 
 namespace glow::testing {
 
-/// A value for a parameter of this name: nowhere zero, and small enough that the layers' outputs stay of the order of
-/// one. The whole of `lower` and `upper` is filled, also what must not be looked at.
+/// A random value for a parameter of this name: nonzero, and small enough that the layers' outputs are of the order of
+/// one. Also fills the triangles of `lower` and `upper` that the layer must ignore.
 inline torch::Tensor random_value(const std::string& name, const torch::Tensor& parameter, nn::WeightSource& source) {
   const auto value = source.normal(parameter.sizes());
   if (name.ends_with("log_scale") || name.ends_with("log_diagonal")) return value * 0.1;
@@ -29,7 +29,7 @@ inline torch::Tensor random_value(const std::string& name, const torch::Tensor& 
   return value * ((hidden ? 1.0 : 0.4) / std::sqrt(inputs));
 }
 
-/// Rotations that are not quite, and orders and signs that are as good as any.
+/// Sets a matrix close to a rotation, or a random order and random signs.
 inline void randomize_permutation(nn::PermutationImpl& permutation, nn::WeightSource& source) {
   if (permutation.kind() == nn::PermutationKind::kConv1x1) {
     const auto channels = permutation.weight.size(0);
@@ -43,7 +43,7 @@ inline void randomize_permutation(nn::PermutationImpl& permutation, nn::WeightSo
   }
 }
 
-/// Fills every parameter and buffer of the module with random values that make it a general but well-behaved one.
+/// Fills every parameter and buffer of the module with random values for which the layers are well-conditioned.
 template <class Module>
 void randomize(const torch::nn::ModuleHolder<Module>& module, std::uint64_t seed) {
   const torch::NoGradGuard no_grad;
@@ -54,7 +54,7 @@ void randomize(const torch::nn::ModuleHolder<Module>& module, std::uint64_t seed
   }
 }
 
-/// A model with random weights, as if trained. In float64 unless said.
+/// A model with random weights, marked as initialised; float64 by default.
 inline nn::Glow random_model(const nn::GlowOptions& options, std::uint64_t seed = 1,
                              torch::Dtype dtype = torch::kDouble) {
   nn::Glow model(options, seed);
@@ -65,7 +65,8 @@ inline nn::Glow random_model(const nn::GlowOptions& options, std::uint64_t seed 
   return model;
 }
 
-/// A model as if trained for a while: random weights of this depth would be far from what anyone trains.
+/// A model initialised from data with small random changes of all weights, as after some training. In a deep model,
+/// entirely random weights would be unrealistic.
 inline nn::Glow trained_model(const nn::GlowOptions& options, torch::Dtype dtype) {
   nn::Glow model(options, 1);
   model->to(torch::kDouble);

@@ -11,8 +11,8 @@
 
 namespace glow::testing {
 
-/// Makes a directory with all below it read-only for as long as the object lives: by permissions or, for root, whom
-/// these do not stop, by mounting it over itself. What is open for writing already stays so.
+/// Makes a directory tree read-only during the object's lifetime: by permissions or, for root, who ignores permissions,
+/// by a read-only bind mount. Files that are already open for writing remain writable.
 class ReadOnly {
  public:
   explicit ReadOnly(std::filesystem::path directory) : directory_(std::move(directory)) {
@@ -31,7 +31,7 @@ class ReadOnly {
 
   bool is_in_force() const { return error_ == 0; }
   std::string why_not() const { return std::generic_category().message(error_); }
-  /// What the system says to a writer.
+  /// The system's error text for a write to the directory.
   std::string complaint() const { return is_root() ? "Read-only file system" : "Permission denied"; }
 
  private:

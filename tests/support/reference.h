@@ -25,7 +25,7 @@ inline std::map<std::string, torch::Tensor> read_tensors(const std::filesystem::
   return tensors;
 }
 
-/// What the reference expects: the tensors of NAME.expected.safetensors.
+/// The reference's results: the tensors of NAME.expected.safetensors.
 inline std::map<std::string, torch::Tensor> expected_tensors(const std::string& name) {
   return read_tensors(fixture(name + ".expected.safetensors"));
 }

@@ -12,7 +12,7 @@
 
 namespace glow::testing {
 
-/// Scores of images under a model by the Python reference.
+/// Scores of images under a model, computed by the Python reference.
 class ScoreReference {
  public:
   explicit ScoreReference(const std::string& name)

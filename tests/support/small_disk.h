@@ -12,7 +12,7 @@
 
 namespace glow::testing {
 
-/// A directory on a disk of its own that is soon full: a tmpfs, which only root can mount.
+/// A directory on a small tmpfs, for tests of a full disk. Only root can mount one.
 class SmallDisk {
  public:
   explicit SmallDisk(std::size_t bytes) {

@@ -33,15 +33,15 @@ struct Outcome {
 };
 
 struct ProcessOptions {
-  /// The program is killed when it takes longer.
+  /// The program is killed if it runs longer.
   std::chrono::seconds timeout{100};
-  /// The limit on the size of a file that it writes, in bytes.
+  /// The maximum size of a file that the program writes, in bytes (RLIMIT_FSIZE).
   std::optional<rlim_t> file_size = std::nullopt;
-  /// Whether its standard error is a terminal.
+  /// Whether the program's standard error is a terminal.
   bool on_terminal = false;
 };
 
-/// A program that runs beside the test.
+/// A program that runs in parallel to the test.
 class Process {
  public:
   /// Starts command[0], a path, with the rest as its arguments.
@@ -87,7 +87,7 @@ class Process {
     return poll(holds);
   }
 
-  /// Its standard error until now.
+  /// The program's standard error so far.
   std::string err() {
     char buffer[4096];
     for (ssize_t count; terminal_ >= 0 && (count = ::read(terminal_, buffer, sizeof buffer)) > 0;) {
@@ -96,7 +96,7 @@ class Process {
     return terminal_ >= 0 ? terminal_text_ : get(files_ / "err");
   }
 
-  /// Waits for its end.
+  /// Waits for the program's end.
   Outcome wait() {
     poll([] { return false; });
     return {exit_code_, get(files_ / "out"), err(), peak_bytes_};

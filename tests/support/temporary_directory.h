@@ -9,7 +9,7 @@
 
 namespace glow::testing {
 
-/// A new, empty directory, removed with its content by the destructor.
+/// A new, empty directory. The destructor removes it with its contents.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {

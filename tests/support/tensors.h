@@ -22,13 +22,13 @@ inline ::testing::AssertionResult close(const torch::Tensor& actual, const torch
   return ::testing::AssertionFailure() << "off by " << error.max().item<double>() << ", allowed are " << tolerance;
 }
 
-/// Standard normal float64 numbers, a pure function of the seed.
+/// Standard normal float64 values, a pure function of the seed.
 inline torch::Tensor random_normal(torch::IntArrayRef shape, std::uint64_t seed) {
   return nn::WeightSource(seed).normal(shape);
 }
 
-/// Float64 images [count, C, H, W] from a normal distribution with standard deviation 0.3, also outside of [-1/2, 1/2);
-/// for RealNVP, which is not defined outside, only inside.
+/// Float64 images [count, C, H, W] from N(0, 0.3^2), some values outside of [-1/2, 1/2). For RealNVP, which is
+/// undefined there, the values are mapped into (-0.49, 0.49).
 inline torch::Tensor random_images(const nn::GlowOptions& options, std::int64_t count, std::uint64_t seed) {
   const auto images = random_normal({count, options.channels, options.height, options.width}, seed) * 0.3;
   return options.family == nn::Family::kRealNVP ? (2 * images).tanh() * 0.49 : images;

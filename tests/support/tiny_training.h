@@ -17,7 +17,8 @@ namespace glow::testing {
 
 constexpr int kTinySize = 4;
 
-/// Grey 4x4 pictures that are easy to learn: a slope whose brightness depends on the image. The labels repeat 0, 1, 2.
+/// Grey 4x4 images that are easy to learn: a brightness ramp whose offset depends on the image. The labels repeat 0, 1,
+/// 2.
 inline std::shared_ptr<const data::Images> tiny_images(std::int64_t count, std::int64_t first = 0) {
   std::string bytes;
   std::vector<std::uint8_t> labels;
@@ -32,7 +33,7 @@ inline std::shared_ptr<const data::Images> tiny_images(std::int64_t count, std::
       data::Geometry{.height = kTinySize, .width = kTinySize, .flip = true});
 }
 
-/// A model of such pictures, not initialised.
+/// A model of tiny images, not initialised.
 inline nn::Glow tiny_model(std::int64_t num_classes = 0, std::uint64_t seed = 0) {
   return nn::Glow(nn::GlowOptions{.channels = 1,
                                   .height = kTinySize,
@@ -45,7 +46,7 @@ inline nn::Glow tiny_model(std::int64_t num_classes = 0, std::uint64_t seed = 0)
                   seed);
 }
 
-/// The same, initialised from 32 such pictures.
+/// tiny_model, initialised from 32 tiny images.
 inline nn::Glow started_tiny_model(std::int64_t num_classes = 0) {
   auto model = tiny_model(num_classes);
   std::vector<std::int64_t> indices;

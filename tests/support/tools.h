@@ -56,7 +56,7 @@ class KeptSettings {
   int threads_ = at::get_num_threads();
 };
 
-/// Limits the size of files that this process writes for as long as the object lives. Only for calls of tools, which
+/// Limits the size of files that this process writes during the object's lifetime. Only for calls of tools, which
 /// ignore SIGXFSZ.
 class FileSizeLimit {
  public:

@@ -38,7 +38,7 @@ class TrainRanks : public ::testing::Test {
            tiny_model() + more;
   }
 
-  /// Starts `count` processes of a run of a million steps, and waits until they train.
+  /// Starts `count` processes of a run of a million steps and waits until they train.
   void start(Ranks& ranks, std::int64_t count, const Arguments& more = {}) const {
     for (std::int64_t rank = 0; rank < count; ++rank) ranks.start(flags(Arguments{"--steps", "1000000"} + more));
     EXPECT_TRUE(ranks[0].wait_until([&] { return newest_step(run_) >= 4; })) << ranks[0].err();
@@ -49,7 +49,7 @@ class TrainRanks : public ::testing::Test {
     return failed(outcome, "glow-train", code, {part});
   }
 
-  /// A single process resumes from the newest checkpoint, and leaves only whole files.
+  /// Expects that a single process resumes from the newest checkpoint, and that all files of the run are complete.
   void expect_that_it_goes_on() const {
     const auto newest = newest_step(run_);
     auto arguments = train_flags({"--resume", "--steps", std::to_string(newest + 2)});

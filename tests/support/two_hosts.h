@@ -9,7 +9,7 @@
 
 namespace glow::testing {
 
-/// Two network namespaces with a link between them: for a program, two hosts. Only root can create them.
+/// Two network namespaces with a link between them, which programs see as two hosts. Only root can create them.
 class TwoHosts {
  public:
   TwoHosts() {
@@ -27,13 +27,13 @@ class TwoHosts {
   bool are_there() const { return error_.empty(); }
   const std::string& why_not() const { return error_; }
   std::string address(int host) const { return "10.213.7." + std::to_string(host + 1); }
-  /// The beginning of a command that runs on the host.
+  /// Command words that run the rest of a command on this host.
   Arguments on(int host) const { return {"/usr/bin/env", "ip", "netns", "exec", name(host)}; }
   /// Breaks the link: from now on packets are lost without an error.
   void cut() const { shell(kPath + ("ip -n " + name(1)) + " link set " + name(1) + " down"); }
 
  private:
-  /// `ip` may be in a directory that is not on the PATH of a user.
+  /// `ip` may be in a directory that is not on an ordinary user's PATH.
   static inline const std::string kPath = "PATH=$PATH:/usr/sbin:/sbin ";
 
   static std::string name(int host) { return "glow" + std::to_string(host) + "-" + std::to_string(::getpid()); }
