@@ -67,10 +67,14 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  void send(int signal) const { ::kill(id_, signal); }
+  /// Does nothing after its end: kill(-1) would signal every process of the machine.
+  void send(int signal) const {
+    if (id_ > 0) ::kill(id_, signal);
+  }
 
   /// Suspends it until SIGCONT. Signals that are sent in between are delivered together after that.
   void pause() const {
+    if (id_ <= 0) return;
     send(SIGSTOP);
     int ignored = 0;
     ::waitpid(id_, &ignored, WUNTRACED);
