@@ -65,7 +65,7 @@ TEST_F(GlowEdit, PngAndFolderComeBackAsWhatTheyWere) {
   EXPECT_TRUE(std::string(picture.pixels.begin(), picture.pixels.end()) == colour_image(bytes, 2));
 }
 
-TEST_F(GlowEdit, ClassesOfAConditionalModelStandInTheFileOrAreGiven) {
+TEST_F(GlowEdit, ClassesOfAConditionalModelComeFromTheFileOrAFlag) {
   io::write_npy(path("images.npy"), "|u1", {2, 4, 8, 3}, std::string(2 * 96, '\x70'));
   const Arguments encode{"--images", path("images.npy"), "--class", "bag", "--out"};
   const auto with_classes = run_edit("encode", kClassModel, encode + Arguments{path("z.safetensors")});
@@ -118,7 +118,7 @@ TEST_F(GlowEdit, AnimationHasTheFramesOfTheArray) {
   }
 }
 
-TEST_F(GlowEdit, GridOfWaysHasALegARowAndRoomForLabels) {
+TEST_F(GlowEdit, GridOfInterpolationsHasALegPerRowAndLabels) {
   put_colour(3);
   const auto out = path("ways.png");
   const Arguments flags{"--images", path("colour.npy"), "--frames", "5", "--scale", "2", "--out", out};
@@ -131,7 +131,7 @@ TEST_F(GlowEdit, GridOfWaysHasALegARowAndRoomForLabels) {
   EXPECT_LT(picture.shape.height, 3 * 2 * 8 + 9);
 }
 
-TEST_F(GlowEdit, ReconstructionIsTheImageUntilALevelIsDrawnAnew) {
+TEST_F(GlowEdit, ReconstructionIsTheImageUntilALevelIsSampled) {
   const auto bytes = put_colour(2);
   const Arguments flags{"--images", path("colour.npy"), "--seed", "4", "--temperature", "0.3"};
   const auto shown = array("reconstruct", kColourModel, flags);
@@ -193,7 +193,7 @@ TEST_F(GlowEdit, VariationsBeginWithTheImageAndMoveAwayFromIt) {
   EXPECT_FALSE(array("vary", kColourModel, flags + Arguments{"--seed", "1"}) == shown);
 }
 
-TEST_F(GlowEdit, NoiseOfAVariationDependsNeitherOnTheirNumberNorOnWhatIsPicked) {
+TEST_F(GlowEdit, NoiseOfAVariationDependsOnNeitherCountNorPick) {
   put_colour(4);
   const Arguments flags{"--images", path("colour.npy"), "--temperature", "0.5"};
   const Arguments vary = flags + Arguments{"--amounts", "0.4"};

@@ -184,7 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 class GlowEvalHeldOut : public GlowEvalAgrees {};
 
-TEST_F(GlowEvalHeldOut, DependsNeitherOnTheNoisesSeedNorOnWhereTheDataLie) {
+TEST_F(GlowEvalHeldOut, DependsOnNeitherSeedNorPathOfTheData) {
   const auto data = put_data("folder", directory_.path());
   const auto run = trained(data, {"--image-size", "16"});
   const auto held_out = names(run, data, {});
@@ -221,7 +221,7 @@ TEST_F(GlowEvalHeldOut, IsNeverDrawnFromOtherImages) {
                      {"--split-seed: nothing is held out for --split all"}));
 }
 
-TEST_F(GlowEvalHeldOut, OfAModelThatDoesNotSayIsWhatTheFlagsSay) {
+TEST_F(GlowEvalHeldOut, OfAModelWithoutARecordComesFromTheFlags) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {"--valid-images", "6"});
   const auto model = run / "model.safetensors";
@@ -232,7 +232,7 @@ TEST_F(GlowEvalHeldOut, OfAModelThatDoesNotSayIsWhatTheFlagsSay) {
   EXPECT_EQ(names(run, data, {"--split-seed", "7", "--valid-images", "6"}), held_out);
 }
 
-TEST_F(GlowEvalHeldOut, StaysHeldOutFromAModelThatGoesOnFromAnother) {
+TEST_F(GlowEvalHeldOut, StaysHeldOutWithInitFrom) {
   const auto data = put_data("array", directory_.path());
   const auto first = trained(data, {"--valid-images", "6"}, "first");
   const auto held_out = names(first, data, {});
@@ -246,7 +246,7 @@ TEST_F(GlowEvalHeldOut, StaysHeldOutFromAModelThatGoesOnFromAnother) {
       failed(refused, "glow-train", 2, {"--valid-images: got 9, but the training of ", "6 images drawn by seed 7"}));
 }
 
-TEST_F(GlowEvalHeldOut, IsSaidToBeUncertainWhereAModelThatIsGoneOnFromDoesNotKnowTheImages) {
+TEST_F(GlowEvalHeldOut, IsReportedAsUncertainWhenTheInitialModelSawOtherImages) {
   const auto data = put_data("array", directory_.path());
   const auto first = trained(data, {}, "first");
   const auto other = "npy:" + put_images(file("more.npy"), {41, 8, 8, 3}).string();
@@ -295,7 +295,7 @@ TEST_F(GlowEvalHeldOut, AFolderMayHaveSomeOfTheClasses) {
                      "glow-eval", 2, {"--data: ", "emu: expected a class", "--classes marginal"}));
 }
 
-TEST_F(GlowEvalHeldOut, ImageAloneHasNoStandardError) {
+TEST_F(GlowEvalHeldOut, SingleImageHasNoStandardError) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {"--valid-images", "1"});
   EXPECT_TRUE(figure(run, "valid_bits_per_dim").is_number());

@@ -106,7 +106,7 @@ class GlowEvalClasses : public GlowEval {
   }
 };
 
-TEST_F(GlowEvalClasses, OtherImagesAreToldApartAsTheirMarginalScoresSay) {
+TEST_F(GlowEvalClasses, AurocIsThatOfTheMarginalScores) {
   const auto data = put_classes("known", 31, 1, 1), others = put_classes("others", 20, 100, 2);
   results(flags("marginal") + Arguments{"--data", others});
   const auto outside = column(file("scores.csv"), "bits_per_dim");
@@ -126,7 +126,7 @@ TEST_F(GlowEvalClasses, OtherImagesAreToldApartAsTheirMarginalScoresSay) {
   }
 }
 
-TEST_F(GlowEvalClasses, HistogramIsOfTheDensityThatIsAskedFor) {
+TEST_F(GlowEvalClasses, HistogramShowsTheRequestedDensity) {
   const auto data = put_classes("known", 31, 1, 1);
   std::vector<std::string> pictures;
   for (const auto* classes : {"label", "marginal"}) {

@@ -221,7 +221,7 @@ TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
   EXPECT_TRUE(results(flags + Arguments{"--round-trip", "0"})["round_trip"].is_null());
 }
 
-TEST_F(GlowEval, TellsPeopleTheSame) {
+TEST_F(GlowEval, PrintsTheSameAsText) {
   const ScoreReference reference("conditional_conv1x1_affine");
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
   const auto outcome = eval({"--model", kClassModel, "--data", data, "--split", "all", "--draws", "4", "--importance",
@@ -235,7 +235,7 @@ TEST_F(GlowEval, TellsPeopleTheSame) {
   }
 }
 
-TEST_F(GlowEval, SaysThatImagesHaveNoFiniteDensityAfterAllIsWritten) {
+TEST_F(GlowEval, ReportsDensitiesThatAreNotFiniteAfterWritingAllFiles) {
   // An LU map whose last weight is close to overflow: only the density of bright images overflows.
   const ScoreReference reference("grey_lu_affine");
   const auto model = file("model.safetensors");
@@ -262,7 +262,7 @@ TEST_F(GlowEval, SaysThatImagesHaveNoFiniteDensityAfterAllIsWritten) {
   EXPECT_NE(get(file("bits.svg")).find("without 7 not finite"), std::string::npos);
 }
 
-TEST_F(GlowEval, GivesUpWhenInterruptedAndLeavesNothing) {
+TEST_F(GlowEval, WritesNothingWhenInterrupted) {
   const auto images = put_images(file("many.npy"), {20000, 4, 8});
   Process process(
       command("glow-eval", {"--model", kGreyModel, "--data", "npy:" + images.string(), "--split", "all", "--batch", "1",

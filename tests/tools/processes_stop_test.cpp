@@ -39,7 +39,7 @@ struct Signals {
 
 class GlowTrainSignals : public GlowTrainStop, public ::testing::WithParamInterface<Signals> {};
 
-TEST_P(GlowTrainSignals, StopAllBehindOneCheckpoint) {
+TEST_P(GlowTrainSignals, StopAllAfterOneCheckpoint) {
   Ranks ranks(2);
   // No other checkpoint is due.
   ranks.start_rest(flags({"--steps", "1000000", "--checkpoint-every", "1000000"}));
@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(, GlowTrainSignals,
                                            Signals{"TwiceToEach", {0, 1, 0, 1}}),
                          name_of);
 
-TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
+TEST_F(GlowTrainStop, AllEndAnEvaluationAndTheResumeRepeatsIt) {
   put_images(images_, {2008, 8, 8});
   // The run consists almost only of evaluations, whose progress a terminal shows.
   const auto flags = [&](const char* name, const Arguments& more) {
@@ -92,7 +92,7 @@ TEST_F(GlowTrainStop, AnEvaluationIsLeftByAllAndMadeUpFor) {
   }
 }
 
-TEST_F(GlowTrainStop, AnotherStartGoesOnWithTheRunOfTheSameCommand) {
+TEST_F(GlowTrainStop, RestartResumesTheRunOfTheSameCommand) {
   // Simulates a first start that a failure ended at step 6.
   const Arguments lasting{"--steps", "6"};
   Ranks first(2);
@@ -107,7 +107,7 @@ TEST_F(GlowTrainStop, AnotherStartGoesOnWithTheRunOfTheSameCommand) {
   EXPECT_EQ(newest_step(run_), 6);
 }
 
-TEST_F(GlowTrainStop, AnotherStartOfOtherOptionsTouchesNothing) {
+TEST_F(GlowTrainStop, RestartWithOtherOptionsChangesNothing) {
   ASSERT_TRUE(succeeded(train(train_flags({"--steps", "2"}))));
   const auto before = checkpoints_of(run_);
   Ranks again(1);
@@ -116,7 +116,7 @@ TEST_F(GlowTrainStop, AnotherStartOfOtherOptionsTouchesNothing) {
   EXPECT_EQ(checkpoints_of(run_), before);
 }
 
-TEST_F(GlowTrainStop, AnotherStartBeginsWhatHadHardlyBegun) {
+TEST_F(GlowTrainStop, RestartBeginsARunWithoutACheckpoint) {
   fs::create_directories(run_ / "checkpoints");
   put(run_ / "metrics.jsonl", "");
   put(run_ / "checkpoints" / checkpoint_name(0), "what was written when the power went");
@@ -129,7 +129,7 @@ TEST_F(GlowTrainStop, AnotherStartBeginsWhatHadHardlyBegun) {
 /// Tests torchrun's own store and a store that rank 0 hosts.
 class GlowTrainTorchrun : public GlowTrainStop, public ::testing::WithParamInterface<const char*> {};
 
-TEST_P(GlowTrainTorchrun, StartsItAgainAndItGoesOnByItself) {
+TEST_P(GlowTrainTorchrun, RestartsTheRunWhichResumes) {
   const std::string torchrun = GLOW_TORCHRUN;
   if (torchrun.empty()) GTEST_SKIP() << "there is no torchrun of this LibTorch";
   // Redirected and also shown: without either, Debian's torchrun fails with its version of Python.
@@ -165,7 +165,7 @@ TEST_P(GlowTrainTorchrun, StartsItAgainAndItGoesOnByItself) {
 INSTANTIATE_TEST_SUITE_P(, GlowTrainTorchrun, ::testing::Values("static", "c10d"),
                          [](const auto& test) { return test.param; });
 
-TEST_F(GlowTrainStop, AnEvaluationOfGlowEvalIsLeftByAll) {
+TEST_F(GlowTrainStop, AllEndAnEvaluationOfGlowEval) {
   ASSERT_TRUE(succeeded(train(train_flags({"--steps", "1"}))));
   put_images(images_, {20000, 8, 8});
   Ranks ranks(2);

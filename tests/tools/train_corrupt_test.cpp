@@ -70,7 +70,7 @@ class GlowTrainCorrupt : public ::testing::Test {
   fs::path folder_ = directory_ / "pictures";
 };
 
-TEST_F(GlowTrainCorrupt, AnImageThatIsDamagedMeanwhileEndsTheRunAndKeepsItsCheckpoints) {
+TEST_F(GlowTrainCorrupt, AnImageDamagedDuringTheRunEndsItAndKeepsItsCheckpoints) {
   Process process(
       command("glow-train", flags("run") + Arguments{"--quiet", "--checkpoint-every", "1", "--steps", "1000000"}));
   ASSERT_TRUE(process.wait_until([&] { return newest_step(directory_ / "run") >= 2; })) << process.err();
@@ -113,7 +113,7 @@ TEST_F(GlowTrainCorrupt, IsLeftOutOnRequestAsIfItHadNotBeenThere) {
   expect_same_run("whole", "damaged");
 }
 
-TEST_F(GlowTrainCorrupt, AResumeDoesNotChangeItsMind) {
+TEST_F(GlowTrainCorrupt, AResumeRefusesARepairedImage) {
   damage();
   ASSERT_TRUE(succeeded(run("run", "1", {"--skip-corrupt", "--quiet"})));
   put_picture(folder_ / "train" / "000.png", 7);
@@ -127,7 +127,7 @@ TEST_F(GlowTrainCorrupt, ASplitThatIsAllDamagedIsAnError) {
                      {(folder_ / "test").string() + ": expected an image that can be decoded"}));
 }
 
-TEST_F(GlowTrainCorrupt, AnImageThatCannotBeReadIsAnErrorAllTheSame) {
+TEST_F(GlowTrainCorrupt, AnImageThatCannotBeReadIsStillAnError) {
   fs::create_symlink("nowhere", folder_ / "train" / "000.png");
   EXPECT_TRUE(failed(run("run", "1", {"--skip-corrupt", "--quiet"}), "glow-train", 1,
                      {"cannot read " + (folder_ / "train" / "000.png").string()}));

@@ -131,14 +131,14 @@ TEST_F(GlowTrainFault, ADirectoryThatIsRemovedEndsTheRun) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
-TEST_F(GlowTrainFault, ADirectoryThatIsMovedAwayIsNoticedBeforeAnythingIsSaved) {
+TEST_F(GlowTrainFault, AMovedDirectoryIsNoticedBeforeTheNextSave) {
   auto& process = paused_run_that_saves_nothing();
   fs::rename(run_, directory_ / "moved");
   EXPECT_TRUE(fails(process, run_, "No such file or directory"));
   expect_that_it_goes_on(directory_ / "moved");
 }
 
-TEST_F(GlowTrainFault, ADirectoryInPlaceOfItsOwnIsLeftAlone) {
+TEST_F(GlowTrainFault, AnotherDirectoryInItsPlaceIsLeftAlone) {
   auto& process = paused_run_that_saves_nothing();
   fs::rename(run_, directory_ / "moved");
   for (const auto* folder : {"checkpoints", "samples"}) fs::create_directories(run_ / folder);

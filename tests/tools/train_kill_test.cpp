@@ -50,7 +50,7 @@ class GlowTrainKill : public ::testing::Test {
   std::optional<Process> process_;
 };
 
-TEST_F(GlowTrainKill, LosesNothingOfWhatWasSaved) {
+TEST_F(GlowTrainKill, LosesNoSavedStep) {
   std::mt19937 random(1);
   std::uniform_int_distribution<int> microseconds(0, 150'000);
   auto* process = &go_on({}, "step 2/1,000,000: ");
@@ -83,7 +83,7 @@ TEST_F(GlowTrainKill, LosesNothingOfWhatWasSaved) {
   std::cout << kills() << " kills survived, " << end << " steps\n";
 }
 
-TEST_F(GlowTrainKill, ALauncherThatPassesOnWhatTheTerminalSentDoesNoHarm) {
+TEST_F(GlowTrainKill, AcceptsSignalsThatALauncherForwards) {
   auto& process = go_on({}, "step 2/1,000,000: ");
   for (const int signal : {SIGINT, SIGINT, SIGTERM}) process.send(signal);
   const auto outcome = process.wait();

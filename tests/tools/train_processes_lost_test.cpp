@@ -55,7 +55,7 @@ TEST_F(GlowTrainLost, TheOthersNameTheKilledProcessThatKeepsTheStore) {
   expect_that_it_goes_on();
 }
 
-TEST_F(GlowTrainLost, TheOthersNameAProcessThatStandsStill) {
+TEST_F(GlowTrainLost, TheOthersNameAProcessThatHangs) {
   Ranks ranks(2);
   start(ranks, 2, {"--process-timeout", "6"});
   ranks[1].pause();
@@ -66,7 +66,7 @@ TEST_F(GlowTrainLost, TheOthersNameAProcessThatStandsStill) {
   expect_that_it_goes_on();
 }
 
-TEST_F(GlowTrainLost, AtWhateverMomentNoFileIsDamaged) {
+TEST_F(GlowTrainLost, KillsAtRandomMomentsDamageNoFile) {
   // Steps, evaluations, samples and checkpoints are equally frequent.
   const Arguments busy{"--steps", "1000000", "--eval-every", "1", "--sample-every", "2", "--checkpoint-every", "1"};
   std::mt19937 random(1);
@@ -161,7 +161,7 @@ TEST_F(GlowTrainLost, AnotherModelFileIsRefusedByName) {
   EXPECT_FALSE(fs::exists(other_run));
 }
 
-TEST_F(GlowTrainLost, AProcessThatNeverComesIsWaitedForNoLongerThanAsked) {
+TEST_F(GlowTrainLost, AMissingProcessEndsTheStartAfterTheTimeout) {
   Ranks ranks(2);
   auto arguments = flags({"--steps", "4"});
   ranks.start(arguments + Arguments{"--process-timeout", "3"});

@@ -258,7 +258,7 @@ TEST_F(GlowTrainProcesses, ScoringIsSharedOutAndTheSame) {
   for (const auto processes : {2, 5}) EXPECT_EQ(scored(processes), alone) << processes << " processes";
 }
 
-TEST_F(GlowTrainProcesses, OnlyOneSpeaks) {
+TEST_F(GlowTrainProcesses, OnlyRank0Prints) {
   const auto outcome = run_process(by_mpirun(
       2, command("glow-train", {"--data", "fashion-mnist:" + data_.string(), "--out", (directory_ / "run").string(),
                                 "--batch", "8", "--levels", "1", "--depth", "1", "--width", "4", "--valid-images", "8",

@@ -33,7 +33,7 @@ class GlowTrainReport : public ::testing::Test {
   fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8});
 };
 
-TEST_F(GlowTrainReport, IsWholeWheneverItIsOpened) {
+TEST_F(GlowTrainReport, IsCompleteWheneverItIsOpened) {
   std::atomic<bool> over = false;
   std::int64_t torn = 0;
   std::set<std::size_t> sizes;
@@ -56,7 +56,7 @@ TEST_F(GlowTrainReport, IsWholeWheneverItIsOpened) {
   EXPECT_GE(sizes.size(), 2U);  // of about 40; the number depends on the scheduler
 }
 
-TEST_F(GlowTrainReport, TellsOfReturnsAndSkippedStepsOfARunThatFails) {
+TEST_F(GlowTrainReport, ShowsRollbacksAndSkippedStepsOfAFailedRun) {
   const auto outcome = train(flags() + Arguments{"--steps", "100", "--lr", "1e30", "--warmup-epochs", "0",
                                                  "--skip-limit", "3", "--checkpoint-every", "1"});
   EXPECT_EQ(outcome.exit_code, 1);

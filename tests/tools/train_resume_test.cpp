@@ -105,7 +105,7 @@ TEST_F(GlowTrainResume, KeepsTheDecaysThatAnEarlierVersionChose) {
                      {"--beta2: the state to go on from is of a training with ", "got 0.75"}));
 }
 
-TEST_F(GlowTrainResume, SaysWhenItIsNoLongerBitForBit) {
+TEST_F(GlowTrainResume, ReportsWhenItIsNotBitForBit) {
   const Arguments resume{"--resume", "--out", run_.string()};
   const auto text = [&](const Arguments& changes) {
     const auto outcome = train(resume + changes);
@@ -218,7 +218,7 @@ TEST_F(GlowTrainResumeFrom, AModelFileIsRefused) {
   EXPECT_TRUE(is_refused("expected the format glow-checkpoint, got \"glow\""));
 }
 
-TEST_F(GlowTrainResumeFrom, AFlippedBitIsToldAndTheOneBeforeTaken) {
+TEST_F(GlowTrainResumeFrom, AFlippedBitIsReportedAndTheCheckpointBeforeUsed) {
   put_other_run({});
   auto bytes = get(foreign());
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
@@ -311,7 +311,7 @@ TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
 INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal, ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}),
                          [](const auto& test) { return "Exit" + std::to_string(test.param.second); });
 
-TEST(GlowTrainSignalInAnEvaluation, IsMadeUpForByTheResume) {
+TEST(GlowTrainSignalInAnEvaluation, IsRepeatedByTheResume) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {2008, 8, 8});
   const auto flags = [&](const char* name) {
