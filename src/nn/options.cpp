@@ -25,16 +25,17 @@ Family read_family(io::JsonObject& reader) {
   for (const auto& [known, family] : enum_names(Family{}).names) {
     if (name == known) return family;
   }
-  throw FormatError("glow.config: unknown family '" + name + "', this library reads 'glow', 'realnvp' and 'nice'");
+  throw FormatError("glow.config: unknown family '" + name + "', this library reads " + all_names<Family>());
 }
 
 /// Throws ConfigError unless the fields that the family does not use have its default values.
 void check_family(const GlowOptions& options) {
   const auto own = io::json_of_fields(GlowOptions::of_family(options.family));
   visit_fields(options, [&](const char* name, auto value) {
-    if (has_field(options.family, name) || io::json_of(value) == own[name]) return;
-    throw ConfigError(
-        name, "the family " + to_string(options.family) + " has none to choose, got " + io::json_of(value).dump());
+    // For every field: it also refuses a value of an enumeration that has no name, which no file could hold.
+    const auto json = io::json_of(value);
+    if (has_field(options.family, name) || json == own[name]) return;
+    throw ConfigError(name, "the family " + to_string(options.family) + " has none to choose, got " + json.dump());
   });
 }
 
