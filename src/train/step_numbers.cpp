@@ -7,12 +7,11 @@
 namespace glow::train {
 
 StepTensors no_numbers(const torch::TensorOptions& parameters) {
-  const auto zero = torch::zeros({}, parameters);
-  return {.bits_per_dim = zero,
-          .class_bits = zero,
-          .gradient_norm = zero,
-          .reconstruction_error = torch::full_like(zero, kNothingRebuilt),
-          .stops = zero};
+  StepTensors numbers;
+  visit_numbers(numbers, [&](torch::Tensor& number, Combine how) {
+    number = torch::full({}, how == Combine::kLargest ? kNothingRebuilt : 0, parameters);
+  });
+  return numbers;
 }
 
 StepTensors combined(const StepTensors& numbers, distributed::Communicator& processes) {
