@@ -128,8 +128,8 @@ void TrainingRun::Impl::train(RunResult& result) {
 }
 
 void TrainingRun::Impl::roll_back() {
-  write_report();  // with the lines that are about to be removed, in case the run ends here
-  const auto& now = trainer_.state();
+  write_report();                     // with the lines that are about to be removed, in case the run ends here
+  const auto now = trainer_.state();  // a copy: restore overwrites the state
   Rollback rollback{.from_step = now.step, .count = now.rollbacks + 1, .not_finite = first_not_finite()};
   const auto trouble = trouble_text(now, rollback);
   if (rollback.count > kMostRollbacks) {
