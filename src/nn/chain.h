@@ -28,9 +28,9 @@ struct ChainResult {
 /// Applies prepared layers (FlowLayer::prepared) in order, without a graph: x [N, C, H, W] -> y [N, C, H, W].
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x);
 
-/// The same for layers that are not prepared, as part of a graph that is differentiable once (else Error). The layers
-/// are prepared one at a time. Layers without a backward of their own record an ordinary graph under
-/// MemoryPolicy::kStore; in all other cases the chain is one node of the graph.
+/// The same for layers that are not prepared, with a graph. Layers that do not override `backward` record an ordinary
+/// graph under MemoryPolicy::kStore. In all other cases the chain is one node, which prepares one layer at a time and
+/// is differentiable once (else Error).
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x, const ChainOptions& options);
 
 /// The inverse, x from y. The layers are prepared and have their inverses (FlowLayer::with_inverses). Differentiable.

@@ -17,7 +17,8 @@ namespace glow::nn {
 /// first_not_finite.cpp checks the results.
 class PartVisitor {
  public:
-  /// A function of the flow variable z [N, C, H, W] at the current part of the model.
+  /// A function of the flow variable z [N, C, H, W] at the current part of the model. It is valid during the call that
+  /// passes it only.
   using Function = std::function<torch::Tensor(const torch::Tensor& z)>;
 
   virtual ~PartVisitor() = default;

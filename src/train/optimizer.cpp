@@ -45,8 +45,8 @@ void Optimizer::apply(const TrainingState& state, const torch::Tensor& gradients
                                .average = state.average,
                                .step_factors = step_factors_};
   update.parameters.is_cuda() ? cuda::update(update) : cpu::update(update);
-  // Autograd's version counter misses writes through pointers: bump it, so that caches of folded weights are made anew
-  // and a backward pass refuses values that it saved before.
+  // Autograd's version counter misses writes through pointers: bump it, so that a backward pass refuses values that it
+  // saved before.
   for (const auto& tensor : {update.parameters, update.first_moment, update.second_moment, update.average}) {
     tensor.unsafeGetTensorImpl()->bump_version();
   }
