@@ -100,6 +100,14 @@ std::vector<ops::ChannelMap> inverses_of(const std::vector<ops::ChannelMap>& map
   return each;
 }
 
+/// FlowLayer::weights of a flow step, and in the same order their gradients.
+std::vector<torch::Tensor> weight_list(const torch::Tensor& matrix, const torch::Tensor& bias,
+                                       const ScaledCouplingNet& net) {
+  const auto& [first, second, third] = net;
+  return {matrix,      bias,         first.weight, first.bias, first.scale, second.weight,
+          second.bias, second.scale, third.weight, third.bias, third.scale};
+}
+
 const FlowStepLayer& as_flow_step(const std::shared_ptr<const FlowLayer>& layer) {
   return dynamic_cast<const FlowStepLayer&>(*layer);
 }
@@ -109,11 +117,7 @@ const FlowStepLayer& as_flow_step(const std::shared_ptr<const FlowLayer>& layer)
 FlowStepLayer::FlowStepLayer(ops::ChannelMap map, ops::CouplingKind kind, ScaledCouplingNet net)
     : map_(std::move(map)), kind_(kind), scaled_net_(std::move(net)) {}
 
-std::vector<torch::Tensor> FlowStepLayer::weights() const {
-  const auto& [first, second, third] = scaled_net_;
-  return {map_.weight, map_.bias,    first.weight, first.bias, first.scale, second.weight,
-          second.bias, second.scale, third.weight, third.bias, third.scale};
-}
+std::vector<torch::Tensor> FlowStepLayer::weights() const { return weight_list(map_.weight, map_.bias, scaled_net_); }
 
 std::shared_ptr<const FlowLayer> FlowStepLayer::with(at::TensorList weights, HiddenPrecision precision) const {
   auto layer = std::make_shared<FlowStepLayer>(*this);
@@ -165,8 +169,7 @@ FlowLayer::Gradients FlowStepLayer::backward(const Pass& pass, torch::Tensor gra
   const auto of_net = fold_backward(scaled_net_, std::move(of_folded));
   const auto of_x = ops::pixel_product_input_gradient(gradient, map_.weight);
   const auto of_matrix = ops::pixel_product_weight_gradient(gradient, pass.x);
-  const FlowStepLayer gradients({of_matrix, gradient.sum({0, 2, 3}), {}}, kind_, of_net);
-  return {of_x, gradients.weights()};
+  return {of_x, weight_list(of_matrix, gradient.sum({0, 2, 3}), of_net)};
 }
 
 FlowLayers FlowStepLayer::with_inverses(const FlowLayers& layers) const {
