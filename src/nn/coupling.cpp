@@ -81,8 +81,7 @@ CouplingImpl::CouplingImpl(const CouplingOptions& options) : options_(options) {
 void CouplingImpl::reset() { net = register_module("net", CouplingNet(options_)); }
 
 void CouplingImpl::pretty_print(std::ostream& stream) const {
-  stream << "glow::nn::Coupling(" << (options_.kind == ops::CouplingKind::kAffine ? "affine" : "additive") << ", "
-         << options_.channels << ")";
+  stream << "glow::nn::Coupling(" << to_string(options_.kind) << ", " << options_.channels << ")";
 }
 
 }  // namespace glow::nn

@@ -78,7 +78,8 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
   }
   if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph", "goes with one process");
   if (options.accumulate > 1 && nn::normalizes_by_batch(model->options())) {
-    throw ConfigError("accumulate", "expected 1 for a realnvp, whose batch norms are of a whole batch, got " +
+    throw ConfigError("accumulate", "expected 1 for a " + to_string(model->options().family) +
+                                        ", whose batch norms are of a whole batch, got " +
                                         std::to_string(options.accumulate));
   }
   // Number of images of the smallest shard.
