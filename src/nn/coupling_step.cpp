@@ -6,6 +6,7 @@
 
 #include <glow/error.h>
 
+#include "nn/family.h"
 #include "ops/coupling.h"
 #include "ops/tf32_guard.h"
 
@@ -36,11 +37,11 @@ CouplingStepImpl::CouplingStepImpl(const GlowOptions& options, std::int64_t leve
 
 void CouplingStepImpl::reset() {
   const auto shape = level_shape(options_, level_);
-  const bool is_realnvp = options_.family == Family::kRealNVP;
-  if (is_realnvp) batch_norm = register_module("batch_norm", BatchNorm(shape.channels));
+  const bool is_residual = family_spec(options_.family).step_kind(options_) == StepKind::kResidualStep;
+  if (is_residual) batch_norm = register_module("batch_norm", BatchNorm(shape.channels));
   permutation = register_module("permutation", Permutation(options_.permutation, shape.channels));
   const auto half = shape.channels / 2;
-  if (is_realnvp) {
+  if (is_residual) {
     permutation->indices.copy_(realnvp_order(options_, level_, step_));
     residual =
         register_module("network", ResidualNetwork(half, options_.hidden_width << level_, options_.residual_blocks));

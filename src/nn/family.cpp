@@ -135,7 +135,7 @@ constexpr FamilySpec kRealNvpSpec{
     .fields = kRealNvpFields,
     .validate = validate_realnvp,
     .step_count = realnvp_steps,
-    .step_kind = [](const GlowOptions&) { return StepKind::kCouplingStep; },
+    .step_kind = [](const GlowOptions&) { return StepKind::kResidualStep; },
     .preprocessing = Preprocessing::kLogits,
     .normalizes_by_batch = true,
     .level_parameters = realnvp_parameters,
@@ -195,7 +195,7 @@ constexpr FamilySpec kNiceSpec{
     .validate = validate_nice,
     .step_count = [](const GlowOptions& options, std::int64_t) { return options.depth; },
     .step_kind =
-        [](const GlowOptions& options) { return is_dense(options) ? StepKind::kCouplingStep : StepKind::kFlowStep; },
+        [](const GlowOptions& options) { return is_dense(options) ? StepKind::kDenseStep : StepKind::kFlowStep; },
     .preprocessing = Preprocessing::kShift,
     .scales_top = true,
     .level_parameters = nice_parameters,
@@ -221,7 +221,11 @@ bool lists(const FamilySpec& spec, std::string_view name) {
 
 }  // namespace
 
-const FamilySpec& family_spec(Family family) { return *kSpecs.at(static_cast<std::size_t>(family)); }
+const FamilySpec& family_spec(Family family) {
+  const auto index = static_cast<std::size_t>(family);
+  if (index < kSpecs.size()) return *kSpecs[index];
+  throw ConfigError("family", "expected one of " + all_names<Family>() + ", got number " + std::to_string(index));
+}
 
 GlowOptions GlowOptions::of_family(Family family) { return family_spec(family).defaults; }
 

@@ -14,11 +14,13 @@ namespace glow::nn {
 enum class StepKind {
   /// FlowStep: actnorm, permutation, coupling by three convolutions.
   kFlowStep,
-  /// CouplingStep: batch norm, channel permutation, coupling by the family's network.
-  kCouplingStep,
+  /// CouplingStep with a ResidualNetwork (RealNVP): batch norm, channel permutation, affine coupling.
+  kResidualStep,
+  /// CouplingStep with a DenseNetwork (NICE): channel permutation, additive coupling.
+  kDenseStep,
 };
 
-/// How images x in [-1/2, 1/2) are transformed before the first level (preprocessing.h).
+/// How images x in [-1/2, 1/2) are transformed before the first level.
 enum class Preprocessing {
   kNone,
   /// x + 1/2, in [0, 1)

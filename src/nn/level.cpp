@@ -25,7 +25,8 @@ void LevelImpl::reset() {
       case StepKind::kFlowStep:
         steps->push_back(FlowStep(shape, options_));
         break;
-      case StepKind::kCouplingStep:
+      case StepKind::kResidualStep:
+      case StepKind::kDenseStep:
         steps->push_back(CouplingStep(options_, index_, k));
         break;
     }
