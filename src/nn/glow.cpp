@@ -241,7 +241,7 @@ void GlowImpl::visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_
     if (!level(l).splits()) continue;
     visit_latent(name + ".split.prior", [&](const torch::Tensor& z) {
       const auto halves = z.chunk(2, 1);
-      const auto gaussian = split_gaussian(level(l).fold(), halves[0]);
+      const auto gaussian = split_gaussian(level(l).fold_split_prior(), halves[0]);
       return ops::Transformed{gaussian.whiten(halves[1]), gaussian.log_det_of_whitening(halves[1].sizes())};
     });
     visitor.advance([](const auto& z) { return z.chunk(2, 1)[0]; });
@@ -274,7 +274,7 @@ GlowImpl::Flow GlowImpl::flow(const FoldedGlow* kept, const torch::Tensor& x, Hi
     moments.insert(moments.end(), result.batch_moments.begin(), result.batch_moments.end());
     if (!level.splits) continue;
     const auto halves = z.chunk(2, 1);
-    const auto gaussian = split_gaussian(level, halves[0]);
+    const auto gaussian = split_gaussian(level.split_prior, halves[0]);
     latents.push_back(gaussian.whiten(halves[1]));
     log_det = log_det + gaussian.log_det_of_whitening(halves[1].sizes());
     z = halves[0];
@@ -352,7 +352,7 @@ torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labe
   auto z = top_->unwhiten(weights->top, checked_labels(labels, top_eps.size(0)), top_eps);
   for (auto l = levels; l-- > 0;) {
     const auto& level = weights->levels[l];
-    if (level.splits) z = at::cat({z, split_gaussian(level, z).unwhiten(eps(l))}, 1);
+    if (level.splits) z = at::cat({z, split_gaussian(level.split_prior, z).unwhiten(eps(l))}, 1);
     z = ops::unsqueeze(invert_layers(level.layers, z));
   }
   return undo_preprocessing(options_.family, z);

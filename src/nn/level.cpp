@@ -8,8 +8,8 @@
 
 namespace glow::nn {
 
-DiagonalGaussian split_gaussian(const FoldedLevel& level, const torch::Tensor& stays) {
-  if (level.split_prior.weight.defined()) return DiagonalGaussian::from_halves(apply(level.split_prior, stays));
+DiagonalGaussian split_gaussian(const FoldedConvolution& split_prior, const torch::Tensor& stays) {
+  if (split_prior.weight.defined()) return DiagonalGaussian::from_halves(apply(split_prior, stays));
   const auto zero = torch::zeros({1, 1, 1, 1}, stays.options().requires_grad(false));
   return {zero, zero};
 }
@@ -51,9 +51,9 @@ void LevelImpl::draw(WeightSource& source) {
 FoldedLevel LevelImpl::fold(const BatchMode& mode) const {
   const auto all = all_steps();
   const std::vector<const Step*> steps_of_level(all.begin(), all.end());
-  return {.layers = all.front()->layers(steps_of_level, mode),
-          .splits = splits(),
-          .split_prior = split ? split->prior->fold() : FoldedConvolution{}};
+  return {.layers = all.front()->layers(steps_of_level, mode), .splits = splits(), .split_prior = fold_split_prior()};
 }
+
+FoldedConvolution LevelImpl::fold_split_prior() const { return split ? split->prior->fold() : FoldedConvolution{}; }
 
 }  // namespace glow::nn

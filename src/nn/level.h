@@ -25,7 +25,7 @@ struct FoldedLevel {
 };
 
 /// The prior of a split's latent half given the half that stays in the flow; of shape [1, 1, 1, 1] for N(0, I).
-DiagonalGaussian split_gaussian(const FoldedLevel& level, const torch::Tensor& stays);
+DiagonalGaussian split_gaussian(const FoldedConvolution& split_prior, const torch::Tensor& stays);
 
 /// One scale of the model: flow steps, and a split below the top (Glow, figure 2b). The squeeze before it has no
 /// weights.
@@ -38,6 +38,8 @@ class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
   void draw(WeightSource& source);
   /// Folds the level; its layers are not prepared. Differentiable.
   FoldedLevel fold(const BatchMode& mode = {}) const;
+  /// FoldedLevel::split_prior. Differentiable.
+  FoldedConvolution fold_split_prior() const;
 
   /// From the first to the last.
   std::vector<Step*> all_steps() const;
