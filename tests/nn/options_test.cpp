@@ -148,7 +148,8 @@ TEST_F(GlowConfigErrors, NameTheKey) {
 TEST_F(GlowConfigErrors, RefuseAnotherVersionOrFamily) {
   EXPECT_TRUE(
       throws<FormatError>(reading([](Json& json) { json["format_version"] = 2; }), {"format_version 2", "reads 1"}));
-  EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["family"] = "maf"; }), {"family 'maf'", "glow, realnvp, nice"}));
+  EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["family"] = "maf"; }),
+                                  {"family 'maf'", "glow, realnvp, nice"}));
 }
 
 TEST_F(GlowConfigErrors, RefuseAKeyOfAnotherFamily) {
