@@ -1,10 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <ostream>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "tools/common/console.h"
 #include "tools/common/flags.h"
 
 namespace glow::tools {
@@ -25,5 +29,43 @@ using Arguments = std::span<const std::string>;
 /// Throws ConfigError naming an unknown flag, an argument that belongs to no flag or a missing value.
 std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, Arguments arguments,
                                              std::ostream& out);
+
+/// A task of a tool, chosen by the first word on the command line.
+struct Subcommand {
+  std::string name;
+  /// One line.
+  std::string purpose;
+  /// Runs it with the words after its name and returns the exit code.
+  std::function<int(Arguments arguments, Console& console)> run;
+};
+
+/// A subcommand with its own table of flags; `work` gets the settings. `check`, if given, is called before with the
+/// flags that were given. `text.name` is "tool name".
+template <class Settings>
+Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& table,
+                           std::function<void(const Settings&, Console&)> work,
+                           std::function<void(const Settings&, const GivenFlags&)> check = nullptr) {
+  const auto run = [text, table, work = std::move(work), check = std::move(check)](Arguments arguments,
+                                                                                   Console& console) {
+    Settings settings;
+    Flags flags(table);
+    flags.bind(settings);
+    const auto given = parse_command_line(text, flags, arguments, console.out);
+    if (given) {
+      flags.naming_flags([&] {
+        flags.set(*given);
+        if (check) check(settings, *given);
+        work(settings, console);
+      });
+    }
+    return static_cast<int>(kSuccess);
+  };
+  return {text.name.substr(text.name.find(' ') + 1), text.purpose, run};
+}
+
+/// Runs the subcommand that the first argument names and returns its exit code, or prints --help or --version. Throws
+/// ConfigError that lists the names when the name is missing or unknown.
+int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcommands, Arguments arguments,
+                   Console& console);
 
 }  // namespace glow::tools

@@ -1,9 +1,12 @@
 #include "tools/common/console.h"
 
-#include <iostream>
-
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <ostream>
 
 namespace glow::tools {
 namespace {
@@ -18,5 +21,48 @@ std::size_t stderr_columns() {
 }  // namespace
 
 Console Console::of_process() { return {std::cout, std::cerr, stderr_columns}; }
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kShortestInterval = std::chrono::milliseconds(100);
+/// Moves the cursor to the start of the line and erases the line.
+constexpr const char* kErase = "\r\x1b[K";
+
+}  // namespace
+
+StatusLine::StatusLine(Console& console, bool quiet)
+    : console_(console), quiet_(quiet), is_live_(!quiet && console.terminal_columns() > 0) {}
+
+StatusLine::~StatusLine() { clear(); }
+
+void StatusLine::show(const std::string& text) {
+  const auto now = Clock::now();
+  if (!is_live_ || (is_shown_ && now - last_shown_ < kShortestInterval)) return;
+  // A line that wraps could not be rewritten.
+  const auto columns = std::max<std::size_t>(console_.terminal_columns(), 1);
+  console_.err << kErase << text.substr(0, columns - 1) << std::flush;
+  is_shown_ = true;
+  last_shown_ = now;
+}
+
+void StatusLine::clear() {
+  if (is_shown_) console_.err << kErase << std::flush;
+  is_shown_ = false;
+}
+
+void StatusLine::log(const std::string& text) {
+  if (quiet_) return;
+  clear();
+  console_.err << text << std::endl;
+}
+
+std::string bar(double part) {
+  constexpr int kLength = 20;
+  std::string cells(kLength, '-');
+  std::fill_n(cells.begin(), std::lround(std::clamp(part, 0.0, 1.0) * kLength), '#');
+  return "[" + cells + "]";
+}
 
 }  // namespace glow::tools

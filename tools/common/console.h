@@ -1,10 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <ostream>
+#include <string>
 
 namespace glow::tools {
+
+/// Exit codes of every tool; 128 + the signal's number after a signal.
+enum ExitCode { kSuccess = 0, kFailure = 1, kUsageError = 2 };
 
 /// Where a tool writes: main() gives it the streams of the process, a test gives it strings.
 struct Console {
@@ -16,5 +21,35 @@ struct Console {
   /// stdout and stderr.
   static Console of_process();
 };
+
+/// Writes to a console's stderr: permanent lines and, on a terminal, a last line that is rewritten. The console must
+/// live as long.
+class StatusLine {
+ public:
+  /// `quiet`: shows nothing at all.
+  StatusLine(Console& console, bool quiet);
+  ~StatusLine();
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
+
+  /// Whether stderr is a terminal, whose last line can be rewritten.
+  bool is_live() const { return is_live_; }
+  /// Rewrites the line, at most ten times a second. Does nothing without a terminal.
+  void show(const std::string& text);
+  /// Removes the line.
+  void clear();
+  /// Writes a permanent line.
+  void log(const std::string& text);
+
+ private:
+  Console& console_;
+  bool quiet_;
+  bool is_live_;
+  bool is_shown_ = false;
+  std::chrono::steady_clock::time_point last_shown_;
+};
+
+/// "[######--------------]" for a fraction in 0..1.
+std::string bar(double part);
 
 }  // namespace glow::tools

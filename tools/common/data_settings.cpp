@@ -4,8 +4,8 @@
 
 #include <glow/error.h>
 
-#include "tools/common/checks.h"
 #include "tools/common/source_images.h"
+#include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {

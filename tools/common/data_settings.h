@@ -10,8 +10,8 @@
 #include <glow/data/images.h>
 #include <glow/data/source.h>
 
-#include "tools/common/flag_values.h"
-#include "tools/common/held_out.h"
+#include "tools/common/flags.h"
+#include "tools/common/source_images.h"
 
 namespace glow::tools {
 

@@ -15,8 +15,7 @@
 #include <glow/io/image.h>
 #include <glow/io/npy.h>
 
-#include "tools/common/checks.h"
-#include "tools/common/output_file.h"
+#include "tools/common/files.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {

@@ -10,7 +10,7 @@
 #include <glow/io/image.h>
 #include <glow/nn/options.h>
 
-#include "tools/common/input_files.h"
+#include "tools/common/files.h"
 
 namespace glow::tools {
 

@@ -21,7 +21,6 @@
 #include <glow/ops/runtime.h>
 #include <glow/version.h>
 
-#include "tools/common/checks.h"
 #include "tools/common/interruption.h"
 #include "tools/common/run_tool.h"
 #include "tools/common/text.h"

@@ -9,9 +9,6 @@
 
 namespace glow::tools {
 
-/// Exit codes of every tool; 128 + the signal's number after a signal.
-enum ExitCode { kSuccess = 0, kFailure = 1, kUsageError = 2 };
-
 /// Runs a tool and returns its exit code. Reports an exception in one line on stderr, "`name`: what went wrong";
 /// ConfigError is a usage error, every other exception a failure.
 int run_tool(const std::string& name, Console& console, const std::function<int()>& tool);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include <glow/error.h>
+
 namespace glow::tools {
 namespace {
 
@@ -75,6 +77,10 @@ void Listing::add(const std::string& label, const std::string& value) {
     if (character == '\n') text_ += std::string(kLabelWidth, ' ');
   }
   text_ += '\n';
+}
+
+void require_given(const char* field, const std::string& value, const char* what) {
+  if (value.empty()) throw ConfigError(field, std::string("expected ") + what + ", none is given");
 }
 
 }  // namespace glow::tools

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tools/common/subcommands.h"
+#include "tools/common/command_line.h"
 
 namespace glow::tools {
 

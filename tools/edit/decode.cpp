@@ -3,7 +3,6 @@
 
 #include <glow/latent/latents_file.h>
 
-#include "tools/common/checks.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"

@@ -8,9 +8,9 @@
 #include <glow/data/split.h>
 #include <glow/error.h>
 
-#include "tools/common/checks.h"
-#include "tools/common/output_file.h"
+#include "tools/common/files.h"
 #include "tools/common/source_images.h"
+#include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {

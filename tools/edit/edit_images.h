@@ -10,7 +10,7 @@
 #include <glow/data/source.h>
 #include <glow/nn/glow.h>
 
-#include "tools/common/input_files.h"
+#include "tools/common/files.h"
 #include "tools/edit/edit_settings.h"
 
 namespace glow::tools {

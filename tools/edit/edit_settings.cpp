@@ -2,8 +2,8 @@
 
 #include <glow/error.h>
 
-#include "tools/common/checks.h"
 #include "tools/common/shared_flags.h"
+#include "tools/common/text.h"
 
 namespace glow::tools {
 

@@ -5,13 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include <ATen/ATen.h>
+
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
+#include <glow/latent/arrange.h>
 
-#include "tools/common/find_class.h"
+#include "tools/common/files.h"
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
-#include "tools/common/output_file.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
@@ -162,5 +164,34 @@ torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times) {
 }
 
 std::string images_in(std::int64_t count, const std::string& out) { return count_text(count, "image") + " in " + out; }
+
+void PictureQueue::add(const nn::Latents& latents, const torch::Tensor& labels) {
+  const auto count = latent::count(latents);
+  for (std::int64_t first = 0; first < count;) {
+    const auto taken = std::min(count - first, editor_.batch() - waiting_);
+    latents_.push_back(latent::narrow(latents, first, taken));
+    if (labels.defined()) labels_.push_back(narrow_labels(labels, first, taken));
+    waiting_ += taken;
+    first += taken;
+    if (waiting_ == editor_.batch()) decode_waiting();
+  }
+}
+
+void PictureQueue::finish() {
+  if (waiting_ > 0) decode_waiting();
+  editor_.show_nothing();
+  output_.finish();
+}
+
+void PictureQueue::decode_waiting() {
+  throw_if_interrupted();
+  output_.add(
+      editor_.decode_batch(latent::concatenate(latents_), labels_.empty() ? torch::Tensor() : at::cat(labels_)));
+  done_ += waiting_;
+  editor_.show("decoded", done_, total_);
+  latents_.clear();
+  labels_.clear();
+  waiting_ = 0;
+}
 
 }  // namespace glow::tools

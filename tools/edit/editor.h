@@ -10,10 +10,11 @@
 
 #include <glow/data/image_grid.h>
 #include <glow/nn/glow.h>
+#include <glow/nn/latents.h>
 
+#include "tools/common/console.h"
+#include "tools/common/files.h"
 #include "tools/common/image_output.h"
-#include "tools/common/input_files.h"
-#include "tools/common/status_line.h"
 #include "tools/edit/edit_images.h"
 #include "tools/edit/edit_settings.h"
 
@@ -95,5 +96,30 @@ torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times);
 
 /// "1 image in out.png", "12 images in out.png"
 std::string images_in(std::int64_t count, const std::string& out);
+
+/// Decodes latents into an output: they are added in pieces of any size and decoded in full batches.
+class PictureQueue {
+ public:
+  /// Shows the progress of `total` pictures. `editor` and `output` must outlive this object.
+  PictureQueue(Editor& editor, ImageOutput& output, std::int64_t total)
+      : editor_(editor), output_(output), total_(total) {}
+
+  /// Labels: see Editor::decode_batch. Throws Interrupted, IoError.
+  void add(const nn::Latents& latents, const torch::Tensor& labels);
+  /// Call after the last piece: decodes the remaining latents and finishes the output.
+  void finish();
+
+ private:
+  void decode_waiting();
+
+  Editor& editor_;
+  ImageOutput& output_;
+  std::int64_t total_;
+  /// Latents that are not decoded yet, their labels and their number.
+  std::vector<nn::Latents> latents_;
+  std::vector<torch::Tensor> labels_;
+  std::int64_t waiting_ = 0;
+  std::int64_t done_ = 0;
+};
 
 }  // namespace glow::tools

@@ -6,7 +6,6 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/interpolate.h>
 
-#include "tools/common/checks.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"

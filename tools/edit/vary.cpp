@@ -8,12 +8,10 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/vary.h>
 
-#include "tools/common/checks.h"
 #include "tools/common/shared_flags.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"
-#include "tools/edit/picture_queue.h"
 
 namespace glow::tools {
 namespace {

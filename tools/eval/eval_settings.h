@@ -11,7 +11,6 @@
 
 #include "tools/common/compute.h"
 #include "tools/common/flags.h"
-#include "tools/common/held_out.h"
 #include "tools/common/source_images.h"
 
 namespace glow::tools {

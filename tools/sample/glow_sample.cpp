@@ -1,24 +1,116 @@
 #include <algorithm>
+#include <cstdint>
 #include <ostream>
+#include <string>
+#include <vector>
 
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
+#include <glow/io/safetensors.h>
+#include <glow/nn/model_file.h>
+#include <glow/nn/sample_options.h>
 
 #include "tools/common/command_line.h"
-#include "tools/common/find_class.h"
+#include "tools/common/compute.h"
+#include "tools/common/console.h"
+#include "tools/common/flags.h"
 #include "tools/common/image_output.h"
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
 #include "tools/common/run_tool.h"
-#include "tools/common/status_line.h"
+#include "tools/common/shared_flags.h"
 #include "tools/common/text.h"
 #include "tools/glow_tools.h"
-#include "tools/sample/describe.h"
-#include "tools/sample/sample_settings.h"
 
 namespace glow::tools {
 namespace {
+
+/// The values of glow-sample's flags.
+struct SampleSettings {
+  std::string model;
+  std::string out;
+  std::int64_t count = 64;
+  /// Columns of a grid; 0: as square as possible.
+  std::int64_t columns = 0;
+  /// Only temperature and seed are flags.
+  nn::SampleOptions sample;
+  /// Name or index; empty: a class is drawn for every image.
+  std::string class_name;
+  std::int64_t batch = 32;
+  ComputeSettings compute;
+  bool overwrite = false;
+  bool describe = false;
+};
+
+template <class Visitor>
+void visit_fields(SampleSettings& settings, Visitor&& visit) {
+  visit("model", settings.model);
+  visit("out", settings.out);
+  visit("count", settings.count);
+  visit("columns", settings.columns);
+  visit("temperature", settings.sample.temperature);
+  visit("class", settings.class_name);
+  visit("seed", settings.sample.seed);
+  visit("batch", settings.batch);
+  visit("overwrite", settings.overwrite);
+  visit("describe", settings.describe);
+  visit_fields(settings.compute, visit);
+}
+
+/// Rows for the fields of SampleSettings.
+const std::vector<FlagText>& sample_flag_table() {
+  static const std::vector<FlagText> own{
+      model_row("Sampling"),
+      {"out", "Sampling", "OUT",
+       "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ..."},
+      {"count", "Sampling", "N", "how many images"},
+      {"columns", "Sampling", "N", "images a row of a grid; 0: as square as it gets"},
+      {"temperature", "Sampling", "T|T0,T1,...",
+       "what latents are multiplied by, one number or one a level from the finest; 0: the mean image"},
+      {"class", "Sampling", "NAME|I", "name or index of the class; not given: each image draws its own"},
+      seed_row("Sampling", "the latents; those of image I do not depend on --count and --batch"),
+      overwrite_row("Sampling"),
+      {"describe", "Sampling", "", "print what the model file holds, and stop"},
+      batch_row(),
+  };
+  static const auto table = own + compute_rows(Launchable::kNo);
+  return table;
+}
+
+/// Throws ConfigError naming a field that is missing or out of range.
+void check(const SampleSettings& settings) {
+  require_given("model", settings.model, "a model file");
+  if (settings.describe && !settings.out.empty()) {
+    throw ConfigError("out", "nothing is written with --describe, which prints and stops");
+  }
+  if (!settings.describe) require_given("out", settings.out, "a file or folder");
+  require_range("count", settings.count, 1, kMostImages);
+  require_range("columns", settings.columns, 0, kMostImages);
+  require_range("batch", settings.batch, 1, kMostImages);
+}
+
+std::string class_text(const nn::ModelInfo& info) {
+  if (info.options.num_classes == 0) return "none";
+  std::string text = std::to_string(info.options.num_classes);
+  for (std::size_t i = 0; i < info.class_names.size(); ++i) text += (i == 0 ? ": " : ", ") + info.class_names[i];
+  return text;
+}
+
+/// Describes a model file in lines "label   value". Throws IoError, and FormatError when the file is damaged.
+std::string describe_model(const std::filesystem::path& path) {
+  const auto info = nn::read_model_info(path);
+  io::SafetensorsReader(path).verify_checksum();
+  Listing listing;
+  listing.add("file", path.string());
+  const auto options = Json::parse(nn::to_json(info.options));
+  for (const auto& option : options.items()) listing.add(option.key(), to_text(option.value()));
+  listing.add("classes", class_text(info));
+  listing.add("parameters", grouped(nn::parameter_count(info.options)));
+  listing.add("written by", "Glow " + info.version);
+  listing.add("checksum", info.checksum);
+  return listing.text();
+}
 
 ToolText sample_text() {
   return {.name = "glow-sample",

@@ -18,8 +18,8 @@
 #include "tools/common/text.h"
 #include "tools/glow_tools.h"
 #include "tools/train/run_config.h"
-#include "tools/train/train_model.h"
 #include "tools/train/train_progress.h"
+#include "tools/train/train_settings.h"
 #include "tools/train/train_summary.h"
 
 namespace glow::tools {

@@ -12,7 +12,7 @@
 #include <glow/train/schedule.h>
 #include <glow/version.h>
 
-#include "tools/common/output_file.h"
+#include "tools/common/files.h"
 
 namespace glow::tools {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <glow/train/checkpoint.h>
 
-#include "tools/common/flag_values.h"
+#include "tools/common/flags.h"
 #include "tools/train/train_settings.h"
 
 namespace glow::tools {

@@ -6,7 +6,7 @@
 
 #include <glow/train/training_run.h>
 
-#include "tools/common/status_line.h"
+#include "tools/common/console.h"
 
 namespace glow::tools {
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <glow/nn/glow.h>
 #include <glow/nn/options.h>
 #include <glow/train/options.h>
 
@@ -63,5 +64,12 @@ const std::vector<FlagText>& train_flag_table();
 /// change its values. Throws ConfigError for a flag that is missing, or that contradicts another flag or the third
 /// layer; IoError and FormatError when a file cannot be read.
 void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given);
+
+/// Sets the fields of `settings.model` that depend on the images. Throws ConfigError of the field when the model is
+/// invalid, or when the model of --init-from does not fit the images.
+void fit_model_to_images(TrainSettings& settings, const ImageSplits& images);
+
+/// The model that training starts from. Throws IoError, FormatError (--init-from).
+nn::Glow make_model(const TrainSettings& settings, const ImageSplits& images, const Compute& compute);
 
 }  // namespace glow::tools
