@@ -9,7 +9,7 @@
 #include <glow/nn/options.h>
 
 #include "tools/common/compute.h"
-#include "tools/common/flag_values.h"
+#include "tools/common/flags.h"
 
 namespace glow::bench {
 

@@ -10,7 +10,7 @@
 
 #include "data/image_files.h"
 #include "io/errors.h"
-#include "io/utf8.h"
+#include "io/json_object.h"
 
 namespace glow::data {
 namespace {

@@ -14,7 +14,7 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 
-#include "io/utf8.h"
+#include "io/json_object.h"
 
 namespace glow::evaluate {
 namespace {

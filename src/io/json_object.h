@@ -9,6 +9,12 @@
 
 namespace glow::io {
 
+/// Whether the text is valid UTF-8, which JSON and the metadata of a safetensors file require.
+bool is_utf8(const std::string& text);
+
+/// The text with U+FFFD in place of invalid bytes.
+std::string to_utf8(const std::string& text);
+
 // JSON of a struct whose fields visit_fields(value, visit) names: visit("key", value.field) for each.
 
 /// A number, boolean or string unchanged, an enumerator as its name.

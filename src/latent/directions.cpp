@@ -12,7 +12,7 @@
 #include <glow/version.h>
 
 #include "io/errors.h"
-#include "io/utf8.h"
+#include "io/json_object.h"
 #include "latent/model_reference.h"
 #include "latent/rows.h"
 #include "nn/tensor_bytes.h"
