@@ -4,10 +4,9 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/fold_convolution.h"
+#include "nn/convolution.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
-#include "ops/tf32_guard.h"
 
 namespace glow::nn {
 

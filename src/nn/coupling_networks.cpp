@@ -5,7 +5,7 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/fold_convolution.h"
+#include "nn/convolution.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
 

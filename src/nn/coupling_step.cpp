@@ -8,7 +8,7 @@
 
 #include "nn/family.h"
 #include "ops/coupling.h"
-#include "ops/tf32_guard.h"
+#include "ops/pixel_product.h"
 
 namespace glow::nn {
 namespace {

@@ -12,12 +12,12 @@
 #include <glow/ops/random.h>
 
 #include "io/errors.h"
-#include "io/utf8.h"
+#include "io/json_object.h"
 #include "nn/chain.h"
 #include "nn/family.h"
 #include "nn/folded_glow.h"
 #include "nn/labels.h"
-#include "nn/top.h"
+#include "nn/prior.h"
 #include "ops/check.h"
 #include "ops/gaussian.h"
 #include "ops/logit.h"

@@ -5,7 +5,6 @@
 
 #include <torch/types.h>
 
-#include <glow/nn/batch_moments.h>
 #include <glow/nn/compute.h>
 
 namespace glow::nn {

@@ -11,9 +11,9 @@
 #include <glow/io/safetensors.h>
 #include <glow/version.h>
 
+#include <glow/nn/training_data.h>
 #include "io/errors.h"
 #include "nn/tensor_bytes.h"
-#include "nn/training_data_json.h"
 #include "ops/check.h"
 
 namespace glow::nn {

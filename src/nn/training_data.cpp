@@ -5,15 +5,14 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 
+#include <glow/nn/training_data.h>
 #include "io/json_object.h"
-#include "io/utf8.h"
-#include "nn/training_data_json.h"
 
 namespace glow::nn {
 namespace {
 
 constexpr const char* kName = "glow.data";
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kDataVersion = 1;
 
 bool is_digest(const std::string& text) {
   constexpr std::size_t kDigits = 64;
@@ -33,7 +32,7 @@ void TrainingData::validate() const {
 }
 
 std::string to_json(const TrainingData& data) {
-  nlohmann::ordered_json json{{"format_version", kFormatVersion}};
+  nlohmann::ordered_json json{{"format_version", kDataVersion}};
   json.update(io::json_of_fields(data));
   // A path may contain line breaks or bytes that are not UTF-8.
   auto source = io::to_utf8(data.source);
@@ -45,7 +44,7 @@ std::string to_json(const TrainingData& data) {
 
 TrainingData training_data_from_json(const std::string& text) {
   io::JsonObject reader(kName, text);
-  reader.format_version(kFormatVersion);
+  reader.format_version(kDataVersion);
   TrainingData data;
   visit_fields(data, reader);
   reader.require_empty();

@@ -1,6 +1,9 @@
 #include "ops/pixel_product.h"
 
+#include <mutex>
+
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 
 #include "compat/linear_pointwise.h"
 #include "ops/pixels.h"
@@ -112,6 +115,29 @@ torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y) {
   }
   gradient.masked_fill_(y.le(0), 0);
   return gradient.sum({0, 2, 3}, /*keepdim=*/false, dtype_of_sums(gradient));
+}
+
+namespace {
+
+std::mutex mutex;
+/// The number of guards that allow TF32, and the setting before the first of them.
+int guards = 0;
+bool allowed_before = false;
+
+}  // namespace
+
+Tf32Guard::Tf32Guard(bool allow) : allow_(allow) {
+  if (!allow_) return;
+  const std::lock_guard lock(mutex);
+  if (guards++ > 0) return;
+  allowed_before = at::globalContext().allowTF32CuBLAS();
+  at::globalContext().setAllowTF32CuBLAS(true);
+}
+
+Tf32Guard::~Tf32Guard() {
+  if (!allow_) return;
+  const std::lock_guard lock(mutex);
+  if (--guards == 0) at::globalContext().setAllowTF32CuBLAS(allowed_before);
 }
 
 }  // namespace glow::ops

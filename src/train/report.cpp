@@ -1,4 +1,4 @@
-#include <glow/train/report.h>
+#include <glow/train/run_directory.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -17,10 +17,10 @@
 #include <glow/io/file.h>
 
 #include "io/digest.h"
+#include "train/journal.h"
 #include "train/pictures.h"
 #include "train/report_page.h"
 #include "train/run_files.h"
-#include "train/run_record.h"
 
 namespace glow::train {
 namespace {

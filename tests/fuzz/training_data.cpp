@@ -1,7 +1,6 @@
 #include <glow/nn/training_data.h>
 
 #include "fuzz/support.h"
-#include "nn/training_data_json.h"
 
 namespace glow::fuzzing {
 namespace {

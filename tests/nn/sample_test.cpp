@@ -1,4 +1,4 @@
-#include <glow/nn/sample_options.h>
+#include <glow/nn/latents.h>
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "nn/top.h"
+#include "nn/prior.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

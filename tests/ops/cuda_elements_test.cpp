@@ -10,8 +10,8 @@
 #include "ops/matrix_inverse.h"
 #include "ops/patches.h"
 #include "ops/patches_elements.h"
+#include "ops/pixel_product.h"
 #include "ops/random_elements.h"
-#include "ops/tf32_guard.h"
 #include "support/tensors.h"
 
 namespace glow::ops::cuda_elements_test {

@@ -14,7 +14,7 @@
 
 #include <glow/data/prefetcher.h>
 
-#include "tools/common/status_line.h"
+#include "tools/common/console.h"
 
 namespace glow::tools::interruption_test {
 namespace {

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <glow/train/report.h>
+#include <glow/train/run_directory.h>
 
 #include "support/files.h"
 #include "support/temporary_directory.h"

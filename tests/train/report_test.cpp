@@ -1,4 +1,4 @@
-#include <glow/train/report.h>
+#include <glow/train/run_directory.h>
 
 #include <algorithm>
 #include <cmath>

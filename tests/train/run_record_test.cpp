@@ -1,4 +1,4 @@
-#include "train/run_record.h"
+#include "train/journal.h"
 
 #include <algorithm>
 #include <cmath>

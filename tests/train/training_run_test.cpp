@@ -23,7 +23,6 @@
 #include <glow/evaluate/score.h>
 #include <glow/io/image.h>
 #include <glow/nn/model_file.h>
-#include <glow/train/report.h>
 #include <glow/train/run_directory.h>
 
 #include "support/files.h"

@@ -11,7 +11,7 @@
 
 #include <glow/enum_names.h>
 #include <glow/error.h>
-#include <glow/nn/sample_options.h>
+#include <glow/nn/latents.h>
 
 namespace glow::tools {
 

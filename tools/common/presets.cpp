@@ -79,15 +79,15 @@ const std::vector<Preset>& presets() {
   return all;
 }
 
-/// The flags as written on a command line, in lines of at most kColumns characters.
+/// The flags as written on a command line, in lines of at most kHelpColumns characters.
 std::string lines_of(const GivenFlags& flags) {
-  constexpr std::size_t kColumns = 110;
+  constexpr std::size_t kHelpColumns = 110;
   const std::string indent = "   ";
   std::string text;
   std::string line = indent;
   for (const auto& [name, value] : flags) {
     const auto flag = " --" + name + (value == "true" ? "" : " " + value);
-    if (line.size() + flag.size() > kColumns) {
+    if (line.size() + flag.size() > kHelpColumns) {
       text += line + "\n";
       line = indent;
     }

@@ -8,8 +8,8 @@
 
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
+#include <glow/nn/latents.h>
 #include <glow/nn/model_file.h>
-#include <glow/nn/sample_options.h>
 
 #include "tools/common/command_line.h"
 #include "tools/common/compute.h"

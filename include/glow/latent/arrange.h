@@ -6,7 +6,6 @@
 #include <torch/types.h>
 
 #include <glow/nn/latents.h>
-#include <glow/nn/sample_options.h>
 
 namespace glow::latent {
 

@@ -5,7 +5,6 @@
 
 #include <glow/enum_names.h>
 #include <glow/nn/latents.h>
-#include <glow/nn/sample_options.h>
 
 namespace glow::latent {
 

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include <glow/nn/latents.h>
-#include <glow/nn/sample_options.h>
 
 namespace glow::latent {
 

@@ -10,14 +10,12 @@
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/pimpl.h>
 
-#include <glow/nn/batch_moments.h>
 #include <glow/nn/compute.h>
 #include <glow/nn/flat_parameters.h>
 #include <glow/nn/initialize.h>
 #include <glow/nn/latents.h>
 #include <glow/nn/options.h>
 #include <glow/nn/quantizer.h>
-#include <glow/nn/sample_options.h>
 #include <glow/nn/training_data.h>
 
 namespace glow::nn {

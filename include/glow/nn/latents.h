@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 #include <torch/types.h>
@@ -21,5 +22,33 @@ torch::Tensor flatten(const Latents& latents);
 
 /// The inverse of flatten for a model with these options. Throws ShapeError if the rows do not have D elements.
 Latents unflatten(const torch::Tensor& rows, const GlowOptions& options);
+
+/// The factor of the latents in sampling (Glow, section 6): one value, or one per level from the finest to the top. 1
+/// samples from the model; 0 gives the image of eps = 0.
+class Temperature {
+ public:
+  Temperature(double all_levels) : values_{all_levels} {}
+  Temperature(std::initializer_list<double> per_level) : values_(per_level) {}
+  Temperature(std::vector<double> per_level) : values_(std::move(per_level)) {}
+
+  /// The temperature of level `level` of `levels`. Throws ConfigError unless there are 1 or `levels` values, all of
+  /// them finite and not negative.
+  double at(std::int64_t level, std::int64_t levels) const;
+  /// The values passed to the constructor: one, or one per level.
+  const std::vector<double>& values() const { return values_; }
+
+ private:
+  std::vector<double> values_;
+};
+
+struct SampleOptions {
+  Temperature temperature = 1.0;
+  std::uint64_t seed = 0;
+  /// Global index of the first image. The latents of image i are the same for every division of a run into calls.
+  std::int64_t first_index = 0;
+  /// int64 [count], the classes. Undefined: a conditional model draws them uniformly, from the seed and the image's
+  /// index.
+  torch::Tensor labels = {};
+};
 
 }  // namespace glow::nn
