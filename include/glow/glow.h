@@ -9,6 +9,7 @@
 #include <glow/evaluate/round_trip.h>
 #include <glow/evaluate/score.h>
 #include <glow/latent/arrange.h>
+#include <glow/latent/codec.h>
 #include <glow/latent/directions.h>
 #include <glow/latent/interpolate.h>
 #include <glow/latent/latents_file.h>

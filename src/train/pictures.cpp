@@ -8,6 +8,7 @@
 #include <glow/data/image_grid.h>
 #include <glow/io/image.h>
 #include <glow/latent/arrange.h>
+#include <glow/latent/codec.h>
 #include <glow/latent/interpolate.h>
 #include <glow/latent/vary.h>
 
@@ -27,65 +28,62 @@ io::Image as_grid(const torch::Tensor& bytes, std::int64_t columns) {
   return data::image_grid(bytes.reshape({-1, 1, bytes.size(2), bytes.size(3)}), columns * channels);
 }
 
-/// Samples from a model, batch by batch.
 class PictureMaker {
  public:
   PictureMaker(const nn::Glow& model, const data::Images& images, const TrainOptions& options,
                const std::function<void()>& drawn)
-      : model_(model), images_(images), options_(options), drawn_(drawn) {}
+      : codec_(model, options.batch, [&drawn](std::int64_t, std::int64_t) { drawn(); }),
+        images_(images),
+        seed_(options.seed) {}
 
-  io::Image samples() const {
+  io::Image samples() {
     const auto classes = classes_count();
     const auto count = kImages * (classes > 0 ? std::min(classes, kMostClasses) : kImages);
-    std::vector<torch::Tensor> pieces;
-    for (std::int64_t first = 0; first < count; first += options_.batch) {
-      const auto end = std::min(first + options_.batch, count);
-      nn::SampleOptions how{.temperature = kTemperature, .seed = options_.seed, .first_index = first};
-      if (classes > 0) how.labels = at::arange(first, end, at::kLong).div(kImages, "floor");
-      pieces.push_back(model_->quantizer().to_bytes(model_->sample(end - first, how)).cpu());
-      drawn_();
-    }
-    return as_grid(at::cat(pieces), kImages);
+    nn::SampleOptions options{.temperature = kTemperature, .seed = seed_};
+    if (classes > 0) options.labels = at::arange(count, at::kLong).div(kImages, "floor");
+    return as_grid(codec_.sample(count, options), kImages);
   }
 
-  io::Image temperatures() const {
-    const auto samples = model_->sample_latents(kImages, {.seed = options_.seed});
+  io::Image temperatures() {
+    const auto samples = codec_.model()->sample_latents(kImages, {.seed = seed_});
     std::vector<nn::Latents> rows;
     for (const auto temperature : kShownTemperatures) rows.push_back(latent::scale(samples, temperature));
     const auto classes = classes_count();
     const auto labels = classes > 0 ? at::arange(kImages, at::kLong).remainder(classes) : torch::Tensor();
-    const auto bytes = decode(latent::concatenate(rows), repeated(labels, std::size(kShownTemperatures)));
+    const auto bytes = codec_.decode(latent::concatenate(rows), repeated(labels, std::size(kShownTemperatures)));
     return as_grid(bytes, kImages);
   }
 
-  io::Image interpolations() const {
+  io::Image interpolations() {
     const auto images = first_images(2 * kPairs);
     const auto every_second = [](const torch::Tensor& all, std::int64_t first) {
       return all.slice(0, first, c10::nullopt, 2);
     };
     const auto labels = classes_count() > 0 ? every_second(images.labels, 0) : torch::Tensor();
-    const auto from = encode(every_second(images.bytes, 0), labels), to = encode(every_second(images.bytes, 1), labels);
+    const auto from = codec_.encode(every_second(images.bytes, 0), labels),
+               to = codec_.encode(every_second(images.bytes, 1), labels);
     std::vector<nn::Latents> columns;
     for (std::int64_t place = 0; place < kPlaces; ++place) {
       columns.push_back(latent::interpolate(from, to, static_cast<double>(place) / (kPlaces - 1)));
     }
     // [place, pair, ...] to [pair, place, ...]: one row for each pair.
-    const auto bytes = decode(latent::concatenate(columns), repeated(labels, kPlaces));
+    const auto bytes = codec_.decode(latent::concatenate(columns), repeated(labels, kPlaces));
     return as_grid(
         bytes.view({kPlaces, kPairs, bytes.size(1), bytes.size(2), bytes.size(3)}).transpose(0, 1).flatten(0, 1),
         kPlaces);
   }
 
-  io::Image levels() const {
+  io::Image levels() {
     const auto images = first_images(kImages);
-    const auto kept = encode(images.bytes, images.labels);
+    const auto kept = codec_.encode(images.bytes, images.labels);
     std::vector<nn::Latents> rows;
-    for (std::int64_t level = 0; level <= model_->options().levels; ++level) {
-      rows.push_back(latent::resample_finest(kept, level, {.temperature = kTemperature, .seed = options_.seed}));
+    for (std::int64_t level = 0; level <= codec_.model()->options().levels; ++level) {
+      rows.push_back(latent::resample_finest(kept, level, {.temperature = kTemperature, .seed = seed_}));
     }
-    const auto& quantizer = model_->quantizer();
+    const auto& quantizer = codec_.model()->quantizer();
     const auto as_seen = quantizer.to_bytes(quantizer.center(images.bytes));
-    const auto drawn = decode(latent::concatenate(rows), repeated(images.labels, model_->options().levels + 1));
+    const auto drawn =
+        codec_.decode(latent::concatenate(rows), repeated(images.labels, codec_.model()->options().levels + 1));
     return as_grid(at::cat({as_seen, drawn}), kImages);
   }
 
@@ -94,7 +92,7 @@ class PictureMaker {
     torch::Tensor bytes, labels;
   };
 
-  std::int64_t classes_count() const { return model_->options().num_classes; }
+  std::int64_t classes_count() const { return codec_.model()->options().num_classes; }
 
   /// Has labels only for a conditional model. If the set has fewer images, they are repeated.
   LabelledImages first_images(std::int64_t count) const {
@@ -107,39 +105,9 @@ class PictureMaker {
     return labels.defined() ? labels.repeat({times}) : labels;
   }
 
-  /// The latents of uint8 [N, C, H, W].
-  nn::Latents encode(const torch::Tensor& bytes, const torch::Tensor& labels) const {
-    std::vector<nn::Latents> pieces;
-    in_batches(bytes.size(0), labels, [&](std::int64_t first, std::int64_t count, const torch::Tensor& their_labels) {
-      const auto some = bytes.narrow(0, first, count).to(model_->device());
-      pieces.push_back(model_->encode(model_->quantizer().center(some, model_->dtype()), their_labels));
-    });
-    return latent::concatenate(pieces);
-  }
-
-  /// Latents to uint8 [N, C, H, W] on the CPU.
-  torch::Tensor decode(const nn::Latents& latents, const torch::Tensor& labels) const {
-    std::vector<torch::Tensor> pieces;
-    in_batches(latent::count(latents), labels, [&](std::int64_t first, std::int64_t count, const auto& their_labels) {
-      const auto x = model_->decode(latent::narrow(latents, first, count), their_labels);
-      pieces.push_back(model_->quantizer().to_bytes(x).cpu());
-    });
-    return at::cat(pieces);
-  }
-
-  template <class Work>
-  void in_batches(std::int64_t count, const torch::Tensor& labels, Work&& work) const {
-    for (std::int64_t first = 0; first < count; first += options_.batch) {
-      const auto some = std::min(options_.batch, count - first);
-      work(first, some, labels.defined() ? labels.narrow(0, first, some) : labels);
-      drawn_();
-    }
-  }
-
-  const nn::Glow& model_;
+  latent::Codec codec_;
   const data::Images& images_;
-  const TrainOptions& options_;
-  const std::function<void()>& drawn_;
+  std::uint64_t seed_;
 };
 
 }  // namespace
@@ -147,9 +115,8 @@ class PictureMaker {
 std::filesystem::path write_pictures(const RunDirectory& directory, std::int64_t step, const nn::Glow& model,
                                      const data::Images& validation, const TrainOptions& options,
                                      const std::function<void()>& drawn) {
-  const torch::NoGradGuard no_grad;
   const auto path = directory.sample_grid(step);
-  const PictureMaker maker(model, validation, options, drawn);
+  PictureMaker maker(model, validation, options, drawn);
   const auto samples = maker.samples(), temperatures = maker.temperatures(), interpolations = maker.interpolations(),
              levels = maker.levels();
   io::write_png(directory.temperatures(), temperatures);

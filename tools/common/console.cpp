@@ -8,6 +8,8 @@
 #include <iostream>
 #include <ostream>
 
+#include "tools/common/text.h"
+
 namespace glow::tools {
 namespace {
 
@@ -18,12 +20,6 @@ std::size_t stderr_columns() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
-}  // namespace
-
-Console Console::of_process() { return {std::cout, std::cerr, stderr_columns}; }
-
-namespace {
-
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kShortestInterval = std::chrono::milliseconds(100);
@@ -31,6 +27,8 @@ constexpr auto kShortestInterval = std::chrono::milliseconds(100);
 constexpr const char* kErase = "\r\x1b[K";
 
 }  // namespace
+
+Console Console::of_process() { return {std::cout, std::cerr, stderr_columns}; }
 
 StatusLine::StatusLine(Console& console, bool quiet)
     : console_(console), quiet_(quiet), is_live_(!quiet && console.terminal_columns() > 0) {}
@@ -45,6 +43,11 @@ void StatusLine::show(const std::string& text) {
   console_.err << kErase << text.substr(0, columns - 1) << std::flush;
   is_shown_ = true;
   last_shown_ = now;
+}
+
+void StatusLine::show_images(const std::string& what, std::int64_t done, std::int64_t total) {
+  show(bar(static_cast<double>(done) / static_cast<double>(total)) + " " + what + " " + grouped(done) + "/" +
+       grouped(total) + " images");
 }
 
 void StatusLine::clear() {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <ostream>
 #include <string>
@@ -36,6 +37,8 @@ class StatusLine {
   bool is_live() const { return is_live_; }
   /// Rewrites the line, at most ten times a second. Does nothing without a terminal.
   void show(const std::string& text);
+  /// Shows "[######--------------] `what` 30/100 images".
+  void show_images(const std::string& what, std::int64_t done, std::int64_t total);
   /// Removes the line.
   void clear();
   /// Writes a permanent line.

@@ -92,7 +92,7 @@ void apply(const ApplySettings& settings, Console& console) {
     for (std::int64_t i = 0; i < latent::count(latents); ++i) {
       // Each image has one row for each vector, with one picture for each strength.
       const auto image = latent::narrow(latents, i, 1);
-      const auto label = narrow_labels(labels, first + i, 1);
+      const auto label = latent::narrow_labels(labels, first + i, 1);
       for (const auto& each : vectors) {
         for (const double strength : settings.strengths) queue.add(latent::move(image, each.vector, strength), label);
       }

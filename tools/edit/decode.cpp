@@ -31,7 +31,7 @@ void decode(const DecodeSettings& settings, Console& console) {
   const auto labels = editor.labels(reader.labels(), reader.size(), settings.latents);
   const auto output = editor.output(reader.size(), 0, {}, settings.scale);
   editor.in_batches(reader.size(), "decoded", [&](std::int64_t first, std::int64_t count) {
-    output->add(editor.decode_batch(reader.read(first, count), narrow_labels(labels, first, count)));
+    output->add(editor.codec().decode_batch(reader.read(first, count), latent::narrow_labels(labels, first, count)));
   });
   output->finish();
   editor.require_finite();

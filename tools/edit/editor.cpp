@@ -33,11 +33,15 @@ Editor::Editor(const EditSettings& settings, Console& console)
     : settings_(settings), status_(console, /*quiet=*/false) {
   check(settings);
   nn::ModelInfo info;
-  model_ = open_model(settings.model, start_computing(settings_.compute), &info);
+  const auto model = open_model(settings.model, start_computing(settings_.compute), &info);
   inputs_.add(settings.model);
   checksum_ = info.checksum;
-  class_index_ = find_class(settings.class_name, model_);
+  class_index_ = find_class(settings.class_name, model);
   note_interruptions();
+  codec_.emplace(model, settings.batch, [this](std::int64_t done, std::int64_t total) {
+    show(doing_, done, total);
+    throw_if_interrupted();
+  });
 }
 
 torch::Tensor Editor::labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const {
@@ -67,35 +71,16 @@ torch::Tensor Editor::common_labels(const EditImages& images) const {
   return labels;
 }
 
-nn::Latents Editor::encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const {
-  const torch::NoGradGuard no_grad;
-  return model_->encode(quantizer().center(bytes, model_->dtype()), labels);
-}
-
-torch::Tensor Editor::decode_batch(const nn::Latents& latents, const torch::Tensor& labels) {
-  const torch::NoGradGuard no_grad;
-  const auto images = model_->decode(latents, labels);
-  const auto places = images.isfinite().flatten(1).all(1).logical_not().nonzero().flatten().cpu();
-  for (std::int64_t i = 0; i < places.numel(); ++i) not_finite_.push_back(decoded_ + places[i].item<std::int64_t>());
-  decoded_ += images.size(0);
-  return quantizer().to_bytes(images).cpu();
-}
-
 void Editor::in_batches(std::int64_t total, const std::string& done,
                         const std::function<void(std::int64_t, std::int64_t)>& work) {
-  for (std::int64_t first = 0; first < total; first += settings_.batch) {
-    throw_if_interrupted();
-    const auto count = std::min(settings_.batch, total - first);
-    work(first, count);
-    show(done, first + count, total);
-  }
-  status_.clear();
   throw_if_interrupted();
+  doing_ = done;
+  codec_->in_batches(total, work);
+  status_.clear();
 }
 
 void Editor::show(const std::string& done, std::int64_t images, std::int64_t total) {
-  status_.show(bar(static_cast<double>(images) / static_cast<double>(total)) + " " + done + " " + grouped(images) +
-               "/" + grouped(total) + " images");
+  status_.show_images(done, images, total);
 }
 
 void Editor::tell(const EditImages& images) {
@@ -107,7 +92,7 @@ void Editor::encode(const EditImages& images, const torch::Tensor& labels,
                     const std::function<void(std::int64_t, const nn::Latents&)>& work) {
   tell(images);
   in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
-    work(first, encode_batch(images.bytes(first, count), narrow_labels(labels, first, count)));
+    work(first, codec_->encode_batch(images.bytes(first, count), latent::narrow_labels(labels, first, count)));
   });
 }
 
@@ -138,25 +123,22 @@ void Editor::check_file_output(const std::vector<std::string>& extensions, const
 }
 
 std::string Editor::not_finite_text() const {
-  const auto count = static_cast<std::int64_t>(not_finite_.size());
+  const auto count = std::ssize(codec_->not_finite());
   return images_in(count, settings_.out) + (count == 1 ? " has" : " have") + " values that are not finite";
 }
 
 void Editor::require_finite() const {
-  if (not_finite_.empty()) return;
+  const auto& not_finite = codec_->not_finite();
+  if (not_finite.empty()) return;
   constexpr std::size_t kMostNamed = 8;
-  const auto named = std::min(kMostNamed, not_finite_.size());
-  auto text = not_finite_text() + (not_finite_.size() == 1 ? ": image " : ": images ");
-  for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + std::to_string(not_finite_[i]);
-  throw NumericalError(text + (named < not_finite_.size() ? ", ..." : ""));
+  const auto named = std::min(kMostNamed, not_finite.size());
+  auto text = not_finite_text() + (not_finite.size() == 1 ? ": image " : ": images ");
+  for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + std::to_string(not_finite[i]);
+  throw NumericalError(text + (named < not_finite.size() ? ", ..." : ""));
 }
 
 void Editor::report_not_finite() {
-  if (!not_finite_.empty()) status_.log(not_finite_text() + ": the model has no such images");
-}
-
-torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count) {
-  return labels.defined() ? labels.narrow(0, first, count) : labels;
+  if (!codec_->not_finite().empty()) status_.log(not_finite_text() + ": the model has no such images");
 }
 
 torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times) {
@@ -168,12 +150,12 @@ std::string images_in(std::int64_t count, const std::string& out) { return count
 void PictureQueue::add(const nn::Latents& latents, const torch::Tensor& labels) {
   const auto count = latent::count(latents);
   for (std::int64_t first = 0; first < count;) {
-    const auto taken = std::min(count - first, editor_.batch() - waiting_);
+    const auto taken = std::min(count - first, editor_.codec().batch() - waiting_);
     latents_.push_back(latent::narrow(latents, first, taken));
-    if (labels.defined()) labels_.push_back(narrow_labels(labels, first, taken));
+    if (labels.defined()) labels_.push_back(latent::narrow_labels(labels, first, taken));
     waiting_ += taken;
     first += taken;
-    if (waiting_ == editor_.batch()) decode_waiting();
+    if (waiting_ == editor_.codec().batch()) decode_waiting();
   }
 }
 
@@ -185,8 +167,8 @@ void PictureQueue::finish() {
 
 void PictureQueue::decode_waiting() {
   throw_if_interrupted();
-  output_.add(
-      editor_.decode_batch(latent::concatenate(latents_), labels_.empty() ? torch::Tensor() : at::cat(labels_)));
+  output_.add(editor_.codec().decode_batch(latent::concatenate(latents_),
+                                           labels_.empty() ? torch::Tensor() : at::cat(labels_)));
   done_ += waiting_;
   editor_.show("decoded", done_, total_);
   latents_.clear();

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
 
 #include <glow/data/image_grid.h>
+#include <glow/latent/codec.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/latents.h>
 
@@ -28,9 +30,9 @@ class Editor {
   /// FormatError.
   Editor(const EditSettings& settings, Console& console);
 
-  const nn::Glow& model() const { return model_; }
-  const nn::GlowOptions& options() const { return model_->options(); }
-  const nn::Quantizer& quantizer() const { return model_->quantizer(); }
+  const nn::Glow& model() const { return codec_->model(); }
+  const nn::GlowOptions& options() const { return model()->options(); }
+  const nn::Quantizer& quantizer() const { return model()->quantizer(); }
   /// SHA-256 of the model file.
   const std::string& checksum() const { return checksum_; }
   /// The files that no output may replace: the model, and the inputs that a subcommand adds.
@@ -44,21 +46,17 @@ class Editor {
   /// The same for the labels in a file of `count` images; `stored` may be undefined.
   torch::Tensor labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const;
 
-  /// Latents of uint8 [N, C, H, W] (the centres of the bins), on the model's device, in one batch.
-  nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
-  /// uint8 [N, C, H, W] on the CPU.
-  torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
   /// Prints to stderr how images were resized to the model's size, if they were, and which images were left out.
   void tell(const EditImages& images);
   /// The same; then encodes the images batch by batch and calls work(first, latents) for each batch, which begins at
   /// image `first`.
   void encode(const EditImages& images, const torch::Tensor& labels,
               const std::function<void(std::int64_t, const nn::Latents&)>& work);
-  /// Divides `total` images into batches, calls work(first, count) for each, and shows "`done` n/total images".
+  /// Codec::in_batches, showing "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);
-  /// Images in a batch.
-  std::int64_t batch() const { return settings_.batch; }
+  /// For one batch of the model's images.
+  latent::Codec& codec() { return *codec_; }
   /// Shows "`done` images/total images", and clears it.
   void show(const std::string& done, std::int64_t images, std::int64_t total);
   void show_nothing() { status_.clear(); }
@@ -79,18 +77,15 @@ class Editor {
   std::string not_finite_text() const;
 
   EditSettings settings_;
-  nn::Glow model_{nullptr};
   std::string checksum_;
   InputFiles inputs_;
   std::int64_t class_index_ = -1;
-  std::int64_t decoded_ = 0;
-  /// Indices, in the order of decoding, of images with values that are not finite.
-  std::vector<std::int64_t> not_finite_;
   StatusLine status_;
+  /// The past participle of in_batches.
+  std::string doing_;
+  std::optional<latent::Codec> codec_;
 };
 
-/// A range of `labels`, which may be undefined.
-torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count);
 /// Repeats each label `times` times.
 torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times);
 

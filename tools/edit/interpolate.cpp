@@ -103,8 +103,8 @@ void interpolate(const InterpolateSettings& settings, Console& console) {
                                     settings.scale, settings.frame_milliseconds);
   const latent::LatentPath path(encode_all(editor, images, labels), options);
   editor.in_batches(pictures, "decoded", [&](std::int64_t first, std::int64_t count) {
-    output->add(editor.decode_batch(pictures_of(path, options.points, as_grid, first, count),
-                                    repeat_labels(narrow_labels(labels, 0, 1), count)));
+    output->add(editor.codec().decode_batch(pictures_of(path, options.points, as_grid, first, count),
+                                            repeat_labels(latent::narrow_labels(labels, 0, 1), count)));
   });
   output->finish();
   editor.report_not_finite();

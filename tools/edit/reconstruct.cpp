@@ -66,13 +66,13 @@ void reconstruct(const ReconstructSettings& settings, Console& console) {
   editor.tell(images);
   editor.in_batches(images.size(), "reconstructed", [&](std::int64_t first, std::int64_t count) {
     const auto bytes = images.bytes(first, count);
-    const auto own_labels = narrow_labels(labels, first, count);
-    const auto latents = editor.encode_batch(bytes, own_labels);
-    std::vector<torch::Tensor> shown{bytes, editor.decode_batch(latents, own_labels)};
+    const auto own_labels = latent::narrow_labels(labels, first, count);
+    const auto latents = editor.codec().encode_batch(bytes, own_labels);
+    std::vector<torch::Tensor> shown{bytes, editor.codec().decode_batch(latents, own_labels)};
     const auto begin = images.places.begin() + first;
     options.indices.assign(begin, begin + count);
     for (std::int64_t l = 1; l <= levels; ++l) {
-      shown.push_back(editor.decode_batch(latent::resample_finest(latents, l, options), own_labels));
+      shown.push_back(editor.codec().decode_batch(latent::resample_finest(latents, l, options), own_labels));
     }
     // [N, columns, C, H, W]: one row for each image.
     output->add(at::stack(shown, 1).flatten(0, 1));

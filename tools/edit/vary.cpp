@@ -163,7 +163,7 @@ void vary(const VarySettings& settings, Console& console) {
   editor.encode(images, labels, [&](std::int64_t first, const nn::Latents& latents) {
     for (std::int64_t i = 0; i < latent::count(latents); ++i) {
       const auto image = latent::narrow(latents, i, 1);
-      const auto row_labels = repeat_labels(narrow_labels(labels, first + i, 1), columns);
+      const auto row_labels = repeat_labels(latent::narrow_labels(labels, first + i, 1), columns);
       for (const auto& row : rows) queue.add(varied(settings, row, image, images.place(first + i)), row_labels);
     }
   });

@@ -1,13 +1,13 @@
-#include <algorithm>
 #include <cstdint>
 #include <ostream>
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
+#include <torch/types.h>
 
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
+#include <glow/latent/codec.h>
 #include <glow/nn/latents.h>
 #include <glow/nn/model_file.h>
 
@@ -130,31 +130,27 @@ nn::Glow open_sampled_model(const SampleSettings& settings, const Compute& compu
 }
 
 /// Samples into `output`; returns the number of images with a value that is not finite.
-std::int64_t draw(const SampleSettings& settings, nn::Glow& model, ImageOutput& output, Console& console) {
-  const torch::NoGradGuard no_grad;
+std::int64_t draw(const SampleSettings& settings, const nn::Glow& model, ImageOutput& output, Console& console) {
   const auto class_index = find_class(settings.class_name, model);
   StatusLine status(console, /*quiet=*/false);
-  std::int64_t not_finite = 0;
-  for (std::int64_t first = 0; first < settings.count; first += settings.batch) {
+  latent::Codec codec(model, settings.batch, [&](std::int64_t done, std::int64_t total) {
+    status.show_images("sampled", done, total);
     throw_if_interrupted();
-    const auto count = std::min(settings.batch, settings.count - first);
+  });
+  throw_if_interrupted();
+  codec.in_batches(settings.count, [&](std::int64_t first, std::int64_t count) {
     auto options = settings.sample;
     options.first_index = first;
     if (class_index >= 0) options.labels = torch::full({count}, class_index, torch::kLong);
-    const auto images = model->sample(count, options);
-    not_finite += images.isfinite().flatten(1).all(1).logical_not().sum().item<std::int64_t>();
-    output.add(model->quantizer().to_bytes(images).cpu());
-    const auto done = first + count;
-    status.show(bar(static_cast<double>(done) / static_cast<double>(settings.count)) + " " + grouped(done) + "/" +
-                grouped(settings.count) + " images");
-  }
+    output.add(codec.sample_batch(count, options));
+  });
   output.finish();
-  return not_finite;
+  return std::ssize(codec.not_finite());
 }
 
 int sample(const SampleSettings& settings, Console& console) {
   const auto compute = start_computing(settings.compute);
-  auto model = open_sampled_model(settings, compute);
+  const auto model = open_sampled_model(settings, compute);
   InputFiles inputs;
   inputs.add(settings.model);
   note_interruptions();

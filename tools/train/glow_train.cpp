@@ -85,11 +85,9 @@ class Run {
     // The settings of a resumed run already say which images are held out.
     const std::string start = settings_.run.resume ? "" : settings_.run.init_from;
     const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
-    images_ = open_images(settings_.data, settings_.training.seed, before, start,
-                          [this](std::int64_t done, std::int64_t total) {
-                            status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) +
-                                         " looking for corrupt images, " + grouped(done) + "/" + grouped(total));
-                          });
+    images_ =
+        open_images(settings_.data, settings_.training.seed, before, start,
+                    [this](std::int64_t done, std::int64_t total) { status_.show_images("looking for corrupt images,", done, total); });
     status_.clear();
     for (const auto& problem : images_.skipped) status_.log("left out " + problem);
     if (images_.may_be_known) {

@@ -68,8 +68,7 @@ void TrainProgress::step(const train::StepReport& report) {
 
 void TrainProgress::evaluating(const std::string& what, std::int64_t done, std::int64_t total) {
   knows_begin_ = false;
-  status_.show(bar(static_cast<double>(done) / static_cast<double>(total)) + " " + what + ", " + grouped(done) + "/" +
-               grouped(total) + " images");
+  status_.show_images(what + ",", done, total);
 }
 
 void TrainProgress::rolled_back(const train::Rollback& rollback) {
