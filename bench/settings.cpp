@@ -13,7 +13,6 @@
 #include "tools/common/command_line.h"
 #include "tools/common/flags.h"
 #include "tools/common/presets.h"
-#include "tools/common/shared_flags.h"
 
 namespace glow::bench {
 namespace {

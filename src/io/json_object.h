@@ -27,11 +27,21 @@ nlohmann::ordered_json json_of(const Value& value) {
   }
 }
 
+/// The inverse. Throws an exception of nlohmann_json for another type, ConfigError for an unknown enumerator.
+template <class Value>
+void get_value(const nlohmann::ordered_json& json, Value& value) {
+  if constexpr (NamedEnum<Value>) {
+    from_string(json.get<std::string>(), value);
+  } else {
+    json.get_to(value);
+  }
+}
+
 /// {key: value} of all fields, in their order.
 template <class Fields>
 nlohmann::ordered_json json_of_fields(const Fields& fields) {
   auto json = nlohmann::ordered_json::object();
-  visit_fields(fields, [&](const char* key, const auto& value) { json[key] = json_of(value); });
+  visit_fields(fields, [&](const char* key, const auto& value, auto...) { json[key] = json_of(value); });
   return json;
 }
 

@@ -7,7 +7,6 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 
-#include "latent/rows.h"
 #include "ops/check.h"
 
 namespace glow::latent {

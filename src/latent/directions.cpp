@@ -14,7 +14,6 @@
 #include "io/errors.h"
 #include "io/json_object.h"
 #include "latent/model_reference.h"
-#include "latent/rows.h"
 #include "nn/tensor_bytes.h"
 #include "ops/check.h"
 

@@ -11,8 +11,6 @@
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 
-#include "latent/rows.h"
-
 namespace glow::latent {
 namespace {
 

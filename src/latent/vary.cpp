@@ -13,8 +13,6 @@
 #include <glow/latent/arrange.h>
 #include <glow/ops/random.h>
 
-#include "latent/rows.h"
-
 namespace glow::latent {
 namespace {
 

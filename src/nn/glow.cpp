@@ -19,7 +19,6 @@
 #include "nn/labels.h"
 #include "nn/prior.h"
 #include "ops/check.h"
-#include "ops/gaussian.h"
 #include "ops/logit.h"
 #include "ops/squeeze.h"
 
@@ -227,7 +226,7 @@ void GlowImpl::visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_
   // Visits both terms of a latent's density: log N(eps; 0, I) and log|det d eps/dz|.
   const auto visit_latent = [&](const std::string& name,
                                 const std::function<ops::Transformed(const torch::Tensor&)>& whiten) {
-    visitor.result(name, [&](const auto& z) { return ops::standard_normal_log_prob(whiten(z).y); });
+    visitor.result(name, [&](const auto& z) { return standard_normal_log_prob(whiten(z).y); });
     visitor.result(name, [&](const auto& z) { return whiten(z).log_det; });
   };
   visitor.result("the images", identity);
@@ -293,7 +292,7 @@ Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels,
   eps.push_back(top.y);
   log_det = log_det + top.log_det;
   auto log_prob = log_det;
-  for (const auto& level_eps : eps) log_prob = log_prob + ops::standard_normal_log_prob(level_eps);
+  for (const auto& level_eps : eps) log_prob = log_prob + standard_normal_log_prob(level_eps);
   const auto logits = options_.num_classes > 0 ? top_->class_logits(z) : torch::Tensor();
   return {{std::move(eps)}, log_det, log_prob, logits, reconstruction_error, std::move(moments)};
 }
@@ -312,14 +311,14 @@ torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   const auto [eps, z, log_det, reconstruction_error, moments] = flow(kept.get(), x, precision_);
   const auto folded_top = kept ? kept->top : fold_top();
   std::vector<torch::Tensor> below, by_class;
-  for (const auto& level_eps : eps) below.push_back(ops::standard_normal_log_prob(level_eps));
+  for (const auto& level_eps : eps) below.push_back(standard_normal_log_prob(level_eps));
   for (std::int64_t y = 0; y < options_.num_classes; ++y) {
     const auto labels = torch::full({z.size(0)}, y, torch::TensorOptions().dtype(torch::kLong).device(z.device()));
     const auto top = top_->whiten(folded_top, labels, z);
     // The order of summation in `evaluate`, so that the sums are bitwise equal.
     auto log_prob = log_det + top.log_det;
     for (const auto& level : below) log_prob = log_prob + level;
-    by_class.push_back(log_prob + ops::standard_normal_log_prob(top.y));
+    by_class.push_back(log_prob + standard_normal_log_prob(top.y));
   }
   return at::stack(by_class, 1);
 }

@@ -1,5 +1,8 @@
 #include "nn/prior.h"
 
+#include <cmath>
+#include <numbers>
+
 #include <ATen/ATen.h>
 
 #include "nn/family.h"
@@ -110,5 +113,11 @@ torch::Tensor TopImpl::unwhiten(const torch::Tensor& folded, const torch::Tensor
 }
 
 torch::Tensor TopImpl::class_logits(const torch::Tensor& z) const { return classifier->forward(z.mean({2, 3})); }
+
+torch::Tensor standard_normal_log_prob(const torch::Tensor& eps) {
+  const auto flat = eps.flatten(1);
+  const double constant = 0.5 * std::log(2.0 * std::numbers::pi) * static_cast<double>(flat.size(1));
+  return flat.square().sum(1).mul(-0.5).sub(constant);
+}
 
 }  // namespace glow::nn

@@ -11,6 +11,9 @@
 
 namespace glow::nn {
 
+/// log N(eps; 0, I) = -1/2 sum eps^2 - D/2 log(2 pi), D numbers per image: [N, ...] -> [N], nats.
+torch::Tensor standard_normal_log_prob(const torch::Tensor& eps);
+
 /// A diagonal Gaussian N(mean, exp(log_sd)^2) of z [N, C, H, W]; mean and log_sd broadcast against z.
 struct DiagonalGaussian {
   torch::Tensor mean;

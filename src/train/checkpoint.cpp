@@ -9,6 +9,7 @@
 #include <glow/version.h>
 
 #include "io/errors.h"
+#include "io/json_object.h"
 #include "nn/tensor_bytes.h"
 #include "train/run_files.h"
 
@@ -23,27 +24,12 @@ constexpr const char* kBufferPrefix = "buffers.";
 /// Also the version of the flat tensors' layout. Version 2 has no options.
 constexpr std::int64_t kFormatVersion = 3, kOldestVersion = 2;
 
-template <class Number>
-Json to_json(Number number) {
-  return number;
-}
-Json to_json(OptimizerKind kind) { return to_string(kind); }
-
-template <class Number>
-void get_to(const Json& json, Number& number) {
-  json.get_to(number);
-}
-void get_to(const Json& json, OptimizerKind& kind) { from_string(json.get<std::string>(), kind); }
-
 std::string training_json(const TrainingState& state) {
   Json json{{"format_version", kFormatVersion}};
   const TrainingProgress& progress = state;
   // JSON has no infinity: best_bits_per_dim is null before the first evaluation.
-  visit_fields(progress, [&](const char* key, const auto& value, auto...) { json[key] = value; });
-  auto& options = json["options"];  // null when they are not known
-  if (state.options) {
-    visit_fields(*state.options, [&](const char* key, const auto& value) { options[key] = to_json(value); });
-  }
+  json.update(io::json_of_fields(progress));
+  json["options"] = state.options ? io::json_of_fields(*state.options) : Json();  // null when they are not known
   return json.dump();
 }
 
@@ -63,7 +49,7 @@ void parse_training(const std::string& text, TrainingState& state) {
     });
     const auto options = version > kOldestVersion ? json.at("options") : Json();
     if (options.is_null()) return;
-    visit_fields(state.options.emplace(), [&](const char* key, auto& value) { get_to(options.at(key), value); });
+    visit_fields(state.options.emplace(), [&](const char* key, auto& value) { io::get_value(options.at(key), value); });
   } catch (const ConfigError& error) {
     throw FormatError(std::string("glow.training: ") + error.what());
   } catch (const nlohmann::json::exception& error) {

@@ -5,7 +5,7 @@
 
 #include <glow/error.h>
 
-#include "ops/gaussian.h"
+#include "nn/prior.h"
 #include "support/jacobian.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"
@@ -59,7 +59,7 @@ TEST_P(GlowTest, TheDensityIsThatOfTheLatentsTimesTheJacobian) {
     };
     const auto log_det = jacobian_log_det(eps_of, x.narrow(0, i, 1));
     EXPECT_TRUE(close(encoding.log_det.narrow(0, i, 1), log_det, 1e-8));
-    const auto log_normal = ops::standard_normal_log_prob(flatten(encoding.latents).narrow(0, i, 1));
+    const auto log_normal = standard_normal_log_prob(flatten(encoding.latents).narrow(0, i, 1));
     EXPECT_TRUE(close(model->log_prob(x, labels).narrow(0, i, 1), log_normal + log_det, 1e-8));
   }
 }

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "nn/prior.h"
-#include "ops/gaussian.h"
+#include "support/finite_differences.h"
 #include "support/jacobian.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
@@ -17,8 +17,39 @@ namespace {
 
 using glow::testing::close;
 using glow::testing::jacobian_log_det;
+using glow::testing::matches_finite_differences;
 using glow::testing::random_normal;
 using glow::testing::randomize;
+
+TEST(StandardNormalLogProbTest, SumsTheLogDensityOfEveryElementOfAnImage) {
+  const auto eps = random_normal({3, 2, 4, 5}, 1);
+  std::vector<double> expected(3, 0.0);
+  for (std::int64_t i = 0; i < eps.numel(); ++i) {
+    const double value = eps.flatten()[i].item<double>();
+    expected[static_cast<std::size_t>(i / 40)] += -0.5 * value * value - std::log(std::sqrt(2 * std::numbers::pi));
+  }
+  EXPECT_TRUE(close(standard_normal_log_prob(eps), torch::tensor(expected, torch::kDouble), 1e-14));
+  EXPECT_TRUE(close(standard_normal_log_prob(eps.contiguous(at::MemoryFormat::ChannelsLast)),
+                    torch::tensor(expected, torch::kDouble), 1e-14));
+  EXPECT_TRUE(close(standard_normal_log_prob(eps.to(torch::kFloat)), torch::tensor(expected, torch::kDouble), 1e-6));
+}
+
+TEST(StandardNormalLogProbTest, KeepsSixDigitsInFloat32OverALargeImage) {
+  const auto eps = random_normal({2, 3, 256, 256}, 2);
+  EXPECT_TRUE(close(standard_normal_log_prob(eps.to(torch::kFloat)), standard_normal_log_prob(eps), 1e-6));
+}
+
+TEST(StandardNormalLogProbTest, TakesAnyNumberOfAxes) {
+  const auto eps = random_normal({4, 6}, 3);
+  EXPECT_TRUE(close(standard_normal_log_prob(eps), standard_normal_log_prob(eps.view({4, 1, 2, 3})), 1e-14));
+  EXPECT_EQ(standard_normal_log_prob(torch::zeros({0, 3})).sizes(), torch::IntArrayRef({0}));
+}
+
+TEST(StandardNormalLogProbTest, HasTheRightGradient) {
+  const auto eps = random_normal({2, 3, 2, 2}, 4).requires_grad_();
+  standard_normal_log_prob(eps).mean().backward();
+  EXPECT_TRUE(matches_finite_differences([&] { return standard_normal_log_prob(eps).mean(); }, eps, eps.grad(), 24));
+}
 
 /// The axes of mean and log_sd may be those of z, or broadcast against them.
 class DiagonalGaussianTest : public ::testing::TestWithParam<std::vector<std::int64_t>> {
@@ -42,8 +73,7 @@ TEST_P(DiagonalGaussianTest, ColouringUndoesWhitening) {
 TEST_P(DiagonalGaussianTest, IsTheDensityOfANormalDistribution) {
   const auto sd = gaussian().log_sd.exp();
   const auto each = -((z - gaussian().mean) / sd).square() / 2 - (sd * std::sqrt(2 * std::numbers::pi)).log();
-  const auto log_density =
-      ops::standard_normal_log_prob(gaussian().whiten(z)) + gaussian().log_det_of_whitening(z.sizes());
+  const auto log_density = standard_normal_log_prob(gaussian().whiten(z)) + gaussian().log_det_of_whitening(z.sizes());
   EXPECT_TRUE(close(log_density, each.sum({1, 2, 3}), 1e-13));
 }
 

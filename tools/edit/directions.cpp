@@ -15,7 +15,7 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/directions.h>
 
-#include "tools/common/shared_flags.h"
+#include "tools/common/flags.h"
 #include "tools/common/source_images.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"

@@ -8,7 +8,7 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/vary.h>
 
-#include "tools/common/shared_flags.h"
+#include "tools/common/flags.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"

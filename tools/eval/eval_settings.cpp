@@ -2,7 +2,7 @@
 
 #include <glow/error.h>
 
-#include "tools/common/shared_flags.h"
+#include "tools/common/flags.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {

@@ -19,7 +19,6 @@
 #include "tools/common/interruption.h"
 #include "tools/common/open_model.h"
 #include "tools/common/run_tool.h"
-#include "tools/common/shared_flags.h"
 #include "tools/common/text.h"
 #include "tools/glow_tools.h"
 

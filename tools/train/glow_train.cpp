@@ -65,16 +65,16 @@ class Run {
  private:
   /// Does all checks that are possible before the model is built.
   void prepare() {
-    processes_.require_same(flags_.kept());
-    processes_.require_same({{"out", settings_.run.out},
-                             {"resume", settings_.run.resume},
-                             {"dry-run", settings_.run.dry_run},
-                             {"process-timeout", settings_.compute.process_timeout}});
+    auto alike = flags_.kept();
+    alike.update({{"out", settings_.run.out},
+                  {"resume", settings_.run.resume},
+                  {"dry-run", settings_.run.dry_run},
+                  {"process-timeout", settings_.compute.process_timeout}});
+    processes_.require_same(alike);
     // After a restart by the launcher, goes_on_by_itself decides later whether the directory contains this run.
     const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.restarts() == 0;
     if (is_checked) check_out_directory(settings_.run);
     compute_ = start_computing(processes_.own_part(settings_.compute));
-    processes_.require_same({{"device", compute_.device.is_cuda() ? "cuda" : "cpu"}});
     open_data();
     fit_model_to_images(settings_, images_);
     const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
@@ -85,9 +85,10 @@ class Run {
     // The settings of a resumed run already say which images are held out.
     const std::string start = settings_.run.resume ? "" : settings_.run.init_from;
     const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
-    images_ =
-        open_images(settings_.data, settings_.training.seed, before, start,
-                    [this](std::int64_t done, std::int64_t total) { status_.show_images("looking for corrupt images,", done, total); });
+    images_ = open_images(settings_.data, settings_.training.seed, before, start,
+                          [this](std::int64_t done, std::int64_t total) {
+                            status_.show_images("looking for corrupt images,", done, total);
+                          });
     status_.clear();
     for (const auto& problem : images_.skipped) status_.log("left out " + problem);
     if (images_.may_be_known) {
@@ -118,12 +119,14 @@ class Run {
   train::TrainingRun begin(train::RunCallbacks callbacks) {
     const train::RunDirectory directory(settings_.run.out);
     const auto config = make_run_config(settings_, flags_, images_, compute_, processes_.launch().size);
-    processes_.require_same(config.model);
-    processes_.require_same(config.images);
     const bool resumes = settings_.run.resume || goes_on_by_itself(config);
+    auto alike = config.model;
+    alike.update(config.images);
+    alike["device"] = compute_.device.is_cuda() ? "cuda" : "cpu";
     if (!resumes && !settings_.run.init_from.empty()) {
-      processes_.require_same({{"the model file", nn::read_model_info(settings_.run.init_from).checksum}});
+      alike["the model file"] = nn::read_model_info(settings_.run.init_from).checksum;
     }
+    processes_.require_same(alike);
     if (resumes && processes_.is_root()) check_same_run(config, directory.config());
     callbacks.resumed = [this, config, announce = callbacks.resumed](const train::IntactCheckpoint& checkpoint) {
       check_same_run(config, checkpoint);

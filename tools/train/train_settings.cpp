@@ -5,8 +5,8 @@
 #include <glow/train/run_directory.h>
 #include <glow/train/schedule.h>
 
+#include "tools/common/flags.h"
 #include "tools/common/presets.h"
-#include "tools/common/shared_flags.h"
 #include "tools/common/text.h"
 #include "tools/train/run_config.h"
 

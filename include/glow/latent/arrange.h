@@ -24,4 +24,10 @@ nn::Latents repeat(const nn::Latents& latents, std::int64_t times);
 /// eps times the temperature, which may differ by level. Throws ConfigError (Temperature::at).
 nn::Latents scale(const nn::Latents& latents, const nn::Temperature& temperature);
 
+/// Rows [N, D] as latents whose levels have the shapes of those of `like`. Throws ShapeError for another D.
+nn::Latents from_rows(const torch::Tensor& rows, const nn::Latents& like);
+
+/// D: the number of dimensions of one image.
+std::int64_t dimensions(const nn::Latents& latents);
+
 }  // namespace glow::latent
