@@ -280,7 +280,11 @@ class FileJournal : public Journal {
 
   void forget_evaluations() override { evaluations_.clear(); }
 
-  void cut_to(const TrainingProgress& progress) override { *this = FileJournal(directory_, progress); }
+  void cut_to(const TrainingProgress& progress) override {
+    const auto seconds = run_seconds();  // the steps that are undone took time as well
+    *this = FileJournal(directory_, progress);
+    earlier_seconds_ = seconds;
+  }
 
   void write_report() const override {
     auto record = metrics_.record();
@@ -294,16 +298,18 @@ class FileJournal : public Journal {
     JournalLine metrics, timing;
   };
 
+  double run_seconds() const { return earlier_seconds_ + seconds_since(start_); }
+
   JournalLine timing_line(std::int64_t step, const std::string& prefix, std::int64_t images, double seconds) const {
     return {{"step", step},
-            {"seconds", earlier_seconds_ + seconds_since(start_)},
+            {"seconds", run_seconds()},
             {prefix + "images_per_second", static_cast<double>(images) / seconds},
             {"peak_memory_bytes", peak_memory_bytes()}};
   }
 
   RunDirectory directory_;
   LogFile metrics_, timing_;
-  /// Seconds of the run before this process started.
+  /// Seconds of the run before start_.
   double earlier_seconds_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::int64_t counted_images_ = 0;

@@ -1,11 +1,14 @@
 #include "train/journal.h"
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <random>
+#include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -74,6 +77,25 @@ TEST_F(JournalTest, WritesALineForEachStepInThisOrder) {
             "{\"step\":1,\"bits_per_dim\":3.25,\"class_bits\":0.0,\"gradient_norm\":0.5,\"learning_rate\":0.001}\n"
             "{\"step\":2,\"bits_per_dim\":null,\"class_bits\":0.0,\"gradient_norm\":0.5,\"learning_rate\":0.001,"
             "\"reconstruction_error\":0.125,\"fell_back\":true,\"skipped\":true}\n");
+}
+
+TEST_F(JournalTest, CountsTheTimeOfStepsThatARollbackUndoes) {
+  const auto last_seconds = [&] {
+    std::istringstream lines(get(run_.timing()));
+    double seconds = 0;
+    for (std::string line; std::getline(lines, line);) seconds = nlohmann::json::parse(line)["seconds"];
+    return seconds;
+  };
+  const auto journal = open();
+  journal->step(report_of(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  journal->step(report_of(2));
+  const auto before = last_seconds();
+  EXPECT_GE(before, 0.02);
+  journal->cut_to(after(1, 1));
+  EXPECT_LT(last_seconds(), before);
+  journal->step(report_of(2));
+  EXPECT_GE(last_seconds(), before);
 }
 
 TEST_F(JournalTest, WritesTheEvaluationsOfAStepTogetherOrNotAtAll) {
