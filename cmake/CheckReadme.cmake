@@ -1,5 +1,7 @@
 # cmake -P CheckReadme.cmake, in the project's root: fails unless README.md contains exact copies of these files, each
-# in a code block below a line <!-- its path -->.
+# in a code block below a line <!-- its path -->, and unless the table of docs/api.md names exactly the public headers.
+cmake_minimum_required(VERSION 3.25)
+
 file(READ README.md readme)
 
 function(expect_in_readme file language)
@@ -12,3 +14,21 @@ endfunction()
 
 expect_in_readme(tests/consumer/find_package/CMakeLists.txt cmake)
 expect_in_readme(tests/consumer/find_package/main.cpp cpp)
+
+file(GLOB_RECURSE headers RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}/include/glow" include/glow/*.h)
+list(APPEND headers version.h) # generated
+file(READ docs/api.md api)
+string(REGEX REPLACE ".*\n## Headers" "" api "${api}")
+string(REGEX REPLACE "\n## .*" "" api "${api}")
+string(REGEX MATCHALL "`[a-z0-9_/]+\\.h`" rows "${api}")
+list(TRANSFORM rows REPLACE "`(glow/)?([^`]*)`" "\\2")
+foreach(header IN LISTS headers)
+  if(NOT header IN_LIST rows)
+    message(SEND_ERROR "docs/api.md has no row for ${header}")
+  endif()
+endforeach()
+foreach(row IN LISTS rows)
+  if(NOT row IN_LIST headers)
+    message(SEND_ERROR "docs/api.md has a row for ${row}, which is no public header")
+  endif()
+endforeach()

@@ -3,7 +3,7 @@
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
-#include <glow/nn/compute.h>
+#include <glow/nn/batch_moments.h>
 
 namespace glow::nn {
 

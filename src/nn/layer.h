@@ -5,6 +5,7 @@
 
 #include <torch/types.h>
 
+#include <glow/nn/batch_moments.h>
 #include <glow/nn/compute.h>
 
 namespace glow::nn {

@@ -1,23 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-
-#include <torch/types.h>
 
 #include <glow/enum_names.h>
 #include <glow/nn/options.h>
 
 namespace glow::nn {
-
-/// Mean and population variance of each channel, [C] each.
-struct ChannelMoments {
-  torch::Tensor mean;
-  torch::Tensor variance;
-};
-
-/// Sums a tensor in place over all processes that train on shards of one batch (an all-reduce); null: a single process.
-using SumOverProcesses = std::function<void(const torch::Tensor&)>;
 
 /// The precision of the coupling networks' hidden tensors, matrix products and their gradients. Flow variables, scales,
 /// log-determinants and parameters always have the model's dtype. Networks in another precision define a different flow

@@ -10,6 +10,7 @@
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/pimpl.h>
 
+#include <glow/nn/batch_moments.h>
 #include <glow/nn/compute.h>
 #include <glow/nn/flat_parameters.h>
 #include <glow/nn/initialize.h>

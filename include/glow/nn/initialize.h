@@ -6,7 +6,7 @@
 
 #include <torch/types.h>
 
-#include <glow/nn/compute.h>
+#include <glow/nn/batch_moments.h>
 
 namespace glow::nn {
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <functional>
+
+#include <torch/types.h>
+
+namespace glow::nn {
+
+/// Mean and population variance of each channel, [C] each.
+struct ChannelMoments {
+  torch::Tensor mean;
+  torch::Tensor variance;
+};
+
+/// Sums a tensor in place over all processes that train on shards of one batch (an all-reduce); null: a single process.
+using SumOverProcesses = std::function<void(const torch::Tensor&)>;
+
+}  // namespace glow::nn
