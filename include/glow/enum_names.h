@@ -10,7 +10,8 @@
 
 namespace glow {
 
-/// The names of an enumeration's enumerators for users. Returned by a function in the namespace of the enumeration:
+/// The names of an enumeration's enumerators for users. An overload of enum_names in the enumeration's namespace
+/// returns them:
 ///
 ///   enum class Family { kGlow, kNICE };
 ///   constexpr EnumNames<Family, 2> enum_names(Family) {
@@ -46,7 +47,8 @@ std::string to_string(Enum wanted) {
   throw ConfigError(known.field, "an enumerator without a name");
 }
 
-/// The inverse. Throws ConfigError "FIELD: unknown value 'x', expected one of ..." when `wanted` is not a name.
+/// The inverse of to_string. Throws ConfigError "FIELD: unknown value 'x', expected one of ..." when `wanted` is not a
+/// name.
 template <NamedEnum Enum>
 void from_string(const std::string& wanted, Enum& result) {
   const auto known = enum_names(Enum{});

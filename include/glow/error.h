@@ -19,7 +19,7 @@ class Error : public std::runtime_error {
 /// An option, or a combination of options, is invalid.
 class ConfigError : public Error {
  public:
-  /// For a combination of options, or a data set: without a field.
+  /// An error without a field: about a combination of options, or about a data set.
   explicit ConfigError(const std::string& text) : Error(text) {}
   /// what() is "FIELD: TEXT"; TEXT alone when the field is empty.
   ConfigError(std::string_view field, std::string_view text);

@@ -13,7 +13,8 @@ static_assert(std::endian::native == std::endian::little,
               "arrays in files are little-endian and are used without conversion");
 
 /// Bytes of a dense array, or nullopt when a dimension is negative or the product of the nonzero dimensions and
-/// `element_size` overflows int64. The zeros are left out because the strides of an empty array are products too.
+/// `element_size` overflows int64. Zeros are skipped because strides are products of the other dimensions, also in an
+/// empty array, and must not overflow.
 inline std::optional<std::uint64_t> array_bytes(const std::vector<std::int64_t>& shape, std::uint64_t element_size) {
   std::int64_t product = static_cast<std::int64_t>(element_size);
   bool empty = false;

@@ -10,7 +10,7 @@
 
 namespace glow::io {
 
-// Control characters of a path become question marks, so that a message is one line.
+// All messages are one line: control characters of a path become question marks.
 
 /// "cannot read PATH: `reason`".
 IoError cannot_read(const std::filesystem::path& path, std::string_view reason);
@@ -19,7 +19,7 @@ IoError cannot_read(const std::filesystem::path& path, int error_number);
 
 /// "cannot write PATH: `reason`".
 IoError cannot_write(const std::filesystem::path& path, std::string_view reason);
-/// The same with the system's text.
+/// The same with the system's text for `error_number` (errno).
 IoError cannot_write(const std::filesystem::path& path, int error_number);
 
 /// Quotes text from a file for a one-line message: in double quotes, non-ASCII characters escaped, long text cut.

@@ -136,7 +136,7 @@ void refuse_special_file(const std::filesystem::path& path) {
   }
 }
 
-/// Errors are ignored: the file is complete under its name already, and some file systems cannot flush a directory.
+/// Errors are ignored: the file already has its final name, and some file systems cannot flush a directory.
 void flush_directory(const std::filesystem::path& directory) {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor >= 0) {

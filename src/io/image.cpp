@@ -33,7 +33,7 @@ Image blank_image(const std::filesystem::path& path, const ImageShape& shape) {
   return {shape, std::vector<std::uint8_t>(pixels * static_cast<std::size_t>(shape.channels))};
 }
 
-/// The state of libpng's callbacks: the bytes still to read, and the message of the error that stopped it.
+/// The state of libpng's callbacks: the unread bytes, and the message of the error that stopped libpng.
 struct PngState {
   std::string_view unread;
   std::array<char, 160> message{};
@@ -146,7 +146,7 @@ class JpegDecoder {
     int colour_space = 0;
     check(tjDecompressHeader3(handle_.get(), data(), bytes_.size(), &shape.width, &shape.height, &subsampling,
                               &colour_space));
-    // TurboJPEG accepts a file that ends before its frame header as one of tables only.
+    // TurboJPEG takes a file that ends before its frame header for a valid tables-only file.
     if (shape.width < 1 || shape.height < 1) throw FormatError(path_, "not a whole JPEG file: it holds no image");
     if (colour_space == TJCS_CMYK || colour_space == TJCS_YCCK) {
       throw FormatError(path_, "a CMYK JPEG image, expected grey or RGB");
@@ -178,7 +178,7 @@ class JpegDecoder {
   std::unique_ptr<std::remove_pointer_t<tjhandle>, DestroyHandle> handle_;
 };
 
-/// The result of `read(decoder)`, with the decoder of the file's format, which its first bytes tell.
+/// Calls `read` with the decoder for the file's format, which its first bytes identify; returns the result.
 template <typename Read>
 auto with_decoder(const std::filesystem::path& path, Read&& read) {
   const MappedFile file(path);

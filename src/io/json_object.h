@@ -15,7 +15,8 @@ bool is_utf8(const std::string& text);
 /// The text with U+FFFD in place of invalid bytes.
 std::string to_utf8(const std::string& text);
 
-// JSON of a struct whose fields visit_fields(value, visit) names: visit("key", value.field) for each.
+// JSON of structs that have a function visit_fields(value, visit), which calls visit("key", value.field) for each
+// field.
 
 /// A number, boolean or string unchanged, an enumerator as its name.
 template <class Value>
@@ -27,7 +28,8 @@ nlohmann::ordered_json json_of(const Value& value) {
   }
 }
 
-/// The inverse. Throws an exception of nlohmann_json for another type, ConfigError for an unknown enumerator.
+/// The inverse of json_of. Throws an exception of nlohmann_json for another type, ConfigError for an unknown
+/// enumerator.
 template <class Value>
 void get_value(const nlohmann::ordered_json& json, Value& value) {
   if constexpr (NamedEnum<Value>) {
@@ -51,7 +53,7 @@ class JsonObject {
  public:
   using Json = nlohmann::ordered_json;
 
-  /// `name`: of the object in messages, for example "glow.config".
+  /// `name`: the object's name in error messages, for example "glow.config".
   JsonObject(std::string name, const std::string& text);
 
   void operator()(const char* key, std::int64_t& value) { value = take(key, &Json::is_number_integer); }

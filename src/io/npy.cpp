@@ -253,7 +253,8 @@ NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
   shape_ = std::move(header.shape);
   data_ = data;
   if (element_size(dtype_) == 0) {
-    throw FormatError(path, "dtype " + in_quotes(dtype_) + " is none of the little-endian numbers accepted");
+    throw FormatError(path,
+                      "dtype " + in_quotes(dtype_) + " is not supported: expected little-endian numbers or booleans");
   }
   if (header.fortran_order) {
     throw FormatError(path, "the array is in Fortran order, expected C order");

@@ -17,8 +17,8 @@ namespace {
 
 using HeaderJson = nlohmann::json;
 
-/// A callback of the JSON parser. Refuses duplicate keys, which the parsed tree does not show, and deep nesting, before
-/// a tree is built for it.
+/// A callback of the JSON parser. Refuses duplicate keys, which the parsed tree would hide, and deep nesting, before
+/// the parser builds a tree of it.
 class StructureCheck {
  public:
   explicit StructureCheck(const std::filesystem::path& path) : path_(path) {}
@@ -61,7 +61,7 @@ HeaderJson parse_json(const std::filesystem::path& path, std::string_view text) 
       return check(depth, event, parsed);
     });
   } catch (const HeaderJson::parse_error& error) {
-    throw FormatError(path, "the header is not JSON, as byte " + std::to_string(error.byte) + " of it shows");
+    throw FormatError(path, "the header is not JSON: error at byte " + std::to_string(error.byte));
   } catch (const HeaderJson::out_of_range&) {
     throw FormatError(path, "a number in the header is too large");
   }

@@ -19,8 +19,8 @@ struct Animation {
 };
 
 /// The bytes of an animated PNG file (PNG specification, third edition: acTL, fcTL and fdAT chunks). A viewer without
-/// support for animation shows the first frame. Throws FormatError when there is no frame, when the shapes of the
-/// frames differ or the format does not have them, or when frame_milliseconds is out of range.
+/// support for animation shows the first frame. Throws FormatError when there is no frame, when the frames differ in
+/// shape, when PNG cannot store their shape, or when frame_milliseconds is out of range.
 std::string encode_animated_png(const Animation& animation);
 
 /// Writes an animated PNG file atomically. Throws IoError, and FormatError as encode_animated_png does.

@@ -37,11 +37,12 @@ class AtomicFile {
 
   /// Appends bytes to those of earlier calls. Throws IoError (a full disk, for example).
   void write(std::string_view bytes);
-  /// Writes bytes at an offset. Does not move the position of `write`; bytes never written are zeros. Throws IoError.
+  /// Writes bytes at an offset. Does not change where the next `write` appends; bytes never written are zeros. Throws
+  /// IoError.
   void write_at(std::uint64_t offset, std::string_view bytes);
   /// Fills `bytes` with the bytes at an offset. Throws IoError, also when the file is shorter.
   void read_at(std::uint64_t offset, std::span<char> bytes) const;
-  /// Makes the file visible. Call once, last. Throws IoError, and then `path` is unchanged.
+  /// Moves the file to `path`. Call once, last. Throws IoError, and then `path` is unchanged.
   void commit();
 
  private:

@@ -32,8 +32,8 @@ ImageShape read_image_shape(const std::filesystem::path& path);
 /// data, a bad checksum), for CMYK, and for more than 2^28 pixels.
 Image read_image(const std::filesystem::path& path);
 
-/// The bytes of a PNG file of `image`. Throws FormatError when the number of pixels does not fit the shape or the
-/// format does not have such a shape (no pixels, five channels).
+/// The bytes of a PNG file of `image`. Throws FormatError when the number of bytes does not fit the shape, or when PNG
+/// cannot store the shape (no pixels, five channels).
 std::string encode_png(const Image& image);
 
 /// Writes a PNG file atomically. Throws IoError, and FormatError like encode_png.

@@ -31,17 +31,17 @@ class NpyReader {
   std::string_view data_;
 };
 
-/// Writes an .npy file (version 1.0) incrementally and atomically: the file appears with `finish`.
+/// Writes an .npy file (version 1.0) incrementally and atomically: `finish` moves the file to `path`.
 class NpyWriter {
  public:
   /// `dtype` is one that NpyReader::dtype can return. Throws IoError, and FormatError for another dtype or an
   /// impossible shape.
   NpyWriter(const std::filesystem::path& path, const std::string& dtype, const std::vector<std::int64_t>& shape);
 
-  /// Appends to the array's bytes. Throws IoError, after which `finish` throws too, and FormatError when the bytes are
-  /// more than the shape has.
+  /// Appends to the array's bytes. Throws IoError, after which `finish` throws too, and FormatError when there are more
+  /// bytes than the shape holds.
   void write(std::string_view data);
-  /// Makes the file visible. Call once, last. Throws IoError, FormatError when bytes are missing.
+  /// Completes the file. Call once, last. Throws IoError, FormatError when bytes are missing.
   void finish();
 
  private:

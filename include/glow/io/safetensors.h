@@ -45,8 +45,8 @@ class SafetensorsReader {
   const std::vector<TensorEntry>& entries() const { return entries_; }
   /// The value of a metadata key. Throws FormatError naming the file and key when it is missing.
   const std::string& metadata_value(const std::string& key) const;
-  /// Compares the checksum of the whole file with that in its metadata. Throws FormatError when the latter is missing,
-  /// malformed or different.
+  /// Compares the checksum of the whole file with that in its metadata. Throws FormatError when the metadata have no
+  /// checksum, or a malformed or different one.
   void verify_checksum() const;
 
  private:
@@ -58,18 +58,18 @@ class SafetensorsReader {
   std::size_t header_end_ = 0;
 };
 
-/// Writes a file incrementally and atomically: the file appears with `finish`. The tensors may be written in any order
-/// and interleaved. The checksum is added to the metadata, in place of any that is there.
+/// Writes a file incrementally and atomically: `finish` moves the file to `path`. The tensors may be written in any
+/// order and interleaved. The checksum is added to the metadata and replaces an existing one.
 class SafetensorsWriter {
  public:
   /// `tensors` in the order of their data; `data` is ignored. Throws IoError, and FormatError when a name appears twice
   /// or is not UTF-8, when a dtype is unknown or a shape impossible.
   SafetensorsWriter(const std::filesystem::path& path, Metadata metadata, const std::vector<TensorEntry>& tensors);
 
-  /// Appends to the data of tensor number `tensor`. Throws IoError, and FormatError when the bytes are more than its
-  /// shape has.
+  /// Appends to the data of tensor number `tensor`. Throws IoError, and FormatError when there are more bytes than its
+  /// shape holds.
   void write(std::size_t tensor, std::string_view data);
-  /// Makes the file visible and returns the checksum. Call once, last. Throws IoError, and FormatError when bytes are
+  /// Completes the file and returns the checksum. Call once, last. Throws IoError, and FormatError when bytes are
   /// missing.
   std::string finish();
 
@@ -90,8 +90,8 @@ class SafetensorsWriter {
   AtomicFile file_;
 };
 
-/// Writes a file atomically, tensors in the given order, with the checksum added to the metadata (in place of any that
-/// is there); returns the checksum. Throws IoError, and FormatError when a name appears twice or is not UTF-8, when a
+/// Writes a file atomically, tensors in the given order, with the checksum added to the metadata (an existing one is
+/// replaced); returns the checksum. Throws IoError, and FormatError when a name appears twice or is not UTF-8, when a
 /// dtype is unknown or when data does not have the size of its shape.
 std::string write_safetensors(const std::filesystem::path& path, Metadata metadata,
                               const std::vector<TensorEntry>& entries);
