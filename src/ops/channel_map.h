@@ -4,8 +4,8 @@
 
 namespace glow::ops {
 
-/// The affine map y[n, :, h, w] = W x[n, :, h, w] + b of the channels of every pixel. ActNorm, every permutation and
-/// their compositions are such maps, so that a flow step reads its input once.
+/// The affine map y[n, :, h, w] = W x[n, :, h, w] + b of the channels of every pixel. ActNorm and every permutation are
+/// maps of this form, and so is their composition: a flow step applies it in one pass over its input.
 struct ChannelMap {
   /// [C, C]
   torch::Tensor weight;

@@ -12,15 +12,17 @@
 namespace glow::ops {
 namespace {
 
-/// One kind of coupling. A new kind is a row of `transform_of`, an enumerator and its number of outputs.
+/// One kind of coupling. A new kind needs a row in `transform_of`, an enumerator and its number of outputs
+/// (coupling_outputs).
 struct CouplingTransform {
   /// y2 and log_det from x2 [N, C/2, H, W] and h. Differentiable.
   CouplingResult (*couple)(const torch::Tensor& x2, const torch::Tensor& h);
   /// x2 from y2 and h. Differentiable.
   torch::Tensor (*uncouple)(const torch::Tensor& y2, const torch::Tensor& h);
 
-  // Functions on whole flow variables, named like the public ones; null: composed of the two above. An implementation
-  // that does not support the tensors' layout returns false and changes nothing.
+  // In-place functions on whole flow variables, named like the public ones. A function returns false and changes
+  // nothing if it does not support the tensors' layout. Then, and if it is null, the two functions above are used
+  // instead.
 
   bool (*couple_)(torch::Tensor& x, const torch::Tensor& h, torch::Tensor& log_det) = nullptr;
   bool (*uncouple_)(torch::Tensor& y, const torch::Tensor& h) = nullptr;

@@ -35,13 +35,13 @@ void uncouple_(CouplingKind kind, torch::Tensor y, const torch::Tensor& h);
 torch::Tensor couple_backward_(CouplingKind kind, const torch::Tensor& y, const torch::Tensor& h,
                                torch::Tensor gradient, const torch::Tensor& log_det_gradient);
 
-// The loops and kernels of the affine coupling. They need tensors whose channels are neighbours in memory.
+// The loops and kernels of the affine coupling. They need tensors whose channels are adjacent in memory.
 
 namespace cpu {
-/// x becomes y. Returns log_det in parts [N, parts] that are to be summed.
+/// x becomes y. Returns partial sums of log_det, [N, parts].
 torch::Tensor couple(torch::Tensor& x, const torch::Tensor& h);
 void uncouple(torch::Tensor& y, const torch::Tensor& h);
-/// Fills h_gradient.
+/// `gradient`, dL/dy, becomes dL/dx; h_gradient is filled with dL/dh.
 void couple_backward(const torch::Tensor& y, const torch::Tensor& h, torch::Tensor& gradient,
                      const torch::Tensor& log_det_gradient, torch::Tensor& h_gradient);
 }  // namespace cpu

@@ -39,7 +39,8 @@ C10_HOST_DEVICE T inverse_coupling_scale(T r) {
 }
 
 // One thread of a CUDA kernel transforms one number of the second half of the channels. These are plain functions, so
-// that tests run them without a GPU. `index`: into a channels_last tensor [N, C/2, H, W].
+// that tests run them without a GPU. `index`: the number's position in the memory of a channels_last tensor [N, C/2, H,
+// W].
 
 /// x becomes y; returns log s.
 template <class T>

@@ -13,11 +13,11 @@ struct Transformed {
 };
 
 /// Images in [-1/2, 1/2) as logits, which are not bounded: y = logit(a + (1 - a)(x + 1/2)) with a = 0.05 (RealNVP,
-/// section 4.1). x [N, ...], from -1/2 - a/(1 - a) to below 1/2; other values give results that are not finite.
-/// Differentiable.
+/// section 4.1). The results are finite for x [N, ...] between -1/2 - a/(1 - a) and 1/2, exclusive. Differentiable.
 Transformed to_logits(const torch::Tensor& x);
 
-/// The inverse of to_logits. A result that would be rounded to 1/2 is the next smaller number. Differentiable.
+/// The inverse of to_logits. A result that would be rounded to 1/2 is replaced by the next smaller number.
+/// Differentiable.
 torch::Tensor from_logits(const torch::Tensor& y);
 
 /// Transforms the standard logistic distribution (density 1/(2 cosh(z/2))^2) into the standard normal:

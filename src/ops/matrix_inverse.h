@@ -23,7 +23,7 @@ struct MatrixInverse {
   double* matrix;
   /// [size]: the column being eliminated, as it was before the step.
   double* column;
-  /// [size]: the row that row i was exchanged for.
+  /// [size]: the row that step i exchanged with row i.
   std::int64_t* pivots;
   std::uint32_t size;
 
@@ -73,8 +73,8 @@ struct InverseAndLogDet {
   torch::Tensor log_abs_det;
 };
 
-/// Of CUDA matrices [K, C, C] in float64, without waiting for the device, as LibTorch's inverse would. Not finite for a
-/// singular matrix.
+/// Inverts CUDA matrices [K, C, C] in float64. Does not wait for the device, as LibTorch's inverse would. The results
+/// for a singular matrix are not finite.
 InverseAndLogDet invert(const torch::Tensor& matrices);
 
 }  // namespace cuda

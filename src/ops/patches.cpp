@@ -12,7 +12,7 @@ namespace {
 
 bool has_kernels(const torch::Tensor& x) { return x.is_cpu() || x.is_cuda(); }
 
-/// x in a layout that the kernels support.
+/// x itself if the kernels support its layout, else a channels_last copy.
 torch::Tensor with_neighbouring_channels(const torch::Tensor& x) {
   return has_neighbouring_channels(x) ? x : x.contiguous(at::MemoryFormat::ChannelsLast);
 }

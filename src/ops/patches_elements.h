@@ -22,7 +22,7 @@ void dispatch_patches(const torch::Tensor& x, const torch::Tensor& patches, Run&
 // The work of one thread of a CUDA kernel: one number of a result (the formulas are in patches.h). Plain functions, so
 // that tests run them without a GPU. T: dtype of the flow, Part: dtype of the patches.
 
-/// `index`: of a number in the memory of `patches`, channels_last.
+/// `index`: position of a number in the memory of `patches`, which is channels_last.
 template <class T, class Part>
 struct ExtractPatch {
   Pixels<const T> x;
@@ -40,7 +40,7 @@ struct ExtractPatch {
   }
 };
 
-/// `index`: of a number in the memory of `sum`, channels_last.
+/// `index`: position of a number in the memory of `sum`, which is channels_last.
 template <class T, class Part>
 struct SumPatches {
   Pixels<const Part> patches;
@@ -60,8 +60,8 @@ struct SumPatches {
   }
 };
 
-/// `index`: of a number in a channels_last tensor of the shape of `sum`, which may be a range of channels of a wider
-/// tensor.
+/// `index`: position of a number in a channels_last tensor of the shape of `sum`. `sum` itself may be a range of
+/// channels of a wider tensor.
 template <class T, class Part>
 struct AddPatches {
   Pixels<const Part> patches;

@@ -12,14 +12,14 @@ namespace glow::ops {
 /// channels_last. Differentiable.
 torch::Tensor pixel_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {});
 
-/// max(0, W x + bias); for a NaN, 0 or NaN. Differentiable.
+/// max(0, W x + bias); a NaN stays NaN or becomes 0. Differentiable.
 torch::Tensor pixel_product_relu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 /// dX = W^T dY at every pixel: dY [N, O, H, W] -> [N, I, H, W]. No graph.
 torch::Tensor pixel_product_input_gradient(const torch::Tensor& gradient, const torch::Tensor& weight);
 
-/// dW = sum over pixels of dY x^T, [O, I], in float32 for bfloat16 (already rounded to bfloat16 on a processor that
-/// multiplies it). No graph.
+/// dW = sum over pixels of dY x^T, [O, I]. For bfloat16 tensors it is float32, but already rounded to bfloat16 on a
+/// processor that multiplies bfloat16. No graph.
 torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x);
 
 /// From y = pixel_product_relu(...) and dY, both channels_last: sets dY to 0, in place, where y is 0, and returns its

@@ -6,7 +6,7 @@
 namespace glow::ops::cuda {
 namespace {
 
-/// `index`: of a block of four numbers in the order of all rows.
+/// `index`: number of a block of four numbers, counted over all rows.
 template <class Scalar, class Block>
 struct FillBlock {
   const PhiloxRow* rows;

@@ -25,7 +25,7 @@ struct PhiloxRow {
 // A row is stored in a tensor of int64.
 static_assert(sizeof(PhiloxRow) == 3 * sizeof(std::int64_t));
 
-/// 32-bit words in a row: 2^24 blocks of four. Then the row of the next step begins.
+/// 32-bit words in a row: 2^24 blocks of four. The next block belongs to the row of the next step.
 inline constexpr std::int64_t kPhiloxRowWords = std::int64_t{1} << 26;
 
 /// Throws ConfigError when step or index is out of range.
@@ -45,7 +45,7 @@ C10_HOST_DEVICE Scalar round_down(double value) {
   return nearest > value ? std::nextafter(nearest, Scalar{0}) : nearest;
 }
 
-// A block of a row of random numbers, four or those up to the end of the row, from the four 32-bit words w of a
+// A block of random numbers: four, or fewer at the end of a row, computed from the next four 32-bit words w of a
 // generator.
 
 /// w * 2^-32, in [0, 1).

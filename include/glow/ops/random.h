@@ -7,7 +7,7 @@
 
 namespace glow::ops {
 
-/// The purpose of a random number; part of its address, so that different purposes have different numbers.
+/// The purpose of a random number. It is part of the number's key, so that each purpose has numbers of its own.
 enum class Stream : std::uint8_t {
   kShuffle = 1,
   kAugmentation = 2,
@@ -30,9 +30,9 @@ enum class Stream : std::uint8_t {
   kOtherNoise = 15,
 };
 
-/// The address of rows of random numbers. A number is a pure function of (key, index of its row, position in the row),
-/// computed by Philox4x32-10 (Salmon et al. 2011), and does not depend on the batch size, the number of processes or
-/// numbers drawn before.
+/// The key of a sequence of rows of random numbers. A number is a pure function of (key, index of its row, position in
+/// the row), computed by Philox4x32-10 (Salmon et al. 2011), and does not depend on the batch size, the number of
+/// processes or numbers drawn before.
 struct RandomKey {
   std::uint64_t seed = 0;
   Stream stream = Stream::kSample;
@@ -54,11 +54,11 @@ std::vector<std::int64_t> random_permutation(const RandomKey& key, std::int64_t 
 torch::Tensor uniform(const RandomKey& key, const std::vector<std::int64_t>& indices, std::int64_t count,
                       const torch::TensorOptions& options);
 
-/// The addresses of the rows (key, indices[i]), [N, 3] int64 on the CPU. As a tensor, so that a CUDA graph can read
-/// other addresses at every replay. Throws ConfigError as uniform does.
+/// Rows indices[i] of a key as Philox seeds and counters: int64 [N, 3] on the CPU. They are a tensor so that a CUDA
+/// graph can read those of other rows at every replay. Throws ConfigError as uniform does.
 torch::Tensor random_rows(const RandomKey& key, const std::vector<std::int64_t>& indices);
-/// uniform(key, indices, ...), from random_rows(key, indices) on the CPU or on the device of `options`. Throws
-/// ShapeError for a tensor that random_rows does not return, ConfigError for rows on another device.
+/// The same as uniform(key, indices, ...) for rows = random_rows(key, indices), which are on the CPU or on the device
+/// of `options`. Throws ShapeError for rows of another shape or dtype, ConfigError for rows on another device.
 torch::Tensor uniform(const torch::Tensor& rows, std::int64_t count, const torch::TensorOptions& options);
 
 /// Standard normal (Box-Muller in float64), otherwise as uniform.

@@ -5,15 +5,16 @@ namespace glow::ops {
 /// The cores this process may use (its CPU affinity).
 int available_threads();
 
-/// Sets the number of threads that LibTorch uses for one operation to `count`, or with 0 to available_threads(), and
-/// those that run operations in parallel to one. Debian's LibTorch starts with one thread. An OpenBLAS that has its own
-/// threads gets one. Call it once, before any work. Throws ConfigError when negative.
+/// Sets the number of threads of one LibTorch operation (intra-op) to `count`, or to available_threads() if it is 0,
+/// and the number of operations that run at the same time (inter-op) to one. Without this call Debian's LibTorch uses
+/// one thread. OpenBLAS is limited to one thread of its own. Call it once, before any work. Throws ConfigError when
+/// negative.
 void use_threads(int count = 0);
 
 /// Makes malloc keep the memory of freed tensors. By default glibc returns the megabytes of every hidden layer to the
 /// system and requests them again, page by page; in sampling on the CPU this was measured to cost a quarter of the
-/// speed. For programs whose main work is LibTorch's. Does nothing with another C library. Call it once, before any
-/// work.
+/// speed. For programs that mainly run LibTorch. Does nothing with a C library other than glibc. Call it once, before
+/// any work.
 void keep_freed_memory();
 
 }  // namespace glow::ops
