@@ -31,7 +31,8 @@ struct ChainPlan : torch::CustomClassHolder {
 };
 
 /// The tensors that a node saves: the weights, then the flow variable before every layer and after the last (with
-/// kReversible only these two ends are defined), then mean and variance of every layer's batch, then the activations.
+/// kReversible only the first and the last are defined), then mean and variance of every layer's batch, then the
+/// activations.
 class SavedTensors {
  public:
   SavedTensors(const ChainPlan& plan, const variable_list& saved)
@@ -93,7 +94,8 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    if (torch::GradMode::is_enabled()) throw Error("a flow's gradient has no gradient of its own");
+    if (torch::GradMode::is_enabled())
+      throw Error("a flow is differentiable once: its gradient cannot be differentiated again");
     const auto plan = c10::static_intrusive_pointer_cast<ChainPlan>(context->saved_data["plan"].toCapsule());
     const auto tensors = context->get_saved_variables();
     const SavedTensors saved(*plan, tensors);

@@ -8,23 +8,23 @@
 
 namespace glow::nn {
 
-/// The effective weights of a convolution after folding in its actnorm, scale or edge plane. Every convolution is
-/// computed as a matrix product at every pixel. A 3x3 convolution with many inputs and few outputs sums over the 3x3
-/// neighbourhood after the product (it "sums"); every other one gathers the neighbourhood before the product (it
-/// "gathers").
+/// The effective weights of a convolution after folding in its actnorm, scale or edge plane (ops/patches.h). Every
+/// convolution is computed as a matrix product at every pixel. A 3x3 convolution with many inputs and few outputs sums
+/// over the 3x3 neighbourhood after the product (it "sums"); every other one gathers the neighbourhood before the
+/// product (it "gathers").
 struct FoldedConvolution {
   /// [O, I] for 1x1; [O, 9*I] for 3x3 if it gathers; [9*O, I] if it sums.
   torch::Tensor weight;
   /// [O]
   torch::Tensor bias;
-  /// [9, O], only if it sums: the term of a tap that is outside the image, the edge plane's weight; zeros without an
-  /// edge plane.
+  /// [9, O], only if it sums: the term that is added for a tap outside the image: the edge plane's weight, or 0 without
+  /// an edge plane.
   torch::Tensor outside = {};
 };
 
 /// A convolution with bias and output scale: (conv(x) + bias) * scale.
 struct ScaledConvolution {
-  /// [O, I, k, k]; I includes the edge plane.
+  /// [O, I, k, k]; I includes the edge plane, if there is one.
   torch::Tensor weight;
   /// [O]
   torch::Tensor bias, scale;

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::int64_t kCheckerboardSteps = 3;
 
-/// The squeezed channels of the even squares of a checkerboard over the pixels, then those of the odd squares.
+/// The order of squeezed channels, int64 [C], that begins with the even squares of a checkerboard over the pixels and
+/// ends with the odd ones.
 torch::Tensor checkerboard_order(std::int64_t channels) {
   // A squeezed channel has the index c*4 + dy*2 + dx; its square is even if dy + dx is even.
   const auto first = torch::arange(0, channels, 4, torch::kLong);

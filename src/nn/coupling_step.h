@@ -15,7 +15,7 @@ namespace glow::nn {
 
 /// A step of RealNVP, or of NICE with dense networks: batch norm -> channel permutation -> coupling. The permutation
 /// moves the channels that the coupling leaves unchanged to the front. A checkerboard mask (RealNVP, section 3.4)
-/// selects a set of channels after a squeeze, so that the coupling multiplies nothing by a mask.
+/// selects a set of channels after a squeeze, so that no multiplication by a mask is needed.
 class CouplingStepImpl : public torch::nn::Cloneable<CouplingStepImpl>, public Step {
  public:
   /// Step `step` of level `level`.

@@ -166,12 +166,11 @@ NetworkMemory nice_memory(const GlowOptions& options, std::int64_t level, double
 
 void validate_nice(const GlowOptions& options) {
   if (!is_dense(options) && options.hidden_layers != GlowOptions{}.hidden_layers) {
-    throw ConfigError("hidden_layers",
-                      "only a dense network has layers to choose, got " + std::to_string(options.hidden_layers));
+    throw ConfigError("hidden_layers", "only a dense network uses it, got " + std::to_string(options.hidden_layers));
   }
   constexpr std::int64_t kMostDimensions = 1 << 20;
   if (is_dense(options) && options.dimensions() > kMostDimensions) {
-    throw ConfigError("network", "a dense one is for images of at most " + std::to_string(kMostDimensions) +
+    throw ConfigError("network", "a dense network is limited to images of " + std::to_string(kMostDimensions) +
                                      " numbers, these have " + std::to_string(options.dimensions()));
   }
 }

@@ -227,7 +227,7 @@ ops::ChannelMap stacked_maps(const Steps& steps) {
           log_abs_det + log_scale.sum(1) * kLogScaleFactor};
 }
 
-/// The scales of one convolution in all coupling networks, [O] each.
+/// The output scales of one convolution in the coupling network of every step, [O] each.
 template <class Get>
 std::vector<torch::Tensor> scales(const Steps& steps, Get&& log_scale) {
   return scale_of(stack(steps, [&](const auto& step) { return log_scale(*step.coupling->net); })).unbind();

@@ -23,7 +23,7 @@ FoldedGlow prepared(FoldedGlow folded, HiddenPrecision precision);
 /// The model with the inverse of every layer (FlowLayer::with_inverses).
 FoldedGlow with_inverses(FoldedGlow folded);
 
-/// How folded weights are used.
+/// The form of the folded weights that a pass needs.
 struct FoldedUse {
   HiddenPrecision precision;
   bool with_inverses;

@@ -169,8 +169,8 @@ FoldedGlow GlowImpl::fold() const {
 
 void GlowImpl::set_hidden_precision(HiddenPrecision precision) {
   if (precision != HiddenPrecision::kFull && dtype() != torch::kFloat) {
-    throw ConfigError("precision", "hidden tensors in " + to_string(precision) +
-                                       " go with a model in float32, not in " + c10::toString(dtype()));
+    throw ConfigError("precision", "hidden tensors in " + to_string(precision) + " need a model in float32, got " +
+                                       c10::toString(dtype()));
   }
   precision_ = precision;
 }

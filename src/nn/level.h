@@ -24,7 +24,8 @@ struct FoldedLevel {
   FoldedConvolution split_prior = {};
 };
 
-/// The prior of a split's latent half given the half that stays in the flow; of shape [1, 1, 1, 1] for N(0, I).
+/// The prior of a split's latent half given the half that stays in the flow, `stays`. For N(0, I), mean and log_sd are
+/// [1, 1, 1, 1].
 DiagonalGaussian split_gaussian(const FoldedConvolution& split_prior, const torch::Tensor& stays);
 
 /// One scale of the model: flow steps, and a split below the top (Glow, figure 2b). The squeeze before it has no

@@ -79,7 +79,7 @@ void check_value(const std::string& name, const torch::Tensor& value) {
   if (name.ends_with(".indices")) {
     const auto sorted = std::get<0>(value.sort());
     if (!sorted.equal(torch::arange(value.numel(), torch::kLong))) {
-      throw FormatError("tensor '" + name + "' is no permutation");
+      throw FormatError("tensor '" + name + "' is not a permutation");
     }
   }
   if (name.ends_with(".weight_v") && value.flatten(1).square().sum(1).eq(0).any().item<bool>()) {

@@ -35,7 +35,7 @@ void check_family(const GlowOptions& options) {
     // For every field: it also refuses a value of an enumeration that has no name, which no file could hold.
     const auto json = io::json_of(value);
     if (has_field(options.family, name) || json == own[name]) return;
-    throw ConfigError(name, "the family " + to_string(options.family) + " has none to choose, got " + json.dump());
+    throw ConfigError(name, "the family " + to_string(options.family) + " does not use it, got " + json.dump());
   });
 }
 

@@ -95,8 +95,8 @@ class TopImpl : public torch::nn::Cloneable<TopImpl> {
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// [mean | log_sd] without the class embedding: [1, 2C, H, W] or [1, 2C, 1, 1]; zeros with these options if nothing
-  /// is learned. NICE's scaling is part of log_sd.
+  /// [mean | log_sd] without the class embedding: [1, 2C, H, W] or [1, 2C, 1, 1]; zeros with `tensor_options` if
+  /// nothing is learned. NICE's scaling is part of log_sd.
   torch::Tensor fold(const torch::TensorOptions& tensor_options) const;
   /// Transforms the top latent z [N, C, H, W] to eps, standard normal under the model, and log|det d eps/dz| [N].
   /// `folded`: the result of fold; `labels`: int64 [N] for a conditional model, else undefined. Differentiable.

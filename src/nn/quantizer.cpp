@@ -49,7 +49,7 @@ torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const Dequantize
 
 torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const torch::Tensor& rows, torch::Dtype dtype) const {
   const auto low = bin(bytes);
-  ops::check_shape(rows.dim() == 2 && rows.size(0) == bytes.size(0), "dequantize: expected a row of noise an image",
+  ops::check_shape(rows.dim() == 2 && rows.size(0) == bytes.size(0), "dequantize: expected one row of noise per image",
                    rows);
   if (bytes.numel() == 0) return torch::empty(bytes.sizes(), bytes.options().dtype(dtype));
   const auto u = ops::uniform(rows, bytes.numel() / bytes.size(0), low.options()).view(bytes.sizes());

@@ -133,7 +133,7 @@ TEST(Chain, HasNoSecondDerivative) {
   const auto x = random_images(options, 2, 4).requires_grad_();
   EXPECT_TRUE(throws<Error>(
       [&] { torch::autograd::grad({model->log_prob(x).sum()}, {x}, {}, /*retain_graph=*/true, /*create_graph=*/true); },
-      {"no gradient of its own"}));
+      {"cannot be differentiated again"}));
 }
 
 /// The peak memory, in bytes, of a density and its gradient for a model of one level whose weights are small compared

@@ -333,7 +333,7 @@ TEST_F(BrokenModelFile, NotFinite) {
 TEST_F(BrokenModelFile, IndicesThatAreNoPermutation) {
   for (const std::vector<std::int64_t>& bad : {std::vector<std::int64_t>{0, 1, 2, 2}, {0, 1, 2, 4}, {-1, 0, 1, 2}}) {
     tensors["levels.0.steps.0.permutation.indices"] = torch::tensor(bad, torch::kLong);
-    EXPECT_TRUE(refused({"levels.0.steps.0.permutation.indices", "no permutation"}));
+    EXPECT_TRUE(refused({"levels.0.steps.0.permutation.indices", "not a permutation"}));
   }
 }
 

@@ -89,7 +89,7 @@ TEST(FamilyTest, HasNoFieldsOfAnother) {
                         o.network = NetworkKind::kDense;
                         o.height = o.width = 1024;
                       },
-                      {"network: a dense one", "1048576", "3145728"}));
+                      {"network: a dense network", "1048576", "3145728"}));
 }
 
 struct BadField {

@@ -153,7 +153,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
 
  private:
   LevelImpl& level(std::int64_t index) const;
-  /// The results of the flow before the top's prior: latents of the levels below the top, the top's z, and the
+  /// The results of the flow before the top's prior: the eps of all levels but the top, the top's z, and the
   /// log-determinant.
   struct Flow {
     std::vector<torch::Tensor> eps;

@@ -23,8 +23,8 @@ torch::Tensor flatten(const Latents& latents);
 /// The inverse of flatten for a model with these options. Throws ShapeError if the rows do not have D elements.
 Latents unflatten(const torch::Tensor& rows, const GlowOptions& options);
 
-/// The factor of the latents in sampling (Glow, section 6): one value, or one per level from the finest to the top. 1
-/// samples from the model; 0 gives the image of eps = 0.
+/// The factor by which sampling multiplies the latents (Glow, section 6): one value, or one per level from the finest
+/// to the top. 1 samples from the model; 0 gives the image of eps = 0.
 class Temperature {
  public:
   Temperature(double all_levels) : values_{all_levels} {}

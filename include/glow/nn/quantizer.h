@@ -44,8 +44,8 @@ class Quantizer {
   /// The same with `rows` = noise_rows(N, options), [N, 3], on the CPU or the bytes' device: for CUDA graphs, whose
   /// inputs must be tensors. Throws ShapeError if the number of rows is not N.
   torch::Tensor dequantize(const torch::Tensor& bytes, const torch::Tensor& rows, torch::Dtype dtype) const;
-  /// ops::random_rows of the noise of `images` images with these options. Throws ShapeError if indices are given and
-  /// their number is not `images`.
+  /// The rows of random numbers (ops::random_rows) that give the noise of `images` images with these options. Throws
+  /// ShapeError if indices are given and their number is not `images`.
   static torch::Tensor noise_rows(std::int64_t images, const DequantizeOptions& options);
 
   /// uint8 [N, ...] -> the centres of the bins, (q + 1/2)/n - 1/2. Latents and edits use them instead of noise.

@@ -15,12 +15,12 @@ struct TrainingData {
   /// Number and data::fingerprint of the images before validation images were held out.
   std::int64_t images = 0;
   std::string fingerprint = {};
-  /// Whether images that cannot be decoded were skipped before that (data::OpenOptions).
+  /// Whether images that cannot be decoded were left out first (data::OpenOptions::skip_corrupt).
   bool skip_corrupt = false;
   /// Number of validation images that data::hold_out_validation drew with split_seed; 0: the data set has its own.
   std::int64_t held_out = 0;
   std::uint64_t split_seed = 0;
-  /// The fields of data::Geometry other than height and width, which are the model's.
+  /// data::Geometry::resize and random_crop. Height and width are the model's.
   std::int64_t resize = 0;
   bool random_crop = false;
   /// Seed of the training and of the dequantisation noise of its evaluations.
