@@ -28,7 +28,7 @@ std::array<std::string, 3> keys_of(const std::string& image) {
           path.stem().string()};
 }
 
-/// The value of the longest suffix of the path: of "a/b/c", else "b/c", else "c"; nullptr for none.
+/// The value of the longest suffix of the path that is a key: "a/b/c", else "b/c", else "c"; nullptr if none is.
 template <class Places>
 const typename Places::mapped_type* find_longest(const Places& places, std::string_view path) {
   for (;;) {

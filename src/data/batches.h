@@ -27,7 +27,7 @@ using Batches = Prefetcher<Batch>;
 /// int64 [N], or undefined when not `wanted`.
 torch::Tensor labels_of(const Images& images, const std::vector<std::int64_t>& indices, bool wanted);
 
-/// The range [first, end) of images in one shard of the batches of all_batches.
+/// The range [first, end) of the images in one shard of all_batches.
 std::pair<std::int64_t, std::int64_t> images_of_shard(std::int64_t images, std::int64_t batch, const Shard& shard);
 
 /// All images in their order in batches of `batch`, the last possibly smaller, or a shard of these batches; made on a

@@ -46,7 +46,7 @@ void check_splits(const fs::path& directory, const std::vector<std::string>& fil
   for (const std::string& file : files)
     if (!splits.contains(top_folder(file)))
       throw FormatError(directory / file,
-                        "expected images in the folders train, valid (or val) and test only, is beside them");
+                        "expected images only in the folders train, valid (or val) and test, is beside them");
 }
 
 std::map<std::string, Folder> find_splits(const fs::path& directory) {
@@ -108,11 +108,11 @@ std::vector<std::int64_t> find_labels(const Folder& folder, const std::vector<st
   for (const std::string& file : folder.files) {
     const std::string name = top_folder(file);
     if (name.empty())
-      throw FormatError(folder.root / file, "expected images in a folder named after their class, is in none");
+      throw FormatError(folder.root / file, "expected an image in a sub-folder named after its class, is in none");
     const auto place = places.find(name);
     if (place == places.end())
-      throw FormatError(folder.root / name, "expected a class of the " + whose + ", is none of their " +
-                                                std::to_string(class_names.size()));
+      throw FormatError(folder.root / name,
+                        "expected a class of the " + whose + ", is none of the " + std::to_string(class_names.size()));
     labels.push_back(place->second);
   }
   return labels;

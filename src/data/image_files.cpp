@@ -34,7 +34,7 @@ class Search {
  public:
   explicit Search(fs::path root) : root_(std::move(root)) {}
 
-  /// In bytewise order.
+  /// The paths of the images below the root, in bytewise order.
   std::vector<std::string> run() && {
     visit(root_, "");
     while (!links_.empty())
@@ -175,7 +175,7 @@ std::string ImageFiles::content(std::int64_t index) const {
 
 void ImageFiles::check_colour(const io::ImageShape& shape, std::int64_t index) const {
   if (channels_ == 1 && !is_grey(shape))
-    throw FormatError(path(index), "expected a grey image (1 channel is wanted), has colour");
+    throw FormatError(path(index), "expected a grey image (1 channel is required), has colour");
 }
 
 }  // namespace glow::data

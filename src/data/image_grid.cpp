@@ -18,7 +18,7 @@ constexpr std::int64_t kSpace = 2;
 /// Between a label and its row or column, and around a labelled grid.
 constexpr std::int64_t kMargin = 4;
 constexpr std::int64_t kMostScale = 64;
-/// libpng's limit of a side, and ours of the grid.
+/// libpng's limit for a side, and this library's limit for the whole grid.
 constexpr std::int64_t kLongestSide = 1'000'000;
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;
 
@@ -67,7 +67,7 @@ Layout make_layout(const torch::Tensor& bytes, const LabelledGridOptions& option
   layout.height = bytes.size(2) * options.scale;
   layout.width = bytes.size(3) * options.scale;
   layout.row_pitch = std::max(layout.height, rows.empty() ? 0 : kTextHeight) + kSpace;
-  // Twice the space between two labels than between two images.
+  // The space between labels is twice that between images.
   layout.column_pitch = std::max(layout.width, columns.empty() ? 0 : widest(columns) + kSpace) + kSpace;
   layout.margin = rows.empty() && columns.empty() ? 0 : kMargin;
   layout.top = layout.margin + (columns.empty() ? 0 : kTextHeight + kSpace);

@@ -67,7 +67,7 @@ DataSet open_data_set(const std::string& specification, const OpenOptions& optio
   if (options.skip_corrupt && !kind->has_image_files) {
     throw ConfigError("skip_corrupt", "expected " +
                                           usages([](const SourceKind& each) { return each.has_image_files; }) +
-                                          ", whose images can be left out one by one, got \"" + specification + "\"");
+                                          ", where each image is a file, got \"" + specification + "\"");
   }
   DataSet set = kind->open(path, options);
   set.name = specification;

@@ -52,8 +52,8 @@ class Attributes {
 ///   a line of names, then one line for each image with its file and 1 or -1 for each name;
 /// - or CSV: a line with the heading of the column of files and the names, then one line for each image with its file
 ///   and 1, 0 or -1 (no) or an empty field (unknown) for each name.
-/// The file of an image in an array is its index, from 0. Throws IoError, and FormatError naming the line, also for
-/// more than 10,000 names, a name longer than 256 bytes, or a file of more than 256 MiB.
+/// For an image in an array, its index from 0 replaces the file. Throws IoError, and FormatError naming the line, also
+/// for more than 10,000 names, a name longer than 256 bytes, or a file of more than 256 MiB.
 Attributes read_attributes(const std::filesystem::path& path);
 
 }  // namespace glow::data

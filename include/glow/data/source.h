@@ -68,11 +68,11 @@ struct OpenOptions {
   /// Whether to decode every image of a folder once, on LibTorch's threads, and to leave out those that cause a
   /// FormatError. The result is the same as for a folder without these images.
   bool skip_corrupt = false;
-  /// Channels of the images of a folder: 3 converts grey images to RGB; 0: as the training images have.
+  /// Channels of the images of a folder: 3 converts grey images to RGB; 0: 1 if all training images are grey, else 3.
   int channels = 0;
   /// Called during the search for corrupt images with the number of images decoded and of all images.
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
-  /// ConfigError::field when the specification cannot be opened: the caller's name of the option.
+  /// ConfigError::field of errors about the specification: the caller's name of the option.
   std::string field = {};
 };
 
@@ -119,24 +119,24 @@ Specification parse_specification(const std::string& specification);
 ///   if all training images are, otherwise RGB; alpha is composited onto white.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
 ///
-/// Throws ConfigError of `options.field` for an unknown specification, and of skip_corrupt when that is requested for
-/// another kind than a folder; IoError and FormatError when the data cannot be read.
+/// Throws ConfigError naming `options.field` for an unknown specification, and naming skip_corrupt when it is set for a
+/// kind other than a folder; IoError and FormatError when the data cannot be read.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
 /// Opens images that are not a data set: one .npy file as above; all PNG and JPEG files at any depth below one folder
 /// (train, valid and test are ordinary folders); or the given PNG and JPEG files, in their order. Images from files
 /// have `channels` channels, 1 or 3: grey is repeated, alpha is composited onto white, and with 1 channel reading a
-/// colour image throws FormatError. If a folder on the path of an image below the one folder has the name of one of
-/// `class_names`, the image has that class; the outermost such folder decides. If `skipped` is not null, images of the
-/// one folder that cannot be decoded are left out, as with OpenOptions::skip_corrupt, and their errors are stored
-/// there. Throws IoError and FormatError when the images cannot be read.
+/// colour image throws FormatError. With one folder, an image has a class if a folder on its path below that folder has
+/// the name of one of `class_names`; the outermost of them decides. If `skipped` is not null, images of the folder that
+/// cannot be decoded are left out, as with OpenOptions::skip_corrupt, and their errors are stored there. Throws IoError
+/// and FormatError when the images cannot be read.
 std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesystem::path>& paths, int channels,
                                                  const std::vector<std::string>& class_names = {},
                                                  std::vector<std::string>* skipped = nullptr);
 
-/// Identifies a source: 64 hexadecimal digits, a SHA-256 of the number of images, the path below its folder and the
-/// size of every file, and the contents of the images. If the contents exceed 256 MiB, only images that are spread
-/// evenly are read. The location of the source and the size that its images are scaled to do not matter. Throws as
+/// Identifies a source: 64 hexadecimal digits, a SHA-256 of the number of images, the relative path and the size of
+/// every file, and the contents of the images. If the contents exceed 256 MiB, only those of evenly spaced images are
+/// included. It does not depend on the location of the source or the size that its images are scaled to. Throws as
 /// ImageSource::image.
 std::string fingerprint(const ImageSource& source);
 /// The same for the training images of a data set and, if it has them, its validation images: all images from which
