@@ -100,7 +100,7 @@ class ConnectedProcesses : public Communicator {
     guarded([&] { work = in_group_of(tensor, begin); });
     return [this, tensor, work] {
       guarded([&] { work->wait(); });
-      // On CUDA wait() has blocked the stream only, so the detector has to see when the work is done.
+      // On CUDA wait() has blocked the stream only, so the failure detector polls whether the work is done.
       if (tensor.is_cuda()) {
         device_work_->set(work);
         detector_->expect([work] { return work->isCompleted(); });
@@ -128,7 +128,7 @@ class ConnectedProcesses : public Communicator {
 #ifdef USE_C10D_NCCL
     if (tensor.is_cuda()) {
       if (!nccl_) {
-        // NCCL's own watchdog ends the process without naming a rank. The failure detector has to be earlier.
+        // NCCL's own watchdog ends the process without naming a rank. The failure detector must act first.
         constexpr std::chrono::seconds kMargin{60};
         auto options = c10d::ProcessGroupNCCL::Options::create();
         options->timeout = options_.timeout + kMargin;

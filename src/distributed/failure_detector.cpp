@@ -60,7 +60,7 @@ void FailureDetector::report(const std::string& failure) {
   failure_ = failure;
   monitor_.answer_investigation(failure);
   leave(kFailureFarewell);
-  // After `end` whatever the function refers to may be gone.
+  // After `end` the objects that the function uses may be destroyed.
   thread_.unless_stopped([this, &failure] {
     if (options_.failed) options_.failed(failure);
   });
@@ -104,7 +104,7 @@ bool FailureDetector::announce(const std::string& what) {
     leave(kFailureFarewell);
     return true;
   });
-  // Without the store's answer no other rank is known to have reported a failure: this one has to.
+  // Without an answer it is unknown whether another rank has reported a failure, so this rank reports its own.
   return is_first ? *is_first : !knows_failure_.exchange(true);
 }
 

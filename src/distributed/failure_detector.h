@@ -29,29 +29,31 @@ class FailureDetector {
     std::int64_t rank = 0, size = 1;
     /// Whether this process hosts the store. Then it stays alive until the others have read a failure, for 3 s at most.
     bool is_store_host = false;
-    /// How long another rank may send no heartbeat, and a collective on the device may take.
+    /// The longest allowed time between heartbeats of another rank, and for a collective on the device.
     std::chrono::milliseconds timeout{};
     /// A rank with no heartbeat for this long during an investigation is declared lost. Much longer than a busy machine
     /// delays a heartbeat.
     std::chrono::milliseconds silence{4000};
-    /// How long to wait for the store's answer, and 50 ms more for each rank, because all may ask at the same time.
+    /// How long to wait for the store's answer; 50 ms are added for each rank, because all ranks may ask at the same
+    /// time.
     std::chrono::milliseconds answer_time{10000};
     /// ConnectOptions::failed
     std::function<void(const std::string&)> failed = nullptr;
   };
 
-  /// `store` has a connection of its own: another thread that waits for a key would delay the heartbeats.
+  /// `store` must have a connection of its own: on a shared one, a thread that waits for a key would delay the
+  /// heartbeats.
   static std::shared_ptr<FailureDetector> start(c10::intrusive_ptr<c10d::Store> store, Options options);
 
   /// Tells the others that this rank leaves. The host of the store waits for them to leave too, for 8 s at most. A
-  /// store thread that waits for a silent store is left running.
+  /// store thread that is blocked by a silent store is left running.
   void end();
 
   /// Counts the collectives that this rank has started, by which the others see whether it is late.
   void start_collective() { monitor_.start_collective(); }
   /// PeerMonitor::expect
   void expect(std::function<bool()> is_done) { monitor_.expect(std::move(is_done)); }
-  /// Which ranks are the cause of a collective's `error`: "rank 3 was lost". Takes Options::silence, and longer when
+  /// Finds out which ranks caused a collective's `error`: "rank 3 was lost". Takes Options::silence, and longer when
   /// the store is slow. One call at a time.
   std::string diagnose(const std::string& error);
   /// Communicator::announce_failure
@@ -78,7 +80,8 @@ class FailureDetector {
   /// Whether the failure of the run is known. The thread that sets it reports the failure, so that it is reported once.
   /// From then on this rank writes no heartbeats.
   std::atomic<bool> knows_failure_ = false;
-  /// The failure, once knows_failure_ is set. A thread that does not get the store's answer sets only knows_failure_.
+  /// The failure, valid once knows_failure_ is set. Its initial value is the failure of a silent store: a thread that
+  /// gets no answer sets only knows_failure_.
   std::string failure_;
   /// Whether `end` was called: from then on the store may disappear.
   bool is_over_ = false;

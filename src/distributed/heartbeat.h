@@ -15,11 +15,11 @@ namespace glow::distributed {
 /// "BEATS COLLECTIVES" of rank R, "end/R" is set when rank R leaves the run. Only the store thread uses it.
 class Heartbeat {
  public:
-  /// How often a rank writes one.
+  /// The time between two heartbeats of a rank.
   static constexpr std::chrono::milliseconds kInterval{250};
 
-  /// What a rank last wrote: how many heartbeats so far, and how many collectives it has started. -1 when it has
-  /// written nothing yet.
+  /// The last heartbeat of a rank: how many it has written, and how many collectives it has started. -1 before the
+  /// first heartbeat.
   struct Value {
     std::int64_t beats = -1, collectives = -1;
   };
@@ -41,7 +41,7 @@ class Heartbeat {
     return {beats, collectives};
   }
 
-  /// Of all ranks, by rank.
+  /// The last heartbeats of all ranks, by rank.
   std::vector<Value> read_all() const {
     std::vector<Value> values;
     for (std::int64_t rank = 0; rank < size_; ++rank) values.push_back(read(rank));

@@ -73,7 +73,8 @@ bool PeerMonitor::device_is_overdue() {
 
 void PeerMonitor::investigate(const std::string& error, Answer answer) {
   auto before = heartbeat_.read_all();
-  // The time after the reading: a slow store must not shorten the silence that a rank is allowed.
+  // The time is taken after the reading, so that a slow store does not shorten the time that a rank has for a
+  // heartbeat.
   investigation_ = Investigation{error, std::move(before), options_.now(), std::move(answer)};
 }
 

@@ -16,8 +16,8 @@ namespace glow::distributed {
 
 /// Finds out from heartbeats which ranks caused a failure. An investigation starts when the next rank's heartbeat or a
 /// collective on the device exceeds the time-out (`round`), or when a collective failed (`investigate`). It reads all
-/// heartbeats twice, `silence` apart: ranks without a new heartbeat are lost. If there are none, the verdict is the one
-/// rank that has started fewer collectives than this rank.
+/// heartbeats twice, `silence` apart: ranks without a new heartbeat are lost. If none is lost, the verdict names the
+/// rank that has started fewer collectives than this one, provided that there is exactly one.
 ///
 /// It has no thread, never sleeps, and takes the time from Options::now. The store thread calls all of it, except
 /// start_collective and expect, which any thread may call.
@@ -27,7 +27,7 @@ class PeerMonitor {
   using Answer = std::function<void(const std::string& verdict)>;
 
   struct Options {
-    /// How long another rank may send no heartbeat, and a collective on the device may take.
+    /// The longest allowed time between heartbeats of another rank, and for a collective on the device.
     std::chrono::milliseconds timeout{};
     /// A rank with no heartbeat for this long during an investigation is declared lost. Much longer than a busy machine
     /// delays a heartbeat.
@@ -53,7 +53,7 @@ class PeerMonitor {
 
   /// Starts an investigation of a collective that failed with `error`. A later round calls `answer` with the verdict.
   void investigate(const std::string& error, Answer answer);
-  /// Ends an investigation, if there is one, and answers it with a failure that became known otherwise.
+  /// Ends an investigation, if there is one, and answers it with a failure that became known in another way.
   void answer_investigation(const std::string& failure);
 
  private:
@@ -62,7 +62,7 @@ class PeerMonitor {
     /// The first reading, by rank, and the time after it.
     std::vector<Heartbeat::Value> before;
     TimePoint since;
-    /// Null when a round has found the suspect by itself.
+    /// Null when `round` has started the investigation.
     Answer answer;
   };
 
@@ -76,7 +76,7 @@ class PeerMonitor {
   FailureBoard& board_;
   Options options_;
 
-  // Of the store thread.
+  // Used by the store thread only.
   /// The last heartbeat of the next rank, and when it was first read.
   Heartbeat::Value neighbour_;
   TimePoint neighbour_since_;

@@ -36,8 +36,8 @@ StorePointer open_store(const Launch& launch, std::chrono::seconds timeout, bool
   return store;
 }
 
-// The keys of the rendezvous, all but the last outside of an epoch. A rank writes a random request, and rank 0 answers
-// the request with the epoch, so that a rank cannot read the answer of an earlier start.
+// The keys of the rendezvous. All but the last are shared by all epochs. A rank writes a random request, and rank 0
+// answers the request with the epoch, so that a rank cannot read the answer of an earlier start.
 
 constexpr const char* kEpochCount = "glow/starts";
 
@@ -66,7 +66,8 @@ std::string publish_epoch(c10d::Store& store, std::int64_t size, std::chrono::se
     if (std::chrono::steady_clock::now() > end) {
       throw std::runtime_error("rank " + std::to_string(*missing.begin()) + " did not join");
     }
-    // A request may be left from an earlier start. It is answered too, because rank 0 cannot tell; no process reads it.
+    // A request may be left from an earlier start. Rank 0 cannot tell, so it answers that too; no process reads the
+    // answer.
     for (const auto rank : missing) {
       if (const auto request = find_text(store, request_key(rank))) set_text(store, answer_key(*request), epoch);
     }

@@ -22,7 +22,7 @@ class Rendezvous {
   Rendezvous(const Launch& launch, std::chrono::seconds timeout);
 
   bool is_store_host() const { return is_store_host_; }
-  /// The keys with prefix `name` of this epoch.
+  /// The store with the prefix `name` of this epoch before every key.
   c10::intrusive_ptr<c10d::Store> store(const std::string& name) const;
   /// The same, over a new connection.
   c10::intrusive_ptr<c10d::Store> separate_store(const std::string& name) const;

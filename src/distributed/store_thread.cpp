@@ -30,7 +30,7 @@ void StoreThread::run(const std::function<void()>& round) {
 }
 
 void StoreThread::watch(const std::function<void()>& silent) {
-  // Time is counted in this thread's own checks: while the whole process was stopped there were no checks either.
+  // Time is measured by the number of this thread's checks: time in which the whole process was stopped must not count.
   const auto limit = options_.silence / options_.interval;
   std::int64_t last = -1, checks_without_round = 0;
   bool is_reported = false;

@@ -12,24 +12,25 @@
 
 namespace glow::distributed {
 
-/// The only thread that talks to the store. Behind a broken link a request to the store may never return, so no other
-/// thread makes one: they leave tasks here and wait for the result for a limited time. A second thread, the watchdog,
-/// never talks to the store; it notices that a request has not returned when no other thread waits for a result.
+/// The only thread that talks to the store. If the network link breaks, a request to the store may never return. So the
+/// other threads make no requests: they leave tasks here and wait for the result for a limited time. A second thread,
+/// the watchdog, never talks to the store; it notices that a request has not returned when no other thread waits for a
+/// result.
 class StoreThread {
  public:
   struct Options {
     /// The longest pause between two rounds.
     std::chrono::milliseconds interval{};
-    /// How long a caller waits for the store's answer. After one answer that did not come the store counts as silent.
+    /// How long a caller waits for the store's answer. After one missing answer the store counts as silent.
     std::chrono::milliseconds answer_time{};
-    /// A store in which no round has completed for so long is silent too.
+    /// The store also counts as silent when no round has completed for this long.
     std::chrono::milliseconds silence{};
   };
 
   explicit StoreThread(Options options) : options_(options) {}
 
   /// Starts both threads. The store thread runs the tasks, then `round`, again and again; the watchdog calls `silent`
-  /// once when the rounds stop. The threads are detached, because a silent store may hold one forever; they share the
+  /// once when the rounds stop. The threads are detached, because a silent store may block one forever; they share the
   /// ownership of `owner`, which contains this object and everything that the functions use.
   void start(const std::shared_ptr<const void>& owner, std::function<void()> round, std::function<void()> silent);
 
@@ -43,8 +44,8 @@ class StoreThread {
 
   /// Calls `report`, unless `stop` was called; `stop` waits for a report that has begun.
   void unless_stopped(const std::function<void()>& report);
-  /// Ends both threads and waits for them, except for a store thread that waits for a silent store, and for
-  /// `answer_time` at most.
+  /// Ends both threads and waits for them, for `answer_time` at most. Does not wait for a store thread that is blocked
+  /// by a silent store.
   void stop();
 
  private:
@@ -56,12 +57,12 @@ class StoreThread {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  // Protected by the mutex; changed_ is notified of each change but that of rounds_.
+  // Protected by the mutex. Every change, except of rounds_, notifies changed_.
   std::deque<std::function<void()>> tasks_;
   /// How many rounds have completed.
   std::int64_t rounds_ = 0;
   bool stops_ = false;
-  /// Threads that have not ended, and reports that have begun and not ended.
+  /// The numbers of running threads and of running reports.
   int running_ = 0, reporting_ = 0;
 };
 

@@ -52,7 +52,7 @@ class Communicator {
   // Not collective: a rank calls these independently of the others.
 
   /// Tells the other ranks that this process cannot continue. Returns whether this was the first failure of the run;
-  /// only the first one is passed on.
+  /// the other ranks are told of the first one only.
   virtual bool announce_failure(const std::string& what) = 0;
   /// Makes stop_asked true on all ranks, permanently: on this one at once, on the others within about a second.
   virtual void ask_to_stop() = 0;
@@ -81,9 +81,9 @@ struct ConnectOptions {
 /// Whether this library was built with Gloo, which `connect` needs.
 bool can_connect();
 
-/// Connects the processes of the launch, by c10d: Gloo for tensors on the CPU, NCCL for those on CUDA. All processes
-/// call it. A launch of one process without an address is single_process(). Throws ConfigError when the library was
-/// built without Gloo, ProcessError when not all processes join within the time-out.
+/// Connects the processes of the launch through c10d: Gloo for tensors on the CPU, NCCL for those on CUDA. All
+/// processes call it. Returns single_process() for a launch of one process without an address. Throws ConfigError when
+/// the library was built without Gloo, ProcessError when not all processes join within the time-out.
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options = {});
 
 }  // namespace glow::distributed

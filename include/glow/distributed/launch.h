@@ -7,7 +7,7 @@
 
 namespace glow::distributed {
 
-/// What the launcher (torchrun, mpirun, SLURM) tells this process about itself and the other processes of the run.
+/// This process and the other processes of the run, as the launcher (torchrun, mpirun, SLURM) describes them.
 struct Launch {
   /// The index of this process among all processes, and among those on its host.
   std::int64_t rank = 0, local_rank = 0;
@@ -21,8 +21,8 @@ struct Launch {
   std::string address = {};
   std::uint16_t port = 0;
   bool has_store = false;
-  /// How often the launcher has restarted all processes after a failure, plus how often SLURM has requeued the job.
-  /// Launchers on several hosts may count differently.
+  /// How many times the launcher has restarted all processes after a failure, plus how many times SLURM has requeued
+  /// the job. Launchers on several hosts may count differently.
   std::int64_t restarts = 0;
 };
 
