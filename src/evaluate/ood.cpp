@@ -66,7 +66,7 @@ Auroc auroc(const torch::Tensor& inside, const torch::Tensor& outside) {
   const auto in = checked_scores(inside, "inside"), out = checked_scores(outside, "outside");
   const auto sorted_in = std::get<0>(in.sort()), sorted_out = std::get<0>(out.sort());
   const auto in_count = static_cast<double>(in.numel()), out_count = static_cast<double>(out.numel());
-  // Twice the number of pairs in the right order, so that it is an integer.
+  // Twice the number of pairs in the right order: an integer, although equal scores count half.
   const auto pairs = twice_below(sorted_in, out).sum().item<std::int64_t>();
   Auroc result{.value = static_cast<double>(pairs) / (2 * in_count * out_count),
                .standard_error = std::numeric_limits<double>::quiet_NaN()};

@@ -55,7 +55,7 @@ RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const Ro
     result.max_error = std::max(result.max_error, error.max().item<double>());
     sum += error.sum().item<double>();
     const auto other_bin = model->quantizer().to_bytes(back).ne(model->quantizer().to_bytes(x.narrow(0, 0, used)));
-    // The byte of NaN would be that of black.
+    // to_bytes maps NaN to black, so values that are not finite need a check of their own.
     result.changed += other_bin.logical_or(back.isfinite().logical_not()).flatten(1).any(1).sum().item<std::int64_t>();
     result.images += used;
     if (options.progress) options.progress(result.images, count);

@@ -63,7 +63,7 @@ class Scorer {
                                                                       .indices = batch.indices,
                                                                       .dtype = model_->dtype()}),
                                batch));
-      // Only the plain bound needs it: [N, Y] of thousands of importance draws would fill the memory.
+      // Only the plain bound needs by_class: keeping [N, Y] of thousands of importance draws would fill the memory.
       if (draw >= options_.draws || !options_.classify) noisy.back().by_class.reset();
     }
     if (options_.draws > 0) plain.assign(noisy.begin(), noisy.begin() + options_.draws);
@@ -130,7 +130,7 @@ Scores concatenated(const std::vector<Scores>& batches, std::int64_t draws) {
 }  // namespace
 
 void ScoreOptions::validate() const {
-  // Products of such numbers do not overflow.
+  // Products of numbers up to this limit do not overflow.
   constexpr std::int64_t kMost = std::int64_t{1} << 24;
   require_range("batch", batch, 1, kMost);
   require_range("draws", draws, 0, kMost);
@@ -155,7 +155,7 @@ Scores gathered(const Scores& shard, std::int64_t images, std::int64_t batch, di
   Scores all{.draws = shard.draws};
   for (const auto field : kTensors) {
     const auto& own = shard.*field;
-    // A process without images has no tensors, so that it learns from the others which exist.
+    // A process without images has no tensors and learns from the others which scores exist.
     if (!processes.any(own.defined())) continue;
     const bool is_class = field == &Scores::predicted || field == &Scores::labels;
     auto numbers = torch::zeros({images}, is_class ? torch::kLong : torch::kDouble);

@@ -45,7 +45,7 @@ struct ScoreOptions {
   ClassDensity classes = ClassDensity::kLabel;
   /// Whether a conditional model also classifies the images, at almost no cost.
   bool classify = false;
-  /// Whether to compress the images too, for their complexity (evaluate/ood.h).
+  /// Whether to compute png_bits_per_dim, too (evaluate/ood.h).
   bool compress = false;
   /// The shard of this process: whole batches, so that the scores of an image do not depend on the number of processes.
   /// `gathered` joins the shards.
@@ -53,7 +53,7 @@ struct ScoreOptions {
   /// Called with the number of densities computed and of all densities of the shard (images times draws).
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 
-  /// Throws ConfigError of the field: batch, draws or importance.
+  /// Throws ConfigError naming the field: batch, draws or importance.
   void validate() const;
 };
 
@@ -62,7 +62,7 @@ struct Scores {
   /// Mean over the draws of -(log2 p(x) - D*bits)/D, bits/dim: in expectation over the noise an upper bound of
   /// -log2 P(image)/D.
   torch::Tensor bits_per_dim = {};
-  /// Standard deviation of the above over the draws; undefined with less than two.
+  /// Standard deviation of the above over the draws; undefined with fewer than two.
   torch::Tensor spread = {};
   /// -(log2((1/M) sum_m p(x_m)) - D*bits)/D over M draws, bits/dim: in expectation a tighter bound, and the tighter the
   /// larger M (Burda et al. 2016, arXiv 1509.00519). Undefined without importance draws.
