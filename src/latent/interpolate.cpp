@@ -23,16 +23,16 @@ torch::Tensor without_component(const torch::Tensor& rows, const torch::Tensor& 
   return rows - (rows * direction).sum(1, /*keepdim=*/true) * direction;
 }
 
-/// For rows of norm 1, rows of norm 1 that are perpendicular to them: the part of a unit vector, of the axis along
-/// which the row is smallest.
+/// For each row of norm 1, a perpendicular row of norm 1: the perpendicular part of the axis along which the row is
+/// smallest.
 torch::Tensor some_perpendicular(const torch::Tensor& rows) {
   const auto axis = at::zeros_like(rows).scatter_(1, rows.abs().argmin(1, /*keepdim=*/true), 1.0);
   return unit(without_component(axis, rows));
 }
 
-/// Rows [N, D] float64. With unit vectors u and v of both rows, w the unit vector of v - (u v) u and a their angle:
-/// (cos(t a) u + sin(t a) w) times the interpolated norm. A rotation in the plane of both, which is accurate near the
-/// angles 0 and pi, where the usual quotient of sines loses its digits.
+/// Rows [N, D] float64. With unit vectors u and v of both rows, w the unit vector of v - (u v) u and a the angle
+/// between u and v: (cos(t a) u + sin(t a) w) times the interpolated norm. A rotation in the plane of both, which is
+/// accurate near the angles 0 and pi, where the usual quotient of sines loses its digits.
 torch::Tensor turn(const torch::Tensor& from, const torch::Tensor& to, double position) {
   const auto from_norm = norm_of(from), to_norm = norm_of(to);
   const auto start = unit(from), end = unit(to);
@@ -83,7 +83,7 @@ LatentPath::LatentPath(nn::Latents images, PathOptions options)
     : images_(std::move(images)), options_(std::move(options)), legs_(count(images_) - (options_.closed ? 0 : 1)) {
   options_.validate(static_cast<std::int64_t>(images_.eps.size()));
   if (count(images_) < 2) {
-    throw ConfigError("images", "expected at least 2 to go from one to another, got " + std::to_string(count(images_)));
+    throw ConfigError("images", "expected at least 2 to interpolate between, got " + std::to_string(count(images_)));
   }
 }
 

@@ -42,7 +42,7 @@ std::vector<nn::LevelShape> latent_shapes(const nn::GlowOptions& options) {
   return shapes;
 }
 
-/// As stored in the file.
+/// The latents as the file stores them: float32, on the CPU.
 nn::Latents in_float32(const nn::Latents& latents) {
   nn::Latents single;
   for (const auto& eps : latents.eps) single.eps.push_back(eps.detach().to(torch::kCPU, torch::kFloat).contiguous());
@@ -83,7 +83,7 @@ struct LatentsWriter::Content {
     if (labels.defined()) arrays->write(0, entries.front().data);
   }
 
-  /// Checks a batch before a part of it is written.
+  /// Checks a batch before any part of it is written.
   void check_batch(const nn::Latents& latents) const {
     const auto count = latent::count(latents);
     bool fits = latents.eps.size() == levels.size();

@@ -48,7 +48,7 @@ class Codec {
   const std::vector<std::int64_t>& not_finite() const { return not_finite_; }
 
  private:
-  /// Images as bytes; notes those with values that are not finite.
+  /// Images as bytes. Adds the indices of images with values that are not finite to not_finite_.
   torch::Tensor to_bytes(const torch::Tensor& images);
 
   nn::Glow model_;

@@ -10,9 +10,8 @@ namespace glow::latent {
 
 /// The path from the eps of one image to that of another, all levels as one vector.
 enum class InterpolationKind {
-  /// The direction turns at constant speed (slerp, Shoemake 1985) and the norm is interpolated linearly, so that the
-  /// norm
-  /// in between is typical of images, unlike that of a straight line (White 2016, arXiv 1609.04468).
+  /// The direction turns at constant speed (slerp, Shoemake 1985) and the norm is interpolated linearly. So the norm in
+  /// between is typical of images, unlike that on a straight line (White 2016, arXiv 1609.04468).
   kSpherical,
   /// The straight line (Glow, section 6).
   kLinear,
@@ -49,7 +48,7 @@ class LatentPath {
   /// Throws ConfigError for fewer than two images and as PathOptions::validate; ShapeError.
   LatentPath(nn::Latents images, PathOptions options);
 
-  /// The number of points: of all legs, each from an image to the next, where adjacent legs share a point.
+  /// The number of points on all legs. A leg goes from one image to the next; adjacent legs share a point.
   std::int64_t size() const { return legs_ * (options_.points - 1) + 1; }
   /// Points first ... first + count - 1 of size(); images are reproduced bit for bit. Throws ShapeError when there are
   /// fewer points.

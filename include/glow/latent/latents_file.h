@@ -28,7 +28,7 @@ class LatentsWriter {
   /// Appends images. Throws ShapeError when their levels are not those of the model or there are more than `images`,
   /// NumericalError when they are not finite in float32, IoError.
   void add(const nn::Latents& latents);
-  /// Makes the file visible. Call once, last. Throws ShapeError when images are missing, IoError.
+  /// Completes the file. Call once, last. Throws ShapeError when images are missing, IoError.
   void finish();
 
  private:
