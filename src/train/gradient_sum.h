@@ -31,7 +31,7 @@ class GradientSum {
 
   /// Announces that the next backward pass completes the gradients. It must reach the same parameters each time.
   void expect();
-  /// After that pass: starts the sums of slices that no gradient has completed, and waits for all.
+  /// Call after that pass: starts the sums of slices that are still incomplete, and waits for all sums.
   void finish();
 
   /// The time spent in `finish` so far.

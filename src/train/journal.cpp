@@ -24,7 +24,7 @@ namespace {
 
 using LogLine = nlohmann::ordered_json;
 
-/// The number in the text of a line. Nullopt for a number that is not finite, which is written as null, and for values
+/// The number in a value of a line. Nullopt for a number that is not finite, which is written as null, and for values
 /// that are not numbers.
 std::optional<double> finite_number(const LogLine& value) {
   if (!value.is_number()) return std::nullopt;
@@ -199,8 +199,8 @@ class LogFile {
   std::ofstream stream_;
 };
 
-/// Whether a line belongs to a run in this state (Journal::cut_to). If the last step is unfinished, only the line of
-/// the step itself, which has the key `of_step`, belongs to it.
+/// A function that returns whether a line belongs to a run in this state (Journal::cut_to). If the last step is
+/// unfinished, its line with the key `of_step` belongs to the run, but its evaluations do not.
 auto belongs_to(const TrainingProgress& progress, const char* of_step) {
   return [last_step = progress.step, unfinished = progress.unfinished, rollbacks = progress.rollbacks,
           of_step](const JournalLine& line) {
@@ -314,7 +314,7 @@ class FileJournal : public Journal {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::int64_t counted_images_ = 0;
   double counted_seconds_ = 0;
-  /// Values of the present step.
+  /// The evaluations of the current step, which are not written yet.
   std::vector<Evaluated> evaluations_;
 };
 

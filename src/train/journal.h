@@ -38,7 +38,7 @@ Curve thinned(const Curve& curve, std::size_t most);
 /// Moving averages over about a twentieth of the curve around each point, at least 5 points; fewer near the ends.
 Curve smoothed(const Curve& curve);
 
-/// The content of metrics.jsonl and timing.jsonl, for the page about the run.
+/// The content of metrics.jsonl and timing.jsonl, for report.html.
 class RunRecord {
  public:
   /// Adds a line. A number that is not finite counts as null, because the file contains null. Ignores a line that is
@@ -66,8 +66,8 @@ class RunRecord {
   double best_bits_per_dim_ = std::numeric_limits<double>::infinity();
 };
 
-/// Reads both files. A missing file, a line that is torn and a last line without its end count as empty. Throws IoError
-/// when a file exists and cannot be read.
+/// Reads both files. A missing file counts as empty. Ignores lines that are not valid JSON and a last line without a
+/// newline. Throws IoError when a file exists and cannot be read.
 RunRecord read_record(const RunDirectory& directory);
 
 /// glow::train::write_report for a record that is in memory.
@@ -84,8 +84,8 @@ class Journal {
   virtual void count(std::int64_t /*images*/, double /*seconds*/) {}
   virtual void step(const StepReport& /*report*/) {}
   virtual void rollback(const Rollback& /*rollback*/) {}
-  /// `prefix` of the keys: "valid" or "test"; `monitors`, if given, are in the same line. Written by keep_evaluations:
-  /// all evaluations of a step or none.
+  /// `prefix` of the keys: "valid" or "test"; `monitors`, if given, are in the same line. keep_evaluations writes the
+  /// lines and forget_evaluations drops them, so that the file has all evaluations of a step or none.
   virtual void evaluation(std::int64_t /*step*/, const std::string& /*prefix*/, const evaluate::ScoreSummary& /*score*/,
                           double /*seconds*/, const std::optional<Monitors>& /*monitors*/) {}
   virtual void keep_evaluations() {}

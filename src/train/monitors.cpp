@@ -82,7 +82,8 @@ std::vector<std::vector<double>> smallest_singular_values(const nn::Glow& model)
   return levels;
 }
 
-/// The largest factor by which a layer multiplies because of this parameter; nullopt for a parameter that is no scale.
+/// The largest factor by which a layer multiplies because of this parameter; nullopt for a parameter that is not a
+/// scale.
 std::optional<double> largest_factor(const std::string& name, const torch::Tensor& parameter) {
   if (name.ends_with("log_scale")) return nn::scale_of(parameter).max().item<double>();
   if (name.ends_with("network.bound")) return parameter.abs().max().exp().item<double>();

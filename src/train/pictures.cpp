@@ -94,7 +94,7 @@ class PictureMaker {
 
   std::int64_t classes_count() const { return codec_.model()->options().num_classes; }
 
-  /// Has labels only for a conditional model. If the set has fewer images, they are repeated.
+  /// The first `count` validation images, repeated if the set has fewer; with labels for a conditional model.
   LabelledImages first_images(std::int64_t count) const {
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < count; ++i) indices.push_back(i % images_.size());

@@ -20,8 +20,7 @@ inline constexpr std::array kShownTemperatures{0.0, 0.5, 0.7, 0.9, 1.0};
 ///
 /// - the sample grid: samples at temperature 0.7, as in the paper's figures: 6 by 6, or for a conditional model one row
 ///   of 6 for each of its first 10 classes;
-/// - temperatures.png: six samples in a row for each of kShownTemperatures; those of a conditional model have six
-///   classes;
+/// - temperatures.png: a row of six samples for each of kShownTemperatures, for a conditional model of six classes;
 /// - interpolations.png: one row for each of four pairs of validation images, spherically between their latents. For a
 ///   conditional model both images are encoded with the class of the first;
 /// - levels.png: six validation images, their reconstructions, and one row for each level, in which this level and all

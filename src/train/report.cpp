@@ -85,8 +85,8 @@ ReportJson to_json(const RunRecord& record) {
   return json;
 }
 
-/// At most kMostGrids of them with about kMostGridBytes, oldest first: the first, the last and others spread evenly
-/// over the run.
+/// At most kMostGrids of the files, with about kMostGridBytes in total, oldest first: the first, the last and others
+/// spread evenly over the run.
 std::vector<StepFile> grids_to_show(std::vector<StepFile> files) {
   std::uintmax_t largest = 1;
   for (const auto& file : files) largest = std::max(largest, size_of(file.path));

@@ -11,8 +11,8 @@
 
 namespace glow::train {
 
-/// Throws ConfigError for options that are not valid, or not for so many processes, and for images that are missing,
-/// fewer than a batch, or do not fit the model (shape, labels).
+/// Throws ConfigError for options that are invalid, or invalid for this number of processes, and for images that are
+/// missing, fewer than a batch, or do not fit the model (shape, labels).
 void require_usable(const nn::Glow& model, const RunData& data, const TrainOptions& options, std::int64_t processes);
 
 /// Initialises the actnorms from the first images of the first epoch's order, not augmented, with draw 0 of the
@@ -20,14 +20,15 @@ void require_usable(const nn::Glow& model, const RunData& data, const TrainOptio
 nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
                                 distributed::Communicator& processes);
 
-/// The batches that training needs.
+/// Describes the batches of a training.
 struct TrainingOrder {
-  /// Number of images of a step, and the shard of them.
+  /// The number of images of a step, and this process's shard of them.
   std::int64_t batch;
   Shard shard;
   std::uint64_t seed;
   bool with_labels;
-  /// Whether to put them into page-locked memory, from which copies to a GPU are faster and do not block the host.
+  /// Whether to put the batches into page-locked memory, from which copies to a GPU are faster and do not block the
+  /// host.
   bool pinned;
   std::int64_t first_step;
   std::int64_t end_step;

@@ -148,7 +148,7 @@ void TrainingRun::Impl::roll_back() {
   trainer_.broadcast_state();
   rollback.to_step = steps_done();
   // A run that is killed between these writes resumes either from before the rollback or from after all of it: a line
-  // about a rollback counts only when the checkpoint knows of the rollback, and opening the log removes the lines of
+  // about a rollback counts only when the checkpoint contains the rollback, and opening the log removes the lines of
   // the steps that are undone.
   journal_->rollback(rollback);
   write_checkpoint();
@@ -180,7 +180,7 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
     trainer_.set_unfinished(true);
     result.stopped = true;
   }
-  // The checkpoint comes last: everything before it in the log has been written by then.
+  // The checkpoint is written last, so that the log is complete up to it.
   const bool is_due = steps_done() == total_steps_ || policy_.is_scheduled(trainer_.progress());
   if (is_due || result.stopped) write_checkpoint();
   const bool has_news = due(inputs_.options.eval_every) || due(inputs_.options.sample_every);

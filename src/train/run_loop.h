@@ -61,7 +61,7 @@ class TrainingRun::Impl {
   void evaluate_and_sample(RunResult& result);
   distributed::Communicator& processes() const { return *inputs_.processes; }
   bool is_root() const { return processes().is_root(); }
-  /// Whether this process is asked to stop, which it then tells the others, or knows that another is.
+  /// Whether this process is asked to stop, or knows that another one is. In the first case it tells the others.
   bool stop_asked() const;
   /// The same after a step; all processes get the same answer.
   bool stop_agreed() const { return processes().size() == 1 ? stop_asked() : stop_agreed_; }

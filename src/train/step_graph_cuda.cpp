@@ -45,7 +45,7 @@ struct StepGraph::Impl {
     try {
       graph.capture_end();
     } catch (const c10::Error&) {
-      // Says only that the capture failed; the exception that caused it says more.
+      // This error says only that the capture failed; the exception that caused it is more specific.
     }
   }
 

@@ -10,7 +10,7 @@ namespace glow::train {
 /// Scalar tensors on one device.
 using StepTensors = StepNumbers<torch::Tensor>;
 
-/// The numbers for no images, on the device of a model whose parameters have these options.
+/// The numbers of an empty batch, on the device of a model whose parameters have these options.
 StepTensors no_numbers(const torch::TensorOptions& parameters);
 
 /// Computes the numbers of the whole batch from those of each process, with one message; `stops` counts
@@ -18,7 +18,7 @@ StepTensors no_numbers(const torch::TensorOptions& parameters);
 /// the output is that of the whole gradient.
 StepTensors combined(const StepTensors& numbers, distributed::Communicator& processes);
 
-/// As one tensor, so that one copy brings them to the host.
+/// The numbers as one tensor, so that one copy brings them to the host.
 torch::Tensor packed(const StepTensors& numbers);
 /// The same on the host; waits for the device.
 StepNumbers<double> unpacked(const torch::Tensor& packed);

@@ -74,12 +74,12 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
     throw ConfigError("weight_y", "the model is unconditional and has no classifier");
   }
   if (options.cuda_graph && (!model->device().is_cuda() || model->options().num_classes > 0)) {
-    throw ConfigError("cuda_graph", "goes with a CUDA device and a model without classes");
+    throw ConfigError("cuda_graph", "needs a CUDA device and a model without classes");
   }
-  if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph", "goes with one process");
+  if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph", "works with one process only");
   if (options.accumulate > 1 && nn::normalizes_by_batch(model->options())) {
     throw ConfigError("accumulate", "expected 1 for a " + to_string(model->options().family) +
-                                        ", whose batch norms are of a whole batch, got " +
+                                        ", whose batch norms need the whole batch, got " +
                                         std::to_string(options.accumulate));
   }
   // Number of images of the smallest shard.
@@ -89,7 +89,7 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
                                    " processes, got " + std::to_string(options.batch));
   }
   if (images < options.accumulate) {
-    throw ConfigError("accumulate", "expected at most the images that a process has of a step, " +
+    throw ConfigError("accumulate", "expected at most the number of images of a step in a process, " +
                                         std::to_string(images) + ", got " + std::to_string(options.accumulate));
   }
 }
@@ -148,7 +148,8 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
     throw ConfigError("accumulate", "expected at most the images of a process, " + std::to_string(bytes.size(0)) +
                                         ", got " + std::to_string(options_.accumulate));
   }
-  if (batch == 0 && processes_->size() > 1) throw ConfigError("batch", "expected that of all processes, got 0");
+  if (batch == 0 && processes_->size() > 1)
+    throw ConfigError("batch", "expected the number of images of all processes, got 0");
   input_.batch = batch > 0 ? batch : bytes.size(0);
   // Tensors made under InferenceMode cannot be saved for the backward pass.
   input_.labels = labels.defined() && labels.is_inference() ? labels.clone() : labels;

@@ -21,7 +21,7 @@ void require_not_shorter(const TrainOptions& options, std::int64_t train_images,
   if (steps >= steps_done) return;
   throw ConfigError(options.steps > 0 ? "steps" : "epochs",
                     "the run has done " + std::to_string(steps_done) + " steps already, got " + std::to_string(steps) +
-                        " (it is the length of the whole run, not of what is added)");
+                        " (this is the length of the whole run, not the part to add)");
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ void require_same(const StateOptions& expected, const StateOptions& given) {
   visit_fields(expected, [&](const char* name, const auto& value) { texts[name] = text_of(value); });
   visit_fields(given, [&](const char* name, const auto& value) {
     if (const auto text = text_of(value); text != texts[name]) {
-      throw ConfigError(name, "the state to go on from is of a training with " + texts[name] + ", got " + text);
+      throw ConfigError(name, "the state to continue from was trained with " + texts[name] + ", got " + text);
     }
   });
 }

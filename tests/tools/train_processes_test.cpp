@@ -228,8 +228,9 @@ TEST_F(GlowTrainProcesses, WhatCannotBeSharedIsRefusedOnce) {
   };
   refused(3, {"--batch", "2"}, "--batch: expected at least an image for each of the 3 processes, got 2");
   refused(1, {"--accumulate", "10"},
-          "--accumulate: expected at most the images that a process has of a step, 9, got 10");
-  refused(2, {"--accumulate", "5"}, "--accumulate: expected at most the images that a process has of a step, 4, got 5");
+          "--accumulate: expected at most the number of images of a step in a process, 9, got 10");
+  refused(2, {"--accumulate", "5"},
+          "--accumulate: expected at most the number of images of a step in a process, 4, got 5");
   refused(1, {"--family", "realnvp", "--accumulate", "2"}, "--accumulate: expected 1 for a realnvp");
   refused(2, {"--lrr", "1"}, "lrr");
   refused(2, {"--process-timeout", "0"}, "--process-timeout: expected 1 to 604800, got 0");

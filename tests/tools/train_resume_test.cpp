@@ -102,7 +102,7 @@ TEST_F(GlowTrainResume, KeepsTheDecaysThatAnEarlierVersionChose) {
   // The checkpoint, which this version wrote, records other decays.
   put_decays(0.75, 0.8);
   EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--quiet", "--steps", "3"}), "glow-train", 2,
-                     {"--beta2: the state to go on from is of a training with ", "got 0.75"}));
+                     {"--beta2: the state to continue from was trained with ", "got 0.75"}));
 }
 
 TEST_F(GlowTrainResume, ReportsWhenItIsNotBitForBit) {

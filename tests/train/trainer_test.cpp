@@ -331,7 +331,7 @@ TEST_P(TrainerRestore, RefusesAStateThatMeansSomethingElse) {
   };
   for (const auto& [name, change] : changes) {
     EXPECT_TRUE(throws<ConfigError>([&, &change = change] { restore_with(change, state); },
-                                    {name + ": the state to go on from is of a training with "}));
+                                    {name + ": the state to continue from was trained with "}));
   }
   restore_with([](TrainOptions& changed) { changed.learning_rate = 1e-4; }, state);
   // A state without options, of an earlier version, is not checked.

@@ -9,9 +9,9 @@
 
 namespace glow::train {
 
-/// Adamax as the reference computes it, or textbook Adam (Kingma & Ba 2015), and the exponential moving average of the
-/// weights. In update t = 1, 2, ..., of learning rate lr, with gradient g, moments m and v, weights w and average a,
-/// for each parameter:
+/// Adamax as Glow's published code computes it, or textbook Adam (Kingma & Ba 2015), and the exponential moving average
+/// of the weights. In update t = 1, 2, ..., of learning rate lr, with gradient g, moments m and v, weights w and
+/// average a, for each parameter:
 ///
 ///     both:    m = b1*m + (1 - b1)*g,  b1 = 0.9
 ///     Adamax:  v = max(b2*v, |g|),         w -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (v + 1e-8)
@@ -26,7 +26,7 @@ class Optimizer {
   /// weights as the average.
   Optimizer(OptimizerKind kind, double beta2, double ema_decay, const torch::TensorOptions& parameters);
 
-  /// Sets the factors of the update that comes after `updates` others. Does not wait for a device.
+  /// Sets the factors of update t = updates + 1. Does not wait for a device.
   void prepare(double learning_rate, std::int64_t updates);
   /// Updates the moments, parameters and average of `state` in place, in one pass, along `gradients` [P]. `wanted` is a
   /// scalar on the parameters' device: where it is 0, nothing changes. Throws ShapeError when there are not as many

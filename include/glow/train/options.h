@@ -9,7 +9,7 @@
 namespace glow::train {
 
 enum class OptimizerKind {
-  /// The reference's Adamax: an infinity norm, with Adam's bias correction.
+  /// Adamax as in Glow's published code: an infinity norm, with Adam's bias correction.
   kAdamax,
   /// Textbook Adam (Kingma & Ba 2015, algorithm 1).
   kAdam,
@@ -35,11 +35,11 @@ struct TrainOptions {
   /// Learning rate after the warm-up.
   double learning_rate = 1e-3;
   OptimizerKind optimizer = OptimizerKind::kAdamax;
-  /// Length of the linear warm-up, in the reference's epochs of 50,000 images of 32x32 (Schedule).
+  /// Length of the linear warm-up, in epochs of 50,000 images of 32x32 (Schedule).
   double warmup_epochs = 10;
-  /// Decay of the second moment; 0: from the batch, as in the reference, but at least 0.9 (Schedule).
+  /// Decay of the second moment; 0: computed from the batch (Schedule::beta2).
   double beta2 = 0;
-  /// Decay of the weights' average; 0: no average; negative: from the batch, by the same formula as beta2.
+  /// Decay of the weights' average; 0: no average; negative: computed from the batch, by the same formula as beta2.
   double ema_decay = -1;
   /// Images that initialise the actnorms; 0: max(32, 256 * 32^2 / (H*W)); at most all training images.
   std::int64_t init_images = 0;
@@ -52,9 +52,9 @@ struct TrainOptions {
   double weight_y = 0;
   /// Which tensors the forward pass keeps for the backward pass.
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
-  /// On a GPU: capture the step as a CUDA graph and replay it; settings of the model at the first step stay in force.
-  /// Not for conditional models and not with kReversible, whose steps wait for the CPU. Compiled, but not yet run on a
-  /// GPU.
+  /// On a GPU: capture the step as a CUDA graph and replay it. Once it is captured, changes of the model's settings,
+  /// for example of its precision, have no effect. Not for conditional models and not with kReversible, because their
+  /// steps synchronise with the host. Compiled, but not yet run on a GPU.
   bool cuda_graph = false;
   /// The seed of all random numbers of the run.
   std::uint64_t seed = 0;
@@ -67,8 +67,8 @@ struct TrainOptions {
   std::int64_t sample_every = 2000;
   /// Steps between checkpoints, beginning with that of step 0; 0: only at step 0 and at the end.
   std::int64_t checkpoint_every = 2000;
-  /// Number of scheduled checkpoints that are kept, besides one that a stop or the end may write. With 1 a rollback may
-  /// find no checkpoint.
+  /// Number of scheduled checkpoints that are kept, in addition to an unscheduled one that a stop or the end may write.
+  /// With 1 a rollback may find no checkpoint.
   std::int64_t keep = 2;
 
   /// Throws ConfigError that names the field.

@@ -30,15 +30,14 @@ class RunDirectory {
   /// killed during its start, before it wrote config.json: folders, empty logs, the checkpoint of step 0 and temporary
   /// files.
   bool is_unused() const;
-  /// Whether a run was started here: the directory is not unused, and has config.json or metrics.jsonl, which is
-  /// written first.
+  /// Whether the directory contains a run: it is not unused, and has config.json, or metrics.jsonl, which a run writes
+  /// before config.json.
   bool holds_run() const;
   /// Makes the directory and its folders. Throws IoError.
   void create() const;
   /// Removes the temporary files of a run that was killed while it wrote. Throws IoError.
   void remove_temporaries() const;
-  /// Removes the files that a run writes, and its folders inside this one when they are empty then; nothing else.
-  /// Throws IoError.
+  /// Removes the files that a run writes, then its sub-folders if they are empty, and nothing else. Throws IoError.
   void remove_run() const;
 
  private:

@@ -6,8 +6,9 @@
 
 namespace glow::train {
 
-/// The reference's way of counting: an "epoch" is 50,000 images whatever the set, and an image of H x W counts as
-/// H*W/32^2 images. A pure function of the step, so that a resumed run continues exactly.
+/// The learning rate and the decays. They count images as Glow's published code does: an "epoch" is 50,000 images for
+/// every data set, and an image of H x W counts as H*W/32^2 images. A pure function of the step, so that a resumed run
+/// continues exactly.
 class Schedule {
  public:
   /// The lower bound of beta2 and ema_decay when they are computed from the batch.
@@ -17,12 +18,12 @@ class Schedule {
 
   /// Learning rate of step `step` (from 0): the first is 0 while there is a warm-up.
   double learning_rate(std::int64_t step) const;
-  /// options.beta2, or max(kSmallestDecay, 1 - 1/ceil(50,000 / counted batch)); the reference has no such
-  /// floor.
+  /// options.beta2, or max(kSmallestDecay, 1 - 1/ceil(50,000 / counted batch)). The published code has no
+  /// lower bound.
   double beta2() const { return beta2_; }
-  /// Whether kSmallestDecay replaces a smaller value: the batch counts as more than 5,000 images.
+  /// Whether kSmallestDecay replaces a smaller value: the batch counts as 5,556 images or more.
   bool is_floored() const;
-  /// options.ema_decay, or the number that beta2 has by default; 0: no average.
+  /// options.ema_decay, or the default of beta2; 0: no average.
   double ema_decay() const { return ema_decay_; }
 
  private:

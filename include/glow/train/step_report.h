@@ -16,7 +16,7 @@ template <class Number>
 struct StepNumbers {
   /// Mean over the batch, bits/dim, with the weights before the step.
   Number bits_per_dim = {};
-  /// Auxiliary classification loss, bits an image; 0 without one.
+  /// Auxiliary classification loss, bits per image; 0 without one.
   Number class_bits = {};
   /// Euclidean norm of the gradient, before it is clipped.
   Number gradient_norm = {};

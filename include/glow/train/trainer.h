@@ -22,9 +22,9 @@ namespace glow::train {
 class GradientSum;
 class StepGraph;
 
-/// The largest reconstruction error with which a rebuilt flow variable may replace the original. It is a choice: well
-/// above the rounding error of a usual model (about 1e-6 in float32, 1e-2 with bfloat16 hidden tensors), and far below
-/// the error of a nearly singular map.
+/// The largest reconstruction error with which a rebuilt flow variable may replace the original. The limit is a choice:
+/// well above the rounding error of a usual model (about 1e-6 in float32, 1e-2 with bfloat16 hidden tensors), and far
+/// below the error of a nearly singular map.
 double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision precision);
 
 /// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. It does not use files, data
@@ -50,8 +50,8 @@ class Trainer {
   /// dequantisation noise is a function of the seed, the step and the image's place in the step's batch. The loss is
   /// the mean over the images of bits/dim + weight_y * class bits. When it or its gradient is not finite the step is
   /// skipped (StepReport::skipped): it changes nothing.
-  /// `batch`: images of the step in all processes, of which `bytes` are this process's shard (Communicator::shard); one
-  /// process alone may leave it out.
+  /// `batch`: the number of images of the step in all processes together; `bytes` is this process's shard of them
+  /// (Communicator::shard). A single process may leave it out.
   /// Throws ConfigError when several processes leave it out, when there are fewer images than options.accumulate, and
   /// when the model has changed its dtype or device; the errors of nn::GlowImpl::flat_parameters.
   ///
@@ -66,14 +66,14 @@ class Trainer {
 
   std::int64_t steps_done() const { return state_.step; }
   const TrainingProgress& progress() const { return state_; }
-  /// Sets best_bits_per_dim and best_step, and unfinished, of the state: the trainer keeps them for its caller.
+  /// Set best_bits_per_dim and best_step, or unfinished, of the state. The trainer only stores them for its caller.
   void set_best(double bits_per_dim, std::int64_t step);
   void set_unfinished(bool unfinished) { state_.unfinished = unfinished; }
   /// schedule().learning_rate, halved with every rollback.
   double learning_rate(std::int64_t step) const;
-  /// The first tensor in the last step that was not finite: the name of the layer that computed it
-  /// (nn::GlowImpl::first_not_finite), otherwise the weights whose gradient is not finite, the first in the order of
-  /// the backward pass. Empty when everything was finite.
+  /// The first tensor of the last step that was not finite: the name of the layer that computed it
+  /// (nn::GlowImpl::first_not_finite), else the first gradient in the order of the backward pass. Empty when everything
+  /// was finite.
   std::string first_not_finite() const;
   const Schedule& schedule() const { return schedule_; }
 
@@ -100,7 +100,7 @@ class Trainer {
   /// Makes the model's parameters and gradients views of its flat buffers again, and lets the trainer use these
   /// buffers.
   void attach();
-  /// With several processes: starts to sum gradients during the backward pass.
+  /// With several processes: sets up the sums of gradients during backward passes.
   void sum_gradients();
   /// The arithmetic of a step on `input_`: dequantisation, loss, gradient, and the update if all is finite. Sets
   /// `numbers_`. Does not wait for a device.

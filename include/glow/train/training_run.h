@@ -66,7 +66,8 @@ struct RunCallbacks {
   /// Called after a file was written: a model, a checkpoint, a sample grid.
   std::function<void(const std::filesystem::path&)> wrote = nullptr;
   /// Called after every step (also before it when there are several processes), and between the batches of evaluations
-  /// and samples, which a resume then does again. When it returns true, the run writes a checkpoint and returns.
+  /// and samples. A resumed run repeats evaluations and samples that were stopped. When it returns true, the run writes
+  /// a checkpoint and returns.
   std::function<bool()> should_stop = nullptr;
 };
 

@@ -14,8 +14,8 @@
 
 namespace glow::train {
 
-/// The options of a training that determine the meaning of a state's numbers; automatic values are replaced by the
-/// chosen ones. The moments and the average are debiased by their decays, and a step is a number of images of an order.
+/// The options of a training that its state depends on: the decays debias the moments and the average; batch and seed
+/// determine which images a step has used. Automatic values are replaced by the chosen ones.
 struct StateOptions {
   std::int64_t batch = 0;
   std::uint64_t seed = 0;
@@ -61,8 +61,8 @@ struct TrainingProgress {
   std::int64_t updates() const { return step - skipped; }
 };
 
-/// Calls `visit(name, field)` for each field, or `visit(name, field, lowest, highest)` where not every value is
-/// possible, in the order of a checkpoint's JSON.
+/// Calls `visit(name, field)` for each field, or `visit(name, field, lowest, highest)` for a field with a limited
+/// range, in the order of a checkpoint's JSON.
 template <class Progress, class Visitor>
 void visit_fields(Progress& progress,
                   Visitor&& visit) requires std::is_same_v<std::remove_const_t<Progress>, TrainingProgress> {
