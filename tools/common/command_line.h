@@ -18,7 +18,7 @@ struct ToolText {
   std::string name;
   /// One sentence.
   std::string purpose;
-  /// Below the flags.
+  /// The text below the flags.
   std::string closing;
 };
 
@@ -39,8 +39,8 @@ struct Subcommand {
   std::function<int(Arguments arguments, Console& console)> run;
 };
 
-/// A subcommand with its own table of flags; `work` gets the settings. `check`, if given, is called before with the
-/// flags that were given. `text.name` is "tool name".
+/// A subcommand with its own table of flags; `work` gets the settings. `check`, if given, is called first, with the
+/// flags that were given. `text.name` is "TOOL SUBCOMMAND".
 template <class Settings>
 Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& table,
                            std::function<void(const Settings&, Console&)> work,

@@ -16,7 +16,7 @@ enum ExitCode { kSuccess = 0, kFailure = 1, kUsageError = 2 };
 struct Console {
   std::ostream& out;
   std::ostream& err;
-  /// Columns of the terminal that `err` writes to; 0: `err` is no terminal.
+  /// Columns of the terminal that `err` writes to; 0: `err` is not a terminal.
   std::function<std::size_t()> terminal_columns = [] { return std::size_t{0}; };
 
   /// stdout and stderr.
@@ -24,7 +24,7 @@ struct Console {
 };
 
 /// Writes to a console's stderr: permanent lines and, on a terminal, a last line that is rewritten. The console must
-/// live as long.
+/// outlive this object.
 class StatusLine {
  public:
   /// `quiet`: shows nothing at all.

@@ -27,7 +27,7 @@ data::DataSet open_undivided(const DataSettings& settings, const Progress& progr
   return set;
 }
 
-/// The record of the images, without the split.
+/// The training record of the images, without held_out and split_seed.
 nn::TrainingData record_of(const data::DataSet& set, const DataSettings& settings) {
   return {.source = set.name,
           .images = set.train->size(),

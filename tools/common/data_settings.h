@@ -23,7 +23,7 @@ struct DataSettings {
   ImageSize image_size;
   /// Its height and width are those of image_size.
   data::Geometry geometry;
-  /// Whether the model knows the images' classes.
+  /// Whether the model is class-conditional.
   bool conditional = false;
   HeldOutSettings held_out;
   /// Whether images of a folder that cannot be decoded are left out. Otherwise they are an error.
@@ -57,9 +57,9 @@ struct ImageSplits {
 };
 
 /// Opens the data, sets `settings.image_size` and `settings.geometry`, and holds out validation images. `before` is the
-/// training record of `before_file`, the model file to start from, or null. When it describes the same data, the images
-/// that it lists as held out are used and written to the settings; otherwise the held-out images are drawn by `seed`.
-/// `progress`: see data::OpenOptions. Throws ConfigError naming the field that does not fit the data; IoError,
+/// training record of `before_file`, the model file to start from, or nullopt. When it describes the same data, the
+/// images that it lists as held out are used and written to the settings; otherwise the held-out images are drawn by
+/// `seed`. `progress`: see data::OpenOptions. Throws ConfigError naming the field that does not fit the data; IoError,
 /// FormatError.
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
                         const std::string& before_file,

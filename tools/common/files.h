@@ -17,7 +17,7 @@ class InputFiles {
   void add(const std::filesystem::path& file);
   /// Adds "FILE", or the file of a data set that consists of one file; does nothing for other data sets.
   void add_source(const std::string& specification);
-  /// Throws ConfigError of `field` when `file` is one of them, under this name or another
+  /// Throws ConfigError naming `field` when `file` is one of them, under this name or another
   /// (std::filesystem::equivalent).
   void refuse(const std::string& field, const std::filesystem::path& file) const;
 
@@ -35,8 +35,8 @@ struct OutputFile {
   std::vector<std::string> extensions = {};
   /// Whether an existing file may be replaced.
   bool overwrite = false;
-  /// Files that are not replaced, even with `overwrite`. `foreign` returns why another file must not be replaced
-  /// ("holds no scores"), or "" when it may.
+  /// Files that are never replaced, even with `overwrite`: `inputs`, and those for which `foreign` returns a reason
+  /// ("holds no scores"). It returns "" for a file that may be replaced.
   InputFiles inputs = {};
   std::function<std::string(const std::filesystem::path&)> foreign = nullptr;
 };

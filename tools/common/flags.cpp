@@ -18,7 +18,7 @@ ConfigError unexpected(const std::string& expected, const std::string& text) {
   return ConfigError("expected " + expected + ", got '" + text + "'");
 }
 
-/// The number that the text is, nullopt when it is no number or does not fit.
+/// The text as a number; nullopt when it is not a number or out of the type's range.
 template <class Number>
 std::optional<Number> number_in(const std::string& text) {
   Number number{};

@@ -24,7 +24,7 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-/// Read the text of a flag. Throw ConfigError that names the expected and the actual text.
+/// Parse the text of a flag into `value`. Throw ConfigError that names the expected and the actual text.
 void parse_value(const std::string& text, int& value);
 void parse_value(const std::string& text, std::int64_t& value);
 void parse_value(const std::string& text, std::uint64_t& value);
@@ -52,7 +52,8 @@ void parse_value(const std::string& text, Kind& value) {
   from_string(text, value);
 }
 
-/// The inverse: numbers and booleans become JSON numbers and booleans, other values become text that parse_value reads.
+/// The inverse of parse_value: numbers and booleans become JSON numbers and booleans, other values become text that
+/// parse_value reads.
 template <class Value>
 requires std::is_arithmetic_v<Value> Json to_json(Value value) { return value; }
 Json to_json(const std::string& value);
@@ -148,7 +149,7 @@ class Flags {
   const std::vector<Flag>& all() const { return flags_; }
   /// Finds a flag by its name without "--"; nullptr when it does not exist.
   const Flag* find(const std::string& name) const;
-  /// The same for a flag that exists.
+  /// The same for a flag that must exist.
   const Flag& at(const std::string& name) const;
   /// Parses flags into the settings. Throws ConfigError naming the flag.
   void set(const GivenFlags& given) const;
@@ -156,10 +157,10 @@ class Flags {
   /// is 32".
   void set_agreeing(const GivenFlags& given, const std::string& source) const;
 
-  /// {field: value} of all fields that are kept.
+  /// {field: value} of all fields whose flags are part of the configuration (Kept).
   Json kept() const;
-  /// The inverse. Fields that are missing keep their values. Throws ConfigError for an unknown field or an invalid
-  /// value.
+  /// Sets the fields from such an object. Fields that are missing in it keep their values. Throws ConfigError for an
+  /// unknown field or an invalid value.
   void restore(const Json& kept) const;
 
   /// Returns the result of `work`. A ConfigError that names a field ("hidden_width") is rethrown naming its flag
@@ -176,7 +177,7 @@ class Flags {
   }
 
  private:
-  /// Nullptr when no flag has it.
+  /// The flag of a field; nullptr when there is none.
   const Flag* by_field(std::string_view field) const;
 
   template <class Value>

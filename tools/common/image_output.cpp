@@ -93,8 +93,8 @@ fs::path numbered_file(const fs::path& folder, std::int64_t index) {
   return folder / (digits + ".png");
 }
 
-/// Whether the name is one that numbered_file makes. Only numbers below `count` may have more than kDigits digits: a
-/// longer number may be a date in a file of the user.
+/// Whether numbered_file makes this name. Only numbers below `count` may have more than kDigits digits: any other long
+/// number may be a date in the name of a user's file.
 bool is_numbered(const std::string& name, std::int64_t count) {
   constexpr std::size_t kMostDigits = 18;
   if (!name.ends_with(".png")) return false;
@@ -104,7 +104,7 @@ bool is_numbered(const std::string& name, std::int64_t count) {
          (digits.size() <= kMostDigits && digits.front() != '0' && std::stoll(digits) < count);
 }
 
-/// Sorted by name; empty when the folder does not exist. Throws IoError.
+/// The folder's files with such names, sorted; empty when the folder does not exist. Throws IoError.
 std::vector<fs::path> numbered_files(const fs::path& folder, std::int64_t count) {
   std::vector<fs::path> files;
   std::error_code error;

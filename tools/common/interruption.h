@@ -16,8 +16,9 @@ class Interrupted : public std::runtime_error {
 };
 
 /// Installs handlers for SIGINT and SIGTERM. The first signal is only recorded, so that the tool can finish its work in
-/// order. A SIGINT more than a second later ends the process at once: the user does not want to wait. All other signals
-/// are ignored, because launchers send copies of the terminal's signal, and SIGKILL remains to end the process at once.
+/// order. A SIGINT more than a second later ends the process at once: the user does not want to wait. All other later
+/// signals are ignored, because launchers forward copies of the terminal's signal; SIGKILL still ends the process at
+/// once.
 void note_interruptions();
 
 /// The recorded signal; 0 when there was none.

@@ -15,8 +15,8 @@ namespace glow::tools {
 /// FormatError.
 nn::Glow open_model(const std::filesystem::path& path, const Compute& compute, nn::ModelInfo* info = nullptr);
 
-/// The index of a class of the model, given by name or index; -1 for an empty text. Throws ConfigError of `class` when
-/// the model does not have it.
+/// The index of a class of the model, given by name or index; -1 for an empty text. Throws ConfigError naming `class`
+/// when the model does not have it.
 std::int64_t find_class(const std::string& wanted, const nn::Glow& model);
 
 }  // namespace glow::tools

@@ -9,7 +9,7 @@ namespace glow::tools {
 /// The flags that a preset of glow-train sets. Throws ConfigError that lists the names when there is no such preset.
 const GivenFlags& preset_flags(const std::string& name);
 
-/// One paragraph a preset for --help: its name, what it is for, and its flags.
+/// One paragraph per preset for --help: its name, what it is for, and its flags.
 std::string describe_presets();
 
 }  // namespace glow::tools

@@ -67,7 +67,7 @@ void Processes::join(std::int64_t timeout_seconds) {
                                                    print(what);
                                                    std::_Exit(kFailure);
                                                  }});
-  // First, because another version may do the rest differently.
+  // The versions come first, because another version may run the rest of this function differently.
   require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
   check();
   restarts_ = largest(launch_.restarts);
@@ -165,7 +165,7 @@ void Processes::end(const std::string& what, const std::string& message, int cod
     std::this_thread::sleep_for(kUntilTold);
     print(message);
   }
-  // Destructors could wait for other processes.
+  // Skips destructors, which could wait for other processes.
   std::_Exit(code);
 }
 

@@ -25,7 +25,7 @@ class NotAlike : public Error {
 /// The processes of a tool that a launcher started, seen from one of them; without a launcher this process alone.
 class Processes {
  public:
-  /// `tool`: its name. The console must live as long.
+  /// `tool`: its name. The console must outlive this object.
   Processes(std::string tool, Console& console) : tool_(std::move(tool)), console_(console) {}
 
   /// Reads the launcher's environment and connects to the other processes. After that a failure of another process
@@ -46,7 +46,7 @@ class Processes {
   /// the cores. Throws ConfigError when there are several GPUs, but fewer than processes.
   ComputeSettings own_part(ComputeSettings settings) const;
 
-  /// Throws NotAlike unless all processes have the same of every key: "rank 2 has lr 0.1, rank 0 0.001".
+  /// Throws NotAlike unless all processes have the same value for every key: "rank 2 has lr 0.1, rank 0 0.001".
   void require_same(const Json& object) const;
 
   /// The largest of all processes' values.
@@ -82,7 +82,7 @@ class Processes {
 };
 
 /// parse_command_line for a tool in several processes: connects to the others even if the command line has an error, so
-/// that only one process reports it. `settings`: where `flags` put the time-out.
+/// that only one process reports it. `settings`: the fields that `flags` are connected to, among them the time-out.
 std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, Arguments arguments,
                                         const ComputeSettings& settings, Processes& processes, Console& console);
 

@@ -81,7 +81,7 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource&
     geometry.random_crop = settings.random_crop;
     return {geometry, GeometryFrom::kFlags};
   }
-  // For example, samples of the model have its size, however its training images were resized.
+  // Images that already have the model's size, for example its samples, are not resized as its training images were.
   if (all_have_size(source, model->options())) return {geometry, GeometryFrom::kImages};
   const auto& record = model->training_data();
   if (!record) return {geometry, GeometryFrom::kDefault};

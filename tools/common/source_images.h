@@ -21,7 +21,7 @@ struct HeldOutSettings {
   /// Number of training images to hold out; negative: the source's own split, or data::default_valid_images if it has
   /// none.
   std::int64_t valid_images = -1;
-  /// The seed of the draw.
+  /// The seed by which the held-out images are chosen; nullopt: not given.
   std::optional<std::uint64_t> split_seed;
 };
 
@@ -41,7 +41,7 @@ void visit_fields(HeldOutSettings& settings, Visitor&& visit) {
 ///   known to be held out.
 /// - There is no record: the settings decide; without a seed, the validation images are those of the set.
 ///
-/// Throws ConfigError of valid_images or split_seed, and of `split` when the held-out images are unknown.
+/// Throws ConfigError naming valid_images or split_seed, and naming `split` when the held-out images are unknown.
 data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
                      const std::optional<nn::TrainingData>& record, const std::string& model,
                      std::optional<std::uint64_t> default_seed = std::nullopt);
@@ -80,7 +80,7 @@ void visit_fields(GeometrySettings& settings, Visitor&& visit) {
 /// The rows of GeometrySettings.
 std::vector<FlagText> geometry_rows(const std::string& group);
 
-/// The reason for the way in which images were resized to a model's size.
+/// What decided how images were resized to a model's size.
 enum class GeometryFrom {
   /// All images already had the size.
   kImages,

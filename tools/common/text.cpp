@@ -44,7 +44,7 @@ std::string scientific(double number) {
 }
 
 std::string duration(double seconds) {
-  // Such a long time is a useless estimate.
+  // An estimate of more than a year is useless.
   constexpr double kLongest = 366.0 * 24 * 3600;
   if (!(seconds >= 0 && seconds < kLongest)) return "?";
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));

@@ -110,7 +110,7 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
   } else {
     source = std::make_shared<data::SubsetSource>(source, places);
   }
-  // Otherwise neither the flags nor the model file define how images of another size are resized.
+  // If neither the flags nor the model file define how to resize images, they must have the model's size.
   const bool is_known = geometry.resize || geometry.random_crop || model->training_data();
   if (source->channels() == model->options().channels && !is_known) check_sizes(*source, model->options());
   return {.fitted = fitted("images", settings.images, source, model, geometry),

@@ -26,7 +26,7 @@ namespace glow::tools {
 /// its functions throw Interrupted.
 class Editor {
  public:
-  /// Opens the model. The console must live as long. Throws ConfigError naming a field of `settings`, IoError,
+  /// Opens the model. The console must outlive this object. Throws ConfigError naming a field of `settings`, IoError,
   /// FormatError.
   Editor(const EditSettings& settings, Console& console);
 
@@ -41,7 +41,7 @@ class Editor {
   /// int64 [N] for a conditional model: the requested class, otherwise the images' own classes; undefined for an
   /// unconditional model. Throws ConfigError naming `class` when there is none.
   torch::Tensor labels(const EditImages& images) const;
-  /// The same for images whose latents are mixed: they must have one class.
+  /// The same for images whose latents are mixed: they must all have the same class.
   torch::Tensor common_labels(const EditImages& images) const;
   /// The same for the labels in a file of `count` images; `stored` may be undefined.
   torch::Tensor labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const;
@@ -55,9 +55,9 @@ class Editor {
   /// Codec::in_batches, showing "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);
-  /// For one batch of the model's images.
+  /// For computing single batches.
   latent::Codec& codec() { return *codec_; }
-  /// Shows "`done` images/total images", and clears it.
+  /// Show "`done` 30/100 images" in the status line, and clear the line.
   void show(const std::string& done, std::int64_t images, std::int64_t total);
   void show_nothing() { status_.clear(); }
 
@@ -70,7 +70,7 @@ class Editor {
   /// Call after everything is written. Throws NumericalError when decoded images have values that are not finite; it
   /// names the first of them, in the order of decoding.
   void require_finite() const;
-  /// The same, but prints a warning to stderr instead of throwing: users try how far an edit can go.
+  /// The same, but prints a warning to stderr instead of throwing: users try out how far an edit can go.
   void report_not_finite();
 
  private:
@@ -81,7 +81,7 @@ class Editor {
   InputFiles inputs_;
   std::int64_t class_index_ = -1;
   StatusLine status_;
-  /// The past participle of in_batches.
+  /// `done` of the current in_batches, for example "encoded".
   std::string doing_;
   std::optional<latent::Codec> codec_;
 };
@@ -99,7 +99,7 @@ class PictureQueue {
   PictureQueue(Editor& editor, ImageOutput& output, std::int64_t total)
       : editor_(editor), output_(output), total_(total) {}
 
-  /// Labels: see Editor::decode_batch. Throws Interrupted, IoError.
+  /// Adds latents and their labels (see latent::Codec::decode). Throws Interrupted, IoError.
   void add(const nn::Latents& latents, const torch::Tensor& labels);
   /// Call after the last piece: decodes the remaining latents and finishes the output.
   void finish();

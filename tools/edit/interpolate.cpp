@@ -66,7 +66,7 @@ std::int64_t picture_count(const latent::PathOptions& path, std::int64_t legs, b
   return as_grid ? legs * path.points : legs * (path.points - 1) + (path.closed ? 0 : 1);
 }
 
-/// Pictures first ... first + count - 1 of them.
+/// Pictures first ... first + count - 1 of the output.
 nn::Latents pictures_of(const latent::LatentPath& path, std::int64_t points, bool as_grid, std::int64_t first,
                         std::int64_t count) {
   if (!as_grid) return path.points(first, count);

@@ -90,8 +90,7 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
 const std::vector<FlagText>& eval_flag_table();
 
 /// Checks and completes settings that contain the values of the `given` flags. Throws ConfigError for a flag that is
-/// missing, out of range or in contradiction to another.
-/// range or contradicts another.
+/// missing or out of range, or that contradicts another.
 void resolve_settings(EvalSettings& settings, const GivenFlags& given);
 
 /// Sets seed and batch of the scores; where they are not given, from the model's training record.

@@ -46,7 +46,7 @@ class TrainProgress {
   train::TrainOptions options_;
   std::int64_t total_steps_ = 0;
   std::int64_t steps_done_ = 0;
-  /// Steps done by this call, without those that a rollback undid.
+  /// Steps that this call has skipped, without those that a rollback undid.
   std::int64_t skipped_ = 0;
   RecentMean bits_per_dim_;
   RecentMean class_bits_;

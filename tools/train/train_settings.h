@@ -58,14 +58,17 @@ void visit_fields(TrainSettings& settings, Visitor&& visit) {
 /// Rows for the fields of TrainSettings.
 const std::vector<FlagText>& train_flag_table();
 
-/// Completes `settings`, which `flags` are connected to and which contain the values of the `given` flags. The layers,
-/// of which later ones override earlier ones, are: the family's defaults; the preset, then the given flags; the
-/// config.json of --resume or the model of --init-from; then again those flags, of the preset and given, that may
-/// change its values. Throws ConfigError for a flag that is missing, or that contradicts another flag or the third
-/// layer; IoError and FormatError when a file cannot be read.
+/// Completes `settings`, which `flags` are connected to and which contain the values of the `given` flags. The values
+/// come from these layers, each of which overrides those before it:
+/// 1. the family's defaults;
+/// 2. the preset, then the given flags;
+/// 3. the config.json of --resume or the model of --init-from;
+/// 4. the flags of layer 2 again, if they may change the values of layer 3.
+/// Throws ConfigError for a flag that is missing, or that contradicts another flag or layer 3; IoError and FormatError
+/// when a file cannot be read.
 void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given);
 
-/// Sets the fields of `settings.model` that depend on the images. Throws ConfigError of the field when the model is
+/// Sets the fields of `settings.model` that depend on the images. Throws ConfigError naming the field when the model is
 /// invalid, or when the model of --init-from does not fit the images.
 void fit_model_to_images(TrainSettings& settings, const ImageSplits& images);
 
