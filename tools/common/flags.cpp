@@ -240,24 +240,26 @@ FlagText seed_row(const std::string& group, const std::string& what) {
 
 FlagText overwrite_row(const std::string& group) {
   return {"overwrite", group, "",
-          "replace what is there: a file, the numbered pictures of a folder, or an earlier run"};
+          "replace existing output: a file, the numbered pictures in a folder, or an earlier run"};
 }
 
 FlagText batch_row(const std::string& otherwise) {
-  return {"batch", "Computing", "N", "images at once" + (otherwise.empty() ? "" : "; not given: " + otherwise)};
+  return {"batch", "Computing", "N",
+          "images computed at once" + (otherwise.empty() ? "" : "; not given: " + otherwise)};
 }
 
 std::vector<FlagText> compute_rows(Launchable launchable) {
   std::vector<FlagText> rows{
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", Kept::kChangeable},
       {"precision", "Computing", "KIND",
-       "fp32, fp64, or with the coupling networks in bf16 or (CUDA) tf32, which glow-edit does not take", Kept::kFixed},
+       "fp32, fp64, or fp32 with the coupling networks in bf16 or (CUDA only) tf32; glow-edit takes fp32 and fp64",
+       Kept::kFixed},
       {"threads", "Computing", "N",
-       "0: as many as the process may use, divided among the processes of a tool on a host", Kept::kChangeable},
+       "CPU threads; 0: all cores that the process may use, divided among the processes on a host", Kept::kChangeable},
   };
   if (launchable == Launchable::kYes) {
     rows.push_back({"process_timeout", "Computing", "SECONDS",
-                    "how long a process waits for others that torchrun, mpirun or SLURM started with it"});
+                    "how long to wait for the other processes that torchrun, mpirun or SLURM started"});
   }
   return rows;
 }

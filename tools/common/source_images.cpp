@@ -127,9 +127,9 @@ bool same_classes(const data::DataSet& set, const nn::Glow& model) {
 std::vector<FlagText> geometry_rows(const std::string& group) {
   return {
       {"resize", group, "R",
-       "scale the shorter side to R pixels, then take the centre; 0: scale the largest centre part down; without this "
-       "and --random-crop: as in the training"},
-      {"random_crop", group, "", "take the centre without scaling, as glow-train --random-crop evaluates"},
+       "scale the shorter side to R pixels, then crop the centre; 0: scale the largest centre part down; if neither "
+       "this nor --random-crop is given: as in the training"},
+      {"random_crop", group, "", "crop the centre without scaling, as in the evaluations of glow-train --random-crop"},
   };
 }
 

@@ -38,11 +38,12 @@ void visit_fields(ApplySettings& settings, Visitor&& visit) {
 
 const std::vector<FlagText>& apply_rows() {
   static const std::vector<FlagText> rows{
-      {"directions", "Edit", "FILE", "what glow-edit directions wrote"},
-      {"direction", "Edit", "NAME,...", "names of those to apply, a row each; not given: all of the file"},
+      {"directions", "Edit", "FILE", "file written by glow-edit directions"},
+      {"direction", "Edit", "NAME,...", "names of the directions to apply, one row each; not given: all in the file"},
       {"strengths", "Edit", "S,...",
-       "how far to go, a column each; 0: the image, 1: from the mean without to that with"},
-      {"together", "Edit", "", "apply them all at once, in one row"},
+       "factors of the direction, one column each; 0: the image itself; 1: as far as from the mean of images without "
+       "the attribute to the mean of those with it"},
+      {"together", "Edit", "", "apply all directions at once, in one row"},
       scale_row(),
   };
   return rows;
@@ -108,14 +109,14 @@ void apply(const ApplySettings& settings, Console& console) {
 Subcommand apply_command() {
   return make_subcommand<ApplySettings>(
       {.name = "glow-edit apply",
-       .purpose = "Images moved along directions, weaker and stronger.",
+       .purpose = "Moves images along directions of attributes, by several strengths.",
        .closing = "Examples\n"
                   "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
                   "Smiling,Young --images a.png --out strip.png\n"
                   "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
                   "Smiling --strengths 1 --images photos/ --out smiling/\n"},
       edit_flag_table(
-          "FILE.png: one grid, a row for each image and direction; FILE.npy or a folder: its pictures row by "
+          "FILE.png: one grid with a row for each image and direction; FILE.npy or a folder: its pictures, row by "
           "row",
           image_flag_rows() + apply_rows()),
       apply);

@@ -43,13 +43,13 @@ void decode(const DecodeSettings& settings, Console& console) {
 Subcommand decode_command() {
   return make_subcommand<DecodeSettings>(
       {.name = "glow-edit decode",
-       .purpose = "Latents back to images.",
+       .purpose = "Decodes latents to images.",
        .closing = "Examples\n"
                   "  glow-edit decode --model model.safetensors --latents z.safetensors --out again/\n"
                   "  glow-edit decode --model model.safetensors --latents z.npy --out again.npy\n"},
       edit_flag_table(
           "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ...",
-          {{"latents", "Latents", "FILE", "what glow-edit encode wrote, .safetensors or .npy"}, scale_row()}),
+          {{"latents", "Latents", "FILE", "file written by glow-edit encode, .safetensors or .npy"}, scale_row()}),
       decode);
 }
 

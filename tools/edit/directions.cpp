@@ -47,12 +47,12 @@ void visit_fields(DirectionsSettings& settings, Visitor&& visit) {
 
 const std::vector<FlagText>& directions_rows() {
   static const std::vector<FlagText> rows{
-      source_row("data", "Images", "training images as glow-train takes them"),
+      source_row("data", "Images", "data set whose training images are used"),
       {"attributes", "Images", "FILE",
-       "who has what: CelebA's list_attr_celeba.txt, CelebA-HQ's list, or FILE.csv with a line of names and a line an "
-       "image (file or place, then 1, 0 or -1); not given: the classes"},
-      {"count", "Images", "N", "so many images, drawn by --seed; 0: all"},
-      seed_row("Images", "the draw of --count"),
+       "list of the images' attributes: CelebA's list_attr_celeba.txt, CelebA-HQ's list, or FILE.csv with a line of "
+       "names and a line per image (file or index, then 1, 0 or -1); not given: the classes are the attributes"},
+      {"count", "Images", "N", "use N images, chosen at random by --seed; 0: all"},
+      seed_row("Images", "the choice of images for --count"),
   };
   return rows;
 }
@@ -223,13 +223,13 @@ void directions(const DirectionsSettings& settings, Console& console) {
 Subcommand directions_command() {
   return make_subcommand<DirectionsSettings>(
       {.name = "glow-edit directions",
-       .purpose = "The directions that attributes of labelled images have in the latent space.",
+       .purpose = "Computes the directions of attributes in the latent space from labelled images.",
        .closing = "Examples\n"
                   "  glow-edit directions --model model.safetensors --data fashion-mnist --count 5000 "
                   "--out fashion.safetensors\n"
                   "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
                   "list_attr_celeba.txt --out attributes.safetensors\n"},
-      edit_flag_table("FILE.safetensors: mean eps with minus mean eps without, by name",
+      edit_flag_table("FILE.safetensors: per attribute, the mean eps of images with it minus that of images without",
                       directions_rows() + geometry_rows("Images")),
       directions, check_seed);
 }

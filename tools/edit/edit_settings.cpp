@@ -10,23 +10,21 @@ namespace glow::tools {
 std::vector<FlagText> image_flag_rows() {
   const std::vector<FlagText> rows{
       {"images", "Images", "IMAGES",
-       "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or the test images of a data set, as "
-       "glow-train takes it"},
-      {"pick", "Images", "I,J,...", "only these, by their place from 0; not given: all"},
+       "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or a data set as in glow-train --data, "
+       "of which the test images are used, if it has any"},
+      {"pick", "Images", "I,J,...", "indices of the images to use, from 0; not given: all"},
       {"fit", "Images", "", "the same as --resize 0"},
   };
   return rows + geometry_rows("Images");
 }
 
-FlagText scale_row() {
-  return {"scale", "Output", "S", "of a grid (FILE.png): how many pixels wide and high each pixel becomes"};
-}
+FlagText scale_row() { return {"scale", "Output", "S", "for a grid (FILE.png): each pixel becomes S x S pixels"}; }
 
 std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own) {
   const std::vector<FlagText> model{
       model_row("Model"),
       {"class", "Model", "NAME|I",
-       "of a conditional model: the class of all images; not given: their own, where they are known"},
+       "for a conditional model: the class of all images, by name or index; not given: each image's own, if known"},
   };
   const std::vector<FlagText> rest{
       {"out", "Output", "OUT", out},

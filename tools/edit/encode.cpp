@@ -42,11 +42,11 @@ void encode(const EncodeSettings& settings, Console& console) {
 Subcommand encode_command() {
   return make_subcommand<EncodeSettings>(
       {.name = "glow-edit encode",
-       .purpose = "Images to their exact latents.",
+       .purpose = "Encodes images to their exact latents.",
        .closing = "Examples\n"
                   "  glow-edit encode --model model.safetensors --images photos/ --out z.safetensors\n"
                   "  glow-edit encode --model model.safetensors --images fashion-mnist --out z.npy\n"},
-      edit_flag_table("FILE.safetensors: an array a level, labels and the model's checksum; FILE.npy: float32 [N,D]",
+      edit_flag_table("FILE.safetensors: an array per level, labels and the model's checksum; FILE.npy: float32 [N,D]",
                       image_flag_rows()),
       encode);
 }

@@ -35,12 +35,12 @@ void visit_fields(InterpolateSettings& settings, Visitor&& visit) {
 
 const std::vector<FlagText>& interpolate_rows() {
   static const std::vector<FlagText> rows{
-      {"kind", "Way", "KIND", "spherical (eps in between is as long as that of images) or linear"},
-      {"points", "Way", "N", "pictures on the way from an image to the next, these two among them", Kept::kNo,
-       "frames"},
-      {"middle_temperature", "Way", "T|T0,T1,...", "what eps is multiplied by half-way; at the images it is 1"},
-      {"closed", "Way", "", "go back to the first image at the end", Kept::kNo, "loop"},
-      {"frame_milliseconds", "Output", "MS", "of an animation (FILE.apng): how long it shows each picture"},
+      {"kind", "Path", "KIND", "spherical (eps in between has a norm typical of images) or linear"},
+      {"points", "Path", "N", "pictures from one image to the next, including both", Kept::kNo, "frames"},
+      {"middle_temperature", "Path", "T|T0,T1,...",
+       "factor of eps half-way between two images, one number or one per level; at the images it is 1"},
+      {"closed", "Path", "", "return to the first image at the end", Kept::kNo, "loop"},
+      {"frame_milliseconds", "Output", "MS", "for an animation (FILE.apng): duration of each frame"},
       scale_row(),
   };
   return rows;
@@ -116,14 +116,15 @@ void interpolate(const InterpolateSettings& settings, Console& console) {
 Subcommand interpolate_command() {
   return make_subcommand<InterpolateSettings>(
       {.name = "glow-edit interpolate",
-       .purpose = "The way from one image to others through the latent space, as a grid or an animation.",
+       .purpose = "Interpolates between images through the latent space, as a grid or an animation.",
        .closing = "Examples\n"
                   "  glow-edit interpolate --model faces.safetensors --images a.png,b.png,c.png --out ways.png\n"
                   "  glow-edit interpolate --model faces.safetensors --images a.png,b.png --frames 30 --loop "
                   "--out morph.apng\n"},
-      edit_flag_table("FILE.png: a grid, a row from each image to the next; FILE.apng: an animated PNG; FILE.npy or a "
-                      "folder: its frames",
-                      image_flag_rows() + interpolate_rows()),
+      edit_flag_table(
+          "FILE.png: a grid with a row from each image to the next; FILE.apng: an animated PNG; FILE.npy or a "
+          "folder: its frames",
+          image_flag_rows() + interpolate_rows()),
       interpolate, check_time);
 }
 

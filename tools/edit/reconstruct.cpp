@@ -34,8 +34,9 @@ void visit_fields(ReconstructSettings& settings, Visitor&& visit) {
 
 const std::vector<FlagText>& reconstruct_rows() {
   static const std::vector<FlagText> rows{
-      {"temperature", "Levels", "T|T0,T1,...", "of the levels that are drawn anew"},
-      seed_row("Levels", "these; what an image gets does not depend on --pick"),
+      {"temperature", "Levels", "T|T0,T1,...",
+       "temperature of the levels that are sampled again, one number or one per level"},
+      seed_row("Levels", "these levels; the samples of an image do not depend on --pick"),
       scale_row(),
   };
   return rows;
@@ -89,12 +90,13 @@ void reconstruct(const ReconstructSettings& settings, Console& console) {
 Subcommand reconstruct_command() {
   return make_subcommand<ReconstructSettings>(
       {.name = "glow-edit reconstruct",
-       .purpose = "Images, decoded again, and with their finest levels drawn anew: what each level holds.",
+       .purpose =
+           "Shows what each level encodes: images, their reconstructions, and their finest levels sampled again.",
        .closing = "Examples\n"
                   "  glow-edit reconstruct --model model.safetensors --images faces/ --out levels.png\n"
                   "  glow-edit reconstruct --model model.safetensors --images fashion-mnist --pick 0,1,2 "
                   "--temperature 0.7 --scale 2 --out levels.png\n"},
-      edit_flag_table("FILE.png: one grid, an image a row; FILE.npy or a folder: its pictures row by row",
+      edit_flag_table("FILE.png: one grid with a row for each image; FILE.npy or a folder: its pictures, row by row",
                       image_flag_rows() + reconstruct_rows()),
       reconstruct);
 }

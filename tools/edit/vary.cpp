@@ -46,12 +46,13 @@ void visit_fields(VarySettings& settings, Visitor&& visit) {
 const std::vector<FlagText>& vary_rows() {
   static const std::vector<FlagText> rows{
       {"amounts", "Noise", "A,...",
-       "how much of eps gives way to noise, 0 to 1, a row each; not given: 0.25,0.5,0.75,1"},
-      {"count", "Noise", "N", "variations of each image; variation j stays the same whatever --count and --pick are"},
-      {"temperature", "Noise", "T|T0,T1,...", "of the noise"},
+       "how much of eps is replaced by noise, 0 to 1, one row each; not given: 0.25,0.5,0.75,1"},
+      {"count", "Noise", "N", "variations of each image; variation j does not depend on --count or --pick"},
+      {"temperature", "Noise", "T|T0,T1,...", "temperature of the noise, one number or one per level"},
       seed_row("Noise", "the noise"),
-      {"temperatures", "Temperature", "T,...", "instead of noise: eps of the image times each of these, in a row"},
-      {"per_level", "Levels", "", "change one level at a time, rows of its own each"},
+      {"temperatures", "Temperature", "T,...",
+       "instead of adding noise, multiply eps by each of these, one column each"},
+      {"per_level", "Levels", "", "change one level at a time, each in rows of its own"},
       scale_row(),
   };
   return rows;
@@ -177,12 +178,12 @@ void vary(const VarySettings& settings, Console& console) {
 Subcommand vary_command() {
   return make_subcommand<VarySettings>(
       {.name = "glow-edit vary",
-       .purpose = "Other images around an image: noise in its latents, or their temperature.",
+       .purpose = "Varies images by noise in their latents or by the temperature of their latents.",
        .closing = "Examples\n"
                   "  glow-edit vary --model faces.safetensors --images a.png --amounts 0.1,0.3,0.5 --out around.png\n"
                   "  glow-edit vary --model faces.safetensors --images a.png --temperatures 0,0.5,0.7,1 --per-level "
                   "--out levels.png\n"},
-      edit_flag_table("FILE.png: one grid; FILE.npy or a folder: its pictures row by row",
+      edit_flag_table("FILE.png: one grid; FILE.npy or a folder: its pictures, row by row",
                       image_flag_rows() + vary_rows()),
       vary, check_noise);
 }

@@ -21,27 +21,30 @@ const std::vector<FlagText>& eval_flag_table() {
       model_row("Evaluation"),
       source_row("data", "Evaluation", ""),
       {"split", "Evaluation", "KIND",
-       "train, valid, test, all (training and validation images together), or auto: test, valid where there is none"},
+       "train, valid, test, all (training and validation images together), or auto: test, or valid if there is no "
+       "test split"},
       {"split_seed", "Evaluation", "S",
-       "for a model file that does not say which images were held out: the --seed (or --split-seed) that glow-train "
-       "had"},
-      {"valid_images", "Evaluation", "N", "with --split-seed: glow-train's --valid-images"},
+       "the --seed or --split-seed of glow-train, for a model file that does not say which images were held out"},
+      {"valid_images", "Evaluation", "N", "with --split-seed: the --valid-images of glow-train"},
   };
   static const std::vector<FlagText> rest{
       {"count", "Evaluation", "N", "score the first N images of a source; 0: all"},
       {"draws", "Evaluation", "M",
-       "draws of the dequantisation noise to average over; 0: none, the centres of the bins, which bound nothing"},
-      {"importance", "Evaluation", "M", "draws of the importance-weighted bound; 0: without it"},
+       "draws of the dequantisation noise to average over; 0: the density at the centres of the bins, which is not a "
+       "bound"},
+      {"importance", "Evaluation", "M", "draws of the importance-weighted bound; 0: not computed"},
       {"classes", "Evaluation", "KIND",
-       "of a conditional model: label, p(x|y) under the image's own label, or marginal, the mean over all classes"},
+       "density of a conditional model: label, p(x|y) under the image's own label, or marginal, the mean over all "
+       "classes"},
       seed_row("Evaluation", "the noise; not given: that of the model's training"),
-      {"round_trip", "Evaluation", "N", "images to encode and decode; 0: none"},
-      {"ood", "Evaluation", "SOURCE", "other images (test, else all of them), to see how well scores tell them apart"},
-      {"scores", "Output", "FILE.csv", "write every image's scores"},
-      {"histogram", "Output", "FILE.svg", "draw how the bits/dim are distributed, those of --ood too"},
+      {"round_trip", "Evaluation", "N", "number of images to encode and decode; 0: none"},
+      {"ood", "Evaluation", "SOURCE",
+       "other images (the test split, else all): measures how well the scores separate them from --data"},
+      {"scores", "Output", "FILE.csv", "write the scores of each image to this file"},
+      {"histogram", "Output", "FILE.svg", "draw a histogram of the bits/dim, including those of --ood"},
       overwrite_row("Output"),
       {"json", "Output", "", "print the results as one JSON object"},
-      batch_row("as in the evaluations of the model's training, else 64"),
+      batch_row("that of the evaluations in the model's training, else 64"),
   };
   static const auto table = images + geometry_rows("Evaluation") + rest + compute_rows(Launchable::kYes);
   return table;

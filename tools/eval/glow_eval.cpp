@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 ToolText eval_text() {
   return {.name = "glow-eval",
-          .purpose = "Scores images by a Glow: bits/dim, classes, what is unlike the images it learned from.",
+          .purpose = "Scores images with a Glow: bits/dim, classification, out-of-distribution detection.",
           .closing =
               "Examples\n"
               "  glow-eval --model runs/demo/model.safetensors --data fashion-mnist --draws 4 --importance 16\n"
@@ -144,7 +144,7 @@ class Evaluation {
                                  .count = settings_.round_trip,
                                  .classes = settings_.score.classes,
                                  .progress = [&](std::int64_t done, std::int64_t total) {
-                                   show("images there and back", done, total, done, total);
+                                   show("images encoded and decoded", done, total, done, total);
                                  }});
   }
 
