@@ -311,8 +311,8 @@ TEST_F(GlowEditBadInput, EditThatGoesTooFarIsShownAndReported) {
   const auto outcome = run_edit("vary", kColourModel,
                                 {"--images", path("colour.npy"), "--temperatures", "1,1e30", "--out", path("out.png")});
   EXPECT_TRUE(succeeded(outcome));
-  EXPECT_EQ(outcome.err,
-            "1 image in " + path("out.png") + " has values that are not finite: the model has no such images\n");
+  EXPECT_EQ(outcome.err, "1 image in " + path("out.png") +
+                             " has values that are not finite: the model cannot decode these latents\n");
 }
 
 TEST_F(GlowEditBadInput, DecodedImagesWithValuesThatAreNotFiniteAreAFailure) {

@@ -229,7 +229,7 @@ TEST_F(GlowEval, PrintsTheSameAsText) {
   ASSERT_TRUE(succeeded(outcome));
   for (const char* text :
        {"split all: 7 images", "geometry     4x8, as they are", "bits/dim     7.2128 +- ",
-        "4 draws, the noise's part 0.0", "importance   7.2122 +- ", "accuracy     14.29 % of 7 images",
+        "4 draws, standard error due to the noise 0.0", "importance   7.2122 +- ", "accuracy     14.29 % of 7 images",
         "max|decode(encode(x)) - x| ", "0 of 7 images come back as other bytes"}) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
   }

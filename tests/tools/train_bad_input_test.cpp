@@ -163,7 +163,7 @@ TEST(GlowTrainOut, BelowARegularFileIsRefused) {
   const auto data = put_images(directory / "images.npy", {20, 8, 8});
   const auto out = (data / "run").string();
   const auto outcome = train({"--data", "npy:" + data.string(), "--out", out});
-  EXPECT_TRUE(failed(outcome, "glow-train", 1, {"cannot write " + out, "no directory"}));
+  EXPECT_TRUE(failed(outcome, "glow-train", 1, {"cannot write " + out, "not a directory"}));
 }
 
 TEST(GlowTrainOut, WithoutRoomForAFileFailsAndLeavesNoPartOfOne) {

@@ -88,7 +88,7 @@ TEST_F(GlowTrainKill, AcceptsSignalsThatALauncherForwards) {
   for (const int signal : {SIGINT, SIGINT, SIGTERM}) process.send(signal);
   const auto outcome = process.wait();
   EXPECT_TRUE(outcome.exit_code == 130 || outcome.exit_code == 143) << outcome.exit_code;
-  EXPECT_NE(outcome.err.find("--resume goes on"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("--resume continues"), std::string::npos) << outcome.err;
   const auto end = newest_step(run_) + 2;
   run_to(end, run_, {"--resume"});
   run_to(end, undisturbed_, {});

@@ -301,7 +301,7 @@ TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
   const auto outcome = process.wait();
   EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
   EXPECT_EQ(outcome.out, "");
-  EXPECT_NE(outcome.err.find("--resume goes on"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("--resume continues"), std::string::npos) << outcome.err;
   const auto step = newest_step(out);
   ASSERT_GE(step, 2);
   ASSERT_TRUE(succeeded(train({"--resume", "--out", out.string(), "--steps", std::to_string(step + 1), "--quiet"})));

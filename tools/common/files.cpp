@@ -35,7 +35,7 @@ void InputFiles::add_source(const std::string& specification) {
 void InputFiles::refuse(const std::string& field, const std::filesystem::path& file) const {
   const auto found = identity(file);
   if (!found || !files_.contains(*found)) return;
-  throw ConfigError(field, file.string() + " is read here, and --overwrite replaces no file that is");
+  throw ConfigError(field, file.string() + " is read here, and --overwrite does not replace an input");
 }
 
 void check_output_file(const OutputFile& file) {
@@ -56,7 +56,7 @@ void check_replaceable(const OutputFile& file) {
   if (!file.overwrite) throw ConfigError(file.field, exists + " (--overwrite replaces it)");
   const auto problem = file.foreign ? file.foreign(file.path) : "";
   if (!problem.empty())
-    throw ConfigError(file.field, exists + " and " + problem + ", and --overwrite replaces no other file");
+    throw ConfigError(file.field, exists + " and " + problem + ", so --overwrite does not replace it");
 }
 
 bool is_there(const std::filesystem::path& path) {

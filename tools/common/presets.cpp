@@ -67,7 +67,7 @@ const std::vector<Preset>& presets() {
         {"batch", "32"},
         {"epochs", "20"}}},
       {"celeba-hq-256",
-       "CelebA-HQ 256x256 as published; wants a large GPU (--dry-run says how large)",
+       "CelebA-HQ 256x256 as published; needs a large GPU (--dry-run estimates the memory)",
        {{"image-size", "256"},
         {"bits", "5"},
         {"levels", "6"},

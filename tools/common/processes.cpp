@@ -90,8 +90,8 @@ ComputeSettings Processes::own_part(ComputeSettings settings) const {
   if (!wants_cuda || !torch::cuda::is_available()) return settings;
   const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());
   if (devices > 1 && launch_.local_rank >= devices) {
-    throw ConfigError("device", std::to_string(launch_.local_size) + " processes on this host, and " +
-                                    std::to_string(devices) + " GPUs (--device cpu does without)");
+    throw ConfigError("device", std::to_string(launch_.local_size) + " processes on this host, but only " +
+                                    std::to_string(devices) + " GPUs (--device cpu needs none)");
   }
   // A launcher may show each process only its own GPU; NCCL refuses a GPU that two processes share.
   settings.device = "cuda:" + std::to_string(devices == 1 ? 0 : launch_.local_rank);

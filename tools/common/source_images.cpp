@@ -15,7 +15,7 @@ void require_agreement(const HeldOutSettings& settings, const nn::TrainingData& 
     const auto drawn = std::to_string(record.held_out) + " images drawn by seed " + std::to_string(record.split_seed);
     throw ConfigError(field, "got " + given + ", but the training of " + model + " held out " +
                                  (record.held_out > 0 ? drawn : "the validation images that come with the data") +
-                                 "; without the flag these are held out");
+                                 "; omit the flag to hold out the same");
   };
   if (settings.valid_images >= 0 && settings.valid_images != record.held_out) {
     refuse("valid_images", std::to_string(settings.valid_images));

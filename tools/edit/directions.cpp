@@ -96,8 +96,8 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
     labels.insert(labels.end(), row->begin(), row->end());
   }
   if (places.empty()) {
-    throw ConfigError("attributes", settings.attributes + " lists none of the images of " + settings.data + ", " +
-                                        listed_name(source, 0) + " for one");
+    throw ConfigError("attributes", settings.attributes + " lists none of the images of " + settings.data +
+                                        ", for example " + listed_name(source, 0));
   }
   const auto images = static_cast<std::int64_t>(places.size());
   return {places,
@@ -108,7 +108,7 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
 std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataSet& set) {
   if (set.class_names.empty()) {
     throw ConfigError("attributes",
-                      "expected a list of attributes, for the images of " + set.name + " have no classes");
+                      "expected a list of attributes, because the images of " + set.name + " have no classes");
   }
   std::vector<std::int64_t> places(static_cast<std::size_t>(set.train->size()));
   for (std::size_t i = 0; i < places.size(); ++i) places[i] = static_cast<std::int64_t>(i);
@@ -192,7 +192,7 @@ void list_directions(const latent::Directions& directions, std::ostream& out) {
 }
 
 void check_seed(const DirectionsSettings& settings, const GivenFlags& given) {
-  if (settings.count == 0) refuse(given, {"seed"}, "draws the images that --count leaves, and without it all stay");
+  if (settings.count == 0) refuse(given, {"seed"}, "chooses the images of --count, which is not given");
 }
 
 void directions(const DirectionsSettings& settings, Console& console) {

@@ -48,7 +48,7 @@ GeometrySettings geometry_of(const ImageSettings& settings) {
   auto geometry = settings.geometry;
   if (!settings.fit) return geometry;
   if (geometry.resize || geometry.random_crop) {
-    throw ConfigError("fit", "is --resize 0, and goes neither with --resize nor with --random-crop");
+    throw ConfigError("fit", "is --resize 0, and cannot be combined with --resize or --random-crop");
   }
   geometry.resize = 0;
   return geometry;

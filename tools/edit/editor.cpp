@@ -49,7 +49,7 @@ torch::Tensor Editor::labels(const torch::Tensor& stored, std::int64_t count, co
   if (class_index_ >= 0) return torch::full({count}, class_index_, torch::kLong);
   if (stored.defined()) return stored;
   throw ConfigError("class", "expected a class of " + std::to_string(options().num_classes) +
-                                 ", for the model is conditional and " + file + " says none");
+                                 ", because the model is conditional and " + file + " says none");
 }
 
 torch::Tensor Editor::labels(const EditImages& images) const {
@@ -58,7 +58,8 @@ torch::Tensor Editor::labels(const EditImages& images) const {
   const auto own = images.labels();
   const auto without = own.lt(0).nonzero();
   if (without.numel() == 0) return own;
-  throw ConfigError("class", "expected one for all, for " + images.images().name(without[0].item<std::int64_t>()) +
+  throw ConfigError("class", "expected one for all images, because " +
+                                 images.images().name(without[0].item<std::int64_t>()) +
                                  " lies in no folder that is named after a class of the model");
 }
 
@@ -66,7 +67,7 @@ torch::Tensor Editor::common_labels(const EditImages& images) const {
   const auto labels = this->labels(images);
   if (labels.defined() && !labels.eq(labels[0]).all().item<bool>()) {
     throw ConfigError("class",
-                      "expected one for all, for the images are of several classes and the model is conditional");
+                      "expected one for all images, because they are of several classes and the model is conditional");
   }
   return labels;
 }
@@ -138,7 +139,7 @@ void Editor::require_finite() const {
 }
 
 void Editor::report_not_finite() {
-  if (!codec_->not_finite().empty()) status_.log(not_finite_text() + ": the model has no such images");
+  if (!codec_->not_finite().empty()) status_.log(not_finite_text() + ": the model cannot decode these latents");
 }
 
 torch::Tensor repeat_labels(const torch::Tensor& labels, std::int64_t times) {

@@ -29,7 +29,7 @@ void encode(const EncodeSettings& settings, Console& console) {
   const auto labels = editor.labels(images);
   if (labels.defined() && std::filesystem::path(settings.common.out).extension() == ".npy") {
     console.err << "the images' classes are not kept in " << settings.common.out
-                << ": decoding it wants --class, one for all (a .safetensors file keeps them)\n";
+                << ": decoding it needs --class, one for all images (a .safetensors file keeps them)\n";
   }
   latent::LatentsWriter writer(settings.common.out, editor.options(), editor.checksum(), images.size(), labels);
   editor.encode(images, labels, [&](std::int64_t, const nn::Latents& latents) { writer.add(latents); });

@@ -84,7 +84,7 @@ nn::Latents encode_all(Editor& editor, const EditImages& images, const torch::Te
 
 void check_time(const InterpolateSettings& settings, const GivenFlags& given) {
   if (std::filesystem::path(settings.common.out).extension() != ".apng") {
-    refuse(given, {"frame-milliseconds"}, "only an animation (.apng) has a pace, not " + settings.common.out);
+    refuse(given, {"frame-milliseconds"}, "only an animation (.apng) has a frame duration, not " + settings.common.out);
   }
 }
 

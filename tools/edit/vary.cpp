@@ -138,7 +138,7 @@ data::GridLabels vary_labels(const VarySettings& settings, const std::vector<Var
 
 void check_noise(const VarySettings& settings, const GivenFlags& given) {
   if (settings.temperatures.empty()) return;
-  refuse(given, {"amounts", "count", "temperature", "seed"}, "of noise, and --temperatures take its place");
+  refuse(given, {"amounts", "count", "temperature", "seed"}, "is for noise, which --temperatures replaces");
 }
 
 void check_vary(const VarySettings& settings, std::int64_t levels) {

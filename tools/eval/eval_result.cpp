@@ -92,8 +92,9 @@ std::string images_text(const ScoredImages& scored) {
 std::string plain_text(const EvalSettings& settings, const evaluate::ScoreSummary& summary) {
   auto text = estimate_text(summary.bits_per_dim);
   text += settings.score.draws > 0 ? std::string(", ") + count_text(settings.score.draws, "draw")
-                                   : ", at the centres of the bins: no bound";
-  if (summary.noise_standard_error) text += ", the noise's part " + fixed(*summary.noise_standard_error, 5);
+                                   : ", at the centres of the bins: not a bound";
+  if (summary.noise_standard_error)
+    text += ", standard error due to the noise " + fixed(*summary.noise_standard_error, 5);
   return text;
 }
 
@@ -107,8 +108,8 @@ void add_scores(Listing& listing, const EvalSettings& settings, const evaluate::
                 estimate_text(*summary.importance_bits_per_dim) + ", " + count_text(settings.score.importance, "draw"));
   }
   if (summary.complexity_corrected) {
-    listing.add("less PNG's", estimate_text(*summary.complexity_corrected) + ", PNG takes " +
-                                  fixed(summary.png_bits_per_dim->mean, 4) + " bits/dim");
+    listing.add("minus PNG", estimate_text(*summary.complexity_corrected) + ", PNG takes " +
+                                 fixed(summary.png_bits_per_dim->mean, 4) + " bits/dim");
   }
 }
 

@@ -74,7 +74,7 @@ void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model)
   if (model.num_classes == 0 && marginal) throw ConfigError("classes", settings.model + " is an unconditional model");
   if (model.num_classes > 0 && !marginal && !settings.ood.empty()) {
     throw ConfigError("ood", "other images have no labels of " + settings.model +
-                                 ", so both are to be scored with --classes marginal");
+                                 ", so both sets must be scored with --classes marginal");
   }
 }
 

@@ -110,7 +110,7 @@ class Run {
     status_.clear();
     if (result.stopped) {
       status_.log("stopped after step " + std::to_string(result.steps_done) + " of " +
-                  std::to_string(run.total_steps()) + "; --resume goes on");
+                  std::to_string(run.total_steps()) + "; --resume continues");
       processes_.throw_if_one_was_interrupted();
     }
     return result;

@@ -165,13 +165,13 @@ void check_out_directory(const RunSettings& settings) {
   const fs::path out = settings.out;
   const auto existing = existing_part(out);
   if (!is_folder(existing)) {
-    throw IoError("cannot write " + out.string() + ": " + existing.string() + " is no directory");
+    throw IoError("cannot write " + out.string() + ": " + existing.string() + " is not a directory");
   }
   const train::RunDirectory directory(out);
   if (settings.resume || directory.is_unused()) return;
   if (!settings.overwrite) {
     throw ConfigError(
-        "out", out.string() + " is not empty (--overwrite replaces an earlier run in it, --resume goes on with that)");
+        "out", out.string() + " is not empty (--overwrite replaces an earlier run in it, --resume continues it)");
   }
   if (!directory.holds_run()) throw ConfigError("overwrite", out.string() + " holds no run of " + kTool);
   // config.json is missing if the earlier run was killed during its start.

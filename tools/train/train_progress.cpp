@@ -17,7 +17,7 @@ train::RunCallbacks TrainProgress::callbacks() {
   callbacks.initialized = [this](const nn::InitializeReport& report) {
     for (const auto& floored : report.floored) {
       status_.log("initialisation: " + std::to_string(floored.channels) + " channels of " + floored.layer +
-                  " hardly vary; their scale is limited");
+                  " have almost no variance; their scale is limited");
     }
   };
   callbacks.resumed = [this](const train::IntactCheckpoint& checkpoint) {
@@ -32,7 +32,8 @@ train::RunCallbacks TrainProgress::callbacks() {
                                const train::Monitors& monitors,
                                bool best) { evaluated(step, evaluation, monitors, best); };
   callbacks.resynced = [this](std::int64_t step) {
-    status_.log("up to step " + grouped(step) + " processes had rounded differently; rank 0's weights count");
+    status_.log("up to step " + grouped(step) +
+                " the processes rounded differently; all continue with the weights of rank 0");
   };
   callbacks.rolled_back = [this](const train::Rollback& rollback) { rolled_back(rollback); };
   callbacks.wrote = [this](const std::filesystem::path&) { knows_begin_ = false; };
@@ -47,8 +48,8 @@ void TrainProgress::step(const train::StepReport& report) {
   knows_begin_ = true;
   steps_done_ = report.step;
   if (report.fell_back) {
-    status_.log("warning: step " + grouped(report.step) + " rebuilds its flow variables only to " +
-                brief(report.reconstruction_error) + " of their size; from here on they are kept, as with --memory " +
+    status_.log("warning: step " + grouped(report.step) + " rebuilt its flow variables with a relative error of " +
+                brief(report.reconstruction_error) + "; from here on they are kept, as with --memory " +
                 to_string(nn::MemoryPolicy::kRecompute));
   }
   if (report.skipped) {
@@ -86,8 +87,8 @@ void TrainProgress::evaluated(std::int64_t step, const evaluate::ScoreSummary& e
   knows_begin_ = false;
   status_.log("step " + grouped(step) + ": validation " + score_text(evaluation) + (best ? ", the best so far" : ""));
   if (!(monitors.reconstruction_error <= monitors.half_bin)) {
-    status_.log("warning: latents lead back to images only to " + brief(monitors.reconstruction_error) +
-                ", which is more than half a bin: the model is losing its inverse");
+    status_.log("warning: decoding latents reproduces images only to within " + brief(monitors.reconstruction_error) +
+                ", more than half a bin: the model is becoming numerically non-invertible");
   }
 }
 

@@ -104,7 +104,7 @@ std::string decay_text(const train::TrainOptions& training, const nn::GlowOption
   if (training.ema_decay < 0) names += names.empty() ? "ema-decay" : " and ema-decay";
   if (names.empty()) return "";
   return "\n" + names + " " + brief(training.beta2 == 0 ? schedule.beta2() : schedule.ema_decay()) +
-         " instead of the published rule's lower value, for a batch has as many pixels as " +
+         " instead of the published rule's lower value, because a batch has as many pixels as " +
          grouped(training.batch * model.height * model.width / (32 * 32)) + " images of 32x32";
 }
 
@@ -151,7 +151,8 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
 std::string describe_end(const TrainSettings& settings, const ImageSplits& images, const train::RunResult& result,
                          double seconds) {
   const train::RunDirectory directory(settings.run.out);
-  const auto untested = images.test ? "scored at the end of the run before" : settings.data.data + " has no test split";
+  const auto untested =
+      images.test ? "scored earlier, when the run reached its end" : settings.data.data + " has no test split";
   Listing listing;
   listing.add("validation", fixed(result.best_bits_per_dim, 4) + " bits/dim, the best of the run, after step " +
                                 grouped(result.best_step) + " of " + grouped(result.steps_done));
@@ -160,7 +161,7 @@ std::string describe_end(const TrainSettings& settings, const ImageSplits& image
     listing.add("skipped", count_text(result.skipped, "step") + " whose loss or gradient was not finite");
   }
   if (result.rollbacks > 0) {
-    listing.add("rollbacks", grouped(result.rollbacks) + ", each with half the learning rate before");
+    listing.add("rollbacks", grouped(result.rollbacks) + ", each of which halved the learning rate");
   }
   listing.add("model", directory.model().string());
   const auto samples = directory.sample_grid(result.steps_done);
