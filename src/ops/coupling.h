@@ -6,7 +6,7 @@
 
 namespace glow::ops {
 
-// The transforms of couplings. x, y: [N, C, H, W] with even C, of which the first half passes unchanged; h: the
+// The transforms of couplings. x, y: [N, C, H, W] with even C; the first half of the channels is not changed. h: the
 // network's output [N, coupling_outputs(kind, C), H, W]. All functions throw ShapeError.
 
 struct CouplingResult {

@@ -17,7 +17,7 @@ template <class T, class Sum>
 void relu_backward(T* gradient, const T* y, std::int64_t pixels, std::int64_t channels, Sum* sum) {
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
     for (std::int64_t channel = 0; channel < channels; ++channel) {
-      // Selects instead of computing in float32, which would need another rounding of the gradient.
+      // Keeps or zeroes the gradient as it is stored: a product in float32 would have to be rounded again.
       const T value = static_cast<Sum>(y[channel]) <= 0 ? T(0) : gradient[channel];
       gradient[channel] = value;
       sum[channel] += static_cast<Sum>(value);

@@ -80,7 +80,7 @@ void visit_fields(GeometrySettings& settings, Visitor&& visit) {
 /// The rows of GeometrySettings.
 std::vector<FlagText> geometry_rows(const std::string& group);
 
-/// What decided how images were resized to a model's size.
+/// The reason why images were resized in this way to a model's size.
 enum class GeometryFrom {
   /// All images already had the size.
   kImages,
