@@ -8,9 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "distributed/failure_board.h"
-#include "distributed/heartbeat.h"
 #include "distributed/peer_monitor.h"
+#include "distributed/shared_store.h"
 #include "distributed/store_thread.h"
 
 namespace glow::distributed {

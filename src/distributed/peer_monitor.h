@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "distributed/failure_board.h"
-#include "distributed/heartbeat.h"
+#include "distributed/shared_store.h"
 
 namespace glow::distributed {
 

@@ -19,7 +19,7 @@
 
 #include <glow/error.h>
 
-#include "distributed/store_text.h"
+#include "distributed/shared_store.h"
 
 namespace glow::distributed {
 namespace {

@@ -7,7 +7,7 @@
 #include <glow/ops/coupling_kind.h>
 
 #include "nn/actnorm.h"
-#include "nn/coupling.h"
+#include "nn/coupling_networks.h"
 #include "nn/layer.h"
 #include "nn/permutation.h"
 #include "nn/step.h"

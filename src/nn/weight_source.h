@@ -2,7 +2,11 @@
 
 #include <cstdint>
 
+#include <ATen/ATen.h>
+#include <c10/util/accumulate.h>
 #include <torch/types.h>
+
+#include <glow/ops/random.h>
 
 namespace glow::nn {
 
@@ -12,11 +16,14 @@ class WeightSource {
   explicit WeightSource(std::uint64_t seed) : seed_(seed) {}
 
   /// Standard normal, float64 on the CPU.
-  torch::Tensor normal(torch::IntArrayRef shape);
+  torch::Tensor normal(torch::IntArrayRef shape) {
+    const ops::RandomKey key{seed_, ops::Stream::kInitialWeights, 0};
+    return ops::normal(key, {drawn_++}, c10::multiply_integers(shape), torch::kDouble).view(shape);
+  }
   /// A random rotation, float64 [size, size]: the orthogonal factor of a Gaussian matrix.
-  torch::Tensor rotation(std::int64_t size);
+  torch::Tensor rotation(std::int64_t size) { return std::get<0>(at::linalg_qr(normal({size, size}))); }
   /// A random order of 0..size-1, int64 [size].
-  torch::Tensor permutation(std::int64_t size);
+  torch::Tensor permutation(std::int64_t size) { return normal({size}).argsort(); }
 
  private:
   std::uint64_t seed_;

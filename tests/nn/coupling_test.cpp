@@ -1,4 +1,4 @@
-#include "nn/coupling.h"
+#include "nn/coupling_networks.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

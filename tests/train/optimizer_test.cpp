@@ -7,7 +7,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <glow/train/schedule.h>
+#include <glow/train/options.h>
 
 #include "support/reference.h"
 #include "support/tensors.h"

@@ -1,4 +1,4 @@
-#include <glow/train/schedule.h>
+#include <glow/train/options.h>
 
 #include <cmath>
 

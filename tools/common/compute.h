@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include <torch/types.h>
 
 #include <glow/enum_names.h>
 #include <glow/nn/compute.h>
+#include <glow/nn/glow.h>
+#include <glow/nn/model_file.h>
 
 namespace glow::tools {
 
@@ -53,5 +56,13 @@ struct Compute {
 /// Sets the threads and finds the device. Throws ConfigError naming the field: a device that LibTorch does not have,
 /// threads out of range, TF32 on the CPU.
 Compute start_computing(const ComputeSettings& settings);
+
+/// The model of a file, on the device and in the precision of `compute`. `info`: see nn::load_model. Throws IoError,
+/// FormatError.
+nn::Glow open_model(const std::filesystem::path& path, const Compute& compute, nn::ModelInfo* info = nullptr);
+
+/// The index of a class of the model, given by name or index; -1 for an empty text. Throws ConfigError naming `class`
+/// when the model does not have it.
+std::int64_t find_class(const std::string& wanted, const nn::Glow& model);
 
 }  // namespace glow::tools

@@ -2,12 +2,171 @@
 
 #include <utility>
 
+#include <glow/data/split.h>
 #include <glow/error.h>
 
-#include "tools/common/source_images.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
+namespace {
+
+void require_agreement(const HeldOutSettings& settings, const nn::TrainingData& record, const std::string& model) {
+  const auto refuse = [&](const char* field, const std::string& given) {
+    const auto drawn = std::to_string(record.held_out) + " images drawn by seed " + std::to_string(record.split_seed);
+    throw ConfigError(field, "got " + given + ", but the training of " + model + " held out " +
+                                 (record.held_out > 0 ? drawn : "the validation images that come with the data") +
+                                 "; omit the flag to hold out the same");
+  };
+  if (settings.valid_images >= 0 && settings.valid_images != record.held_out) {
+    refuse("valid_images", std::to_string(settings.valid_images));
+  }
+  if (settings.split_seed && (record.held_out == 0 || *settings.split_seed != record.split_seed)) {
+    refuse("split_seed", std::to_string(*settings.split_seed));
+  }
+}
+
+}  // namespace
+
+data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
+                     const std::optional<nn::TrainingData>& record, const std::string& model,
+                     std::optional<std::uint64_t> default_seed) {
+  if (record && record->fingerprint == fingerprint) {
+    require_agreement(settings, *record, model);
+    if (record->held_out == 0) return set;
+    return data::hold_out_validation(std::move(set), record->held_out, record->split_seed);
+  }
+  const std::string unknown = "it is not known which images of " + set.name + " were held out: " + model;
+  if (record && !default_seed) {
+    throw ConfigError("split", unknown + " was trained on other images, those of " + record->source +
+                                   " (--split all scores all of them)");
+  }
+  const auto seed = settings.split_seed ? settings.split_seed : default_seed;
+  if (seed) return data::hold_out_validation(std::move(set), settings.valid_images, *seed);
+  if (set.valid && settings.valid_images < 0) return set;
+  throw ConfigError("split", unknown +
+                                 " does not say (--split all scores all of them; --split-seed S holds out those that "
+                                 "glow-train --seed S did)");
+}
+
+namespace {
+
+std::string size_text(std::int64_t height, std::int64_t width) {
+  return std::to_string(height) + "x" + std::to_string(width);
+}
+
+bool all_have_size(const data::ImageSource& source, const nn::GlowOptions& model) {
+  const auto has_size = [&](const io::ImageShape& shape) {
+    return shape.height == model.height && shape.width == model.width;
+  };
+  if (const auto shape = source.common_shape()) return has_size(*shape);
+  for (std::int64_t i = 0; i < source.size(); ++i) {
+    if (!has_size(source.shape(i))) return false;
+  }
+  return true;
+}
+
+bool is_framed(const data::ImageSource& source, const data::Geometry& geometry) {
+  const auto shape = source.common_shape();
+  return source.is_on_black() && shape && geometry.resize == 0 && shape->height <= geometry.height &&
+         shape->width <= geometry.width;
+}
+
+/// A geometry, and FittedImages::from.
+std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource& source, const nn::Glow& model,
+                                                        const GeometrySettings& settings) {
+  data::Geometry geometry{.height = static_cast<int>(model->options().height),
+                          .width = static_cast<int>(model->options().width)};
+  if (settings.resize || settings.random_crop) {
+    geometry.resize = settings.resize.value_or(0);
+    geometry.random_crop = settings.random_crop;
+    return {geometry, GeometryFrom::kFlags};
+  }
+  // Images that already have the model's size, for example its samples, are not resized as its training images were.
+  if (all_have_size(source, model->options())) return {geometry, GeometryFrom::kImages};
+  const auto& record = model->training_data();
+  if (!record) return {geometry, GeometryFrom::kDefault};
+  geometry.resize = static_cast<int>(record->resize);
+  geometry.random_crop = record->random_crop;
+  return {geometry, GeometryFrom::kModel};
+}
+
+}  // namespace
+
+data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
+                             Labels labels) {
+  const auto& record = model->training_data();
+  const auto* kind = data::parse_specification(specification).kind;
+  const bool wants_labels = model->options().num_classes > 0 && labels != Labels::kUnused;
+  data::OpenOptions options{.with_labels = wants_labels || labels == Labels::kOfData,
+                            .skip_corrupt = record && record->skip_corrupt && kind != nullptr && kind->has_image_files,
+                            .channels = static_cast<int>(model->options().channels),
+                            .field = field};
+  if (labels != Labels::kOfData) options.class_names = model->class_names();
+  if (!options.with_labels || labels == Labels::kOfData) return data::open_data_set(specification, options);
+  std::string problem;
+  try {
+    auto set = data::open_data_set(specification, options);
+    if (same_classes(set, model)) return set;
+  } catch (const FormatError& error) {
+    // A folder may have images outside the folders of its classes. Any other error occurs again below.
+    problem = error.what();
+  }
+  options.with_labels = false;
+  auto set = data::open_data_set(specification, options);
+  if (labels == Labels::kIfKnown) return set;
+  if (problem.empty()) problem = specification + (set.class_names.empty() ? " has no classes" : " has other classes");
+  throw ConfigError(field, problem + ", and the model is conditional (--classes marginal needs none)");
+}
+
+bool same_classes(const data::DataSet& set, const nn::Glow& model) {
+  const auto& names = model->class_names();
+  const auto count = static_cast<std::int64_t>(set.class_names.size());
+  return count > 0 && count == model->options().num_classes && (names.empty() || names == set.class_names);
+}
+
+std::vector<FlagText> geometry_rows(const std::string& group) {
+  return {
+      {"resize", group, "R",
+       "scale the shorter side to R pixels, then crop the centre; 0: scale the largest centre part down; if neither "
+       "this nor --random-crop is given: as in the training"},
+      {"random_crop", group, "", "crop the centre without scaling, as in the evaluations of glow-train --random-crop"},
+  };
+}
+
+std::string FittedImages::geometry_text() const {
+  const auto& geometry = images->geometry();
+  const auto size = size_text(geometry.height, geometry.width);
+  if (from == GeometryFrom::kImages) return size + ", as they are";
+  if (framed) return size + ", centred on black";
+  const auto whose = from == GeometryFrom::kModel   ? ", as in the training"
+                     : from == GeometryFrom::kFlags ? ", as the flags say"
+                                                    : " (the model file does not say how it was in the training)";
+  if (geometry.resize > 0) {
+    return "shorter side scaled to " + std::to_string(geometry.resize) + ", centre " + size + whose;
+  }
+  return (geometry.random_crop ? "centre " + size + ", not scaled" : "as much as fits, scaled to " + size) + whose;
+}
+
+FittedImages fitted(const std::string& field, const std::string& name,
+                    const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
+                    const GeometrySettings& settings) {
+  const auto channels = model->options().channels;
+  if (source->channels() != channels) {
+    throw ConfigError(field, "the images of " + name + " have " + count_text(source->channels(), "channel") +
+                                 ", the model's " + std::to_string(channels));
+  }
+  const auto [geometry, from] = choose_geometry(*source, model, settings);
+  try {
+    return {std::make_shared<const data::Images>(source, geometry), from, is_framed(*source, geometry)};
+  } catch (const ConfigError& error) {
+    // The size comes from the model, and resize may come from its record: the user gave no flag for them.
+    if (error.field() == "image_size") throw ConfigError(field, error.text());
+    if (error.field() != "resize" || from != GeometryFrom::kModel) throw;
+    throw ConfigError(field,
+                      "the training's resize of " + std::string(error.text()) + " (--resize 0 takes as much as fits)");
+  }
+}
+
 namespace {
 
 ImageSize common_size(const data::DataSet& set) {

@@ -9,11 +9,115 @@
 
 #include <glow/data/images.h>
 #include <glow/data/source.h>
+#include <glow/enum_names.h>
+#include <glow/nn/glow.h>
+#include <glow/nn/training_data.h>
 
 #include "tools/common/flags.h"
-#include "tools/common/source_images.h"
 
 namespace glow::tools {
+
+/// The flags about the images that are held out from training.
+struct HeldOutSettings {
+  /// Number of training images to hold out; negative: the source's own split, or data::default_valid_images if it has
+  /// none.
+  std::int64_t valid_images = -1;
+  /// The seed by which the held-out images are chosen; nullopt: not given.
+  std::optional<std::uint64_t> split_seed;
+};
+
+template <class Visitor>
+void visit_fields(HeldOutSettings& settings, Visitor&& visit) {
+  visit("valid_images", settings.valid_images);
+  visit("split_seed", settings.split_seed);
+}
+
+/// Divides a data set into training and validation images, for training and for evaluation. `fingerprint` is that of
+/// the set; `record` is the training record of the model file, which messages call `model`; `default_seed` is given in
+/// training only.
+///
+/// - The record is of these data: the held-out images are those that the record lists. Settings that contradict it are
+///   refused.
+/// - The record is of other data: in training the settings decide; in evaluation this is an error, because no image is
+///   known to be held out.
+/// - There is no record: the settings decide; without a seed, the validation images are those of the set.
+///
+/// Throws ConfigError naming valid_images or split_seed, and naming `split` when the held-out images are unknown.
+data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
+                     const std::optional<nn::TrainingData>& record, const std::string& model,
+                     std::optional<std::uint64_t> default_seed = std::nullopt);
+
+/// The labels that a tool needs with the images.
+enum class Labels {
+  kUnused,
+  /// The classes of a conditional model, if the data have them.
+  kIfKnown,
+  /// The same, but data without these classes throw ConfigError naming `field`.
+  kRequired,
+  /// The data's own classes, independent of the model; a folder without classes throws FormatError.
+  kOfData,
+};
+
+/// Opens a data set for a model, with the model's number of channels. Images that cannot be decoded are left out if the
+/// model's training left them out. Throws as data::open_data_set, ConfigError naming `field`.
+data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
+                             Labels labels);
+
+/// Whether the classes of the data are those of the model, as far as their names are known.
+bool same_classes(const data::DataSet& set, const nn::Glow& model);
+
+/// How images are resized to a model's size; if neither field is given, as in the model's training.
+struct GeometrySettings {
+  std::optional<int> resize;
+  bool random_crop = false;
+};
+
+template <class Visitor>
+void visit_fields(GeometrySettings& settings, Visitor&& visit) {
+  visit("resize", settings.resize);
+  visit("random_crop", settings.random_crop);
+}
+
+/// The rows of GeometrySettings.
+std::vector<FlagText> geometry_rows(const std::string& group);
+
+/// The reason why images were resized in this way to a model's size.
+enum class GeometryFrom {
+  /// All images already had the size.
+  kImages,
+  /// Flags decided it.
+  kFlags,
+  /// The model's training record decided it.
+  kModel,
+  /// The default, because the model file has no training record.
+  kDefault,
+};
+
+/// "images", "flags", "model", "default"
+constexpr EnumNames<GeometryFrom, 4> enum_names(GeometryFrom) {
+  return {"geometry",
+          {{{"images", GeometryFrom::kImages},
+            {"flags", GeometryFrom::kFlags},
+            {"model", GeometryFrom::kModel},
+            {"default", GeometryFrom::kDefault}}}};
+}
+
+/// Images at a model's size, and how they were resized to it.
+struct FittedImages {
+  std::shared_ptr<const data::Images> images;
+  GeometryFrom from = GeometryFrom::kImages;
+  /// Whether smaller images were padded with black.
+  bool framed = false;
+
+  /// "shorter side scaled to 96, centre 64x64, as in the training"
+  std::string geometry_text() const;
+};
+
+/// The images of a source, which messages call `name`. Throws ConfigError naming `field` when their number of channels
+/// is not the model's or they are too small, and naming `resize` when it was given and does not fit.
+FittedImages fitted(const std::string& field, const std::string& name,
+                    const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
+                    const GeometrySettings& settings);
 
 /// The images to train on, and how they are brought to one size.
 struct DataSettings {

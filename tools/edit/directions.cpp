@@ -15,8 +15,8 @@
 #include <glow/latent/arrange.h>
 #include <glow/latent/directions.h>
 
+#include "tools/common/data_settings.h"
 #include "tools/common/flags.h"
-#include "tools/common/source_images.h"
 #include "tools/common/text.h"
 #include "tools/edit/commands.h"
 #include "tools/edit/editor.h"

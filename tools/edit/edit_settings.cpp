@@ -1,7 +1,15 @@
 #include "tools/edit/edit_settings.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <utility>
+
+#include <glow/data/split.h>
 #include <glow/error.h>
 
+#include "tools/common/data_settings.h"
+#include "tools/common/files.h"
 #include "tools/common/flags.h"
 #include "tools/common/text.h"
 
@@ -44,6 +52,123 @@ void check(const EditSettings& settings) {
     throw ConfigError("precision", "expected fp32 or fp64, because rounded networks have no exact inverse, got " +
                                        to_string(precision));
   }
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> paths_in(const std::string& text) {
+  if (is_there(text)) return {text};
+  std::vector<std::string> names;
+  parse_value(text, names);
+  return {names.begin(), names.end()};
+}
+
+struct Opened {
+  std::shared_ptr<const data::ImageSource> source;
+  bool labelled = false;
+  std::vector<std::string> skipped = {};
+};
+
+Opened open_source(const std::string& text, const nn::Glow& model) {
+  if (is_there(text) || data::parse_specification(text).kind == nullptr) {
+    const bool skips = model->training_data() && model->training_data()->skip_corrupt;
+    std::vector<std::string> skipped;
+    const auto source = data::open_pictures(paths_in(text), static_cast<int>(model->options().channels),
+                                            model->class_names(), skips ? &skipped : nullptr);
+    const auto labels = data::all_labels(*source);
+    return {source, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; }), skipped};
+  }
+  const auto set = open_for_model("images", text, model, Labels::kIfKnown);
+  return {set.test ? set.test : set.train, same_classes(set, model), set.skipped};
+}
+
+/// The geometry for images of another size than the model's.
+GeometrySettings geometry_of(const ImageSettings& settings) {
+  auto geometry = settings.geometry;
+  if (!settings.fit) return geometry;
+  if (geometry.resize || geometry.random_crop) {
+    throw ConfigError("fit", "is --resize 0, and cannot be combined with --resize or --random-crop");
+  }
+  geometry.resize = 0;
+  return geometry;
+}
+
+/// Adds the files of all images, including those that --pick leaves out.
+void add_files(const std::string& text, const data::ImageSource& source, InputFiles& inputs) {
+  inputs.add_source(text);
+  if (source.common_shape()) return;  // arrays, whose images are not files
+  for (std::int64_t i = 0; i < source.size(); ++i) inputs.add(source.name(i));
+}
+
+void check_pick(const std::vector<std::int64_t>& pick, std::int64_t images) {
+  for (const auto place : pick) require_range("pick", place, 0, images - 1);
+}
+
+std::string text(std::int64_t height, std::int64_t width) {
+  return std::to_string(height) + "x" + std::to_string(width);
+}
+
+/// Throws unless the images have the model's size, or have a black background and can be padded to it.
+void check_sizes(const data::ImageSource& source, const nn::GlowOptions& model) {
+  const auto checked = source.common_shape() ? std::min<std::int64_t>(1, source.size()) : source.size();
+  for (std::int64_t i = 0; i < checked; ++i) {
+    const auto shape = source.shape(i);
+    const bool is_framed = source.is_on_black() && shape.height <= model.height && shape.width <= model.width;
+    if (is_framed || (shape.height == model.height && shape.width == model.width)) continue;
+    throw ConfigError("images", source.name(i) + " is " + text(shape.height, shape.width) +
+                                    " (height x width), the model's images are " + text(model.height, model.width) +
+                                    " (--fit crops and scales larger ones)");
+  }
+}
+
+}  // namespace
+
+torch::Tensor EditImages::bytes(std::int64_t first, std::int64_t count) const {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), first);
+  return images().bytes(indices);
+}
+
+torch::Tensor EditImages::labels() const {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  const auto labels = images().labels(indices);
+  return model_labels.empty() ? labels : torch::tensor(model_labels, torch::kLong).index_select(0, labels);
+}
+
+EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
+  require_given("images", settings.images, "images");
+  const auto geometry = geometry_of(settings);
+  auto [source, labelled, skipped] = open_source(settings.images, model);
+  add_files(settings.images, *source, inputs);
+  check_pick(settings.pick, source->size());
+  auto places = settings.pick;
+  if (places.empty()) {
+    places.resize(static_cast<std::size_t>(source->size()));
+    std::iota(places.begin(), places.end(), 0);
+  } else {
+    source = std::make_shared<data::SubsetSource>(source, places);
+  }
+  // If neither the flags nor the model file define how to resize images, they must have the model's size.
+  const bool is_known = geometry.resize || geometry.random_crop || model->training_data();
+  if (source->channels() == model->options().channels && !is_known) check_sizes(*source, model->options());
+  return {.fitted = fitted("images", settings.images, source, model, geometry),
+          .name = settings.images,
+          .labelled = labelled,
+          .places = std::move(places),
+          .skipped = std::move(skipped)};
+}
+
+EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
+  constexpr std::int64_t kMostShown = 1000;
+  auto images = open_edit_images(settings, model, inputs);
+  if (images.size() > kMostShown) {
+    throw ConfigError("images", std::to_string(images.size()) + " are more than the " + std::to_string(kMostShown) +
+                                    " that can be shown together (--pick chooses)");
+  }
+  return images;
 }
 
 }  // namespace glow::tools

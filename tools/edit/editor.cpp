@@ -11,9 +11,9 @@
 #include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
 
+#include "tools/common/compute.h"
 #include "tools/common/files.h"
 #include "tools/common/interruption.h"
-#include "tools/common/open_model.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {

@@ -17,7 +17,6 @@
 #include "tools/common/console.h"
 #include "tools/common/files.h"
 #include "tools/common/image_output.h"
-#include "tools/edit/edit_images.h"
 #include "tools/edit/edit_settings.h"
 
 namespace glow::tools {

@@ -1,5 +1,5 @@
 #include "tools/common/command_line.h"
-#include "tools/common/run_tool.h"
+#include "tools/common/processes.h"
 #include "tools/edit/commands.h"
 #include "tools/glow_tools.h"
 

@@ -10,7 +10,6 @@
 #include <glow/evaluate/round_trip.h>
 #include <glow/evaluate/score.h>
 
-#include "tools/eval/eval_images.h"
 #include "tools/eval/eval_settings.h"
 
 namespace glow::tools {

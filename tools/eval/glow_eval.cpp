@@ -9,14 +9,12 @@
 #include <glow/nn/model_file.h>
 
 #include "tools/common/command_line.h"
+#include "tools/common/compute.h"
 #include "tools/common/console.h"
 #include "tools/common/files.h"
 #include "tools/common/interruption.h"
-#include "tools/common/open_model.h"
 #include "tools/common/processes.h"
-#include "tools/common/run_tool.h"
 #include "tools/common/text.h"
-#include "tools/eval/eval_images.h"
 #include "tools/eval/eval_result.h"
 #include "tools/eval/eval_settings.h"
 #include "tools/glow_tools.h"

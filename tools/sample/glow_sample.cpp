@@ -17,8 +17,7 @@
 #include "tools/common/flags.h"
 #include "tools/common/image_output.h"
 #include "tools/common/interruption.h"
-#include "tools/common/open_model.h"
-#include "tools/common/run_tool.h"
+#include "tools/common/processes.h"
 #include "tools/common/text.h"
 #include "tools/glow_tools.h"
 

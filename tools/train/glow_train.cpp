@@ -14,7 +14,6 @@
 #include "tools/common/interruption.h"
 #include "tools/common/presets.h"
 #include "tools/common/processes.h"
-#include "tools/common/run_tool.h"
 #include "tools/common/text.h"
 #include "tools/glow_tools.h"
 #include "tools/train/run_config.h"

@@ -8,8 +8,8 @@
 
 #include <glow/error.h>
 #include <glow/io/file.h>
+#include <glow/train/options.h>
 #include <glow/train/run_directory.h>
-#include <glow/train/schedule.h>
 #include <glow/version.h>
 
 #include "tools/common/files.h"

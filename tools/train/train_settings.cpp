@@ -2,8 +2,8 @@
 
 #include <glow/error.h>
 #include <glow/nn/model_file.h>
+#include <glow/train/options.h>
 #include <glow/train/run_directory.h>
-#include <glow/train/schedule.h>
 
 #include "tools/common/flags.h"
 #include "tools/common/presets.h"
@@ -11,12 +11,12 @@
 #include "tools/train/run_config.h"
 
 namespace glow::tools {
+namespace {
 
-const std::vector<FlagText>& train_flag_table() {
-  constexpr auto kFixed = Kept::kFixed;
-  constexpr auto kChangeable = Kept::kChangeable;
-  constexpr auto kNo = Kept::kNo;
-  static const std::vector<FlagText> own{
+using enum Kept;
+
+std::vector<FlagText> data_rows() {
+  return {
       source_row("data", "Data", ""),
       {"image_size", "Data", "S|HxW", "height and width in pixels; not given: that of the source", kFixed},
       {"resize", "Data", "R",
@@ -40,7 +40,11 @@ const std::vector<FlagText>& train_flag_table() {
       {"skip_corrupt", "Data", "",
        "leave out images of a folder that cannot be decoded; to find them, all are decoded once before the run",
        kFixed},
+  };
+}
 
+std::vector<FlagText> run_rows() {
+  return {
       {"out", "Run", "DIR", "directory of the run"},
       overwrite_row("Run"),
       {"resume", "Run", "", "continue the run in the directory --out"},
@@ -48,7 +52,11 @@ const std::vector<FlagText>& train_flag_table() {
       {"init_from", "Run", "MODEL", "start from the weights of a model file", kFixed},
       {"dry_run", "Run", "", "print what would be trained and how much memory it takes, then stop", kNo},
       {"quiet", "Run", "", "print errors only", kNo},
+  };
+}
 
+std::vector<FlagText> model_rows() {
+  return {
       {"family", "Model", "NAME",
        all_names<nn::Family>() + ": Glow, RealNVP (Dinh et al. 2016) or NICE (Dinh et al. 2014)", kFixed},
       {"bits", "Model", "B", "bits per channel value, 1 to 8", kFixed},
@@ -66,7 +74,11 @@ const std::vector<FlagText>& train_flag_table() {
       {"network", "Model", "KIND", "convolutional or dense coupling networks (nice)", kFixed},
       {"hidden_layers", "Model", "N", "hidden layers of a dense network (nice)", kFixed},
       {"prior", "Model", "KIND", "prior of the latents: gaussian or logistic (nice)", kFixed},
+  };
+}
 
+std::vector<FlagText> training_rows() {
+  return {
       {"batch", "Training", "N", "images per step, in all processes together", kFixed},
       {"accumulate", "Training", "N", "compute the images of a step in N parts, one after the other, to save memory",
        kChangeable},
@@ -91,7 +103,11 @@ const std::vector<FlagText>& train_flag_table() {
        kChangeable},
       {"cuda_graph", "Training", "", "capture the step as a CUDA graph (not yet tested on a GPU)", kChangeable},
       seed_row("Training", "all random numbers"),
+  };
+}
 
+std::vector<FlagText> reporting_rows() {
+  return {
       {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},
       {"eval_every", "Reporting", "N", "steps between evaluations; 0: only at the end", kChangeable},
       {"sample_every", "Reporting", "N", "steps between sample grids; 0: only at the end", kChangeable},
@@ -100,11 +116,7 @@ const std::vector<FlagText>& train_flag_table() {
       {"keep", "Reporting", "N",
        "newest scheduled checkpoints to keep, in addition to one that a stop or the end may write", kChangeable},
   };
-  static const auto table = own + compute_rows(Launchable::kYes);
-  return table;
 }
-
-namespace {
 
 /// The flags of the preset that apply to the family and are not on the command line.
 GivenFlags preset_layer(const GivenFlags& given, const TrainSettings& settings, const Flags& flags) {
@@ -166,6 +178,12 @@ std::string earlier_layer(TrainSettings& settings, const Flags& flags) {
 }
 
 }  // namespace
+
+const std::vector<FlagText>& train_flag_table() {
+  static const auto table =
+      data_rows() + run_rows() + model_rows() + training_rows() + reporting_rows() + compute_rows(Launchable::kYes);
+  return table;
+}
 
 void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given) {
   refuse_together(given, "steps", "epochs");

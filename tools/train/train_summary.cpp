@@ -7,8 +7,8 @@
 
 #include <glow/nn/compute.h>
 #include <glow/nn/model_file.h>
+#include <glow/train/options.h>
 #include <glow/train/run_directory.h>
-#include <glow/train/schedule.h>
 
 #include "tools/common/text.h"
 

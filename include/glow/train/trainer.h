@@ -13,7 +13,6 @@
 #include <glow/nn/glow.h>
 #include <glow/train/optimizer.h>
 #include <glow/train/options.h>
-#include <glow/train/schedule.h>
 #include <glow/train/step_report.h>
 #include <glow/train/training_state.h>
 

@@ -3,13 +3,32 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "distributed/store_text.h"
+#include <torch/csrc/distributed/c10d/Store.hpp>
 
 namespace glow::distributed {
+
+// Text as the value of a key of a c10d store, whose values are bytes.
+
+inline std::vector<std::uint8_t> to_bytes(const std::string& text) { return {text.begin(), text.end()}; }
+inline std::string to_text(const std::vector<std::uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
+
+inline void set_text(c10d::Store& store, const std::string& key, const std::string& text) {
+  store.set(key, to_bytes(text));
+}
+
+/// Waits for the key, for the store's time-out at most.
+inline std::string wait_for_text(c10d::Store& store, const std::string& key) { return to_text(store.get(key)); }
+
+/// nullopt when the key is not set. Does not wait for it.
+inline std::optional<std::string> find_text(c10d::Store& store, const std::string& key) {
+  if (!store.check({key})) return std::nullopt;
+  return to_text(store.get(key));
+}
 
 /// Writes this rank's heartbeats to the store and reads those of the other ranks. Its keys: "beat/R" has the value
 /// "BEATS COLLECTIVES" of rank R, "end/R" is set when rank R leaves the run. Only the store thread uses it.
@@ -67,6 +86,38 @@ class Heartbeat {
   c10::intrusive_ptr<c10d::Store> store_;
   std::int64_t rank_, size_;
   std::int64_t beats_ = 0;
+};
+
+/// The two facts that all ranks of a run share through the store, each set once and never cleared: the failure that
+/// ends the run ("failure"), and that the run was asked to stop ("stop"). Only the store thread uses it.
+class FailureBoard {
+ public:
+  FailureBoard(c10::intrusive_ptr<c10d::Store> store, std::int64_t rank) : store_(std::move(store)), rank_(rank) {}
+
+  /// Publishes the failure if no rank has published one before: the store compares and sets in one operation, so that
+  /// all ranks read the same failure. Returns whether this one was the first.
+  bool publish(const std::string& failure) {
+    // Two ranks may publish the same text; the rank in front of it tells them apart.
+    const auto value = std::to_string(rank_) + " " + failure;
+    return to_text(store_->compareSet(kFailureKey, {}, to_bytes(value))) == value;
+  }
+
+  /// The published failure; nullopt when there is none.
+  std::optional<std::string> failure() const {
+    const auto value = find_text(*store_, kFailureKey);
+    if (!value) return std::nullopt;
+    return value->substr(value->find(' ') + 1);
+  }
+
+  void request_stop() { set_text(*store_, kStopKey, "1"); }
+  bool stop_requested() const { return store_->check({kStopKey}); }
+
+ private:
+  static constexpr const char* kFailureKey = "failure";
+  static constexpr const char* kStopKey = "stop";
+
+  c10::intrusive_ptr<c10d::Store> store_;
+  std::int64_t rank_;
 };
 
 }  // namespace glow::distributed
