@@ -38,7 +38,7 @@ TEST_P(ChannelMapTest, MapsTheChannelsOfEveryPixel) {
   EXPECT_TRUE(close(apply(map, x.contiguous(at::MemoryFormat::ChannelsLast)), expected, 1e-13));
 }
 
-TEST_P(ChannelMapTest, InverseOfTheMapIsItsInverse) {
+TEST_P(ChannelMapTest, InvertGivesTheInverseMap) {
   const auto map = random_map(GetParam());
   const auto inverse = invert(map);
   const auto x = random_normal({2, GetParam(), 3, 2}, 4);
@@ -47,7 +47,7 @@ TEST_P(ChannelMapTest, InverseOfTheMapIsItsInverse) {
   EXPECT_TRUE(close(inverse.log_abs_det, log_abs_det(inverse.weight), 1e-10));
 }
 
-TEST_P(ChannelMapTest, LogDeterminantIsThatOfTheJacobianOfOnePixel) {
+TEST_P(ChannelMapTest, LogDetTimesPixelsEqualsJacobianLogDet) {
   const auto map = random_map(GetParam());
   const auto x = random_normal({1, GetParam(), 3, 2}, 5);
   const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return apply(map, z); }, x);
@@ -69,7 +69,7 @@ TEST_P(ChannelMapTest, GradientsMatchFiniteDifferences) {
 INSTANTIATE_TEST_SUITE_P(Channels, ChannelMapTest, ::testing::Values(1, 2, 5, 12));
 
 TEST(ChannelMapInverseTest, IsComputedInFloat64ForEveryDtype) {
-  // Condition 1e5: inverted in float32, about two digits would be left.
+  // The condition number is 1e5: an inverse computed in float32 would have about two correct digits.
   const auto scales = at::logspace(0, -5, 8, 10.0, torch::kDouble);
   const auto rotation = std::get<0>(at::linalg_qr(random_normal({8, 8}, 7)));
   const auto weight = rotation.matmul(scales.diag()).matmul(rotation.t()).to(torch::kFloat);
@@ -81,7 +81,7 @@ TEST(ChannelMapInverseTest, IsComputedInFloat64ForEveryDtype) {
   EXPECT_LT((inverse.weight - exact).abs().max().item<double>(), 1e-7 * exact.abs().max().item<double>());
 }
 
-TEST(ChannelMapErrors, ASingularOrNonFiniteMatrixHasNoInverse) {
+TEST(ChannelMapErrors, InvertRefusesSingularAndNonFiniteMatrices) {
   const auto inverted = [](const torch::Tensor& weight) {
     return [weight] { invert({weight, torch::zeros(weight.size(0)), torch::zeros({})}); };
   };
@@ -108,8 +108,8 @@ TEST(LogAbsDetTest, IsAccurateWhenTheDeterminantOverflowsOrIsNegative) {
   EXPECT_TRUE(close(scaled(10, torch::kDouble), torch::tensor(400 * std::log(10.0), torch::kDouble), 1e-13));
 }
 
-/// On several threads, where LibTorch 2.11's LU of a stack of large matrices is wrong.
-TEST(ChannelMapStack, OfLargeMatricesIsAsExactAsEachMatrix) {
+/// Runs on several threads, on which LibTorch 2.11's LU of a stack of large matrices is wrong.
+TEST(ChannelMapStack, StackOfLargeMatricesIsExactOnSeveralThreads) {
   const auto threads = at::get_num_threads();
   at::set_num_threads(4);
   for (const std::int64_t channels : {48, 192, 384}) {

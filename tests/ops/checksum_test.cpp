@@ -59,7 +59,7 @@ TEST_P(Checksum, ChangesWithTypicalWrites) {
 }
 
 /// Changes that a sum of index times value would miss.
-TEST_P(Checksum, ChangesWithEveryRearrangement) {
+TEST_P(Checksum, ChangesWithEveryPermutation) {
   EXPECT_NE(of(at::tensor({1.0F, -1.0F, -1.0F, 1.0F})), of(at::tensor({-1.0F, 1.0F, 1.0F, -1.0F})));
   std::set<std::uint64_t> seen;
   std::vector<std::int64_t> order{0, 1, 2, 3, 4, 5};
@@ -73,7 +73,7 @@ TEST_P(Checksum, ChangesWithEveryRearrangement) {
 }
 
 /// Changes that a linear sum would miss, because they cancel.
-TEST_P(Checksum, ChangesWithTheSignsOfAColumn) {
+TEST_P(Checksum, ChangesWhenAColumnIsNegated) {
   for (const auto& [rows, columns] : {std::pair{4, 16}, {8, 16}, {2, 2}, {12, 48}, {4, 1}}) {
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
       at::manual_seed(seed);
@@ -90,7 +90,7 @@ TEST_P(Checksum, DependsOnTheValuesOnly) {
   EXPECT_EQ(of(numbers), of(numbers.clone()));
   const auto last = numbers.contiguous(at::MemoryFormat::ChannelsLast);
   EXPECT_EQ(of(last), of(last.clone()));
-  // The elements between those of a view must not matter.
+  // Memory between the rows of a strided view must not matter.
   const auto wide = at::randn({4, 10});
   const auto narrow = wide.narrow(1, 0, 5);
   const auto before = of(narrow);
@@ -115,7 +115,7 @@ TEST_P(Checksum, DoesNotDependOnTheNumberOfThreads) {
   at::set_num_threads(threads);
 }
 
-TEST(ChecksumOfSeveral, DependsOnTheirOrder) {
+TEST(ChecksumOfTensors, DependsOnTheOrderOfTensors) {
   const auto one = at::randn({5}), two = at::randn({5});
   EXPECT_NE(checksum({one, two}), checksum({two, one}));
   EXPECT_EQ(checksum({one, two}), checksum({one.clone(), two.clone()}));

@@ -29,14 +29,14 @@ class CouplingTransformTest : public ::testing::TestWithParam<Case> {
   CouplingKind kind() const { return GetParam().kind; }
   bool affine() const { return kind() != CouplingKind::kAdditive; }
   torch::Tensor random_x(std::int64_t count = 3) const { return random_normal({count, GetParam().channels, 3, 2}, 1); }
-  /// Widely spread, so that the scales run from almost 0 to almost 1.
+  /// Spread widely, so that the scales range from almost 0 to almost 1.
   torch::Tensor random_h(std::int64_t count = 3) const {
     return random_normal({count, affine() ? GetParam().channels : GetParam().channels / 2, 3, 2}, 2) *
            (kind() == CouplingKind::kAffineExp ? 0.5 : 3);
   }
 };
 
-TEST_P(CouplingTransformTest, IsTheFormula) {
+TEST_P(CouplingTransformTest, MatchesTheFormula) {
   const auto x = random_x(), h = random_h();
   const auto half = x.size(1) / 2;
   const auto x2 = x.narrow(1, half, half);
@@ -55,14 +55,14 @@ TEST_P(CouplingTransformTest, IsTheFormula) {
   }
 }
 
-TEST_P(CouplingTransformTest, UncoupleIsTheInverse) {
+TEST_P(CouplingTransformTest, UncoupleInvertsCouple) {
   const auto x = random_x(), h = random_h();
   EXPECT_TRUE(close(uncouple(kind(), couple(kind(), x, h).y, h), x, 1e-10));
   EXPECT_TRUE(close(couple(kind(), uncouple(kind(), x, h), h).y, x, 1e-10));
 }
 
-TEST_P(CouplingTransformTest, TheLogDeterminantIsThatOfTheJacobian) {
-  // h must depend on the first half for the Jacobian to be a real one.
+TEST_P(CouplingTransformTest, LogDetEqualsJacobianLogDet) {
+  // h depends on the first half, as in a coupling layer, so that the Jacobian has entries off its diagonal.
   const auto half = GetParam().channels / 2;
   const auto h_of = [&](const torch::Tensor& x) {
     const auto x1 = x.narrow(1, 0, half).sin() * 2;
@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, CouplingTransformTest,
                                            Case{CouplingKind::kAffine, 2}, Case{CouplingKind::kAffine, 10},
                                            Case{CouplingKind::kAffineExp, 2}, Case{CouplingKind::kAffineExp, 10}));
 
-TEST(AffineCouplingTest, TheLogDeterminantStaysFiniteWhereTheScaleUnderflows) {
+TEST(AffineCouplingTest, LogDetStaysFiniteWhereTheScaleUnderflows) {
   for (const auto dtype : {torch::kFloat, torch::kDouble}) {
     const auto x = torch::ones({1, 2, 1, 1}, dtype);
     const auto r = [&](double value) { return torch::tensor({0.0, value}, dtype).view({1, 2, 1, 1}); };
@@ -117,7 +117,7 @@ TEST(AffineCouplingTest, TheLogDeterminantStaysFiniteWhereTheScaleUnderflows) {
   }
 }
 
-TEST(AffineCouplingTest, StartsWithAScaleOfSigmoidTwo) {
+TEST(AffineCouplingTest, ScaleOfZeroOutputIsSigmoidTwo) {
   const auto x = torch::ones({1, 2, 1, 1}, torch::kDouble);
   const auto y = couple(CouplingKind::kAffine, x, torch::zeros_like(x)).y;
   EXPECT_NEAR(y[0][1][0][0].item<double>(), 1 / (1 + std::exp(-2.0)), 1e-15);
@@ -137,7 +137,7 @@ class CouplingInPlaceTest : public ::testing::TestWithParam<std::tuple<CouplingK
   torch::Tensor h = random(coupling_outputs(kind(), 6), 2) * (kind() == CouplingKind::kAffineExp ? 1 : 8);
 };
 
-TEST_P(CouplingInPlaceTest, GivesWhatTheTransformGives) {
+TEST_P(CouplingInPlaceTest, EqualsTheOutOfPlaceTransform) {
   const auto expected = couple(kind(), x, h);
   auto y = x.clone();
   const auto log_det = couple_(kind(), y, h);
@@ -151,7 +151,7 @@ TEST_P(CouplingInPlaceTest, GivesWhatTheTransformGives) {
   EXPECT_TRUE(close(y, uncouple(kind(), expected.y, h), 1e-10));
 }
 
-TEST_P(CouplingInPlaceTest, GivesTheGradientsOfTheTransform) {
+TEST_P(CouplingInPlaceTest, BackwardEqualsAutogradOfTheTransform) {
   const auto recorded_x = x.clone().requires_grad_(), recorded_h = h.clone().requires_grad_();
   const auto result = couple(kind(), recorded_x, recorded_h);
   const auto of_y = random(6, 3), of_log_det = random_normal({3}, 4);
@@ -179,7 +179,7 @@ struct BadShapes {
 
 class CouplingErrors : public ::testing::TestWithParam<BadShapes> {};
 
-TEST_P(CouplingErrors, SayWhatWasExpectedAndSeen) {
+TEST_P(CouplingErrors, StateExpectedAndActualShapes) {
   const auto& bad = GetParam();
   const auto x = torch::zeros(bad.x), h = torch::zeros(bad.h);
   EXPECT_TRUE(throws<ShapeError>([&] { couple(bad.kind, x, h); }, {"coupling", bad.expectation, bad.seen}));

@@ -35,13 +35,13 @@ torch::Tensor poisoned(torch::IntArrayRef shape) {
 
 class CudaElements : public ::testing::Test {
  protected:
-  // A range of channels of a wider tensor, such as the input of a coupling.
+  // A range of channels of a wider tensor, like the input of a coupling network.
   torch::Tensor z = channels_last({2, 6, 3, 4}, 1);
   torch::Tensor x = z.narrow(1, 0, 3);
   torch::Tensor h = channels_last({2, 6, 3, 4}, 2);
 };
 
-TEST_F(CudaElements, ExtractPatches) {
+TEST_F(CudaElements, ExtractPatchMatchesCpu) {
   for (const bool edge : {false, true}) {
     auto patches = poisoned({2, edge ? 36 : 27, 3, 4});
     for_each(patches.numel(), ExtractPatch<float, float>{Pixels<const float>(x), Pixels<float>(patches)});
@@ -53,7 +53,7 @@ TEST_F(CudaElements, ExtractPatches) {
   }
 }
 
-TEST_F(CudaElements, SumPatches) {
+TEST_F(CudaElements, SumPatchesMatchesCpu) {
   const auto patches = channels_last({2, 45, 3, 4}, 3);
   const auto bias = random_normal({5}, 4).to(torch::kFloat), outside = random_normal({9, 5}, 5).to(torch::kFloat);
   auto sum = poisoned({2, 5, 3, 4});
@@ -66,7 +66,7 @@ TEST_F(CudaElements, SumPatches) {
   EXPECT_TRUE(close(sum, sum_patches(rounded, bias, outside), 1e-6));
 }
 
-TEST_F(CudaElements, AddPatches) {
+TEST_F(CudaElements, AddPatchesMatchesCpu) {
   const auto patches = channels_last({2, 36, 3, 4}, 3);
   auto expected = z.clone(), actual = z.clone();
   add_patches_(expected.narrow(1, 0, 3), patches);
@@ -75,7 +75,7 @@ TEST_F(CudaElements, AddPatches) {
   EXPECT_TRUE(close(actual, expected, 1e-6));
 }
 
-TEST_F(CudaElements, CoupleAndUncouple) {
+TEST_F(CudaElements, CoupleAndUncoupleMatchCpu) {
   auto expected = z.clone(), actual = z.clone();
   const auto log_det = couple_(CouplingKind::kAffine, expected, h);
   auto sums = torch::zeros({2});
@@ -88,7 +88,7 @@ TEST_F(CudaElements, CoupleAndUncouple) {
   EXPECT_TRUE(close(actual, z, 1e-5));
 }
 
-TEST_F(CudaElements, CoupleBackward) {
+TEST_F(CudaElements, CoupleBackwardMatchesCpu) {
   const auto log_det_gradient = random_normal({2}, 6).to(torch::kFloat);
   auto expected = channels_last(z.sizes(), 7), actual = expected.clone();
   const auto of_h = couple_backward_(CouplingKind::kAffine, z, h, expected, log_det_gradient);
@@ -99,7 +99,7 @@ TEST_F(CudaElements, CoupleBackward) {
   EXPECT_TRUE(close(own, of_h, 1e-6));
 }
 
-TEST_F(CudaElements, RandomNumbersOfABlockEqualThoseOfARow) {
+TEST_F(CudaElements, RandomBlocksEqualTheRowOfTheCpu) {
   const RandomKey key{7, Stream::kSample, 3};
   const auto options = torch::TensorOptions().dtype(torch::kFloat);
   for (const std::int64_t count : {1, 4, 6, 11}) {
@@ -116,7 +116,7 @@ TEST_F(CudaElements, RandomNumbersOfABlockEqualThoseOfARow) {
   }
 }
 
-TEST(Tf32Guard, RestoresTheSwitch) {
+TEST(Tf32Guard, RestoresThePreviousSetting) {
   const auto allowed = [] { return at::globalContext().allowTF32CuBLAS(); };
   EXPECT_FALSE(allowed());
   {
@@ -128,7 +128,7 @@ TEST(Tf32Guard, RestoresTheSwitch) {
   EXPECT_FALSE(allowed());
 }
 
-/// A team of one thread that works in the order of a loop or in reverse order, because the order must not matter.
+/// A team of one thread. It visits elements in ascending or descending order: the order must not matter.
 template <bool kBackwards>
 struct OneMember {
   template <class Element>
@@ -159,7 +159,7 @@ double invert(torch::Tensor matrix) {
       .run({});
 }
 
-TEST(CudaMatrixInverse, AgreesWithLapack) {
+TEST(CudaMatrixInverse, MatchesLapack) {
   for (const std::int64_t size : {1, 2, 3, 12, 48, 96}) {
     const auto matrix = random_normal({size, size}, size);
     auto inverse = matrix.clone(), backwards = matrix.clone();
@@ -170,14 +170,14 @@ TEST(CudaMatrixInverse, AgreesWithLapack) {
   }
 }
 
-TEST(CudaMatrixInverse, ExchangesRows) {
+TEST(CudaMatrixInverse, PivotsRows) {
   const auto matrix = at::one_hot(torch::tensor({2, 0, 3, 1})).to(torch::kDouble) * 4;
   auto inverse = matrix.clone();
   EXPECT_NEAR(invert<false>(inverse), 4 * std::log(4), 1e-12);
   EXPECT_TRUE(inverse.equal(matrix.t() / 16));
 }
 
-TEST(CudaMatrixInverse, OfASingularMatrixIsNotFinite) {
+TEST(CudaMatrixInverse, IsNonFiniteForASingularMatrix) {
   auto matrix = torch::ones({3, 3}, torch::kDouble);
   EXPECT_FALSE(std::isfinite(invert<false>(matrix)));
   EXPECT_FALSE(matrix.isfinite().all().item<bool>());

@@ -19,13 +19,13 @@ using glow::testing::random_normal;
 
 torch::Tensor images() { return (random_normal({3, 2, 2, 3}, 1)).tanh() * 0.4999; }
 
-TEST(Logit, IsTheLogitOfTheImageScaledIntoTheUnitInterval) {
+TEST(Logit, MatchesTheFormulaAndItsInverse) {
   const auto p = 0.05 + 0.95 * (images() + 0.5);
   EXPECT_TRUE(close(to_logits(images()).y, (p / (1 - p)).log(), 1e-10));
   EXPECT_TRUE(close(from_logits(to_logits(images()).y), images(), 1e-12));
 }
 
-TEST(Logit, LogDeterminantIsThatOfTheJacobian) {
+TEST(Logit, LogDetEqualsJacobianLogDet) {
   const auto x = images();
   const auto of = [](const torch::Tensor& values) { return to_logits(values).y.flatten(1); };
   for (std::int64_t i = 0; i < 3; ++i) {
@@ -33,7 +33,7 @@ TEST(Logit, LogDeterminantIsThatOfTheJacobian) {
   }
 }
 
-TEST(Logit, IsAccurateAtTheUpperEndInFloat32) {
+TEST(Logit, IsAccurateAtTheUpperBoundInFloat32) {
   // The largest float32 in the last of 256 bins.
   const auto x = torch::tensor({std::nextafter(0.5F, 0.F)}).view({1, 1, 1, 1});
   const auto exact = to_logits(x.to(torch::kDouble));
@@ -41,16 +41,16 @@ TEST(Logit, IsAccurateAtTheUpperEndInFloat32) {
   EXPECT_TRUE(close(to_logits(x).log_det, exact.log_det, 1e-6));
 }
 
-TEST(Logit, InverseStaysBelowTheUpperEnd) {
+TEST(Logit, InverseStaysBelowTheUpperBound) {
   const auto y = torch::tensor({17.5F, 30.F, 100.F, -100.F}).view({1, 1, 1, 4});
   EXPECT_TRUE(from_logits(y).lt(0.5).all().item<bool>());
   EXPECT_TRUE(to_logits(from_logits(y)).log_det.isfinite().all().item<bool>());
   EXPECT_TRUE(from_logits(y.to(torch::kDouble)).lt(0.5).all().item<bool>());
 }
 
-TEST(Logistic, MapsQuantilesToQuantiles) {
+TEST(Logistic, MapsLogisticQuantilesToNormalQuantiles) {
   const auto z = torch::tensor({-2.1972245773362196, 0.0, 2.1972245773362196}, torch::kDouble).view({1, 1, 1, 3});
-  // 10 %, 50 % and 90 % of the standard normal.
+  // The 10 %, 50 % and 90 % quantiles of the standard normal distribution.
   const auto expected =
       torch::tensor({-1.2815515655446004, 0.0, 1.2815515655446004}, torch::kDouble).view({1, 1, 1, 3});
   EXPECT_TRUE(close(logistic_to_normal(z).y, expected, 1e-12));
@@ -62,7 +62,7 @@ TEST(Logistic, IsInvertibleInTheTails) {
   EXPECT_TRUE(logistic_to_normal(z).log_det.isfinite().all().item<bool>());
 }
 
-TEST(Logistic, LogDeterminantIsThatOfTheJacobian) {
+TEST(Logistic, LogDetEqualsJacobianLogDet) {
   const auto z = random_normal({2, 1, 2, 2}, 3) * 4;
   const auto of = [](const torch::Tensor& values) { return logistic_to_normal(values).y.flatten(1); };
   for (std::int64_t i = 0; i < 2; ++i) {

@@ -28,7 +28,7 @@ class EdgePaddingTest : public ::testing::TestWithParam<ImageSize> {
   std::int64_t width() const { return GetParam().width; }
 };
 
-TEST_P(EdgePaddingTest, PlaneIsOneOnTheRingAndZeroInside) {
+TEST_P(EdgePaddingTest, EdgePlaneIsOneOnTheBorderAndZeroInside) {
   auto plane = edge_plane(height(), width(), torch::kDouble).clone();
   ASSERT_EQ(plane.sizes(), torch::IntArrayRef({1, 1, height() + 2, width() + 2}));
   EXPECT_EQ(plane.sum().item<double>(), 2 * static_cast<double>(height() + width()) + 4);
@@ -36,7 +36,7 @@ TEST_P(EdgePaddingTest, PlaneIsOneOnTheRingAndZeroInside) {
   EXPECT_TRUE(plane.mul(plane).equal(plane));
 }
 
-TEST_P(EdgePaddingTest, PaddingAddsZerosAndThePlane) {
+TEST_P(EdgePaddingTest, PaddingAddsZerosAndTheEdgePlane) {
   const auto x = random_normal({2, 3, height(), width()}, 1);
   const auto padded = pad_with_edge(x, true);
   ASSERT_EQ(padded.sizes(), torch::IntArrayRef({2, 4, height() + 2, width() + 2}));
@@ -50,7 +50,7 @@ TEST_P(EdgePaddingTest, PaddingAddsZerosAndThePlane) {
   EXPECT_TRUE(pad_with_edge(x, false).equal(padded.narrow(1, 0, 3)));
 }
 
-TEST_P(EdgePaddingTest, BiasIsTheContributionOfThePlaneToAConvolution) {
+TEST_P(EdgePaddingTest, EdgeBiasEqualsTheConvolutionOfTheEdgePlane) {
   const auto x = random_normal({2, 3, height(), width()}, 2);
   const auto weight = random_normal({5, 4, 3, 3}, 3);
   const auto with_plane = at::conv2d(pad_with_edge(x, true), weight);
@@ -58,7 +58,7 @@ TEST_P(EdgePaddingTest, BiasIsTheContributionOfThePlaneToAConvolution) {
   EXPECT_TRUE(close(without + edge_bias(weight.narrow(1, 3, 1), height(), width()), with_plane, 1e-13));
 }
 
-TEST_P(EdgePaddingTest, BiasIsZeroInside) {
+TEST_P(EdgePaddingTest, EdgeBiasIsZeroInside) {
   const auto bias = edge_bias(random_normal({5, 1, 3, 3}, 4), height(), width());
   ASSERT_EQ(bias.sizes(), torch::IntArrayRef({1, 5, height(), width()}));
   if (height() > 2 && width() > 2) {
@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, EdgePaddingTest,
                          ::testing::Values(ImageSize{1, 1}, ImageSize{1, 4}, ImageSize{2, 2}, ImageSize{3, 2},
                                            ImageSize{4, 7}));
 
-TEST(EdgePaddingDtypeTest, FollowsTheInput) {
+TEST(EdgePaddingDtypeTest, KeepsTheDtypeOfTheInput) {
   EXPECT_EQ(pad_with_edge(torch::ones({1, 1, 2, 2}), true).scalar_type(), torch::kFloat);
   EXPECT_EQ(edge_bias(torch::ones({1, 1, 3, 3}), 2, 2).scalar_type(), torch::kFloat);
   EXPECT_EQ(pad_with_edge(torch::ones({0, 2, 2, 2}), true).sizes(), torch::IntArrayRef({0, 3, 4, 4}));
@@ -102,7 +102,7 @@ class PatchesTest : public ::testing::TestWithParam<std::tuple<Size, bool>> {
   }
 };
 
-TEST_P(PatchesTest, ProductWithPatchesIsAConvolution) {
+TEST_P(PatchesTest, WeightTimesPatchesEqualsConvolution) {
   const auto x = random_x();
   const auto planes = size().channels + (edge() ? 1 : 0);
   const auto weight = random_normal({5, planes, 3, 3}, 2);
@@ -115,12 +115,12 @@ TEST_P(PatchesTest, ProductWithPatchesIsAConvolution) {
   }
 }
 
-TEST_P(PatchesTest, LoopsEqualTheDifferentiableOperators) {
+TEST_P(PatchesTest, LoopsMatchDifferentiableOperators) {
   const auto x = random_x();
   const auto recorded = random_x().requires_grad_();
   const auto patches = extract_patches(recorded, edge());
   EXPECT_TRUE(extract_patches(x, edge()).equal(patches.detach()));
-  // A range of channels of a wider tensor, such as the input of a coupling network.
+  // A range of channels of a wider tensor, like the input of a coupling network.
   const auto wider = at::cat({x, x + 1}, 1).contiguous(at::MemoryFormat::ChannelsLast);
   EXPECT_TRUE(extract_patches(wider.narrow(1, 0, size().channels), edge()).equal(patches.detach()));
 
@@ -130,13 +130,13 @@ TEST_P(PatchesTest, LoopsEqualTheDifferentiableOperators) {
   add_patches_(sum.narrow(1, 0, size().channels), gradient.contiguous(at::MemoryFormat::ChannelsLast));
   EXPECT_TRUE(close(sum.narrow(1, 0, size().channels), recorded.grad(), 1e-13));
   EXPECT_TRUE(sum.narrow(1, size().channels, size().channels).eq(0).all().item<bool>());
-  // In the memory format without loops.
+  // Contiguous tensors (NCHW) have no loops of their own.
   auto other = at::zeros({size().count, size().channels + 1, size().height, size().width}, torch::kDouble);
   add_patches_(other.narrow(1, 0, size().channels), gradient);
   EXPECT_TRUE(close(other.narrow(1, 0, size().channels), recorded.grad(), 1e-13));
 }
 
-TEST_P(PatchesTest, SummingIsTheAdjointOfExtracting) {
+TEST_P(PatchesTest, SumPatchesIsTheAdjointOfExtractPatches) {
   const auto x = random_x();
   const auto patches = random_normal({size().count, 9 * size().channels, size().height, size().width}, 4);
   const auto inner = (extract_patches(x, false) * patches).sum();
@@ -148,7 +148,7 @@ TEST_P(PatchesTest, SummingIsTheAdjointOfExtracting) {
   EXPECT_TRUE(close(recorded.grad(), extract_patches(x, false), 1e-13));
 }
 
-TEST_P(PatchesTest, SumIsAConvolutionWithAnEdgePlane) {
+TEST_P(PatchesTest, SumPatchesEqualsConvolutionWithEdgePlane) {
   const auto x = random_x();
   const auto weight = random_normal({4, size().channels + 1, 3, 3}, 5), bias = random_normal({4}, 6);
   const auto taps = weight.flip({2, 3}).permute({2, 3, 0, 1});
@@ -183,7 +183,7 @@ TEST_P(PatchesTest, RoundsToBfloat16) {
   EXPECT_TRUE(added.equal(expected));
 }
 
-TEST(PatchesErrors, NameTheShape) {
+TEST(PatchesErrors, StateTheShape) {
   EXPECT_TRUE(throws<ShapeError>(
       [] {
         sum_patches(torch::zeros({1, 8, 2, 2}), torch::zeros(1), torch::zeros({9, 1}));

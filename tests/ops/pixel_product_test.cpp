@@ -19,7 +19,7 @@ struct Case {
   std::int64_t inputs, outputs, height, width;
 };
 
-/// Compares with sums in float64, in the layouts of a flow step.
+/// Compares with products computed in float64, in the memory layouts of a flow step.
 class PixelProductTest : public ::testing::TestWithParam<Case> {
  protected:
   torch::Tensor images(std::int64_t channels, std::uint64_t seed) const {
@@ -36,7 +36,7 @@ class PixelProductTest : public ::testing::TestWithParam<Case> {
   torch::Tensor expected = at::einsum("oi,nihw->nohw", {exact(weight), exact(x)}) + exact(bias).view({1, -1, 1, 1});
 };
 
-TEST_P(PixelProductTest, MultipliesAtEveryPixel) {
+TEST_P(PixelProductTest, MultipliesTheChannelsOfEveryPixel) {
   const auto y = pixel_product(x, weight, bias);
   EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
   EXPECT_TRUE(close(y, expected, tolerance));
@@ -47,7 +47,7 @@ TEST_P(PixelProductTest, MultipliesAtEveryPixel) {
   EXPECT_TRUE(close(pixel_product(half, weight, bias), expected, tolerance));
 }
 
-TEST_P(PixelProductTest, GradientsEqualThoseOfAutograd) {
+TEST_P(PixelProductTest, GradientsMatchAutograd) {
   const auto w = exact(weight).requires_grad_(), b = exact(bias).requires_grad_(), input = exact(x).requires_grad_();
   const auto y = (at::einsum("oi,nihw->nohw", {w, input}) + b.view({1, -1, 1, 1})).relu();
   const auto gradient = images(GetParam().outputs, 4);
@@ -65,7 +65,7 @@ TEST_P(PixelProductTest, GradientsEqualThoseOfAutograd) {
   EXPECT_TRUE(close(of_x, input.grad(), tolerance));
 }
 
-TEST_P(PixelProductTest, BiasAloneCanHaveAGradient) {
+TEST_P(PixelProductTest, GradientOfTheBiasAlone) {
   const auto learned = bias.clone().requires_grad_();
   pixel_product(x, weight, learned).sum().backward();
   ASSERT_TRUE(learned.grad().defined());
@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Case{torch::kDouble, 1e-12, 5, 7, 2, 3}, Case{torch::kDouble, 1e-12, 1, 1, 1, 1},
                       Case{torch::kFloat, 1e-5, 63, 40, 8, 6}, Case{torch::kFloat, 1e-5, 96, 96, 14, 14},
                       Case{torch::kFloat, 1e-5, 3, 9, 1, 1}, Case{torch::kFloat, 1e-5, 130, 130, 16, 16},
-                      // The tolerance is the rounding of a result; sums are in float32.
+                      // Sums are in float32; the tolerance is the rounding error of a result.
                       Case{torch::kBFloat16, 5e-3, 63, 40, 8, 6}, Case{torch::kBFloat16, 5e-3, 130, 130, 16, 16}));
 
 }  // namespace

@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
                       KnownAnswer{0x299f31d0'a4093822, 0x03, 0x707344'13198a2e, 0x85a308d3'24, 0x3f6a88,
                                   0x94fdcceb'd16cfe09, 0x24126ea1'5001e420}));
 
-TEST(RandomIntegersTest, EveryPartOfTheAddressChangesTheNumbers) {
+TEST(RandomIntegersTest, DependOnSeedStreamStepAndIndex) {
   const std::vector<std::uint64_t> row = random_integers({.seed = 1, .stream = Stream::kShuffle, .step = 2}, 3, 8);
   EXPECT_EQ(row, random_integers({.seed = 1, .stream = Stream::kShuffle, .step = 2}, 3, 8));
   EXPECT_NE(row, random_integers({.seed = 2, .stream = Stream::kShuffle, .step = 2}, 3, 8));
@@ -70,17 +70,17 @@ TEST_P(RandomPermutationTest, ContainsEveryNumberOnce) {
   EXPECT_EQ(order, expected);
 }
 
-// 65,536 draws come from one row.
+// One row of random integers gives 65,536 draws.
 INSTANTIATE_TEST_SUITE_P(Sizes, RandomPermutationTest, ::testing::Values(0, 1, 2, 1000, 65536, 65537, 200000));
 
-TEST(RandomPermutationTest, EveryOrderIsEquallyLikely) {
+TEST(RandomPermutationTest, AllPermutationsAreEquallyLikely) {
   constexpr int kDraws = 24000;
   std::map<std::vector<std::int64_t>, int> counts;
   for (int step = 0; step < kDraws; ++step) ++counts[random_permutation({.seed = 5, .step = step}, 4)];
   ASSERT_EQ(counts.size(), 24u);
   double chi_squared = 0;
   for (const auto& [order, count] : counts) chi_squared += std::pow(count - kDraws / 24, 2) / (kDraws / 24);
-  EXPECT_LT(chi_squared, 49.7);  // 99.9 % of a chi-squared variable with 23 degrees of freedom
+  EXPECT_LT(chi_squared, 49.7);  // 99.9 % quantile of chi-squared with 23 degrees of freedom
 }
 
 // Properties of both uniform and normal.
@@ -131,7 +131,7 @@ TEST_P(DistributionTest, DoesNotDependOnTheNumberOfThreads) {
   EXPECT_TRUE(one.equal(three));
 }
 
-TEST_P(DistributionTest, HasItsMomentsAndNoCorrelation) {
+TEST_P(DistributionTest, HasExpectedMomentsAndNoAutocorrelation) {
   const torch::Tensor values = draw({0, 1, 2, 3}, 1 << 16).to(at::kDouble).flatten() - distribution().mean;
   const double n = static_cast<double>(values.numel());
   const double variance = distribution().variance;
@@ -144,7 +144,7 @@ TEST_P(DistributionTest, HasItsMomentsAndNoCorrelation) {
   }
 }
 
-TEST_P(DistributionTest, FollowsItsDistributionFunction) {
+TEST_P(DistributionTest, MatchesItsCumulativeDistribution) {
   const torch::Tensor sorted = std::get<0>(draw({4}, 1 << 18).to(at::kDouble).flatten().sort());
   const double* values = sorted.data_ptr<double>();
   const double n = static_cast<double>(sorted.numel());
@@ -152,7 +152,7 @@ TEST_P(DistributionTest, FollowsItsDistributionFunction) {
   for (std::int64_t i = 0; i < sorted.numel(); ++i)
     largest =
         std::max(largest, std::abs(distribution().probability_below(values[i]) - (static_cast<double>(i) + 0.5) / n));
-  EXPECT_LT(largest * std::sqrt(n), 1.95);  // Kolmogorov's 99.9 %
+  EXPECT_LT(largest * std::sqrt(n), 1.95);  // 99.9 % quantile of Kolmogorov's distribution
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, DistributionTest,
@@ -181,7 +181,7 @@ struct BadCall {
 
 class RandomErrors : public ::testing::TestWithParam<BadCall> {};
 
-TEST_P(RandomErrors, NameWhatIsOutOfRange) {
+TEST_P(RandomErrors, NameTheArgumentOutOfRange) {
   EXPECT_TRUE(throws<ConfigError>(GetParam().call, {GetParam().what, GetParam().value}));
 }
 
@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadCall{[] { normal({}, {0}, 1, at::kBFloat16); }, "float32 or float64", "BFloat16"},
                       BadCall{[] { random_permutation({}, -1); }, "permutation size", "-1"}));
 
-TEST(RandomRows, GiveTheSameUniformNumbersAsTheirKey) {
+TEST(RandomRows, GiveTheUniformNumbersOfTheirKey) {
   const RandomKey key{.seed = 5, .stream = Stream::kDequantisation, .step = 2};
   EXPECT_TRUE(uniform(random_rows(key, {4, 1}), 7, at::kFloat).equal(uniform(key, {4, 1}, 7, at::kFloat)));
   EXPECT_EQ(uniform(random_rows(key, {}), 7, at::kFloat).sizes(), torch::IntArrayRef({0, 7}));

@@ -20,7 +20,7 @@ torch::Tensor numbered(torch::IntArrayRef shape) {
 
 class SqueezeTest : public ::testing::TestWithParam<std::vector<std::int64_t>> {};
 
-TEST_P(SqueezeTest, HasTheChannelOrderOfPixelUnshuffle) {
+TEST_P(SqueezeTest, EqualsPixelUnshuffle) {
   const auto x = numbered(GetParam());
   EXPECT_TRUE(ops::squeeze(x).equal(at::pixel_unshuffle(x, 2)));
 }
@@ -33,13 +33,13 @@ TEST_P(SqueezeTest, DoesNotDependOnTheMemoryFormat) {
   EXPECT_TRUE(unsqueeze(expected.contiguous()).equal(x));
 }
 
-TEST_P(SqueezeTest, GivesChannelsLast) {
+TEST_P(SqueezeTest, OutputIsChannelsLast) {
   const auto x = numbered(GetParam());
   EXPECT_TRUE(ops::squeeze(x).is_contiguous(at::MemoryFormat::ChannelsLast));
   EXPECT_TRUE(unsqueeze(ops::squeeze(x)).is_contiguous(at::MemoryFormat::ChannelsLast));
 }
 
-TEST_P(SqueezeTest, UnsqueezeIsItsInverse) {
+TEST_P(SqueezeTest, UnsqueezeInvertsSqueeze) {
   const auto x = numbered(GetParam());
   EXPECT_TRUE(unsqueeze(ops::squeeze(x)).equal(x));
   const auto y = numbered({2, 8, 3, 1});
@@ -59,12 +59,12 @@ INSTANTIATE_TEST_SUITE_P(Shapes, SqueezeTest,
                                            std::vector<std::int64_t>{2, 3, 6, 2},
                                            std::vector<std::int64_t>{1, 5, 2, 8}));
 
-TEST(SqueezeEdgeTest, TakesAnEmptyBatch) {
+TEST(SqueezeEdgeTest, AcceptsAnEmptyBatch) {
   EXPECT_EQ(ops::squeeze(numbered({0, 3, 4, 2})).sizes(), torch::IntArrayRef({0, 12, 2, 1}));
   EXPECT_EQ(unsqueeze(numbered({0, 12, 2, 1})).sizes(), torch::IntArrayRef({0, 3, 4, 2}));
 }
 
-TEST(SqueezeErrors, SayWhatWasExpectedAndSeen) {
+TEST(SqueezeErrors, StateExpectedAndActualShapes) {
   EXPECT_TRUE(throws<ShapeError>([] { ops::squeeze(numbered({1, 1, 3, 2})); }, {"even H and W", "[1, 1, 3, 2]"}));
   EXPECT_TRUE(throws<ShapeError>([] { ops::squeeze(numbered({1, 1, 2, 5})); }, {"even H and W", "[1, 1, 2, 5]"}));
   EXPECT_TRUE(throws<ShapeError>([] { ops::squeeze(numbered({1, 2, 2})); }, {"[N, C, H, W]", "[1, 2, 2]"}));
