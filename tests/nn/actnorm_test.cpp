@@ -31,13 +31,13 @@ TEST_P(ActNormTest, AddsTheBiasAndThenScales) {
   EXPECT_TRUE(close(ops::apply(actnorm->channel_map(), x), expected, 1e-14));
 }
 
-TEST_P(ActNormTest, TheInverseMapUndoesIt) {
+TEST_P(ActNormTest, InverseMapRestoresTheInput) {
   const auto map = random_actnorm(GetParam())->channel_map();
   const auto x = random_normal({2, GetParam(), 2, 3}, 3);
   EXPECT_TRUE(close(ops::apply(ops::invert(map), ops::apply(map, x)), x, 1e-10));
 }
 
-TEST_P(ActNormTest, TheLogDeterminantIsThatOfTheJacobian) {
+TEST_P(ActNormTest, LogDetEqualsJacobianLogDet) {
   const auto map = random_actnorm(GetParam())->channel_map();
   const auto x = random_normal({1, GetParam(), 2, 3}, 4);
   const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return ops::apply(map, z); }, x);
@@ -51,7 +51,7 @@ TEST_P(ActNormTest, StartsAsTheIdentity) {
 
 INSTANTIATE_TEST_SUITE_P(Channels, ActNormTest, ::testing::Values(1, 2, 3, 5));
 
-TEST(ActNormStartTest, DataWithTheStatisticsLeaveWithMeanZeroAndVarianceOne) {
+TEST(ActNormStartTest, NormalizesDataToMeanZeroAndVarianceOne) {
   const auto x = random_normal({50, 3, 4, 6}, 6) * torch::tensor({0.01, 1.0, 30.0}).view({1, 3, 1, 1}) + 7;
   const std::vector<std::int64_t> all_but_channels{0, 2, 3};
   auto actnorm = random_actnorm(3);
@@ -61,7 +61,7 @@ TEST(ActNormStartTest, DataWithTheStatisticsLeaveWithMeanZeroAndVarianceOne) {
   EXPECT_TRUE(close(y.var(all_but_channels, /*unbiased=*/false), torch::ones(3), 1e-10));
 }
 
-TEST(ActNormStartTest, TheFloorKeepsChannelsWithoutVarianceTame) {
+TEST(ActNormStartTest, FloorsTheStandardDeviationOfConstantChannels) {
   auto actnorm = random_actnorm(4);
   const auto mean = torch::tensor({1.0, -2.0, 0.5, 0.25}, torch::kDouble);
   const auto sd = torch::tensor({0.0, 0.9e-3, 1.1e-3, 2.0}, torch::kDouble);

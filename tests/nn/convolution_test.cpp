@@ -21,7 +21,7 @@ torch::Tensor over_channels(const torch::Tensor& vector) { return vector.view({1
 
 class ActNormConvTest : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(ActNormConvTest, FoldsToTheConvolutionThatTheActnormFollows) {
+TEST_P(ActNormConvTest, FoldEqualsConvolutionThenActnorm) {
   ActNormConv layer(3, 5, GetParam());
   layer->to(torch::kDouble);
   randomize(layer, 1);
@@ -34,7 +34,7 @@ TEST_P(ActNormConvTest, FoldsToTheConvolutionThatTheActnormFollows) {
   EXPECT_TRUE(close(ops::pixel_product(gathered, folded.weight, folded.bias), expected, 1e-13));
 }
 
-TEST_P(ActNormConvTest, DrawsSmallWeights) {
+TEST_P(ActNormConvTest, InitialWeightsHaveStandardDeviation005) {
   ActNormConv layer(40, 50, GetParam());
   WeightSource source(3);
   layer->draw(source);
@@ -62,7 +62,7 @@ class ZeroConvTest : public ::testing::TestWithParam<std::tuple<bool, Size>> {
   }
 };
 
-TEST_P(ZeroConvTest, FoldsToTheScaledConvolution) {
+TEST_P(ZeroConvTest, FoldEqualsScaledConvolution) {
   const auto layer = random_layer();
   const auto x = random_normal({2, 3, size().height, size().width}, 5);
   const auto expected = (at::conv2d(ops::pad_with_edge(x, edge_bias()), layer->weight) + over_channels(layer->bias)) *
@@ -72,7 +72,7 @@ TEST_P(ZeroConvTest, FoldsToTheScaledConvolution) {
   EXPECT_TRUE(close(apply(folded, x.contiguous(at::MemoryFormat::ChannelsLast)), expected, 1e-13));
 }
 
-TEST_P(ZeroConvTest, StartsAtZero) {
+TEST_P(ZeroConvTest, InitialOutputIsZero) {
   const ZeroConv layer(3, 4, edge_bias());
   const auto x = random_normal({2, 3, size().height, size().width}, 6).to(torch::kFloat);
   EXPECT_TRUE(apply(layer->fold(), x).eq(0).all().item<bool>());
@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(EdgeBiasAndSize, ZeroConvTest,
                          ::testing::Combine(::testing::Bool(),
                                             ::testing::Values(Size{1, 1}, Size{1, 3}, Size{2, 2}, Size{5, 3})));
 
-TEST(ZeroLinearTest, ScalesWhatItSums) {
+TEST(ZeroLinearTest, ScalesTheLinearMapAndStartsAtZero) {
   ZeroLinear layer(3, 4);
   layer->to(torch::kDouble);
   randomize(layer, 8);

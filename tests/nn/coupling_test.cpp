@@ -31,7 +31,7 @@ torch::Tensor apply_actnorm(const ActNorm& actnorm, const torch::Tensor& x) {
   return (x + actnorm->bias.view({1, -1, 1, 1})) * (3 * actnorm->log_scale.view({1, -1, 1, 1})).exp();
 }
 
-TEST_P(CouplingNetTest, FoldsToTheNetworkOfThePaper) {
+TEST_P(CouplingNetTest, FoldEqualsTheNetworkOfThePaper) {
   const auto net = random_net();
   const auto x1 = random_x1();
   const bool edge = GetParam().edge_bias;
@@ -48,7 +48,7 @@ TEST_P(CouplingNetTest, FoldsToTheNetworkOfThePaper) {
   EXPECT_EQ(h.size(1), ops::coupling_outputs(GetParam().kind, GetParam().channels));
 }
 
-TEST_P(CouplingNetTest, LeavesItsInputAsItWas) {
+TEST_P(CouplingNetTest, DoesNotModifyItsInput) {
   const auto net = random_net();
   const auto x1 = random_x1();
   const auto before = x1.clone();
@@ -67,7 +67,7 @@ TEST_P(CouplingNetTest, GradientsMatchFiniteDifferences) {
   }
 }
 
-TEST_P(CouplingNetTest, StartsAtZero) {
+TEST_P(CouplingNetTest, InitialOutputIsZero) {
   CouplingNet net(GetParam());
   WeightSource source(3);
   net->draw(source);

@@ -60,10 +60,10 @@ torch::Tensor even_squares(std::int64_t height, std::int64_t width) {
   return (rows + columns).remainder(2).eq(0);
 }
 
-TEST(RealNVP, MasksSquaresOfACheckerboardThenHalvesOfTheSqueezedChannels) {
+TEST(RealNVP, FirstScaleHasThreeCheckerboardThenThreeChannelMasks) {
   const torch::NoGradGuard no_grad;
   const auto options = small_realnvp();
-  const auto model = trained_model(options, torch::kDouble);  // keeps the initial permutations
+  const auto model = trained_model(options, torch::kDouble);  // has the initial permutations
   const auto x = random_images(options, 2, 3);
   const auto channels = level_shape(options, 0).channels;
   auto before = torch::arange(channels, torch::kLong);
@@ -82,7 +82,7 @@ TEST(RealNVP, MasksSquaresOfACheckerboardThenHalvesOfTheSqueezedChannels) {
   EXPECT_TRUE(before.equal(torch::arange(channels, torch::kLong))) << "what the split halves";
 }
 
-TEST(RealNVP, HasFourCheckerboardsAndNothingElseOnTheLastScale) {
+TEST(RealNVP, LastScaleHasFourCheckerboardMasks) {
   const auto options = small_realnvp();
   EXPECT_EQ(step_count(options, 0), 6);
   ASSERT_EQ(step_count(options, 1), 4);
@@ -96,7 +96,7 @@ TEST(RealNVP, HasFourCheckerboardsAndNothingElseOnTheLastScale) {
   }
 }
 
-TEST(RealNVP, InTrainingNormalisesByTheBatchAndItsGradientKnows) {
+TEST(RealNVP, NormalizesByBatchMomentsAndDifferentiatesThem) {
   const auto options = small_realnvp();
   auto model = random_model(options);
   model->train();
@@ -116,7 +116,7 @@ TEST(RealNVP, InTrainingNormalisesByTheBatchAndItsGradientKnows) {
   EXPECT_FALSE(close(model->log_prob(x.narrow(0, 0, 1)), model->log_prob(x).narrow(0, 0, 1), 1e-3));
 }
 
-TEST(RealNVP, ABatchNormGivesMeanZeroAndVarianceOne) {
+TEST(RealNVP, BatchNormGivesMeanZeroAndVarianceOne) {
   const auto x = random_normal({4, 6, 3, 5}, 1) * 3 + 2;
   const auto given = channel_moments(x);
   const auto y = normalize(given, x);
@@ -127,7 +127,7 @@ TEST(RealNVP, ABatchNormGivesMeanZeroAndVarianceOne) {
   EXPECT_TRUE(close(normalizing_log_det(given), -0.5 * (given.variance + 1e-5).log().sum(), 1e-12));
 }
 
-TEST(RealNVP, ItsRunningMomentsFollowTheBatchWhereThatIsWanted) {
+TEST(RealNVP, RunningMomentsAreUpdatedOnlyOnRequest) {
   const auto options = small_realnvp();
   auto model = random_model(options);
   model->train();
@@ -142,7 +142,7 @@ TEST(RealNVP, ItsRunningMomentsFollowTheBatchWhereThatIsWanted) {
   const auto expected = before * 0.9 + encoding.batch_moments.front().mean * 0.1;
   EXPECT_TRUE(close(model->named_parameters()[name], expected, 1e-12));
 
-  // A NaN in an unwanted batch must not reach the running moments; 0 * NaN would.
+  // A NaN in a batch that is not used must not reach the running moments, as it would by 0 * NaN.
   auto broken = encoding;
   broken.batch_moments.front().mean = broken.batch_moments.front().mean * NAN;
   const auto whole = model->flat_parameters().values().clone();
@@ -150,7 +150,7 @@ TEST(RealNVP, ItsRunningMomentsFollowTheBatchWhereThatIsWanted) {
   EXPECT_TRUE(model->flat_parameters().values().equal(whole));
 }
 
-TEST(RealNVP, WithoutAGraphOrInEvaluationTheRunningMomentsCount) {
+TEST(RealNVP, UsesRunningMomentsInEvaluationAndWithoutAGraph) {
   const auto options = small_realnvp();
   auto model = random_model(options);
   const auto x = random_images(options, 3, 4);
@@ -163,7 +163,7 @@ TEST(RealNVP, WithoutAGraphOrInEvaluationTheRunningMomentsCount) {
   EXPECT_TRUE(close(model->decode(model->encode(x)), x, 1e-10));
 }
 
-TEST(RealNVP, AfterInitialisationTheRunningMomentsAreThoseOfTheImages) {
+TEST(RealNVP, InitializationSetsRunningMomentsFromTheImages) {
   const auto options = small_realnvp();
   Glow model(options, 1);
   model->to(torch::kDouble);
@@ -176,7 +176,7 @@ TEST(RealNVP, AfterInitialisationTheRunningMomentsAreThoseOfTheImages) {
   EXPECT_TRUE(close(model->log_prob(x), in_evaluation, 1e-9));
 }
 
-TEST(NICE, PreservesVolumeButForItsScaling) {
+TEST(NICE, OnlyTheScalingContributesToTheLogDet) {
   const torch::NoGradGuard no_grad;
   for (const auto& options : other_families()) {
     if (options.family != Family::kNICE || options.prior == PriorKind::kLogistic) continue;
@@ -186,7 +186,7 @@ TEST(NICE, PreservesVolumeButForItsScaling) {
   }
 }
 
-TEST(NICE, ALogisticPriorIsThatOfTheScaledLatents) {
+TEST(NICE, LogisticPriorIsEvaluatedOnTheScaledLatents) {
   const torch::NoGradGuard no_grad;
   auto options = other_families().back();
   ASSERT_EQ(options.prior, PriorKind::kLogistic);
@@ -203,7 +203,7 @@ TEST(NICE, ALogisticPriorIsThatOfTheScaledLatents) {
 
 class FamilyPrecisionTest : public ::testing::TestWithParam<GlowOptions> {};
 
-TEST_P(FamilyPrecisionTest, Bf16IsAnotherFunctionNearbyWhoseLatentsAreInFull) {
+TEST_P(FamilyPrecisionTest, Bf16ApproximatesFullPrecisionAndEncodesInFull) {
   auto full = trained_model(GetParam(), torch::kFloat), bf16 = trained_model(GetParam(), torch::kFloat);
   full->eval();
   bf16->eval();
@@ -230,7 +230,7 @@ TEST_P(FamilyPrecisionTest, Bf16IsAnotherFunctionNearbyWhoseLatentsAreInFull) {
 
 INSTANTIATE_TEST_SUITE_P(OtherFamilies, FamilyPrecisionTest, ::testing::ValuesIn(other_families()), kCaseName);
 
-TEST(FamilyChain, ReversibleSaysHowFarRoundingWasFromLeadingBack) {
+TEST(FamilyChain, ReversiblePolicyReportsReconstructionError) {
   auto model = trained_model(small_realnvp(), torch::kFloat);
   model->train();
   model->set_memory_policy(MemoryPolicy::kReversible);
@@ -240,7 +240,7 @@ TEST(FamilyChain, ReversibleSaysHowFarRoundingWasFromLeadingBack) {
   EXPECT_LT(encoding.reconstruction_error.item<double>(), 1e-4);
 }
 
-TEST(FamilyChain, HasNoSecondDerivative) {
+TEST(FamilyChain, RefusesSecondDerivatives) {
   auto model = trained_model(small_realnvp(), torch::kDouble);
   model->set_memory_policy(MemoryPolicy::kRecompute);
   const auto x = random_images(small_realnvp(), 2, 4).requires_grad_();

@@ -39,9 +39,9 @@ class FirstNotFinite : public ::testing::TestWithParam<GlowOptions> {
   torch::Tensor x_ = random_images(GetParam(), kImages, 3);
 };
 
-TEST_P(FirstNotFinite, IsNothingInASoundModel) { EXPECT_EQ(find(x_), std::nullopt); }
+TEST_P(FirstNotFinite, IsEmptyIfAllLayersAreFinite) { EXPECT_EQ(find(x_), std::nullopt); }
 
-TEST_P(FirstNotFinite, IsTheLayerWhoseWeightsAreNot) {
+TEST_P(FirstNotFinite, NamesTheLayerWithNonFiniteWeights) {
   const torch::NoGradGuard no_grad;
   for (auto& parameter : model_->named_parameters()) {
     const auto before = parameter.value().clone();
@@ -54,7 +54,7 @@ TEST_P(FirstNotFinite, IsTheLayerWhoseWeightsAreNot) {
 
 class FirstNotFiniteOfGlow : public FirstNotFinite {};
 
-TEST_P(FirstNotFiniteOfGlow, IsTheFirstOfSeveral) {
+TEST_P(FirstNotFiniteOfGlow, NamesTheFirstOfSeveralLayers) {
   const torch::NoGradGuard no_grad;
   for (const auto* name :
        {"top.prior.bias", "levels.0.steps.1.coupling.net.conv3.bias", "levels.0.steps.1.actnorm.bias"}) {
@@ -70,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(Models, FirstNotFiniteOfGlow, ::testing::ValuesIn(cases
 INSTANTIATE_TEST_SUITE_P(OtherFamilies, FirstNotFinite, ::testing::ValuesIn(glow::testing::other_families()),
                          glow::testing::kCaseName);
 
-TEST(FirstNotFinite, IsAMapWithoutInverseThoughItsOutputIsFinite) {
+TEST(FirstNotFinite, NamesASingularMapWithFiniteOutput) {
   const auto options = glow::testing::small_options();
   auto model = random_model(options);
   const torch::NoGradGuard no_grad;

@@ -51,12 +51,12 @@ class FlatParametersTest : public ::testing::TestWithParam<GlowOptions> {
   }
 };
 
-TEST_P(FlatParametersTest, HoldsAllParametersAsViews) {
+TEST_P(FlatParametersTest, ParametersAreViewsOfTheBuffer) {
   expect_views(Glow(GetParam()));
   expect_views(model);  // in float64
 }
 
-TEST_P(FlatParametersTest, ChangingTheDtypeKeepsItSo) {
+TEST_P(FlatParametersTest, ParametersStayViewsAfterADtypeChange) {
   const auto exact = log_prob(model);
   model->to(torch::kFloat);
   expect_views(model);
@@ -70,7 +70,7 @@ TEST_P(FlatParametersTest, ChangingTheDtypeKeepsItSo) {
   expect_views(model);
 }
 
-TEST_P(FlatParametersTest, ACloneIsTheSameModelAndIndependent) {
+TEST_P(FlatParametersTest, CloneIsEqualAndIndependent) {
   const auto before = log_prob(model);
   auto copy = clone_of(model);
   expect_views(copy);
@@ -87,7 +87,7 @@ TEST_P(FlatParametersTest, ACloneIsTheSameModelAndIndependent) {
   EXPECT_TRUE(log_prob(other).equal(before));
 }
 
-TEST_P(FlatParametersTest, GradientsLandInTheBufferAndAddUp) {
+TEST_P(FlatParametersTest, GradientsAccumulateInTheBuffer) {
   auto& flat = model->flat_parameters();
   const auto gradients = flat.gradients();
   EXPECT_TRUE(gradients.eq(0).all().item<bool>());
@@ -115,7 +115,7 @@ TEST_P(FlatParametersTest, GradientsLandInTheBufferAndAddUp) {
   }
 }
 
-TEST_P(FlatParametersTest, ChangesThroughTheBufferAreSeen) {
+TEST_P(FlatParametersTest, WritesToTheBufferChangeTheDensity) {
   const auto before = log_prob(model);
   const torch::NoGradGuard no_grad;
   const auto saved = model->flat_parameters().values().clone();
@@ -125,7 +125,7 @@ TEST_P(FlatParametersTest, ChangesThroughTheBufferAreSeen) {
   EXPECT_TRUE(log_prob(model).equal(before));
 }
 
-TEST_P(FlatParametersTest, ChangesOfEveryParameterAndBufferAreSeen) {
+TEST_P(FlatParametersTest, WritesToAnyParameterOrBufferInvalidateCaches) {
   auto before = log_prob(model);
   const torch::NoGradGuard no_grad;
   const auto expect_seen = [&](const std::string& name, const std::function<void()>& change) {

@@ -41,7 +41,7 @@ class FlowStepTest : public ::testing::TestWithParam<GlowOptions> {
   }
 };
 
-TEST_P(FlowStepTest, IsTheStepOfThePaper) {
+TEST_P(FlowStepTest, EqualsTheStepOfThePaper) {
   const torch::NoGradGuard no_grad;
   const auto step = random_step();
   const auto x = random_x(3);
@@ -51,7 +51,7 @@ TEST_P(FlowStepTest, IsTheStepOfThePaper) {
   EXPECT_TRUE(close(actual.log_det, expected.log_det, 1e-11));
 }
 
-TEST_P(FlowStepTest, TheInverseUndoesIt) {
+TEST_P(FlowStepTest, InverseRestoresTheInput) {
   const torch::NoGradGuard no_grad;
   const auto layers = prepared(layers_of(random_step()), /*inverses=*/true);
   const auto x = random_x(3);
@@ -59,7 +59,7 @@ TEST_P(FlowStepTest, TheInverseUndoesIt) {
   EXPECT_TRUE(close(apply_layers(layers, invert_layers(layers, x)).y, x, 1e-10));
 }
 
-TEST_P(FlowStepTest, TheLogDeterminantIsThatOfTheJacobian) {
+TEST_P(FlowStepTest, LogDetEqualsJacobianLogDet) {
   const auto layers = layers_of(random_step());
   const auto x = random_x(2);
   const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return apply_layers(layers, z, {}).y; }, x);
@@ -80,7 +80,7 @@ TEST_P(FlowStepTest, GradientsMatchFiniteDifferences) {
   }
 }
 
-TEST_P(FlowStepTest, TheInverseHasTheGradientOfTheInverse) {
+TEST_P(FlowStepTest, GradientOfTheInverseMatchesFiniteDifferences) {
   const auto layers = prepared(layers_of(random_step()), /*inverses=*/true);
   const auto y = random_x(2).requires_grad_();
   const auto function = [&] { return invert_layers(layers, y).square().mean(); };
@@ -88,7 +88,7 @@ TEST_P(FlowStepTest, TheInverseHasTheGradientOfTheInverse) {
   EXPECT_TRUE(matches_finite_differences(function, y, y.grad(), 8));
 }
 
-TEST_P(FlowStepTest, IsTheSameLayerAloneAndAsOneOfSeveral) {
+TEST_P(FlowStepTest, LayerIsEqualAloneAndInAStack) {
   const auto step = random_step(), other = random_step(5);
   const std::vector<const Step*> both{other.get(), step.get()};
   const auto actual = step->layers(both, {})[1], expected = layers_of(step)[0];

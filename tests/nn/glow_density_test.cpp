@@ -63,7 +63,7 @@ class WideProposal {
   torch::Tensor cholesky_;
 };
 
-class IntegralTest : public ::testing::TestWithParam<GlowOptions> {
+class DensityTest : public ::testing::TestWithParam<GlowOptions> {
  protected:
   /// bool [N]: x is outside the support of the density. RealNVP's support is the range of its inverse logit transform.
   static torch::Tensor outside(const torch::Tensor& x) {
@@ -72,7 +72,7 @@ class IntegralTest : public ::testing::TestWithParam<GlowOptions> {
   }
 };
 
-TEST_P(IntegralTest, OfTheDensityOverTheWholeSpaceIsOne) {
+TEST_P(DensityTest, IntegratesToOne) {
   const torch::NoGradGuard no_grad;
   constexpr std::int64_t kPoints = 100000;
   const auto model = random_model(GetParam(), 3);
@@ -109,7 +109,7 @@ std::vector<GlowOptions> integrable() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, IntegralTest, ::testing::ValuesIn(integrable()), kCaseName);
+INSTANTIATE_TEST_SUITE_P(Models, DensityTest, ::testing::ValuesIn(integrable()), kCaseName);
 
 std::vector<GlowOptions> integrable_families() {
   std::vector<GlowOptions> all;
@@ -122,7 +122,7 @@ std::vector<GlowOptions> integrable_families() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(OtherFamilies, IntegralTest, ::testing::ValuesIn(integrable_families()), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(OtherFamilies, DensityTest, ::testing::ValuesIn(integrable_families()), [](const auto& test) {
   return glow::testing::case_name(test.param) + "_" + std::to_string(test.index);
 });
 
@@ -140,7 +140,7 @@ class ImageProbabilityTest : public ::testing::TestWithParam<std::int64_t> {
   }
 };
 
-TEST_P(ImageProbabilityTest, SumsOverAllImagesToTheShareOfSamplesInTheCube) {
+TEST_P(ImageProbabilityTest, SumOverAllImagesEqualsFractionOfSamplesInTheCube) {
   const torch::NoGradGuard no_grad;
   const GlowOptions options{
       .channels = 1, .height = 2, .width = 2, .bits = GetParam(), .levels = 1, .depth = 2, .hidden_width = 8};

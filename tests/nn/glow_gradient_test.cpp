@@ -24,7 +24,7 @@ class GlowGradientTest : public ::testing::TestWithParam<GlowOptions> {
   const torch::Tensor labels = some_labels(GetParam(), 2);
 };
 
-TEST_P(GlowGradientTest, OfTheMeanLogProbMatchesFiniteDifferences) {
+TEST_P(GlowGradientTest, LogProbGradientMatchesFiniteDifferences) {
   const auto x = random_images(GetParam(), 2, 2).requires_grad_();
   const auto function = [&] {
     const auto encoding = model->evaluate(x, labels);
@@ -39,7 +39,7 @@ TEST_P(GlowGradientTest, OfTheMeanLogProbMatchesFiniteDifferences) {
   }
 }
 
-TEST_P(GlowGradientTest, OfTheDecodedImagesMatchesFiniteDifferences) {
+TEST_P(GlowGradientTest, DecodeGradientMatchesFiniteDifferences) {
   const auto rows = random_normal({2, GetParam().dimensions()}, 3).requires_grad_();
   const auto function = [&] { return model->decode(unflatten(rows, GetParam()), labels).square().mean(); };
   function().backward();

@@ -25,7 +25,7 @@ using glow::testing::some_labels;
 
 class GlowPlainTest : public ::testing::TestWithParam<GlowOptions> {};
 
-TEST_P(GlowPlainTest, IsTheUnfoldedModel) {
+TEST_P(GlowPlainTest, EqualsTheUnfoldedModel) {
   const torch::NoGradGuard no_grad;
   const auto x = random_images(GetParam(), 3, 2);
   const auto labels = some_labels(GetParam(), 3);

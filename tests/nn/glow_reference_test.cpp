@@ -29,7 +29,7 @@ class GlowReferenceTest : public ::testing::TestWithParam<std::tuple<const char*
   torch::NoGradGuard no_grad;
 };
 
-TEST_P(GlowReferenceTest, HasTheSameDensityAndLatents) {
+TEST_P(GlowReferenceTest, DensityAndLatentsEqualTheReference) {
   const auto encoding = model->evaluate(expected["x"], labels());
   EXPECT_EQ(encoding.log_prob.scalar_type(), std::get<1>(GetParam()));
   EXPECT_TRUE(close(encoding.log_prob, expected["log_prob"], tolerance()));
@@ -46,7 +46,7 @@ TEST_P(GlowReferenceTest, HasTheSameDensityAndLatents) {
   }
 }
 
-TEST_P(GlowReferenceTest, DecodesToTheSameImages) {
+TEST_P(GlowReferenceTest, DecodedImagesEqualTheReference) {
   Latents latents;
   for (std::int64_t l = 0; l < model->options().levels; ++l) {
     latents.eps.push_back(expected["decode.eps." + std::to_string(l)]);
@@ -59,7 +59,7 @@ TEST_P(GlowReferenceTest, DecodesToTheSameImages) {
   EXPECT_LE(steps.ne(0).to(torch::kDouble).mean().item<double>(), 0.01);
 }
 
-TEST_P(GlowReferenceTest, CentresTheSameBins) {
+TEST_P(GlowReferenceTest, BinCentresEqualTheReference) {
   EXPECT_TRUE(model->quantizer()
                   .center(expected["bytes"], std::get<1>(GetParam()))
                   .equal(expected["center"].to(std::get<1>(GetParam()))));
@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(std::get<0>(test.param)) + "_" + c10::toString(std::get<1>(test.param));
     });
 
-TEST(GlowReferenceInitializationTest, StartsEveryActnormFromTheSameValues) {
+TEST(GlowReferenceInitializationTest, ActnormsEqualTheReference) {
   auto expected = expected_tensors("init");
   auto model = load_model(fixture("init.before.safetensors"));
   model->to(torch::kDouble);

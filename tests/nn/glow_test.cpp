@@ -33,14 +33,14 @@ class GlowTest : public ::testing::TestWithParam<GlowOptions> {
   Glow model = random_model(GetParam());
 };
 
-TEST_P(GlowTest, DecodeUndoesEncode) {
+TEST_P(GlowTest, DecodeInvertsEncode) {
   const torch::NoGradGuard no_grad;
   const auto x = random_images(GetParam(), 3, 2);
   const auto labels = some_labels(GetParam(), 3);
   EXPECT_TRUE(close(model->decode(model->encode(x, labels), labels), x, 1e-10));
 }
 
-TEST_P(GlowTest, EncodeUndoesDecode) {
+TEST_P(GlowTest, EncodeInvertsDecode) {
   const torch::NoGradGuard no_grad;
   const auto rows = random_normal({3, GetParam().dimensions()}, 3);
   const auto labels = some_labels(GetParam(), 3);
@@ -48,7 +48,7 @@ TEST_P(GlowTest, EncodeUndoesDecode) {
   EXPECT_TRUE(close(flatten(model->encode(x, labels)), rows, 1e-10));
 }
 
-TEST_P(GlowTest, TheDensityIsThatOfTheLatentsTimesTheJacobian) {
+TEST_P(GlowTest, LogProbIsLatentLogDensityPlusJacobianLogDet) {
   const auto x = random_images(GetParam(), 2, 4);
   const auto labels = some_labels(GetParam(), 2);
   const auto encoding = model->evaluate(x, labels);
@@ -64,7 +64,7 @@ TEST_P(GlowTest, TheDensityIsThatOfTheLatentsTimesTheJacobian) {
   }
 }
 
-TEST_P(GlowTest, AnImageDoesNotSeeItsBatch) {
+TEST_P(GlowTest, ResultsDoNotDependOnTheBatch) {
   const torch::NoGradGuard no_grad;
   const auto x = random_images(GetParam(), 5, 5);
   const auto labels = some_labels(GetParam(), 5);
@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(OtherFamilies, GlowTest, ::testing::ValuesIn(other_fami
 
 class GlowDepthTest : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(GlowDepthTest, InFloat32TheRoundTripLosesLittlePerStep) {
+TEST_P(GlowDepthTest, Float32RoundTripErrorIsBoundedPerStep) {
   auto options = small_options(3);
   options.depth = GetParam();
   // Initialised from data, with small random weights in the zero-initialised layers, as after some training. A model of
@@ -106,7 +106,7 @@ TEST_P(GlowDepthTest, InFloat32TheRoundTripLosesLittlePerStep) {
 
 INSTANTIATE_TEST_SUITE_P(Depths, GlowDepthTest, ::testing::Values(1, 4, 16, 32));
 
-TEST_P(GlowTest, InFloat32IsClose) {
+TEST_P(GlowTest, Float32ApproximatesFloat64) {
   const torch::NoGradGuard no_grad;
   const auto x = random_images(GetParam(), 4, 9);
   const auto labels = some_labels(GetParam(), 4);
@@ -118,8 +118,8 @@ TEST_P(GlowTest, InFloat32IsClose) {
   EXPECT_TRUE(close(single->decode(rounded.latents, labels), x, 1e-5));
 }
 
-// Equal up to rounding: the code without a graph uses other loops.
-TEST(GlowGradModeTest, GivesTheSameNumbersWithAndWithoutAGraph) {
+// Results are equal up to rounding, because the code without a graph uses other loops.
+TEST(GlowGradModeTest, ResultsAreEqualWithAndWithoutAGraph) {
   auto options = small_options(2);
   options.num_classes = 3;
   const auto model = random_model(options);
@@ -137,7 +137,7 @@ TEST(GlowGradModeTest, GivesTheSameNumbersWithAndWithoutAGraph) {
   EXPECT_TRUE(close(model->decode(without.latents, labels), decoded, 1e-12));
 }
 
-TEST(GlowInferenceModeTest, GivesTheSameNumbers) {
+TEST(GlowInferenceModeTest, LogProbIsEqualUnderInferenceMode) {
   const auto options = small_options(2);
   const auto model = random_model(options);
   const auto x = random_images(options, 3, 10);
@@ -150,7 +150,7 @@ TEST(GlowInferenceModeTest, GivesTheSameNumbers) {
   EXPECT_TRUE(model->log_prob(x).equal(inference));
 }
 
-TEST(GlowClassesTest, TheMarginalAveragesTheClasses) {
+TEST(GlowClassesTest, MarginalIsTheMeanOfTheClassDensities) {
   const torch::NoGradGuard no_grad;
   auto options = small_options(2);
   options.num_classes = 4;
@@ -164,7 +164,7 @@ TEST(GlowClassesTest, TheMarginalAveragesTheClasses) {
   EXPECT_TRUE(close(model->log_prob_marginal(x), by_class.exp().mean(1).log(), 1e-12));
 }
 
-TEST(GlowClassesTest, TheLogitsDoNotSeeTheLabels) {
+TEST(GlowClassesTest, ClassLogitsDoNotDependOnTheLabels) {
   const torch::NoGradGuard no_grad;
   auto options = small_options();
   options.num_classes = 2;
@@ -175,14 +175,14 @@ TEST(GlowClassesTest, TheLogitsDoNotSeeTheLabels) {
   EXPECT_FALSE(random_model(small_options())->evaluate(x).class_logits.defined());
 }
 
-TEST(GlowSeedTest, DrawsTheInitialWeights) {
+TEST(GlowSeedTest, DeterminesTheInitialWeights) {
   const auto options = small_options();
   const auto values = [&](std::uint64_t seed) { return Glow(options, seed)->flat_parameters().values(); };
   EXPECT_TRUE(values(1).equal(values(1)));
   EXPECT_FALSE(values(1).equal(values(2)));
 }
 
-TEST(GlowErrors, ImagesThatDoNotFit) {
+TEST(GlowErrors, ImagesOfWrongShapeOrDtype) {
   auto model = random_model(small_options(3));
   const auto evaluated = [&](const torch::Tensor& x) { return [&model, x] { model->log_prob(x); }; };
   for (const auto& shape :
@@ -194,7 +194,7 @@ TEST(GlowErrors, ImagesThatDoNotFit) {
       throws<ShapeError>(evaluated(torch::zeros({2, 3, 4, 8}, torch::kByte)), {"images", "floating-point", "Byte"}));
 }
 
-TEST(GlowErrors, LatentsThatDoNotFit) {
+TEST(GlowErrors, LatentsOfWrongShape) {
   const auto options = small_options(3);
   const auto model = random_model(options);
   const auto good = unflatten(torch::zeros({2, options.dimensions()}), options);
@@ -214,7 +214,7 @@ TEST(GlowErrors, LatentsThatDoNotFit) {
   EXPECT_TRUE(throws<ShapeError>(decoded(latents), {"latents", "level 1", "[2, 24]"}));
 }
 
-TEST(GlowErrors, LabelsThatAreMissingOrWrong) {
+TEST(GlowErrors, MissingOrInvalidLabels) {
   auto options = small_options();
   options.num_classes = 3;
   const auto model = random_model(options);
@@ -235,7 +235,7 @@ TEST(GlowErrors, LabelsThatAreMissingOrWrong) {
   refused.operator()<ShapeError>(torch::tensor({1, 2}, torch::kInt), {"labels", "int64 [N]", "Int"});
 }
 
-TEST(GlowErrors, AnUnconditionalModelTakesNoLabels) {
+TEST(GlowErrors, LabelsAndClassesOfAnUnconditionalModel) {
   const auto options = small_options();
   auto model = random_model(options);
   const auto x = random_images(options, 2, 15);

@@ -24,7 +24,7 @@ class GlowThreadsTest : public ::testing::TestWithParam<const char*> {
   Glow load() const { return load_model(fixture(std::string(GetParam()) + ".model.safetensors")); }
 };
 
-TEST_P(GlowThreadsTest, GetWhatOneThreadGets) {
+TEST_P(GlowThreadsTest, ConcurrentResultsEqualSingleThreadedResults) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 10;
   const torch::NoGradGuard no_grad;

@@ -36,7 +36,7 @@ class HiddenPrecisionTest : public ::testing::TestWithParam<GlowOptions> {
   torch::Tensor x = random_images(GetParam(), 5, 4).to(torch::kFloat);
 };
 
-TEST_P(HiddenPrecisionTest, Bf16IsAnotherFunctionNearby) {
+TEST_P(HiddenPrecisionTest, Bf16ApproximatesFullPrecision) {
   const torch::NoGradGuard no_grad;
   const auto expected = full->quantizer().bits_per_dim(full->log_prob(x));
   const auto actual = bf16->quantizer().bits_per_dim(bf16->log_prob(x));
@@ -46,13 +46,13 @@ TEST_P(HiddenPrecisionTest, Bf16IsAnotherFunctionNearby) {
   EXPECT_LT(relative_error(bf16->sample(4), full->sample(4)), 5e-2);
 }
 
-TEST_P(HiddenPrecisionTest, ADensityIsTheSameWithAGraphAndWithout) {
+TEST_P(HiddenPrecisionTest, DensityIsEqualWithAndWithoutAGraph) {
   const auto with_graph = bf16->log_prob(x);
   const torch::NoGradGuard no_grad;
   EXPECT_TRUE(close(bf16->log_prob(x), with_graph, 1e-6));
 }
 
-TEST_P(HiddenPrecisionTest, LatentsAndTheirImagesAreInFull) {
+TEST_P(HiddenPrecisionTest, EncodeAndDecodeUseFullPrecision) {
   const torch::NoGradGuard no_grad;
   const auto latents = full->encode(x);
   // The order of calls does not matter: weights cached for one precision are not used for another.
@@ -63,7 +63,7 @@ TEST_P(HiddenPrecisionTest, LatentsAndTheirImagesAreInFull) {
   EXPECT_FALSE(flatten(bf16->evaluate(x).latents).equal(flatten(latents)));
 }
 
-TEST_P(HiddenPrecisionTest, GradientsInBf16AreNearThoseInFullWhateverIsKept) {
+TEST_P(HiddenPrecisionTest, Bf16GradientsApproximateFullForEveryMemoryPolicy) {
   const auto gradient = [&](Glow& model, MemoryPolicy memory) {
     model->set_memory_policy(memory);
     const auto gradients = model->flat_parameters().gradients().zero_();
@@ -76,7 +76,7 @@ TEST_P(HiddenPrecisionTest, GradientsInBf16AreNearThoseInFullWhateverIsKept) {
   EXPECT_LT(relative_error(gradient(bf16, MemoryPolicy::kReversible), stored), 3e-2);
 }
 
-TEST_P(HiddenPrecisionTest, AWeightThatIsNoNumberShows) {
+TEST_P(HiddenPrecisionTest, NaNWeightMakesTheDensityNaN) {
   const torch::NoGradGuard no_grad;
   for (auto* model : {&full, &bf16}) {
     for (const char* name : {"conv1.weight", "conv1.actnorm.bias", "conv1.actnorm.log_scale", "conv2.weight",
@@ -110,7 +110,7 @@ std::vector<GlowOptions> models() {
 
 INSTANTIATE_TEST_SUITE_P(Models, HiddenPrecisionTest, ::testing::ValuesIn(models()), kCaseName);
 
-TEST(HiddenPrecision, BelongsToAModelInFloat32) {
+TEST(HiddenPrecision, Bf16RequiresAFloat32Model) {
   auto model = trained_model(models().front(), torch::kDouble);
   EXPECT_TRUE(throws<ConfigError>([&] { model->set_hidden_precision(HiddenPrecision::kBf16); }, {"bf16", "Double"}));
   model->set_hidden_precision(HiddenPrecision::kFull);

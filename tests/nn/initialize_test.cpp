@@ -38,7 +38,7 @@ std::map<std::string, std::int64_t> by_layer(const InitializeReport& report) {
   return floored;
 }
 
-/// Images whose last channel is constant (zero variance), like a black border.
+/// Images whose last channel is constant and thus has zero variance.
 torch::Tensor images_with_a_constant_channel(const GlowOptions& options, std::int64_t count) {
   auto x = random_images(options, count, 2);
   x.select(1, options.channels - 1).fill_(-0.4375);
@@ -67,7 +67,7 @@ class InitializeTest : public ::testing::TestWithParam<GlowOptions> {
   }
 };
 
-TEST_P(InitializeTest, EveryActnormGivesMeanZeroAndVarianceOne) {
+TEST_P(InitializeTest, ActnormOutputsHaveMeanZeroAndVarianceOne) {
   auto model = random_model(GetParam());
   const auto x = random_images(GetParam(), 9, 3);
   expect_started(model, x, model->initialize(x, {.chunk = 4}));
@@ -75,7 +75,7 @@ TEST_P(InitializeTest, EveryActnormGivesMeanZeroAndVarianceOne) {
 
 class InitializeFloorTest : public InitializeTest {};
 
-TEST_P(InitializeFloorTest, ActsAndIsReportedWhereThereIsNoVariance) {
+TEST_P(InitializeFloorTest, FloorsAndReportsConstantChannels) {
   auto model = random_model(GetParam());
   const auto x = images_with_a_constant_channel(GetParam(), 9);
   const auto report = model->initialize(x, {.chunk = 4});
@@ -86,7 +86,7 @@ TEST_P(InitializeFloorTest, ActsAndIsReportedWhereThereIsNoVariance) {
 /// The tests of this class run for every family.
 class InitializeChunkTest : public ::testing::TestWithParam<GlowOptions> {};
 
-TEST_P(InitializeChunkTest, TheChunkDoesNotMatter) {
+TEST_P(InitializeChunkTest, ResultDoesNotDependOnTheChunkSize) {
   const auto x = random_images(GetParam(), 9, 4);
   for (const auto dtype : {torch::kDouble, torch::kFloat}) {
     auto whole = random_model(GetParam(), 1, dtype);
@@ -101,7 +101,7 @@ TEST_P(InitializeChunkTest, TheChunkDoesNotMatter) {
   }
 }
 
-/// InitializeOptions::sum_over_processes for two threads in the place of two processes.
+/// Implements InitializeOptions::sum_over_processes for two threads that stand in for two processes.
 class TwoProcesses {
  public:
   std::function<void(const torch::Tensor&)> sum(int process) {
@@ -119,7 +119,7 @@ class TwoProcesses {
   std::barrier<> barrier_{2};
 };
 
-TEST_P(InitializeChunkTest, TwoProcessesWithAShareEachGetWhatOneGets) {
+TEST_P(InitializeChunkTest, TwoProcessesGetTheResultOfOne) {
   const auto x = random_images(GetParam(), 9, 5);
   auto whole = random_model(GetParam());
   const auto report = whole->initialize(x);
@@ -160,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(OtherShapes, InitializeChunkTest, ::testing::ValuesIn(o
 INSTANTIATE_TEST_SUITE_P(OtherShapes, InitializeTest, ::testing::ValuesIn(other_shapes()), kCaseName);
 INSTANTIATE_TEST_SUITE_P(Colour, InitializeFloorTest, ::testing::ValuesIn(single_steps()), kCaseName);
 
-TEST(InitializeStateTest, TouchesNothingButActnorms) {
+TEST(InitializeStateTest, ChangesActnormsOnly) {
   const auto options = small_options(2);
   auto model = random_model(options);
   std::map<std::string, torch::Tensor> before;
@@ -180,7 +180,7 @@ TEST(InitializeStateTest, MakesAModelInitialized) {
   EXPECT_TRUE(model->initialized());
 }
 
-TEST(InitializeErrors, NameWhatIsWrong) {
+TEST(InitializeErrors, NameTheInvalidArgumentOrLayer) {
   const auto options = small_options();
   Glow model(options);
   EXPECT_TRUE(throws<ConfigError>([&] { model->initialize(random_images(options, 2, 8), {.chunk = 0}); },

@@ -16,7 +16,7 @@ using glow::testing::random_normal;
 using glow::testing::small_options;
 using glow::testing::throws;
 
-TEST(LatentsTest, RowsHoldTheLevelsOneAfterTheOther) {
+TEST(LatentsTest, RowsAreTheConcatenatedLevels) {
   const auto options = small_options(3);
   const auto latents = unflatten(torch::arange(2 * 96, torch::kFloat).view({2, 96}), options);
   ASSERT_EQ(latents.eps.size(), 2u);
@@ -29,7 +29,7 @@ TEST(LatentsTest, RowsHoldTheLevelsOneAfterTheOther) {
   EXPECT_EQ(latents.eps[1][0][0][0][0].item<float>(), 48);
 }
 
-TEST(LatentsTest, FlattenUndoesUnflattenWhateverTheMemoryFormat) {
+TEST(LatentsTest, FlattenInvertsUnflattenInAnyMemoryFormat) {
   const auto options = small_options(3);
   const auto rows = random_normal({5, 96}, 1);
   auto latents = unflatten(rows, options);
@@ -38,7 +38,7 @@ TEST(LatentsTest, FlattenUndoesUnflattenWhateverTheMemoryFormat) {
   EXPECT_TRUE(flatten(latents).equal(rows));
 }
 
-TEST(LatentsErrors, RowsOfAnotherLength) {
+TEST(LatentsErrors, RowsOfWrongLength) {
   const auto unflattened = [](torch::IntArrayRef shape) {
     return [shape = shape.vec()] { unflatten(torch::zeros(shape), small_options(3)); };
   };

@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(OtherFamilies, MemoryPolicyTest, ::testing::ValuesIn(gl
 /// Compares the chain's hand-written backward pass with autograd on the definition of the steps.
 class ChainTest : public ::testing::TestWithParam<GlowOptions> {};
 
-TEST_P(ChainTest, IsOneStepAfterTheOther) {
+TEST_P(ChainTest, MatchesAutogradOfTheStepsInOrder) {
   const auto shape = level_shape(GetParam(), 0);
   Level level(GetParam(), 0);
   level->to(torch::kDouble);
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(Combinations, ChainTest,
                              {.height = 4, .width = 6, .levels = 2, .depth = 3, .hidden_width = 5})),
                          kCaseName);
 
-TEST(Chain, SaysHowFarRoundingWasFromLeadingBack) {
+TEST(Chain, ReversiblePolicyReportsReconstructionError) {
   const GlowOptions options{.height = 8, .width = 8, .levels = 2, .depth = 6, .hidden_width = 8};
   const auto error = [&](torch::Dtype dtype, MemoryPolicy memory) {
     auto model = trained_model(options, dtype);
@@ -127,7 +127,7 @@ TEST(Chain, SaysHowFarRoundingWasFromLeadingBack) {
   EXPECT_FALSE(error(torch::kFloat, MemoryPolicy::kRecompute).defined());
 }
 
-TEST(Chain, HasNoSecondDerivative) {
+TEST(Chain, RefusesSecondDerivatives) {
   const GlowOptions options{.height = 4, .width = 4, .levels = 1, .depth = 1, .hidden_width = 4};
   auto model = trained_model(options, torch::kDouble);
   const auto x = random_images(options, 2, 4).requires_grad_();
@@ -151,8 +151,8 @@ std::int64_t peak_memory(MemoryPolicy memory, std::int64_t depth, std::int64_t i
   return compat::peak_cpu_memory() - before;
 }
 
-/// The growth of the peak memory per step, in units of one image's flow variable. Differences between numbers of images
-/// exclude the weights.
+/// The growth of the peak memory per step, in units of one image's flow variable. The difference between two batch
+/// sizes removes the contribution of the weights.
 double growth(MemoryPolicy memory) {
   const auto of_depth = [&](std::int64_t images) {
     return peak_memory(memory, 24, images) - peak_memory(memory, 8, images);
@@ -169,7 +169,7 @@ TEST(MemoryPolicy, DecidesHowMemoryGrowsWithDepth) {
   EXPECT_LE(growth(MemoryPolicy::kReversible), 0.05);
 }
 
-TEST(MemoryPolicyNames, AreReadAndWritten) {
+TEST(MemoryPolicyNames, RoundTripThroughText) {
   for (const auto policy : {MemoryPolicy::kStore, MemoryPolicy::kRecompute, MemoryPolicy::kReversible}) {
     auto read = MemoryPolicy::kStore;
     from_string(to_string(policy), read);

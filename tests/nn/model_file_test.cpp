@@ -45,7 +45,7 @@ class ModelFileTest : public ::testing::TestWithParam<GlowOptions> {
   const std::filesystem::path path = directory / "model.safetensors";
 };
 
-TEST_P(ModelFileTest, LoadsWhatWasSaved) {
+TEST_P(ModelFileTest, LoadedModelEqualsSavedModel) {
   auto saved = random_model(GetParam(), 1, torch::kFloat);
   const auto checksum = save_model(saved, path);
   auto loaded = load_model(path);
@@ -67,7 +67,7 @@ TEST_P(ModelFileTest, LoadsWhatWasSaved) {
   EXPECT_EQ(glow::testing::get(other), glow::testing::get(path));
 }
 
-TEST_P(ModelFileTest, SaysWhatItHolds) {
+TEST_P(ModelFileTest, ModelInfoDescribesTheFile) {
   auto model = random_model(GetParam(), 1, torch::kFloat);
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < GetParam().num_classes; ++i) names.push_back("class \"" + std::to_string(i) + "\" ä");
@@ -81,7 +81,7 @@ TEST_P(ModelFileTest, SaysWhatItHolds) {
   EXPECT_EQ(load_model(path)->class_names(), names);
 }
 
-TEST_P(ModelFileTest, KeepsWhatTheModelWasTrainedOn) {
+TEST_P(ModelFileTest, StoresTheTrainingDataRecord) {
   auto model = random_model(GetParam(), 1, torch::kFloat);
   save_model(model, path);
   EXPECT_EQ(read_model_info(path).training_data, std::nullopt);
@@ -109,7 +109,7 @@ TEST_P(ModelFileTest, KeepsWhatTheModelWasTrainedOn) {
   EXPECT_EQ(read_model_info(path).training_data->source, "npy:\xEF\xBF\xBD?");
 }
 
-TEST(LoadModelTest, TellsWhatTheSameFileSays) {
+TEST(LoadModelTest, ReturnsTheModelInfoOfTheFile) {
   const TemporaryDirectory directory;
   const auto checksum = save_model(random_model(small_options(), 1, torch::kFloat), directory / "model");
   ModelInfo info;
@@ -118,7 +118,7 @@ TEST(LoadModelTest, TellsWhatTheSameFileSays) {
   EXPECT_EQ(info.options, small_options());
 }
 
-TEST(TrainingDataTest, IsForgottenByTorchLoadAndRefusedWhenItCannotBeWritten) {
+TEST(TrainingDataTest, TorchLoadClearsItAndInvalidRecordsAreRefused) {
   auto model = random_model(small_options(), 1, torch::kFloat);
   model->set_training_data(TrainingData{.source = "s", .images = 10, .fingerprint = std::string(64, 'a')});
   std::stringstream archive;
@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(Combinations, ModelFileTest, ::testing::ValuesIn(every_
 INSTANTIATE_TEST_SUITE_P(OtherShapes, ModelFileTest, ::testing::ValuesIn(other_shapes()), kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherFamilies, ModelFileTest, ::testing::ValuesIn(other_families()), kCaseName);
 
-TEST(ModelFileFixtureTest, ReadsFilesOfTheReference) {
+TEST(ModelFileFixtureTest, ReadsFilesOfTheReferenceWriter) {
   const auto path = glow::testing::fixture("conditional_conv1x1_affine.model.safetensors");
   EXPECT_EQ(load_model(path)->class_names(), (std::vector<std::string>{"ankle boot", "bag", "coat"}));
   EXPECT_EQ(read_model_info(path).options.num_classes, 3);
@@ -146,7 +146,7 @@ TEST(ModelFileFixtureTest, ReadsFilesOfTheReference) {
   for (const auto& [name, tensor] : original) EXPECT_TRUE(copy.at(name).equal(tensor)) << name;
 }
 
-TEST(LoadModelTest, RefusesARecordOfTrainingDataThatNobodyWrote) {
+TEST(LoadModelTest, RefusesInvalidTrainingDataRecords) {
   const TemporaryDirectory directory;
   auto model = random_model(small_options(), 1, torch::kFloat);
   model->set_training_data(TrainingData{.source = "s", .images = 10, .fingerprint = std::string(64, 'a')});
@@ -175,7 +175,7 @@ TEST(LoadModelTest, RefusesARecordOfTrainingDataThatNobodyWrote) {
   EXPECT_TRUE(refused("\"source\":\"s\"", "\"source\":\"s\",\"more\":1", "unknown key 'more'"));
 }
 
-TEST(LoadModelTest, RefusesWhatNoBatchNormAndNoWeightNormCanHave) {
+TEST(LoadModelTest, RefusesInvalidBatchNormAndWeightNormValues) {
   const TemporaryDirectory directory;
   const auto refused = [&](const std::string& name, double value, const char* reason) {
     auto model = random_model(other_families().front(), 1, torch::kFloat);
@@ -201,7 +201,7 @@ TEST(SaveModelTest, RoundsFloat64ToFloat32) {
                   .equal(model->flat_parameters().values().to(torch::kFloat)));
 }
 
-TEST(SaveModelTest, ReplacesAnOlderFileAndLeavesNothingElse) {
+TEST(SaveModelTest, ReplacesAnExistingFileAndLeavesNoOther) {
   const TemporaryDirectory directory;
   save_model(random_model(small_options(), 1, torch::kFloat), directory / "model");
   const auto newer = random_model(small_options(3), 2, torch::kFloat);
@@ -210,14 +210,14 @@ TEST(SaveModelTest, ReplacesAnOlderFileAndLeavesNothingElse) {
   EXPECT_EQ(count_files(directory.path()), 1u);
 }
 
-TEST(SaveModelErrors, RefuseAModelThatWasNeverInitialised) {
+TEST(SaveModelErrors, UninitializedModel) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(
       throws<ConfigError>([&] { save_model(Glow(small_options()), directory / "model"); }, {"never initialised"}));
   EXPECT_EQ(count_files(directory.path()), 0u);
 }
 
-TEST(SaveModelErrors, NameATensorThatIsNotFinite) {
+TEST(SaveModelErrors, NonFiniteTensorIsNamed) {
   const TemporaryDirectory directory;
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), 1e39}) {  // 1e39 overflows float32
     auto model = random_model(small_options());
@@ -231,7 +231,7 @@ TEST(SaveModelErrors, NameATensorThatIsNotFinite) {
   EXPECT_EQ(count_files(directory.path()), 0u);
 }
 
-TEST(SaveModelErrors, NameAPathThatCannotBeWritten) {
+TEST(SaveModelErrors, UnwritablePathIsNamed) {
   const TemporaryDirectory directory;
   const auto path = directory / "missing" / "model";
   EXPECT_TRUE(throws<IoError>([&] { save_model(random_model(small_options()), path); }, {path.string()}));
@@ -258,7 +258,7 @@ class BrokenModelFile : public ::testing::Test {
     io::write_safetensors(path, metadata, bytes.entries());
   }
 
-  /// Writes the current contents; whether load_model then throws FormatError with `parts` and the path.
+  /// Writes the current contents. True if load_model then throws FormatError with `parts` and the path.
   ::testing::AssertionResult refused(std::initializer_list<std::string_view> parts) {
     write();
     const auto result = throws<FormatError>([&] { load_model(path); }, parts);
@@ -277,7 +277,7 @@ class BrokenModelFile : public ::testing::Test {
   io::Metadata metadata;
 };
 
-TEST_F(BrokenModelFile, IsNotWhatTheOthersAre) {
+TEST_F(BrokenModelFile, LoadsWithoutADefect) {
   write();
   EXPECT_EQ(load_model(path)->class_names().size(), 2u);
   metadata["author"] = "keys that do not begin with glow. are ignored";
@@ -318,7 +318,7 @@ TEST_F(BrokenModelFile, WrongDtypeOfIndices) {
   EXPECT_TRUE(refused({"levels.0.steps.0.permutation.indices", "expected I64 [4]", "got F32 [4]"}));
 }
 
-TEST_F(BrokenModelFile, NotFinite) {
+TEST_F(BrokenModelFile, NonFiniteTensor) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     for (const char* name :
          {"levels.1.steps.0.coupling.net.conv2.weight", "levels.0.steps.1.permutation.sign_diagonal"}) {
@@ -330,25 +330,25 @@ TEST_F(BrokenModelFile, NotFinite) {
   }
 }
 
-TEST_F(BrokenModelFile, IndicesThatAreNoPermutation) {
+TEST_F(BrokenModelFile, IndicesThatAreNotAPermutation) {
   for (const std::vector<std::int64_t>& bad : {std::vector<std::int64_t>{0, 1, 2, 2}, {0, 1, 2, 4}, {-1, 0, 1, 2}}) {
     tensors["levels.0.steps.0.permutation.indices"] = torch::tensor(bad, torch::kLong);
     EXPECT_TRUE(refused({"levels.0.steps.0.permutation.indices", "not a permutation"}));
   }
 }
 
-TEST_F(BrokenModelFile, ASignThatIsNone) {
+TEST_F(BrokenModelFile, SignThatIsNotPlusOrMinusOne) {
   for (const double bad : {0.0, 0.999, 2.0}) {
     tensors["levels.0.steps.0.permutation.sign_diagonal"] = torch::full(4, bad);
     EXPECT_TRUE(refused({"levels.0.steps.0.permutation.sign_diagonal", "sign", "+1 or -1"}));
   }
 }
 
-/// A name with control characters, and its form in a message, on one line.
+/// A name with control characters, and its escaped form in an error message.
 constexpr const char* kTornName = "torn\nname\x1b[2J\xc3\xa4";
 constexpr const char* kTornNameInQuotes = R"("torn\nname\u001b[2J\u00e4")";
 
-TEST_F(BrokenModelFile, NamesThatWouldTearAMessage) {
+TEST_F(BrokenModelFile, NamesWithControlCharactersAreEscaped) {
   tensors[kTornName] = torch::zeros(4);
   EXPECT_TRUE(refused({"unknown tensor", kTornNameInQuotes}));
   tensors.erase(kTornName);
@@ -362,7 +362,7 @@ TEST_F(BrokenModelFile, NamesThatWouldTearAMessage) {
   EXPECT_EQ(load_model(path)->class_names().size(), 2u);
 }
 
-TEST_F(BrokenModelFile, APathThatWouldTearAMessage) {
+TEST_F(BrokenModelFile, PathWithANewlineIsEscaped) {
   const auto torn = directory / "torn\nmodel";
   metadata["format"] = "pt";
   write();
@@ -383,32 +383,32 @@ TEST_F(BrokenModelFile, MissingMetadata) {
   }
 }
 
-TEST_F(BrokenModelFile, AnotherFormat) {
+TEST_F(BrokenModelFile, UnknownFormat) {
   metadata["format"] = "pt";
   EXPECT_TRUE(refused({"not a glow model", "\"pt\""}));
 }
 
-TEST_F(BrokenModelFile, ConfigOfAnotherVersion) {
+TEST_F(BrokenModelFile, ConfigOfUnknownVersion) {
   change_config([](Json& config) { config["format_version"] = 2; });
   EXPECT_TRUE(refused({"format_version 2"}));
 }
 
-TEST_F(BrokenModelFile, ConfigOfAnotherFamily) {
+TEST_F(BrokenModelFile, ConfigOfUnknownFamily) {
   change_config([](Json& config) { config["family"] = "maf"; });
   EXPECT_TRUE(refused({"family 'maf'"}));
 }
 
-TEST_F(BrokenModelFile, ConfigWithAnUnknownKey) {
+TEST_F(BrokenModelFile, ConfigWithUnknownKey) {
   change_config([](Json& config) { config["dropout"] = 0.1; });
   EXPECT_TRUE(refused({"unknown key", "dropout"}));
 }
 
-TEST_F(BrokenModelFile, ConfigThatMakesNoModel) {
+TEST_F(BrokenModelFile, ConfigWithInvalidValue) {
   change_config([](Json& config) { config["height"] = 6; });
   EXPECT_TRUE(refused({"height", "multiple of 4", "6"}));
 }
 
-TEST_F(BrokenModelFile, ConfigThatAsksForFarMoreThanTheFileHolds) {
+TEST_F(BrokenModelFile, ConfigOfAModelLargerThanTheFile) {
   change_config([](Json& config) { config["hidden_width"] = 60000; });
   EXPECT_TRUE(refused({"glow.config asks for", "the file holds"}));
   change_config([](Json& config) {
@@ -421,30 +421,30 @@ TEST_F(BrokenModelFile, ConfigThatAsksForFarMoreThanTheFileHolds) {
   EXPECT_TRUE(refused({"glow.config asks for", "the file holds"}));
 }
 
-TEST_F(BrokenModelFile, ClassNamesThatAreNone) {
+TEST_F(BrokenModelFile, MalformedClassNames) {
   for (const char* names : {"bag", "{}", "[1, 2]", "[\"bag\""}) {
     metadata["glow.classes"] = names;
     EXPECT_TRUE(refused({"glow.classes"})) << names;
   }
 }
 
-TEST_F(BrokenModelFile, ClassNamesOfAnotherNumber) {
+TEST_F(BrokenModelFile, WrongNumberOfClassNames) {
   metadata["glow.classes"] = R"(["bag"])";
   EXPECT_TRUE(refused({"class names", "1 for 2"}));
 }
 
-TEST_F(BrokenModelFile, AnyFlippedBitIsNoticed) {
+TEST_F(BrokenModelFile, EveryFlippedBitIsDetected) {
   glow::testing::expect_that_no_flipped_bit_is_read(path, [&] { load_model(path); });
 }
 
-TEST_F(BrokenModelFile, ChangedDataDoNotFitTheChecksum) {
+TEST_F(BrokenModelFile, ChecksumDetectsChangedData) {
   auto bytes = glow::testing::get(path);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   glow::testing::put(path, bytes);
   EXPECT_TRUE(throws<FormatError>([&] { load_model(path); }, {path.string(), "checksum"}));
 }
 
-TEST_F(BrokenModelFile, NoChecksum) {
+TEST_F(BrokenModelFile, MissingChecksum) {
   auto bytes = glow::testing::get(path);
   const auto key = bytes.find("glow.checksum");
   bytes.replace(key, 13, "some_checksum");

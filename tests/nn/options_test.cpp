@@ -24,16 +24,16 @@ using Json = nlohmann::json;
 
 class GlowOptionsTest : public ::testing::TestWithParam<GlowOptions> {};
 
-TEST_P(GlowOptionsTest, JsonGivesThemBack) { EXPECT_EQ(glow_options_from_json(to_json(GetParam())), GetParam()); }
+TEST_P(GlowOptionsTest, RoundTripThroughJson) { EXPECT_EQ(glow_options_from_json(to_json(GetParam())), GetParam()); }
 
-TEST_P(GlowOptionsTest, TheParameterCountIsThatOfTheModel) {
+TEST_P(GlowOptionsTest, ParameterCountMatchesTheModel) {
   const Glow model(GetParam(), GlowImpl::WithoutWeights{});
   std::int64_t count = 0;
   for (const auto& parameter : model->parameters()) count += parameter.numel();
   EXPECT_EQ(parameter_count(GetParam()), count);
 }
 
-TEST_P(GlowOptionsTest, TheLatentsHaveAsManyNumbersAsTheImage) {
+TEST_P(GlowOptionsTest, LatentsHaveAsManyElementsAsTheImage) {
   std::int64_t count = 0;
   for (std::int64_t l = 0; l < GetParam().levels; ++l) {
     const auto shape = latent_shape(GetParam(), l);
@@ -47,7 +47,7 @@ INSTANTIATE_TEST_SUITE_P(Combinations, GlowOptionsTest, ::testing::ValuesIn(ever
 INSTANTIATE_TEST_SUITE_P(OtherShapes, GlowOptionsTest, ::testing::ValuesIn(other_shapes()), kCaseName);
 INSTANTIATE_TEST_SUITE_P(OtherFamilies, GlowOptionsTest, ::testing::ValuesIn(other_families()), kCaseName);
 
-TEST(GlowOptionsJsonTest, HasThePromisedKeys) {
+TEST(GlowOptionsJsonTest, HasTheDocumentedKeys) {
   const auto json = Json::parse(to_json({.bits = 5, .permutation = PermutationKind::kLU}));
   EXPECT_EQ(json, Json::parse(R"({"format_version": 1, "family": "glow", "channels": 3, "height": 32, "width": 32,
     "bits": 5, "levels": 3, "depth": 32, "hidden_width": 512, "permutation": "lu", "coupling": "affine",
@@ -61,7 +61,7 @@ TEST(GlowOptionsJsonTest, HasThePromisedKeys) {
     "prior": "gaussian"})"));
 }
 
-TEST(ParameterCountTest, IsThatOfThePublishedModel) {
+TEST(ParameterCountTest, EqualsThePublishedCount) {
   // CIFAR-10, L3 K32, affine: "44 M".
   EXPECT_EQ(parameter_count({}), 44'520'660);
 }
@@ -72,7 +72,7 @@ GlowOptions changed(Family family, void (*change)(GlowOptions&)) {
   return options;
 }
 
-TEST(FamilyTest, HasNoFieldsOfAnother) {
+TEST(FamilyTest, RefusesFieldsOfOtherFamilies) {
   const auto refused = [](Family family, void (*change)(GlowOptions&), std::initializer_list<std::string_view> words) {
     const auto options = changed(family, change);
     return throws<ConfigError>([&] { options.validate(); }, words);
@@ -145,31 +145,31 @@ TEST_F(GlowConfigErrors, NameTheKey) {
   }
 }
 
-TEST_F(GlowConfigErrors, RefuseAnotherVersionOrFamily) {
+TEST_F(GlowConfigErrors, RefuseUnknownVersionOrFamily) {
   EXPECT_TRUE(
       throws<FormatError>(reading([](Json& json) { json["format_version"] = 2; }), {"format_version 2", "reads 1"}));
   EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["family"] = "maf"; }),
                                   {"family 'maf'", "glow, realnvp, nice"}));
 }
 
-TEST_F(GlowConfigErrors, RefuseAKeyOfAnotherFamily) {
+TEST_F(GlowConfigErrors, RefuseKeyOfAnotherFamily) {
   EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["prior"] = "gaussian"; }), {"unknown key", "prior"}));
   EXPECT_TRUE(throws<FormatError>(reading([](Json& json) { json["family"] = "nice"; }), {"missing key"}));
 }
 
-TEST_F(GlowConfigErrors, ListTheNamesThereAre) {
+TEST_F(GlowConfigErrors, ListTheValidEnumNames) {
   EXPECT_TRUE(throws<ConfigError>(reading([](Json& json) { json["permutation"] = "conv"; }),
                                   {"permutation", "'conv'", "reverse, shuffle, conv1x1, lu"}));
   EXPECT_TRUE(throws<ConfigError>(reading([](Json& json) { json["coupling"] = "Affine"; }),
                                   {"coupling", "'Affine'", "additive, affine"}));
 }
 
-TEST_F(GlowConfigErrors, RefuseNumbersThatDoNotFit) {
+TEST_F(GlowConfigErrors, RefuseNumbersBeyondInt64) {
   EXPECT_TRUE(throws<ConfigError>(reading([](Json& json) { json["depth"] = std::uint64_t{1} << 63; }), {"depth"}));
   EXPECT_TRUE(throws<ConfigError>(reading([](Json& json) { json["depth"] = ~std::uint64_t{0}; }), {"depth"}));
 }
 
-TEST_F(GlowConfigErrors, RefuseWhatIsNoObject) {
+TEST_F(GlowConfigErrors, RefuseTextThatIsNotAJsonObject) {
   for (const char* text : {"", "{", "[]", "1", "null", "{\"a\":1}x"}) {
     EXPECT_TRUE(throws<FormatError>([&] { glow_options_from_json(text); }, {"glow.config", "not a JSON object"}))
         << text;
@@ -185,7 +185,7 @@ TEST_F(GlowConfigErrors, RefuseDeepNesting) {
   EXPECT_TRUE(throws<FormatError>([&] { glow_options_from_json(text); }, {"glow.config", "an array or an object"}));
 }
 
-TEST_F(GlowConfigErrors, StayOneLine) {
+TEST_F(GlowConfigErrors, FitOnOneLine) {
   for (const char* key : {"family", "permutation"}) {
     EXPECT_TRUE(throws<FormatError>(reading([&](Json& json) { json[key] = "a\nb"; }), {"glow.config", "\"a\\nb\""}));
   }

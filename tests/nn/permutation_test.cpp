@@ -47,19 +47,19 @@ class PermutationTest : public ::testing::TestWithParam<std::tuple<PermutationKi
   }
 };
 
-TEST_P(PermutationTest, MultipliesByItsMatrix) {
+TEST_P(PermutationTest, WeightEqualsTheDefinition) {
   const auto permutation = random_permutation();
   const auto map = map_of(permutation);
   EXPECT_TRUE(close(map.weight, matrix(*permutation), 1e-13));
 }
 
-TEST_P(PermutationTest, TheInverseMapUndoesIt) {
+TEST_P(PermutationTest, InverseMapRestoresTheInput) {
   const auto map = map_of(random_permutation());
   const auto x = random_normal({2, channels(), 3, 2}, 5);
   EXPECT_TRUE(close(ops::apply(ops::invert(map), ops::apply(map, x)), x, 1e-10));
 }
 
-TEST_P(PermutationTest, TheLogDeterminantIsThatOfTheJacobian) {
+TEST_P(PermutationTest, LogDetEqualsJacobianLogDet) {
   const auto map = map_of(random_permutation());
   const auto x = random_normal({1, channels(), 3, 2}, 6);
   const auto expected = jacobian_log_det([&](const torch::Tensor& z) { return ops::apply(map, z); }, x);
@@ -81,7 +81,7 @@ TEST_P(LearnedPermutationTest, GradientsMatchFiniteDifferences) {
   }
 }
 
-TEST_P(PermutationTest, IsDrawnAsARotation) {
+TEST_P(PermutationTest, InitialWeightIsARotation) {
   Permutation permutation(kind(), channels());
   WeightSource source(8);
   permutation->draw(source);
@@ -93,7 +93,7 @@ TEST_P(PermutationTest, IsDrawnAsARotation) {
   EXPECT_EQ(whole_numbers, kind() == PermutationKind::kReverse || kind() == PermutationKind::kShuffle);
 }
 
-TEST_P(PermutationTest, IsTheSameInFloat64AndFloat32) {
+TEST_P(PermutationTest, Float32ApproximatesFloat64) {
   auto permutation = random_permutation();
   const auto expected = map_of(permutation);
   permutation->to(torch::kFloat);
@@ -122,7 +122,7 @@ TEST(ReverseTest, ReversesTheChannels) {
   EXPECT_TRUE(map_of(Permutation(PermutationKind::kReverse, 5), torch::kFloat).weight.equal(torch::eye(5).flip(0)));
 }
 
-TEST(LUTest, TheDrawnFactorsKeepWhatTheyMustNotTouchZero) {
+TEST(LUTest, InitialFactorsAreZeroOutsideTheirTriangles) {
   Permutation permutation(PermutationKind::kLU, 12);
   WeightSource source(9);
   permutation->draw(source);
@@ -131,7 +131,7 @@ TEST(LUTest, TheDrawnFactorsKeepWhatTheyMustNotTouchZero) {
   EXPECT_TRUE(permutation->sign_diagonal.abs().eq(1).all().item<bool>());
 }
 
-TEST(LUTest, OnlyTheStrictTrianglesGetGradients) {
+TEST(LUTest, OnlyTheStrictTrianglesHaveGradients) {
   Permutation permutation(PermutationKind::kLU, 6);
   permutation->to(torch::kDouble);
   randomize(permutation, 10);

@@ -21,7 +21,7 @@ using glow::testing::matches_finite_differences;
 using glow::testing::random_normal;
 using glow::testing::randomize;
 
-TEST(StandardNormalLogProbTest, SumsTheLogDensityOfEveryElementOfAnImage) {
+TEST(StandardNormalLogProbTest, SumsTheLogDensitiesOfTheElementsOfAnImage) {
   const auto eps = random_normal({3, 2, 4, 5}, 1);
   std::vector<double> expected(3, 0.0);
   for (std::int64_t i = 0; i < eps.numel(); ++i) {
@@ -34,43 +34,43 @@ TEST(StandardNormalLogProbTest, SumsTheLogDensityOfEveryElementOfAnImage) {
   EXPECT_TRUE(close(standard_normal_log_prob(eps.to(torch::kFloat)), torch::tensor(expected, torch::kDouble), 1e-6));
 }
 
-TEST(StandardNormalLogProbTest, KeepsSixDigitsInFloat32OverALargeImage) {
+TEST(StandardNormalLogProbTest, Float32IsAccurateForALargeImage) {
   const auto eps = random_normal({2, 3, 256, 256}, 2);
   EXPECT_TRUE(close(standard_normal_log_prob(eps.to(torch::kFloat)), standard_normal_log_prob(eps), 1e-6));
 }
 
-TEST(StandardNormalLogProbTest, TakesAnyNumberOfAxes) {
+TEST(StandardNormalLogProbTest, AcceptsAnyNumberOfAxes) {
   const auto eps = random_normal({4, 6}, 3);
   EXPECT_TRUE(close(standard_normal_log_prob(eps), standard_normal_log_prob(eps.view({4, 1, 2, 3})), 1e-14));
   EXPECT_EQ(standard_normal_log_prob(torch::zeros({0, 3})).sizes(), torch::IntArrayRef({0}));
 }
 
-TEST(StandardNormalLogProbTest, HasTheRightGradient) {
+TEST(StandardNormalLogProbTest, GradientMatchesFiniteDifferences) {
   const auto eps = random_normal({2, 3, 2, 2}, 4).requires_grad_();
   standard_normal_log_prob(eps).mean().backward();
   EXPECT_TRUE(matches_finite_differences([&] { return standard_normal_log_prob(eps).mean(); }, eps, eps.grad(), 24));
 }
 
-/// The axes of mean and log_sd may be those of z, or broadcast against them.
+/// mean and log_sd have the shape of z or are broadcast to it.
 class DiagonalGaussianTest : public ::testing::TestWithParam<std::vector<std::int64_t>> {
  protected:
   DiagonalGaussian gaussian() const { return DiagonalGaussian::from_halves(random_normal(GetParam(), 1) * 0.7); }
   const torch::Tensor z = random_normal({3, 4, 2, 5}, 2);
 };
 
-TEST_P(DiagonalGaussianTest, TakesTheMeanFromTheFirstHalf) {
+TEST_P(DiagonalGaussianTest, MeanIsTheFirstHalfAndLogSdTheSecond) {
   const auto both = random_normal(GetParam(), 1);
   const auto gaussian = DiagonalGaussian::from_halves(both);
   EXPECT_TRUE(gaussian.mean.equal(both.narrow(1, 0, 4)));
   EXPECT_TRUE(gaussian.log_sd.equal(both.narrow(1, 4, 4)));
 }
 
-TEST_P(DiagonalGaussianTest, ColouringUndoesWhitening) {
+TEST_P(DiagonalGaussianTest, UnwhitenInvertsWhiten) {
   EXPECT_TRUE(close(gaussian().unwhiten(gaussian().whiten(z)), z, 1e-13));
   EXPECT_TRUE(close(gaussian().whiten(gaussian().unwhiten(z)), z, 1e-13));
 }
 
-TEST_P(DiagonalGaussianTest, IsTheDensityOfANormalDistribution) {
+TEST_P(DiagonalGaussianTest, WhitenedLogDensityPlusLogDetIsTheNormalLogDensity) {
   const auto sd = gaussian().log_sd.exp();
   const auto each = -((z - gaussian().mean) / sd).square() / 2 - (sd * std::sqrt(2 * std::numbers::pi)).log();
   const auto log_density = standard_normal_log_prob(gaussian().whiten(z)) + gaussian().log_det_of_whitening(z.sizes());
@@ -99,12 +99,12 @@ class SplitTest : public ::testing::TestWithParam<std::tuple<bool, std::int64_t>
   const torch::Tensor z = random_normal({2, std::get<1>(GetParam()), 2, 3}, 4);
 };
 
-TEST_P(SplitTest, TheLatentGivesBackWhatLeft) {
+TEST_P(SplitTest, UnwhitenInvertsWhitenOfTheSplitHalf) {
   const auto halves = forward(z).chunk(2, 1);
   EXPECT_TRUE(close(at::cat({halves[0], gaussian(halves[0]).unwhiten(halves[1])}, 1), z, 1e-10));
 }
 
-TEST_P(SplitTest, TheLogDeterminantIsThatOfTheJacobian) {
+TEST_P(SplitTest, LogDetEqualsJacobianLogDet) {
   const auto halves = z.chunk(2, 1);
   EXPECT_TRUE(close(gaussian(halves[0]).log_det_of_whitening(halves[1].sizes()),
                     jacobian_log_det([&](const torch::Tensor& x) { return forward(x); }, z), 1e-8));

@@ -55,17 +55,18 @@ TEST_P(QuantizerTest, NoiseIsUniformOverItsBin) {
   EXPECT_NEAR((u - 0.5).square().mean().item<double>(), 1.0 / 12, 4 * std::sqrt(1 / (180 * count)));
   const auto sorted = std::get<0>(u.flatten().sort());
   const auto steps = (torch::arange(256 * kDraws, torch::kDouble) + 0.5) / count;
-  EXPECT_LT((sorted - steps).abs().max().item<double>() * std::sqrt(count), 1.95);  // Kolmogorov's 99.9 %
+  EXPECT_LT((sorted - steps).abs().max().item<double>() * std::sqrt(count),
+            1.95);  // 99.9 % quantile of Kolmogorov's distribution
 }
 
-TEST_P(QuantizerTest, TheCentreIsInTheMiddleOfTheBin) {
+TEST_P(QuantizerTest, CenterIsTheMiddleOfTheBin) {
   const auto x = quantizer.center(every_byte(), dtype());
   ASSERT_EQ(x.scalar_type(), dtype());
   EXPECT_TRUE(x.to(torch::kDouble).equal(low_edges() + 0.5 / bins()));
   EXPECT_TRUE(quantizer.to_bytes(x).equal(seen(every_byte())));
 }
 
-TEST_P(QuantizerTest, ToBytesTakesTheBinFromEdgeToEdge) {
+TEST_P(QuantizerTest, ToBytesMapsTheWholeBinToItsByte) {
   const auto low = low_edges().to(dtype());
   EXPECT_TRUE(quantizer.to_bytes(low).equal(seen(every_byte())));
   // The largest number below the upper edge.
@@ -73,7 +74,7 @@ TEST_P(QuantizerTest, ToBytesTakesTheBinFromEdgeToEdge) {
   EXPECT_TRUE(quantizer.to_bytes(high).equal(seen(every_byte())));
 }
 
-TEST_P(QuantizerTest, ToBytesClampsWhatLiesOutside) {
+TEST_P(QuantizerTest, ToBytesClampsValuesOutOfRange) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const auto x = torch::tensor({-kInfinity, -1e30, -0.6, 0.5, 7.0, 1e30, kInfinity, std::nan("")}, torch::kDouble);
   const int top = 256 - (256 >> bits());
@@ -81,7 +82,7 @@ TEST_P(QuantizerTest, ToBytesClampsWhatLiesOutside) {
                   .equal(torch::tensor({0, 0, 0, top, top, top, top, 0}, torch::kLong).to(torch::kByte)));
 }
 
-TEST_P(QuantizerTest, NoiseIsThatOfItsImageWhateverTheBatch) {
+TEST_P(QuantizerTest, NoiseDoesNotDependOnTheBatch) {
   const auto bytes = (torch::arange(4 * 3 * 2 * 5, torch::kLong) * 37 % 256).to(torch::kByte).view({4, 3, 2, 5});
   const DequantizeOptions options{.seed = 3, .draw = 7, .indices = {10, 2, 900, 3}, .dtype = dtype()};
   const auto together = quantizer.dequantize(bytes, options);
@@ -93,7 +94,7 @@ TEST_P(QuantizerTest, NoiseIsThatOfItsImageWhateverTheBatch) {
   EXPECT_TRUE(quantizer.dequantize(bytes.contiguous(at::MemoryFormat::ChannelsLast), options).equal(together));
 }
 
-TEST_P(QuantizerTest, EverySeedDrawAndImageHasItsOwnNoise) {
+TEST_P(QuantizerTest, NoiseDependsOnSeedDrawAndIndex) {
   const auto bytes = torch::full({2, 3, 4, 4}, 100, torch::kByte);
   const auto noise = [&](std::uint64_t seed, std::int64_t draw, std::vector<std::int64_t> indices) {
     return quantizer.dequantize(bytes, {.seed = seed, .draw = draw, .indices = std::move(indices), .dtype = dtype()});
@@ -105,7 +106,7 @@ TEST_P(QuantizerTest, EverySeedDrawAndImageHasItsOwnNoise) {
   EXPECT_FALSE(noise(1, 2, {5, 1})[0].equal(noise(1, 2, {0, 1})[0]));
 }
 
-TEST_P(QuantizerTest, BitsPerDimCountTheBins) {
+TEST_P(QuantizerTest, BitsPerDimIncludeTheBinWidth) {
   // A density of 1 over the unit cube is a uniform distribution over n^D images: `bits` bits a dimension.
   const auto log_prob = torch::tensor({0.0, 12 * std::log(2.0), -24 * std::log(2.0)}, dtype());
   const auto b = static_cast<double>(bits());
@@ -120,9 +121,9 @@ INSTANTIATE_TEST_SUITE_P(BitsAndDtype, QuantizerTest,
                            return std::to_string(std::get<0>(test.param)) + c10::toString(std::get<1>(test.param));
                          });
 
-TEST(QuantizerRoundingTest, EvenNoiseThatRoundsUpStaysInItsBin) {
-  // With plain rounding, 1 in 10^5 draws would leave its bin: hence many draws, also of bytes at the ends of the range,
-  // where float32 is coarsest.
+TEST(QuantizerRoundingTest, NoiseStaysInItsBinAfterRoundingToFloat32) {
+  // With rounding to nearest, 1 in 10^5 draws would leave its bin, hence the many draws. float32 is coarsest at the
+  // ends of the range.
   const Quantizer quantizer(8, 1);
   for (const int byte : {0, 1, 127, 128, 254, 255}) {
     const auto bytes = torch::full({1, 1 << 21}, byte, torch::kByte);
@@ -130,7 +131,7 @@ TEST(QuantizerRoundingTest, EvenNoiseThatRoundsUpStaysInItsBin) {
   }
 }
 
-TEST(QuantizerShapeTest, TakesAnyShape) {
+TEST(QuantizerShapeTest, AcceptsAnyShape) {
   const Quantizer quantizer(5, 6);
   for (const auto& shape : {std::vector<std::int64_t>{3}, {2, 5}, {2, 1, 3, 4}, {0, 3, 2, 2}}) {
     const auto bytes = torch::full(shape, 200, torch::kByte);
@@ -141,7 +142,7 @@ TEST(QuantizerShapeTest, TakesAnyShape) {
   }
 }
 
-TEST(QuantizerErrors, NameWhatIsWrong) {
+TEST(QuantizerErrors, NameTheInvalidArgument) {
   for (const std::int64_t bits : {-1, 0, 9}) {
     EXPECT_TRUE(throws<ConfigError>([&] { Quantizer(bits, 4); }, {"bits", "1 to 8", std::to_string(bits)}));
   }
@@ -157,7 +158,7 @@ TEST(QuantizerErrors, NameWhatIsWrong) {
   EXPECT_TRUE(throws<ShapeError>([&] { quantizer.dequantize(bytes, rows, torch::kFloat); }, {"noise", "[3, 3]"}));
 }
 
-TEST(Quantizer, NoiseOfRowsIsThatOfOptions) {
+TEST(Quantizer, NoiseRowsGiveTheNoiseOfTheOptions) {
   const Quantizer quantizer(5, 4);
   const auto bytes = torch::arange(12, torch::kByte).view({3, 4});
   const DequantizeOptions options{.seed = 3, .draw = 7, .indices = {2, 9, 4}, .dtype = torch::kDouble};

@@ -35,14 +35,14 @@ class SampleTest : public ::testing::TestWithParam<bool> {
   torch::NoGradGuard no_grad;
 };
 
-TEST_P(SampleTest, IsDecodedFromItsLatentsAndLabels) {
+TEST_P(SampleTest, EqualsDecodeOfItsLatentsAndLabels) {
   const SampleOptions sampling{.temperature = 0.8, .seed = 2, .first_index = 7};
   const auto expected = model->decode(model->sample_latents(5, sampling), model->sample_labels(5, sampling));
   EXPECT_TRUE(model->sample(5, sampling).equal(expected));
   EXPECT_EQ(expected.sizes(), torch::IntArrayRef({5, 3, 4, 8}));
 }
 
-TEST_P(SampleTest, AnImageDoesNotDependOnHowTheRunIsCut) {
+TEST_P(SampleTest, ImageDependsOnSeedAndIndexOnly) {
   const auto latents = flatten(model->sample_latents(7, {.seed = 3, .first_index = 20}));
   const auto images = model->sample(7, {.seed = 3, .first_index = 20});
   const auto labels = model->sample_labels(7, {.seed = 3, .first_index = 20});
@@ -58,14 +58,14 @@ TEST_P(SampleTest, AnImageDoesNotDependOnHowTheRunIsCut) {
   }
 }
 
-TEST_P(SampleTest, EverySeedAndIndexHasItsOwnLatents) {
+TEST_P(SampleTest, LatentsDependOnSeedAndIndex) {
   const auto latents = flatten(model->sample_latents(2, {.seed = 3}));
   EXPECT_TRUE(flatten(model->sample_latents(2, {.seed = 3})).equal(latents));
   EXPECT_FALSE(flatten(model->sample_latents(2, {.seed = 4})).eq(latents).any().item<bool>());
   EXPECT_FALSE(latents[0].eq(latents[1]).any().item<bool>());
 }
 
-TEST_P(SampleTest, TheTemperatureMultipliesTheLatentsOfItsLevel) {
+TEST_P(SampleTest, TemperatureMultipliesTheLatentsOfItsLevel) {
   const auto plain = model->sample_latents(3, {.seed = 5});
   const auto both = model->sample_latents(3, {.temperature = 0.7, .seed = 5});
   const auto each = model->sample_latents(3, {.temperature = {0.25, 3.0}, .seed = 5});
@@ -76,7 +76,7 @@ TEST_P(SampleTest, TheTemperatureMultipliesTheLatentsOfItsLevel) {
   EXPECT_GT((both.eps[0] - plain.eps[0]).abs().max().item<float>(), 0.1f);
 }
 
-TEST_P(SampleTest, AtTemperatureZeroEveryImageIsTheMeanImage) {
+TEST_P(SampleTest, TemperatureZeroGivesTheMeanImage) {
   const auto labels = GetParam() ? torch::full({4}, 2, torch::kLong) : torch::Tensor();
   const auto images = model->sample(4, {.temperature = 0.0, .seed = 6, .labels = labels});
   const auto zeros = unflatten(torch::zeros({1, options.dimensions()}), options);
@@ -86,20 +86,20 @@ TEST_P(SampleTest, AtTemperatureZeroEveryImageIsTheMeanImage) {
       close(model->sample(1, {.seed = 6, .labels = GetParam() ? labels.narrow(0, 0, 1) : labels})[0], mean[0], 1e-2));
 }
 
-TEST_P(SampleTest, TheLatentsAreStandardNormal) {
+TEST_P(SampleTest, LatentsAreStandardNormal) {
   const auto latents = flatten(model->sample_latents(2000, {.seed = 7})).to(torch::kDouble);
   const auto n = static_cast<double>(latents.numel());
   EXPECT_NEAR(latents.mean().item<double>(), 0, 4 / std::sqrt(n));
   EXPECT_NEAR(latents.square().mean().item<double>(), 1, 4 * std::sqrt(2 / n));
 }
 
-TEST_P(SampleTest, InFloat64IsTheSamePicture) {
+TEST_P(SampleTest, Float32ApproximatesFloat64) {
   const auto single = model->sample(3, {.seed = 8});
   model->to(torch::kDouble);
   EXPECT_TRUE(close(single, model->sample(3, {.seed = 8}), 1e-5));
 }
 
-TEST_P(SampleTest, RefusesWhatMakesNoSense) {
+TEST_P(SampleTest, RefusesInvalidOptions) {
   const auto sampled = [&](const SampleOptions& sampling) { return [&, sampling] { model->sample(2, sampling); }; };
   EXPECT_TRUE(throws<ConfigError>([&] { model->sample(0); }, {"count", "at least 1", "0"}));
   EXPECT_TRUE(throws<ConfigError>([&] { model->sample(-1); }, {"count", "at least 1", "-1"}));
@@ -119,11 +119,11 @@ TEST(SampleLabelsTest, AreDrawnUniformly) {
   const auto counts = model->sample_labels(kCount, {.seed = 9}).bincount({}, 5);
   ASSERT_EQ(counts.numel(), 5);
   const double chi_squared = (counts - kCount / 5).to(torch::kDouble).square().sum().item<double>() / (kCount / 5);
-  EXPECT_LT(chi_squared, 18.5);  // 99.9 % of a chi-squared variable with 4 degrees of freedom
+  EXPECT_LT(chi_squared, 18.5);  // 99.9 % quantile of chi-squared with 4 degrees of freedom
   EXPECT_FALSE(random_model(small_options())->sample_labels(3).defined());
 }
 
-TEST(SampleLabelsTest, TheGivenOnesAreTaken) {
+TEST(SampleLabelsTest, GivenLabelsAreUsed) {
   const torch::NoGradGuard no_grad;
   const auto model = random_model(conditional_options(), 1, torch::kFloat);
   const auto labels = torch::tensor({4, 0, 4}, torch::kLong);

@@ -26,7 +26,7 @@ Top random_top(const GlowOptions& options) {
 
 class TopPriorTest : public ::testing::TestWithParam<bool> {};
 
-TEST_P(TopPriorTest, IsAZeroConvOfZeros) {
+TEST_P(TopPriorTest, EqualsAZeroConvOfZeros) {
   TopPrior prior(3, GetParam());
   prior->to(torch::kDouble);
   randomize(prior, 2);
@@ -43,7 +43,7 @@ TEST_P(TopPriorTest, IsAZeroConvOfZeros) {
 
 INSTANTIATE_TEST_SUITE_P(EdgeBias, TopPriorTest, ::testing::Bool());
 
-TEST(TopTest, WithoutALearnedPriorIsStandardNormal) {
+TEST(TopTest, IsStandardNormalWithoutALearnedPrior) {
   auto options = small_options();
   options.learn_top = false;
   const Top top(options);
@@ -56,7 +56,7 @@ TEST(TopTest, WithoutALearnedPriorIsStandardNormal) {
   EXPECT_EQ(log_det.scalar_type(), torch::kDouble);
 }
 
-TEST(TopTest, TheClassMovesTheGaussianAtEveryPixel) {
+TEST(TopTest, ClassEmbeddingIsAddedToMeanAndLogSd) {
   auto options = small_options();
   options.num_classes = 3;
   const auto top = random_top(options);
@@ -77,7 +77,7 @@ TEST(TopTest, TheClassMovesTheGaussianAtEveryPixel) {
   EXPECT_TRUE(close(top->unwhiten(folded, labels, moved.y), z, 1e-13));
 }
 
-TEST(TopTest, LogitsComeFromTheMeanOverSpace) {
+TEST(TopTest, ClassLogitsAreLinearInTheSpatialMean) {
   auto options = small_options(2);
   options.num_classes = 3;
   const auto top = random_top(options);
