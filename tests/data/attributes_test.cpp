@@ -48,7 +48,7 @@ TEST_F(AttributesTest, ReadsCelebAsList) {
   EXPECT_EQ(row_of(attributes, "000002.jpg"), (Row{1, 0, 0}));
 }
 
-TEST_F(AttributesTest, ReadsCsvWithQuotesEmptyFieldsAndWindowsLines) {
+TEST_F(AttributesTest, ReadsCsvWithQuotesEmptyFieldsAndCrlf) {
   const auto attributes = read("image_id,\"hat, red\",\"a \"\"b\"\"\"\r\n1.png,1,0\r\n\r\n2.png,-1,\r\n");
   EXPECT_EQ(attributes.names(), (Names{"hat, red", "a \"b\""}));
   EXPECT_EQ(row_of(attributes, "1.png"), (Row{1, 0}));

@@ -39,7 +39,7 @@ TEST(Fingerprint, ChangesWithAnyByteAndTheShapeOfAnArray) {
   }
 }
 
-TEST(Fingerprint, ChangesWithNamesAndContentsOfAFolderAndNotWithItsPath) {
+TEST(Fingerprint, DependsOnNamesAndContentsOfAFolderNotOnItsPath) {
   const TemporaryDirectory directory;
   const auto put = [&](const std::string& folder, const std::string& name, std::uint32_t seed) {
     fs::create_directories((directory / folder / name).parent_path());
@@ -61,7 +61,7 @@ TEST(Fingerprint, ChangesWithNamesAndContentsOfAFolderAndNotWithItsPath) {
   EXPECT_NE(of_folder(directory / "moved"), before);
 }
 
-TEST(Fingerprint, OfASubsetIsThatOfItsImages) {
+TEST(Fingerprint, OfASubsetDependsOnItsImagesOnly) {
   const auto source = make_array_source({1, 2, 1}, {'a', 'b', 'c', 'd', 'e', 'f'}, {}, "made up");
   const auto same = make_array_source({1, 2, 1}, {'a', 'b', 'e', 'f'}, {}, "another name");
   EXPECT_EQ(fingerprint(SubsetSource(source, {0, 2})), fingerprint(*same));

@@ -58,7 +58,7 @@ TEST_F(FolderTest, FindsExtensionsInAnyCaseAndIgnoresHiddenFiles) {
   EXPECT_EQ(names(*open().train), (Names{"1.PNG", "2.Jpg", "3.jpeg"}));
 }
 
-TEST_F(FolderTest, FollowsLinksAndEndsAtCycles) {
+TEST_F(FolderTest, FollowsLinksAndStopsAtCycles) {
   TemporaryDirectory elsewhere;
   io::write_png(elsewhere / "far.png", make_picture(2, 2, 3));
   add("a/near.png");
@@ -94,7 +94,7 @@ TEST_F(FolderTest, SplitsMayLinkToOneFolder) {
 }
 
 TEST_F(FolderTest, FoldersThatLinkToEachOtherTakeLinearTime) {
-  constexpr int kFolders = 30;  // they have more paths than the factorial of 30
+  constexpr int kFolders = 30;  // there are more than 30! paths through them
   for (int folder = 0; folder < kFolders; ++folder) {
     const auto name = "folder-" + std::to_string(folder);
     add(name + "/image.png");
@@ -109,7 +109,7 @@ TEST_F(FolderTest, FoldersThatLinkToEachOtherTakeLinearTime) {
   EXPECT_EQ(open_data_set("folder:" + entrance.path().string()).train->size(), kFolders);
 }
 
-TEST_F(FolderTest, ADanglingLinkWithAnImageExtensionIsAnUnreadableImage) {
+TEST_F(FolderTest, DanglingLinkWithAnImageExtensionIsAnUnreadableImage) {
   add("1.png");
   fs::create_symlink("a", directory_ / "a");
   fs::create_symlink("b.png", directory_ / "b.png");
@@ -127,14 +127,14 @@ TEST_F(FolderTest, ImagesKeepTheirSizes) {
   EXPECT_EQ(set.train->label(1), -1);
 }
 
-TEST_F(FolderTest, IsInColourWhenOneImageIs) {
+TEST_F(FolderTest, IsInColourIfAnyImageIs) {
   add("1.png", make_picture(2, 2, 1));
   EXPECT_EQ(open().train->channels(), 1);
   add("2.png", make_picture(2, 2, 3));
   EXPECT_EQ(open().train->channels(), 3);
 }
 
-TEST_F(FolderTest, RepeatsGreyInAColourSet) {
+TEST_F(FolderTest, ConvertsGreyToColourInAColourSet) {
   add("1.png");
   add("2.png", {{1, 2, 1}, {10, 200}});
   EXPECT_EQ(open().train->shape(1), (io::ImageShape{1, 2, 3}));
@@ -147,7 +147,7 @@ TEST_F(FolderTest, CompositesAlphaOntoWhite) {
   EXPECT_EQ(open().train->image(0).pixels, (std::vector<std::uint8_t>{1, 2, 3, 255, 255, 255, 127, 177, 255}));
 }
 
-TEST_F(FolderTest, GreyWithAlphaIsGrey) {
+TEST_F(FolderTest, GreyWithAlphaStaysGrey) {
   add("1.png", {{1, 2, 2}, {60, 255, 60, 128}});
   EXPECT_EQ(open().train->channels(), 1);
   EXPECT_EQ(open().train->image(0).pixels, (std::vector<std::uint8_t>{60, 157}));
@@ -168,7 +168,7 @@ TEST_F(FolderTest, RefusesAClassWhoseNameIsNotUtf8) {
   EXPECT_EQ(open(false).train->size(), 1);
 }
 
-TEST_F(FolderTest, SubFoldersAreClassesWhenLabelsAreRequested) {
+TEST_F(FolderTest, SubfoldersAreClassesWhenLabelsAreRequested) {
   for (const char* name : {"dog/1.png", "cat/deep/2.png", "cat/1.png", "cat b/1.png"}) add(name);
   const DataSet set = open(true);
   EXPECT_EQ(set.class_names, (Names{"cat", "cat b", "dog"}));
@@ -252,7 +252,7 @@ TEST_F(FolderTest, SkipsImagesThatCannotBeDecodedOnRequest) {
   for (const char* name : {"train/cat/1.png", "train/dog/2.png", "test/dog/3.png"}) add(name, make_picture(2, 2, 1));
   const auto coloured = io::encode_png(make_picture(2, 2, 3));
   fs::create_directory(directory_ / "train/ant");
-  put(directory_ / "train/ant/0.png", coloured.substr(0, coloured.size() - 20));  // neither a class nor colour
+  put(directory_ / "train/ant/0.png", coloured.substr(0, coloured.size() - 20));  // adds neither a class nor colour
   put(directory_ / "train/cat/2.png", "not an image");
   put(directory_ / "test/dog/4.jpg", "");
   std::vector<std::pair<std::int64_t, std::int64_t>> progress;

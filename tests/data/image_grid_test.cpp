@@ -29,7 +29,7 @@ int pixel(const io::Image& image, std::int64_t row, std::int64_t column, std::in
   return image.pixels.at(static_cast<std::size_t>(index));
 }
 
-TEST(ToImage, PutsTheChannelsLast) {
+TEST(ToImage, ConvertsToChannelsLast) {
   const auto bytes = at::arange(2 * 3 * 4).view({2, 3, 4}).to(at::kByte);
   const auto image = to_image(bytes);
   EXPECT_EQ(image.shape, (io::ImageShape{3, 4, 2}));
@@ -56,7 +56,7 @@ struct Layout {
 
 class ImageGridLayout : public ::testing::TestWithParam<Layout> {};
 
-TEST_P(ImageGridLayout, HasTheseRowsAndColumns) {
+TEST_P(ImageGridLayout, HasTheExpectedRowsAndColumns) {
   const auto [count, columns, rows_seen, columns_seen] = GetParam();
   const auto grid = image_grid(numbered(count, 1, 1, 1), columns);
   EXPECT_EQ(grid.shape, (io::ImageShape{3 * rows_seen - 2, 3 * columns_seen - 2, 1}));
@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ImageGridLayout,
                                            Layout{37, 0, 6, 7}, Layout{7, 7, 1, 7}, Layout{3, 8, 1, 3},
                                            Layout{5, 1, 5, 1}));
 
-TEST(ImageGrid, RefusesOtherTensors) {
+TEST(ImageGrid, RefusesInvalidTensorsAndColumns) {
   EXPECT_TRUE(throws<ShapeError>([] { image_grid(numbered(0, 1, 2, 2)); }, {"image grid", "[0, 1, 2, 2]"}));
   EXPECT_TRUE(throws<ShapeError>([] { image_grid(numbered(1, 2, 2, 2)); }, {"1 or 3 channels", "[1, 2, 2, 2]"}));
   EXPECT_TRUE(throws<ShapeError>([] { image_grid(numbered(1, 1, 2, 2).to(at::kFloat)); }, {"uint8"}));
@@ -83,7 +83,7 @@ torch::Tensor grey_images(std::int64_t count, std::int64_t channels = 1) {
   return at::full({count, channels, 12, 16}, kImage, at::kByte);
 }
 
-/// The pixels of a text above a single column, from the top to the beginning of the image.
+/// The pixels of a column label: those of the grid before the first pixel of the image.
 std::string drawn(const std::string& text) {
   const auto grid = labelled_grid(at::full({1, 1, 4, 60}, kImage, at::kByte), {.labels = {.columns = {text}}});
   const auto first = std::find(grid.pixels.begin(), grid.pixels.end(), kImage);
@@ -111,7 +111,7 @@ std::vector<std::pair<int, int>> stretches(const io::Image& image, bool of_rows)
   return found;
 }
 
-TEST(LabelledGrid, WithoutLabelsIsTheImageGrid) {
+TEST(LabelledGrid, EqualsTheImageGridWithoutLabels) {
   const auto images = at::arange(5 * 3 * 4 * 6).remainder(256).to(at::kByte).view({5, 3, 4, 6});
   for (const std::int64_t columns : {0, 2, 5}) {
     const auto grid = labelled_grid(images, {.columns = columns});
@@ -120,7 +120,7 @@ TEST(LabelledGrid, WithoutLabelsIsTheImageGrid) {
   }
 }
 
-TEST(LabelledGrid, ImagesAreEvenlySpacedAndCompleteForAnyLabels) {
+TEST(LabelledGrid, ImagesAreCompleteAndEvenlySpacedForAnyLabels) {
   for (const auto& columns : {std::vector<std::string>{"1", "2", "3"}, {"a long label", "", "-0.5"}}) {
     const auto grid = labelled_grid(grey_images(6), {.columns = 3, .labels = {{"first", "2"}, columns}});
     const auto across = stretches(grid, false), down = stretches(grid, true);
@@ -161,12 +161,12 @@ TEST(LabelledGrid, EveryCharacterHasItsOwnGlyph) {
   std::string known;
   for (char character = ' '; character <= '~'; ++character) known += character;
   for (const char character : known) shapes.insert(drawn(std::string(1, character)));
-  // `$` and the backtick have no glyph: both are the box.
+  // `$` and the backtick have no glyph and are both drawn as the box.
   EXPECT_EQ(shapes.size(), known.size() - 1);
   EXPECT_EQ(drawn("$"), drawn("`"));
 }
 
-TEST(LabelledGrid, CharacterOutsideAsciiIsOneBox) {
+TEST(LabelledGrid, NonAsciiCharacterIsOneBox) {
   EXPECT_EQ(drawn("\xc3\xa4"), drawn("$"));
   EXPECT_NE(drawn("\xc3\xa4"), drawn("$$"));
 }

@@ -76,7 +76,7 @@ struct Scaling {
 
 class ScalingTest : public ::testing::TestWithParam<Scaling> {};
 
-TEST_P(ScalingTest, AgreesWithATriangleFilter) {
+TEST_P(ScalingTest, EqualsATriangleFilter) {
   const auto& [height, width, geometry, part, whole] = GetParam();
   const io::Image picture = make_picture(height, width, 3);
   const at::Tensor chosen = window(planes(picture), part[0], part[1], part[2], part[3]);
@@ -166,7 +166,7 @@ TEST(AugmentationTest, EachImageIsAPureFunctionOfSeedEpochAndIndex) {
   EXPECT_FALSE(images.augmented_bytes({{0, 6}}, 10)[0].equal(batch[2]));
 }
 
-TEST(AugmentationTest, WithoutOptionsTrainingImagesAreEvaluationImages) {
+TEST(AugmentationTest, TrainingImagesEqualEvaluationImagesWithoutOptions) {
   const Images images(folder_of({make_picture(40, 50, 3)}), {.height = 16, .width = 16, .resize = 20});
   EXPECT_TRUE(images.augmented_bytes({{0, 4}}, 1).equal(images.bytes({0})));
 }
@@ -240,7 +240,7 @@ TEST(AugmentationTest, ShiftsByUpToATenthInEveryDirection) {
   EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0);
 }
 
-TEST(AugmentationTest, OneOptionDoesNotChangeTheChoicesOfAnother) {
+TEST(AugmentationTest, OptionsDrawIndependentRandomNumbers) {
   const auto source = folder_of({make_picture(30, 30, 1)});
   const Images cropped(source, {.height = 8, .width = 8, .random_crop = true});
   const Images flipped(source, {.height = 8, .width = 8, .random_crop = true, .flip = true});
@@ -259,7 +259,7 @@ struct TooSmall {
 
 class TooSmallTest : public ::testing::TestWithParam<TooSmall> {};
 
-TEST_P(TooSmallTest, FirstImageIsNamedWithBothSizes) {
+TEST_P(TooSmallTest, ErrorNamesTheFirstImageAndBothSizes) {
   const auto& [height, width, geometry, asked] = GetParam();
   const auto source = folder_of({make_picture(90, 180, 1), make_picture(height, width, 1)});
   const std::string size = std::to_string(height) + "x" + std::to_string(width);

@@ -26,7 +26,7 @@ class NpySourceTest : public ::testing::Test {
   std::filesystem::path file_ = directory_ / "images.npy";
 };
 
-TEST_F(NpySourceTest, HasImagesOfAnyNumberOfChannels) {
+TEST_F(NpySourceTest, ReadsImagesOfAnyNumberOfChannels) {
   io::write_npy(file_, "|u1", {3, 1, 2, 5}, "abcdefghijABCDEFGHIJ0123456789");
   const DataSet set = open();
   ASSERT_EQ(set.train->size(), 3);

@@ -34,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 class MissingDirectory : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(MissingDirectory, IsNamed) {
+TEST_P(MissingDirectory, ErrorNamesThePath) {
   EXPECT_TRUE(throws<IoError>([] { open_data_set(std::string(GetParam()) + ":/no/such/place"); },
                               {"/no/such/place", "No such file or directory"}));
 }
@@ -43,7 +43,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, MissingDirectory, ::testing::Values("fashion-mni
 
 class OneFile : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(OneFile, CannotSkipImages) {
+TEST_P(OneFile, RefusesSkipCorrupt) {
   const auto specification = std::string(GetParam()) + ":/no/such/place";
   EXPECT_TRUE(throws<ConfigError>([&] { open_data_set(specification, {.skip_corrupt = true}); },
                                   {"skip_corrupt: expected folder:DIR", specification}));
@@ -62,7 +62,7 @@ TEST(SourceKindsTest, AreDescribedAndFoundByTheirNames) {
   EXPECT_EQ(parse_specification("imagenet:/data").kind, nullptr);
 }
 
-TEST(OpenTest, ErrorsHaveTheCallersField) {
+TEST(OpenTest, ErrorsNameTheFieldOfTheCaller) {
   EXPECT_TRUE(throws<ConfigError>([] { open_data_set("imagenet", {.field = "ood"}); }, {"ood: data set \"imagenet\""}));
   EXPECT_TRUE(throws<ConfigError>([] { open_data_set("npy:a", {.skip_corrupt = true, .field = "ood"}); },
                                   {"skip_corrupt: expected"}));

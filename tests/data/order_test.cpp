@@ -47,7 +47,7 @@ TEST_P(BatchOrderTest, BatchesCoverEveryEpoch) {
 
 INSTANTIATE_TEST_SUITE_P(Batches, BatchOrderTest, ::testing::Values(1, 3, 5, 7, 10));
 
-TEST(BatchOrderTest, AStepDoesNotDependOnEarlierCalls) {
+TEST(BatchOrderTest, BatchDoesNotDependOnEarlierCalls) {
   BatchOrder in_order(10, 4, 5);
   for (std::int64_t step = 0; step < 12; ++step) in_order.batch(step);
   BatchOrder resumed(10, 4, 5);
@@ -59,7 +59,7 @@ TEST(BatchOrderTest, AStepDoesNotDependOnEarlierCalls) {
   }
 }
 
-TEST(BatchOrderTest, RefusesABatchThatDoesNotFit) {
+TEST(BatchOrderTest, RefusesAnInvalidBatchSize) {
   EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 11, 0); }, {"batch: ", "11", "10 images"}));
   EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 0, 0); }, {"batch: ", "at least 1", "got 0"}));
   EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(0, 1, 0); }, {"batch: ", "0 images"}));

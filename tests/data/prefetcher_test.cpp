@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 std::int64_t squared(std::int64_t number) { return number * number; }
 
-/// Gives the background thread time for a wrong call.
+/// Gives the background thread time to make a call that it must not make.
 void wait_a_moment() { std::this_thread::sleep_for(30ms); }
 
 template <class Condition>
@@ -28,7 +28,7 @@ void wait_until(Condition condition) {
 
 using Memory = std::vector<std::int64_t>;
 
-/// Takes a varying time, so that sometimes the background thread waits and sometimes the consumer.
+/// Sleeps for a varying time, so that sometimes the background thread waits and sometimes the consumer.
 void dawdle(std::int64_t number) { std::this_thread::sleep_for(10us * (number * 7 % 13)); }
 
 class PrefetcherTest : public ::testing::TestWithParam<std::size_t> {};
@@ -39,7 +39,7 @@ TEST_P(PrefetcherTest, ReturnsTheResultsInOrder) {
   EXPECT_TRUE(throws<std::logic_error>([&] { prefetcher.next(); }, {"no results are left"}));
 }
 
-TEST_P(PrefetcherTest, RunsAheadByAtMostDepth) {
+TEST_P(PrefetcherTest, ComputesAtMostDepthResultsAhead) {
   std::atomic<std::int64_t> calls = 0;
   Prefetcher<std::int64_t> prefetcher([&](std::int64_t number) { return ++calls, number; }, 0, 100, GetParam());
   const auto depth = static_cast<std::int64_t>(GetParam());
@@ -69,7 +69,7 @@ TEST_P(PrefetcherTest, RethrowsAnExceptionInPlaceOfItsResult) {
 
 // The next three tests are for the thread sanitizer: both threads use memory that only the prefetcher synchronises.
 
-TEST_P(PrefetcherTest, TransfersMemoryWhicheverThreadIsFaster) {
+TEST_P(PrefetcherTest, TransfersResultsIfEitherThreadIsFaster) {
   for (const auto& [producing, consuming] : {std::pair{0, 1}, std::pair{1, 0}, std::pair{1, 3}}) {
     Memory begun;
     Prefetcher<Memory> prefetcher(

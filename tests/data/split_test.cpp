@@ -48,14 +48,14 @@ TEST(SubsetSourceTest, RefusesIndicesOutsideTheSource) {
   EXPECT_TRUE(throws<ShapeError>([] { SubsetSource(make_source(6), {-1}); }, {"index -1"}));
 }
 
-TEST(DefaultValidImagesTest, IsATenthButAtMostFiveThousand) {
+TEST(DefaultValidImagesTest, IsTenPercentButAtMost5000) {
   EXPECT_EQ(default_valid_images(9), 0);
   EXPECT_EQ(default_valid_images(1005), 100);
   EXPECT_EQ(default_valid_images(50000), 5000);
   EXPECT_EQ(default_valid_images(1000000), 5000);
 }
 
-TEST(HoldOutValidationTest, DividesTheTrainingImagesInOrder) {
+TEST(HoldOutValidationTest, PartitionsTheTrainingImagesInOrder) {
   const DataSet set = make_set(40);
   const DataSet split = hold_out_validation(set, 15, 3);
   std::vector<std::int64_t> train = all_labels(*split.train);
@@ -69,14 +69,14 @@ TEST(HoldOutValidationTest, DividesTheTrainingImagesInOrder) {
   EXPECT_EQ(split.test, set.test);
 }
 
-TEST(HoldOutValidationTest, ChoosesBySeed) {
+TEST(HoldOutValidationTest, DependsOnTheSeed) {
   const DataSet set = make_set(40);
   const auto chosen = [&](std::uint64_t seed) { return all_labels(*hold_out_validation(set, 15, seed).valid); };
   EXPECT_EQ(chosen(3), chosen(3));
   EXPECT_NE(chosen(3), chosen(4));
 }
 
-TEST(HoldOutValidationTest, ANegativeCountKeepsTheSplitOrMeansTheDefault) {
+TEST(HoldOutValidationTest, NegativeCountKeepsAnExistingSplitOrUsesTheDefault) {
   DataSet set = make_set(40);
   EXPECT_EQ(hold_out_validation(set, -1, 0).valid->size(), 4);
   set.valid = make_source(7);
@@ -85,14 +85,14 @@ TEST(HoldOutValidationTest, ANegativeCountKeepsTheSplitOrMeansTheDefault) {
   EXPECT_EQ(hold_out_validation(set, 5, 0).valid->size(), 5);
 }
 
-TEST(HoldOutValidationTest, ZeroMeansNoSplit) {
+TEST(HoldOutValidationTest, ZeroRemovesTheSplit) {
   DataSet set = make_set(40);
   set.valid = make_source(7);
   EXPECT_EQ(hold_out_validation(set, 0, 0).valid, nullptr);
   EXPECT_EQ(hold_out_validation(make_set(9), -1, 0).valid, nullptr);
 }
 
-TEST(HoldOutValidationTest, RefusesToLeaveNoTrainingImage) {
+TEST(HoldOutValidationTest, RequiresOneTrainingImage) {
   EXPECT_EQ(hold_out_validation(make_set(3), 2, 0).train->size(), 1);
   EXPECT_TRUE(throws<ConfigError>([] { hold_out_validation(make_set(3), 3, 0); },
                                   {"valid_images: 3", "no training image", "made-up"}));
