@@ -49,7 +49,7 @@ TEST_P(AnimatedPng, EveryFrameHasItsPixels) {
   }
 }
 
-TEST_P(AnimatedPng, ReaderWithoutAnimationsReadsTheFirstFrame) {
+TEST_P(AnimatedPng, PlainPngReaderReadsTheFirstFrame) {
   const TemporaryDirectory directory;
   write_animated_png(directory / "a.apng", animation(GetParam(), 2));
   EXPECT_TRUE(read_image(directory / "a.apng").pixels == animation(GetParam(), 1).frames[0].pixels);
@@ -70,7 +70,7 @@ TEST(AnimatedPngChunks, AreInTheOrderOfTheSpecification) {
       EXPECT_EQ(data, big_endian(4, 4) + big_endian(2, 4));
       control_seen = true;
     } else if (type == "fcTL") {
-      // Sequence number, size, no offset, 40/1000 s, kept, replacing.
+      // Sequence number, width, height, offsets, delay of 40/1000 s, no disposal, no blending.
       EXPECT_EQ(data, big_endian(sequence++, 4) + big_endian(170, 4) + big_endian(150, 4) + big_endian(0, 8) +
                           big_endian(40, 2) + big_endian(1000, 2) + big_endian(0, 2));
       ++frames;
@@ -87,7 +87,7 @@ TEST(AnimatedPngChunks, AreInTheOrderOfTheSpecification) {
   EXPECT_EQ(chunks.back().type, "IEND");
 }
 
-TEST(AnimatedPngErrors, NameTheProblem) {
+TEST(AnimatedPngErrors, NameTheInvalidArgument) {
   EXPECT_TRUE(throws<FormatError>([] { encode_animated_png({}); }, {"without a frame"}));
   for (const std::int64_t delay : {-1, 0, 65536}) {
     auto slow = animation(1, 1);

@@ -13,9 +13,9 @@ struct Vector {
   std::string digest;
 };
 
-class PublishedVectors : public ::testing::TestWithParam<Vector> {};
+class PublishedTestVectors : public ::testing::TestWithParam<Vector> {};
 
-TEST_P(PublishedVectors, Agree) {
+TEST_P(PublishedTestVectors, MatchTheirDigests) {
   Sha256 sha256;
   sha256.update(GetParam().message);
   EXPECT_EQ(sha256.hex_digest(), GetParam().digest);
@@ -23,7 +23,7 @@ TEST_P(PublishedVectors, Agree) {
 
 // NIST's examples for FIPS 180-4, and the empty message.
 INSTANTIATE_TEST_SUITE_P(
-    Sha256, PublishedVectors,
+    Sha256, PublishedTestVectors,
     ::testing::Values(Vector{"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
                       Vector{"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
                       Vector{"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
@@ -31,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Vector{std::string(1'000'000, 'a'),
                              "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"}));
 
-TEST(Sha256, DoesNotDependOnTheSizesOfThePieces) {
+TEST(Sha256, DoesNotDependOnTheSizesOfTheUpdates) {
   const std::string message(200, 'x');
   Sha256 whole;
   whole.update(message);
@@ -42,7 +42,7 @@ TEST(Sha256, DoesNotDependOnTheSizesOfThePieces) {
   EXPECT_EQ(pieces.hex_digest(), whole.hex_digest());
 }
 
-TEST(Base64, MatchesTheStandardsVectors) {
+TEST(Base64, MatchesTheVectorsOfTheStandard) {
   // RFC 4648, section 10.
   for (const auto& [bytes, text] :
        {std::pair{"", ""}, std::pair{"f", "Zg=="}, std::pair{"fo", "Zm8="}, std::pair{"foo", "Zm9v"},

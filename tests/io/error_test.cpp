@@ -15,7 +15,7 @@ namespace {
 
 using glow::testing::throws;
 
-TEST(ConfigErrorTest, HasItsField) {
+TEST(ConfigErrorTest, StoresTheField) {
   const ConfigError error("hidden_width", "expected 1 to 8, got 9");
   EXPECT_STREQ(error.what(), "hidden_width: expected 1 to 8, got 9");
   EXPECT_EQ(error.field(), "hidden_width");
@@ -24,7 +24,7 @@ TEST(ConfigErrorTest, HasItsField) {
   EXPECT_EQ(copy.field(), "hidden_width");
 }
 
-TEST(ConfigErrorTest, NeedsNoField) {
+TEST(ConfigErrorTest, FieldIsOptional) {
   for (const auto& error : {ConfigError("a: b"), ConfigError("", "a: b")}) {
     EXPECT_STREQ(error.what(), "a: b");
     EXPECT_EQ(error.field(), "");
@@ -32,7 +32,7 @@ TEST(ConfigErrorTest, NeedsNoField) {
   }
 }
 
-TEST(FormatErrorTest, HasItsPath) {
+TEST(FormatErrorTest, StoresThePath) {
   const FormatError error(std::filesystem::path("a\nb.npy"), "not an npy file");
   EXPECT_STREQ(error.what(), "a?b.npy: not an npy file");
   const auto copy = error;
@@ -51,7 +51,7 @@ bool accepts(Check check) {
   return true;
 }
 
-TEST(ChecksTest, IncludeTheEndsOfARange) {
+TEST(ChecksTest, RangesIncludeTheirBounds) {
   for (const std::int64_t value : {1, 8}) EXPECT_TRUE(accepts([&] { require_range("x", value, 1, 8); }));
   for (const std::int64_t value : {0, 9}) EXPECT_FALSE(accepts([&] { require_range("x", value, 1, 8); }));
   for (const double value : {0.0, 1.0}) EXPECT_TRUE(accepts([&] { require_range("x", value, 0, 1); }));
@@ -61,7 +61,7 @@ TEST(ChecksTest, IncludeTheEndsOfARange) {
   EXPECT_FALSE(accepts([] { require_at_least("x", std::int64_t{0}, 1); }));
 }
 
-TEST(ChecksTest, RefuseWhatIsNotFinite) {
+TEST(ChecksTest, RefuseNonFiniteValues) {
   for (const double value : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     EXPECT_FALSE(accepts([&] { require_range("x", value, 0, 1); }));
     EXPECT_FALSE(accepts([&] { require_at_least("x", value, 0); }));
@@ -69,7 +69,7 @@ TEST(ChecksTest, RefuseWhatIsNotFinite) {
   }
 }
 
-TEST(ChecksTest, SayWhatWasExpectedAndSeen) {
+TEST(ChecksTest, StateExpectedAndActualValues) {
   EXPECT_TRUE(throws<ConfigError>([] { require_range("x", std::int64_t{9}, 1, 8); }, {"x: expected 1 to 8, got 9"}));
   EXPECT_TRUE(throws<ConfigError>([] { require_at_least("x", -0.5, 0); }, {"x: expected at least 0, got -0.5"}));
   EXPECT_TRUE(throws<ConfigError>([] { require_below("x", 1.5, 0, 1); }, {"at least 0 and below 1, got 1.5"}));
@@ -80,7 +80,7 @@ constexpr EnumNames<Fruit, 2> enum_names(Fruit) {
   return {"fruit", {{{"apple", Fruit::kApple}, {"pear", Fruit::kPear}}}};
 }
 
-TEST(EnumNamesTest, AreReadAndWritten) {
+TEST(EnumNamesTest, RoundTripThroughText) {
   auto fruit = Fruit::kApple;
   from_string("pear", fruit);
   EXPECT_EQ(fruit, Fruit::kPear);

@@ -35,7 +35,7 @@ std::string many_bytes(std::size_t count) {
   return bytes;
 }
 
-/// For the lifetime of the object a write beyond `bytes` fails, without a signal.
+/// Makes writes beyond `bytes` fail, without a signal, during the object's lifetime.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(File, EveryReader,
                                            Reader{"MappedFile", [](auto& path) { MappedFile file(path); }}),
                          [](const auto& test) { return test.param.name; });
 
-TEST(Errors, StayOnOneLineForAnyPath) {
+TEST(FileErrors, FitOnOneLineForAnyPath) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(throws<IoError>([&] { read_file(directory / "two\nlines\x1b", kNoLimit); }, {"two?lines?"}));
 }
@@ -138,7 +138,7 @@ TEST(AtomicFile, IsInvisibleUntilCommitted) {
   EXPECT_EQ(count_files(directory.path()), 1);
 }
 
-TEST(AtomicFile, LeavesTheOldFileAndNothingElseWithoutCommit) {
+TEST(AtomicFile, WithoutCommitKeepsTheOldFileAndLeavesNoOther) {
   const TemporaryDirectory directory;
   put(directory / "file", "old");
   { AtomicFile(directory / "file").write("new"); }
@@ -146,7 +146,7 @@ TEST(AtomicFile, LeavesTheOldFileAndNothingElseWithoutCommit) {
   EXPECT_EQ(count_files(directory.path()), 1);
 }
 
-TEST(AtomicFile, TwoWritersDoNotMix) {
+TEST(AtomicFile, ConcurrentWritersDoNotInterfere) {
   const TemporaryDirectory directory;
   AtomicFile first(directory / "file");
   AtomicFile second(directory / "file");

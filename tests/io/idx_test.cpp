@@ -53,16 +53,16 @@ struct BadFile {
   std::string reason;
 };
 
-class BadIdx : public ::testing::TestWithParam<BadFile> {};
+class InvalidIdx : public ::testing::TestWithParam<BadFile> {};
 
-TEST_P(BadIdx, IsRefused) {
+TEST_P(InvalidIdx, IsRefused) {
   const TemporaryDirectory directory;
   put(directory / "file", GetParam().bytes);
   EXPECT_TRUE(throws<FormatError>([&] { read_idx(directory / "file"); },
                                   {(directory / "file").string() + ": ", GetParam().reason}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Idx, BadIdx,
+INSTANTIATE_TEST_SUITE_P(Idx, InvalidIdx,
                          ::testing::Values(BadFile{"Empty", "", "not an idx file"},
                                            BadFile{"WrongMagic", "\x01" + idx({1}, "a").substr(1), "not an idx file"},
                                            BadFile{"Gzipped", gzip(idx({1}, "a")), "not an idx file"},

@@ -48,7 +48,7 @@ struct OddPng {
   int interlace = PNG_INTERLACE_NONE;
   /// Sets more of the header, such as a palette.
   std::function<void(png_structp, png_infop)> customise = [](png_structp, png_infop) {};
-  /// As the file holds them before compression: packed bits, big-endian samples.
+  /// The rows before compression: packed bits, big-endian samples.
   std::vector<Pixels> rows;
 };
 
@@ -128,7 +128,7 @@ using Jpeg = ImageFile;
 
 class PngRoundTrip : public ImageFile, public ::testing::WithParamInterface<ImageShape> {};
 
-TEST_P(PngRoundTrip, GivesThePixelsBack) {
+TEST_P(PngRoundTrip, PreservesThePixels) {
   const Image image = pattern(GetParam());
   const Image seen = read(encode_png(image));
   EXPECT_EQ(seen.shape, image.shape);
@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(Png, PngRoundTrip,
                          ::testing::Values(ImageShape{5, 9, 1}, ImageShape{5, 9, 2}, ImageShape{5, 9, 3},
                                            ImageShape{5, 9, 4}, ImageShape{1, 1, 3}, ImageShape{200, 1, 1}));
 
-TEST_F(Png, IsWrittenUnderItsNameAlone) {
+TEST_F(Png, WritesOneFileAndNoTemporaryOne) {
   const Image image = pattern({4, 6, 3});
   write_png(directory_ / "a.png", image);
   EXPECT_EQ(read_image(directory_ / "a.png").pixels, image.pixels);
@@ -148,7 +148,7 @@ TEST_F(Png, IsWrittenUnderItsNameAlone) {
   EXPECT_THROW(write_png(directory_ / "missing" / "a.png", image), IoError);
 }
 
-TEST_F(Png, EncodesOnlyPixelsThatFitTheirShape) {
+TEST_F(Png, RefusesPixelsThatDoNotMatchTheShape) {
   for (const ImageShape& shape :
        {ImageShape{2, 3, 1}, ImageShape{0, 6, 1}, ImageShape{2, 2, 0}, ImageShape{-1, -7, 1}, ImageShape{1, 1, 7},
         ImageShape{2, 3, 4}, ImageShape{2'000'000'000, 2'000'000'000, 4}}) {
@@ -166,7 +166,7 @@ TEST_F(Png, RoundsSixteenBitsToEight) {
   EXPECT_EQ(image.pixels, (Pixels{255, 128, 1}));
 }
 
-TEST_F(Png, SpreadsFewBitsOverTheRange) {
+TEST_F(Png, ScalesLowBitDepthsToTheFullRange) {
   const Image image = read(write({.width = 8, .bit_depth = 1, .rows = {{0b10110000}}}));
   EXPECT_EQ(image.pixels, (Pixels{255, 0, 255, 255, 0, 0, 0, 0}));
 }
@@ -217,8 +217,8 @@ TEST_F(Png, ReadsInterlacedFiles) {
 }
 
 TEST_F(Png, IgnoresOptionalChunks) {
-  // A malformed colour profile makes libpng warn, and files of cameras and editors have those; applying a gamma would
-  // change the values.
+  // libpng warns of malformed colour profiles, which files of cameras and editors have. Applying a gamma would change
+  // the values.
   const Image image = pattern({4, 4, 3});
   const std::string plain = encode_png(image);
   const std::string extra = chunk("gAMA", big_endian(100'000, 4)) + chunk("iCCP", std::string("x\0\0not zlib", 11)) +
@@ -265,7 +265,7 @@ TEST_F(Jpeg, ReadsColour) {
   }
 }
 
-TEST_F(Jpeg, KeepsGreyAsOneChannel) {
+TEST_F(Jpeg, ReadsGreyAsOneChannel) {
   const Image image = read(jpeg({5, 8, 1}, TJPF_GRAY, TJSAMP_GRAY, {77}));
   EXPECT_EQ(image.shape, (ImageShape{5, 8, 1}));
   EXPECT_EQ(image.pixels, Pixels(40, 77));

@@ -37,7 +37,7 @@ struct Array {
 
 class NpyRoundTrip : public ::testing::TestWithParam<Array> {};
 
-TEST_P(NpyRoundTrip, GivesTheArrayBack) {
+TEST_P(NpyRoundTrip, PreservesTheArray) {
   const TemporaryDirectory directory;
   const std::string data(GetParam().size, '\x5a');
   write_npy(directory / "file.npy", GetParam().dtype, GetParam().shape, data);
@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(Npy, NpyRoundTrip,
                          ::testing::Values(Array{"|u1", {2, 3, 5, 3}, 90}, Array{"<f4", {7, 3}, 84},
                                            Array{"<f8", {5}, 40}, Array{"<i8", {}, 8}, Array{"<f4", {0, 4}, 0}));
 
-TEST(Npy, WritesTheBytesThatNumpyWrites) {
+TEST(Npy, EqualsTheFileOfNumpy) {
   const TemporaryDirectory directory;
   write_npy(directory / "file.npy", "<i8", {1}, "\x07" + std::string(7, '\0'));
   const std::string header = "{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }";
@@ -60,7 +60,7 @@ TEST(Npy, WritesTheBytesThatNumpyWrites) {
   EXPECT_EQ(get(directory / "file.npy"), expected);
 }
 
-TEST(Npy, WrittenInPiecesIsTheSameFile) {
+TEST(Npy, PiecewiseWritingGivesTheSameFile) {
   const TemporaryDirectory directory;
   write_npy(directory / "whole.npy", "<u2", {4}, "abcdefgh");
   NpyWriter writer(directory / "pieces.npy", "<u2", {4});
@@ -89,9 +89,9 @@ struct Header {
   int version = 1;
 };
 
-class GoodNpy : public ::testing::TestWithParam<Header> {};
+class ValidNpy : public ::testing::TestWithParam<Header> {};
 
-TEST_P(GoodNpy, IsTwoByThreeBytes) {
+TEST_P(ValidNpy, IsReadAsTwoByThreeBytes) {
   const TemporaryDirectory directory;
   put(directory / "file", npy(GetParam().text, "abcdef", GetParam().version));
   const NpyReader reader(directory / "file");
@@ -101,12 +101,12 @@ TEST_P(GoodNpy, IsTwoByThreeBytes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Npy, GoodNpy,
+    Npy, ValidNpy,
     ::testing::Values(Header{"Plain", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }  \n"},
                       Header{"Version2", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", 2},
-                      Header{"OtherOrder", "{'shape': (2, 3), 'descr': '|u1', 'fortran_order': False}"},
-                      Header{"OtherSpelling", "{\"shape\":(2,3,),\"fortran_order\":False,\"descr\":\"|u1\"}"},
-                      Header{"ByteWithAnOrder", "{'descr': '<u1', 'fortran_order': False, 'shape': (2, 3)}"}),
+                      Header{"OtherKeyOrder", "{'shape': (2, 3), 'descr': '|u1', 'fortran_order': False}"},
+                      Header{"OtherQuotesAndSpaces", "{\"shape\":(2,3,),\"fortran_order\":False,\"descr\":\"|u1\"}"},
+                      Header{"ByteWithEndianness", "{'descr': '<u1', 'fortran_order': False, 'shape': (2, 3)}"}),
     [](const auto& test) { return test.param.name; });
 
 struct BadFile {
@@ -115,9 +115,9 @@ struct BadFile {
   std::string reason;
 };
 
-class BadNpy : public ::testing::TestWithParam<BadFile> {};
+class InvalidNpy : public ::testing::TestWithParam<BadFile> {};
 
-TEST_P(BadNpy, IsRefused) {
+TEST_P(InvalidNpy, IsRefused) {
   const TemporaryDirectory directory;
   put(directory / "file", GetParam().bytes);
   EXPECT_TRUE(throws<FormatError>([&] { NpyReader reader(directory / "file"); },
@@ -130,10 +130,10 @@ BadFile six_bytes(const std::string& name, const std::string& descr, const std::
   return {name, npy("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + "}", "abcdef"), reason};
 }
 
-INSTANTIATE_TEST_SUITE_P(Shape, BadNpy,
+INSTANTIATE_TEST_SUITE_P(Shape, InvalidNpy,
                          ::testing::Values(six_bytes("TooFewBytes", "'|u1'", "(7,)", "shape [7], found 6 bytes"),
                                            six_bytes("TrailingBytes", "'|u1'", "(5,)", "shape [5], found 6 bytes"),
-                                           six_bytes("ElementSizeCounts", "'<f4'", "(6,)", "found 6 bytes"),
+                                           six_bytes("TooFewBytesForElementSize", "'<f4'", "(6,)", "found 6 bytes"),
                                            six_bytes("Overflow", "'<f4'", "(4611686018427387904, 4)", "found 6 bytes"),
                                            six_bytes("BeyondInt64", "'|u1'", "(9223372036854775808,)",
                                                      "expected a dimension"),
@@ -143,12 +143,12 @@ INSTANTIATE_TEST_SUITE_P(Shape, BadNpy,
                                            six_bytes("List", "'|u1'", "[6]", "expected \"(\"")),
                          [](const auto& test) { return test.param.name; });
 
-INSTANTIATE_TEST_SUITE_P(Type, BadNpy,
+INSTANTIATE_TEST_SUITE_P(Type, InvalidNpy,
                          ::testing::Values(six_bytes("Object", "'|O'", "(6,)", "dtype \"|O\""),
                                            six_bytes("BigEndian", "'>f4'", "(6,)", "dtype \">f4\""),
                                            six_bytes("Complex", "'<c8'", "(6,)", "dtype \"<c8\""),
                                            six_bytes("Text", "'<U1'", "(6,)", "dtype \"|U1\""),
-                                           six_bytes("Hostile", "'\n\xff'", "(6,)", "dtype \"\\n\\ufffd\""),
+                                           six_bytes("ControlCharacters", "'\n\xff'", "(6,)", "dtype \"\\n\\ufffd\""),
                                            six_bytes("Record", "[('a', '<f4')]", "(6,)", "npy header: expected"),
                                            six_bytes("Unquoted", "u1", "(6,)", "npy header: expected")),
                          [](const auto& test) { return test.param.name; });
@@ -156,24 +156,24 @@ INSTANTIATE_TEST_SUITE_P(Type, BadNpy,
 const std::string kWhole = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (6,)}", "abcdef");
 
 INSTANTIATE_TEST_SUITE_P(
-    Header, BadNpy,
+    Header, InvalidNpy,
     ::testing::Values(
         BadFile{"Empty", "", "not an npy file"}, BadFile{"WrongMagic", "\x93NUMPX\x01", "not an npy file"},
         BadFile{"Version3", npy("{}", "", 3), "not of npy version"},
         BadFile{"OnlyMagic", kWhole.substr(0, 6), "not of npy version"},
-        BadFile{"NoLength", kWhole.substr(0, 9), "the npy header ends early"},
-        BadFile{"HalfHeader", kWhole.substr(0, 20), "the npy header ends early"},
+        BadFile{"MissingHeaderLength", kWhole.substr(0, 9), "the npy header ends early"},
+        BadFile{"TruncatedHeader", kWhole.substr(0, 20), "the npy header ends early"},
         BadFile{"HugeHeader", "\x93NUMPY\x02" + std::string(1, '\0') + "\xff\xff\xff\xff{}", "ends early"},
-        BadFile{"NoDictionary", npy("", "abcdef"), "npy header: expected"},
+        BadFile{"MissingDictionary", npy("", "abcdef"), "npy header: expected"},
         BadFile{"FortranOrder", npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)}", "abcdef"),
                 "in Fortran order"},
-        BadFile{"OddBoolean", npy("{'descr': '|u1', 'fortran_order': 0, 'shape': (2, 3)}", "abcdef"),
+        BadFile{"InvalidBoolean", npy("{'descr': '|u1', 'fortran_order': 0, 'shape': (2, 3)}", "abcdef"),
                 "expected \"False\""},
         BadFile{"MissingKey", npy("{'descr': '|u1', 'shape': (6,)}", "abcdef"), "expected the keys"},
         BadFile{"UnknownKey", npy("{'descr': '|u1', 'colour': 'red'}", "abcdef"), "unknown key \"colour\""},
-        BadFile{"KeyTwice", npy("{'descr': '|u1', 'descr': '<f4'}", "abcdef"), "\"descr\" appears twice"},
-        BadFile{"Endless", npy("{'descr': '|u1", "abcdef"), "a string has no end"},
-        BadFile{"TextBehind", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (6,)} x", "abcdef"),
+        BadFile{"DuplicateKey", npy("{'descr': '|u1', 'descr': '<f4'}", "abcdef"), "\"descr\" appears twice"},
+        BadFile{"UnterminatedString", npy("{'descr': '|u1", "abcdef"), "a string has no end"},
+        BadFile{"TrailingText", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (6,)} x", "abcdef"),
                 "text follows"}),
     [](const auto& test) { return test.param.name; });
 

@@ -50,7 +50,7 @@ class Safetensors : public ::testing::Test {
 using SafetensorsFile = Safetensors;
 using SafetensorsChecksum = Safetensors;
 
-TEST_F(SafetensorsFile, IsReadBack) {
+TEST_F(SafetensorsFile, RoundTripPreservesTensorsAndMetadata) {
   const Metadata metadata = {{"format", "glow"}, {"odd \"key\"\n", "any text: \xc3\xa9 \\ \t"}};
   const std::vector<TensorEntry> entries = {tensor("z.matrix", "F32", {2, 3}, "abcdefghijklmnopqrstuvwx"),
                                             tensor("a.scalar", "U8", {}, "!"), tensor("a.empty", "F64", {3, 0, 5}, ""),
@@ -71,7 +71,7 @@ TEST_F(SafetensorsFile, IsReadBack) {
   }
 }
 
-TEST_F(SafetensorsFile, WrittenInPiecesIsTheSameFile) {
+TEST_F(SafetensorsFile, PiecewiseWritingGivesTheSameFile) {
   const Metadata metadata = {{"k", "v"}};
   const std::vector<TensorEntry> entries = {tensor("a", "I64", {1}, "12345678"), tensor("b", "F32", {2}, "abcdefgh"),
                                             tensor("c", "U8", {0}, "")};
@@ -129,7 +129,7 @@ TEST_F(SafetensorsFile, WriterRefusesAFileThatTheReaderRefuses) {
   EXPECT_EQ(count_files(directory_.path()), 1);
 }
 
-TEST_F(SafetensorsChecksum, IsTheDigestOfTheFileWithTheDigitsAsZeros) {
+TEST_F(SafetensorsChecksum, IsTheDigestOfTheFileWithZeroedDigits) {
   // A value that looks like the key, and a name that is the key, must not mislead the writer.
   const std::string decoy = "\"glow.checksum\":\"" + std::string(64, '0') + "\"";
   const std::string checksum =
@@ -153,7 +153,7 @@ TEST_F(SafetensorsChecksum, DetectsEveryFlippedBit) {
   }
 }
 
-TEST_F(SafetensorsChecksum, ErrorsNameTheProblem) {
+TEST_F(SafetensorsChecksum, ErrorsNameTheDefect) {
   const auto verify = [this](const std::string& metadata) {
     put(path_, raw_file("{\"__metadata__\":" + metadata + "}", ""));
     return [this] { SafetensorsReader(path_).verify_checksum(); };
@@ -223,10 +223,10 @@ struct BadHeader {
   std::string reason;
 };
 
-class BadSafetensors : public ::testing::TestWithParam<BadHeader> {};
+class InvalidSafetensors : public ::testing::TestWithParam<BadHeader> {};
 
 /// The data are the eight bytes "abcdefgh".
-TEST_P(BadSafetensors, IsRefused) {
+TEST_P(InvalidSafetensors, IsRefused) {
   const TemporaryDirectory directory;
   put(directory / "file", raw_file(GetParam().json, "abcdefgh"));
   EXPECT_TRUE(throws<FormatError>([&] { SafetensorsReader reader(directory / "file"); },
@@ -251,14 +251,14 @@ BadHeader two_tensors(const std::string& name, std::pair<int, int> a, std::pair<
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Shape, BadSafetensors,
+    Shape, InvalidSafetensors,
     ::testing::Values(
         one_tensor("TooSmall", "\"F32\"", "[3]", "[0,8]", ": F32 [3] takes 12 bytes, but data_offsets span 8"),
         one_tensor("TooLarge", "\"U8\"", "[7]", "[0,8]", ": U8 [7] takes 7 bytes, but data_offsets span 8"),
         one_tensor("NotEmpty", "\"U8\"", "[0]", "[0,8]", ": U8 [0] takes 0 bytes"),
         one_tensor("Overflow", "\"F32\"", "[4611686018427387904]", "[0,8]",
                    ": F32 [4611686018427387904] is larger than any file"),
-        one_tensor("OverflowToTheRightSize", "\"U8\"", "[4294967296,4294967296,8]", "[0,8]",
+        one_tensor("OverflowToMatchingSize", "\"U8\"", "[4294967296,4294967296,8]", "[0,8]",
                    ": U8 [4294967296,4294967296,8] is larger than any file"),
         one_tensor("OverflowOfStrides", "\"U8\"", "[4611686018427387904,4,0]", "[0,0]",
                    ": U8 [4611686018427387904,4,0] is larger than any file"),
@@ -268,10 +268,10 @@ INSTANTIATE_TEST_SUITE_P(
         one_tensor("Fraction", "\"U8\"", "[8.0]", "[0,8]", ": shape holds something"),
         one_tensor("Text", "\"U8\"", "[\"8\"]", "[0,8]", ": shape holds something"),
         one_tensor("Boolean", "\"U8\"", "[8,true]", "[0,8]", ": shape holds something"),
-        one_tensor("NoArray", "\"U8\"", "8", "[0,8]", ": shape is not an array")),
+        one_tensor("ShapeNotAnArray", "\"U8\"", "8", "[0,8]", ": shape is not an array")),
     [](const auto& test) { return test.param.name; });
 
-INSTANTIATE_TEST_SUITE_P(Dtype, BadSafetensors,
+INSTANTIATE_TEST_SUITE_P(Dtype, InvalidSafetensors,
                          ::testing::Values(one_tensor("Unknown", "\"F31\"", "[8]", "[0,8]", ": unknown dtype \"F31\""),
                                            one_tensor("Empty", "\"\"", "[8]", "[0,8]", ": unknown dtype \"\""),
                                            one_tensor("LowerCase", "\"u8\"", "[8]", "[0,8]", ": unknown dtype"),
@@ -281,7 +281,7 @@ INSTANTIATE_TEST_SUITE_P(Dtype, BadSafetensors,
                          [](const auto& test) { return test.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
-    Offsets, BadSafetensors,
+    Offsets, InvalidSafetensors,
     ::testing::Values(
         two_tensors("Overlap", {0, 5}, {4, 8}, "tensor \"b\" begins at offset 4, inside another that ends at 5"),
         two_tensors("SameBytes", {0, 8}, {0, 8}, "tensor \"b\" begins at offset 0, inside"),
@@ -299,32 +299,33 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
-    Json, BadSafetensors,
+    Json, InvalidSafetensors,
     ::testing::Values(
         BadHeader{"Empty", "", "does not begin with {"}, BadHeader{"Array", "[]", "does not begin with {"},
-        BadHeader{"SpaceFirst", " {}", "does not begin with {"}, BadHeader{"Unclosed", "{", "is not JSON"},
-        BadHeader{"TwoValues", "{}{}", "is not JSON"}, BadHeader{"NulFollows", std::string("{}\0", 3), "a NUL byte"},
-        BadHeader{"Comment", "{/* */}", "is not JSON"}, BadHeader{"NotUtf8", "{\"\xff\":1}", "is not JSON"},
+        BadHeader{"LeadingSpace", " {}", "does not begin with {"}, BadHeader{"Unclosed", "{", "is not JSON"},
+        BadHeader{"TwoJsonValues", "{}{}", "is not JSON"},
+        BadHeader{"TrailingNul", std::string("{}\0", 3), "a NUL byte"}, BadHeader{"Comment", "{/* */}", "is not JSON"},
+        BadHeader{"NotUtf8", "{\"\xff\":1}", "is not JSON"},
         BadHeader{"HugeNumber", R"({"t":1e999})", "a number in the header is too large"},
-        BadHeader{"OneLineMessage", "{\"a\\n\\u001b\":1}", R"(tensor "a\n\u001b": is not an object)"},
-        BadHeader{"NoObject", R"({"t":[]})", "tensor \"t\": is not an object"},
-        BadHeader{"NoDtype", R"({"t":{"shape":[8],"data_offsets":[0,8]}})", "tensor \"t\": dtype is missing"},
-        BadHeader{"NoShape", R"({"t":{"dtype":"U8","data_offsets":[0,8]}})", "tensor \"t\": shape is missing"},
-        BadHeader{"NoOffsets", R"({"t":{"dtype":"U8","shape":[8]}})", "tensor \"t\": data_offsets is missing"},
-        BadHeader{"OtherKey", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"x":1}})", "has other keys"},
-        BadHeader{"TensorTwice", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},
+        BadHeader{"ControlCharactersInName", "{\"a\\n\\u001b\":1}", R"(tensor "a\n\u001b": is not an object)"},
+        BadHeader{"TensorNotAnObject", R"({"t":[]})", "tensor \"t\": is not an object"},
+        BadHeader{"MissingDtype", R"({"t":{"shape":[8],"data_offsets":[0,8]}})", "tensor \"t\": dtype is missing"},
+        BadHeader{"MissingShape", R"({"t":{"dtype":"U8","data_offsets":[0,8]}})", "tensor \"t\": shape is missing"},
+        BadHeader{"MissingOffsets", R"({"t":{"dtype":"U8","shape":[8]}})", "tensor \"t\": data_offsets is missing"},
+        BadHeader{"UnknownKey", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"x":1}})", "has other keys"},
+        BadHeader{"DuplicateTensor", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},
                                      "t":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})",
                   "the key \"t\" appears twice"},
-        BadHeader{"EscapedTwice", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"\u0074":{}})",
+        BadHeader{"DuplicateTensorByEscape", R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"\u0074":{}})",
                   "the key \"t\" appears twice"},
-        BadHeader{"ShapeTwice", R"({"t":{"dtype":"U8","shape":[8],"shape":[8],"data_offsets":[0,8]}})",
+        BadHeader{"DuplicateShape", R"({"t":{"dtype":"U8","shape":[8],"shape":[8],"data_offsets":[0,8]}})",
                   "the key \"shape\" appears twice"},
-        BadHeader{"MetadataTwice", R"({"__metadata__":{},"__metadata__":{}})", "\"__metadata__\" appears twice"},
-        BadHeader{"MetadataKeyTwice", R"({"__metadata__":{"k":"v","k":"v"}})", "the key \"k\" appears twice"},
+        BadHeader{"DuplicateMetadata", R"({"__metadata__":{},"__metadata__":{}})", "\"__metadata__\" appears twice"},
+        BadHeader{"DuplicateMetadataKey", R"({"__metadata__":{"k":"v","k":"v"}})", "the key \"k\" appears twice"},
         BadHeader{"MetadataNumber", R"({"__metadata__":{"k":1}})", "the metadata of \"k\" is not a string"},
         BadHeader{"MetadataObject", R"({"__metadata__":{"k":{}}})", "the metadata of \"k\" is not a string"},
         BadHeader{"MetadataNull", R"({"__metadata__":null})", "__metadata__ is not an object"},
-        BadHeader{"NothingDescribed", "{}", "8 bytes follow the last tensor"}),
+        BadHeader{"NoTensors", "{}", "8 bytes follow the last tensor"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(DtypeSize, IsZeroForAnUnknownDtype) {
