@@ -47,17 +47,17 @@ class CodecBatch : public ::testing::TestWithParam<std::tuple<std::int64_t, std:
   Codec codec{model, batch, [this](std::int64_t done, std::int64_t total) { progress.emplace_back(done, total); }};
 };
 
-TEST_P(CodecBatch, EncodesAsTheModelDoes) {
+TEST_P(CodecBatch, EncodeMatchesTheModel) {
   const torch::NoGradGuard no_grad;
   const auto expected = model->encode(model->quantizer().center(bytes), labels);
   EXPECT_TRUE(close(nn::flatten(codec.encode(bytes, labels)), nn::flatten(expected), 1e-5));
 }
 
-TEST_P(CodecBatch, DecodesTheBytesThatWereEncoded) {
+TEST_P(CodecBatch, DecodeReturnsTheEncodedBytes) {
   EXPECT_TRUE(codec.decode(codec.encode(bytes, labels), labels).equal(bytes));
 }
 
-TEST_P(CodecBatch, SamplesImagesThatDependOnTheirIndexOnly) {
+TEST_P(CodecBatch, SamplesMatchTheModel) {
   const nn::SampleOptions options{.seed = 3, .first_index = 2, .labels = labels};
   const auto images = codec.sample(kImages, options);
   const torch::NoGradGuard no_grad;
@@ -78,7 +78,7 @@ TEST_P(CodecBatch, ReportsProgressAfterEachBatch) {
 INSTANTIATE_TEST_SUITE_P(BatchesAndClasses, CodecBatch,
                          ::testing::Combine(::testing::Values(1, 3, 10, 64), ::testing::Values(0, 3)));
 
-TEST(Codec, AnExceptionOfTheProgressEndsTheWork) {
+TEST(Codec, ExceptionOfTheProgressCallbackStopsEncode) {
   int batches = 0;
   Codec codec(started_tiny_model(), 3, [&](std::int64_t, std::int64_t) {
     if (++batches == 2) throw std::runtime_error("stop");
@@ -92,7 +92,7 @@ TEST(Codec, RecordsNoGraph) {
   EXPECT_FALSE(codec.encode(all_bytes(), {}).eps.front().requires_grad());
 }
 
-TEST(Codec, NamesTheImagesWithValuesThatAreNotFinite) {
+TEST(Codec, ReportsTheIndicesOfNonFiniteImages) {
   Codec codec(started_tiny_model(), 4);
   auto latents = codec.encode(all_bytes(), {});
   EXPECT_TRUE(codec.not_finite().empty());
@@ -102,7 +102,7 @@ TEST(Codec, NamesTheImagesWithValuesThatAreNotFinite) {
   EXPECT_EQ(codec.not_finite(), (std::vector<std::int64_t>{2, 7}));
 }
 
-TEST(Codec, RefusesABatchOfNoImages) {
+TEST(Codec, RefusesBatchSizeZero) {
   EXPECT_TRUE(throws<ConfigError>([] { Codec(started_tiny_model(), 0); }, {"batch", "at least 1, got 0"}));
 }
 

@@ -70,13 +70,13 @@ TEST(Directions, FindsOverlappingPlantedDirections) {
   EXPECT_EQ(found.counts[1][1].item<std::int64_t>(), 2000);
 }
 
-TEST(Directions, FindsAPlantedDirectionInImagesOfAModel) {
+TEST(Directions, FindsAPlantedDirectionThroughImages) {
   const torch::NoGradGuard no_grad;
   const auto model = glow::testing::random_model(small_options(3), 1, torch::kFloat);
   const std::int64_t images = 1000;
   const auto has = every(2, images);
   const auto planted = random_normal({1, 96}, 5);
-  // Small, and with images in the middle of the range of pixels, because bytes clamp values outside.
+  // The latents are small and the images are moved to the middle of the pixel range, because bytes clamp other values.
   const auto rows = (random_normal({images, 96}, 6) + at::mm(has.to(torch::kDouble), planted)) * 0.05;
   const auto pictures = model->decode(nn::unflatten(rows.to(torch::kFloat), small_options(3)));
   const auto middle = pictures.mean(0, /*keepdim=*/true);
@@ -86,7 +86,7 @@ TEST(Directions, FindsAPlantedDirectionInImagesOfAModel) {
   EXPECT_GT(cosine(found.vector("planted"), planted[0]), 0.99);
 }
 
-TEST(Directions, AreDifferencesOfMeansForAnyBatches) {
+TEST(Directions, AreDifferencesOfMeansForAnyBatchSize) {
   const auto latents = random_latents(20, 1);
   const auto rows = nn::flatten(latents).to(torch::kDouble);
   auto has = every(3, 20);
@@ -100,7 +100,7 @@ TEST(Directions, AreDifferencesOfMeansForAnyBatches) {
   }
 }
 
-TEST(Directions, ExcludesAttributesOfAllOrNoImages) {
+TEST(Directions, ExcludesAttributesThatAllOrNoImagesHave) {
   const auto some = every(2, 6), all = torch::ones({6, 1}, torch::kLong);
   DirectionAccumulator accumulator({"all", "some", "none"});
   accumulator.add(random_latents(6, 1), at::cat({all, some, all * 0}, 1));
@@ -111,7 +111,7 @@ TEST(Directions, ExcludesAttributesOfAllOrNoImages) {
   EXPECT_TRUE(throws<ConfigError>([&] { useless.finish(); }, {"no attribute"}));
 }
 
-TEST(Directions, MoveByZeroIsTheImageAndOppositeMovesCancel) {
+TEST(Directions, MoveByZeroIsTheIdentityAndOppositeMovesCancel) {
   const auto images = random_latents(3, 1, torch::kDouble);
   const auto direction = random_normal({96}, 2);
   EXPECT_TRUE(equal(move(images, direction, 0), images));
@@ -151,7 +151,7 @@ TEST_F(DirectionsFile, ReturnsTheSavedDirections) {
   EXPECT_TRUE(loaded.counts.equal(saved.counts));
 }
 
-TEST_F(DirectionsFile, OfAnotherModelIsRefused) {
+TEST_F(DirectionsFile, RefusesDirectionsOfAnotherModel) {
   put_file(good_, vectors_, counts_);
   EXPECT_NO_THROW(load_directions(path_, small_options(3), kModel));
   EXPECT_TRUE(throws<FormatError>([&] { load_directions(path_, small_options(3), std::string(64, 'b')); },
@@ -186,7 +186,7 @@ TEST_F(DirectionsFile, ErrorsNameTheField) {
   EXPECT_TRUE(refused({"\"directions\"", "not finite"}));
 }
 
-TEST_F(DirectionsFile, DamagedIsRefused) {
+TEST_F(DirectionsFile, RefusesADamagedFile) {
   put_file(good_, vectors_, counts_);
   auto bytes = glow::testing::get(path_);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
@@ -194,7 +194,7 @@ TEST_F(DirectionsFile, DamagedIsRefused) {
   EXPECT_TRUE(refused({path_.string(), "checksum"}));
 }
 
-TEST(DirectionsErrors, NameTheProblem) {
+TEST(DirectionsErrors, NameTheInvalidArgument) {
   const auto named = [](std::vector<std::string> names) { return [names] { DirectionAccumulator{names}; }; };
   EXPECT_TRUE(throws<ConfigError>(named({}), {"at least one name"}));
   EXPECT_TRUE(throws<ConfigError>(named({"a", "b", "a"}), {"\"a\"", "twice"}));

@@ -37,33 +37,33 @@ nn::Latents negative(const nn::Latents& latents) {
   return result;
 }
 
-class Kinds : public ::testing::TestWithParam<InterpolationKind> {};
+class InterpolationKinds : public ::testing::TestWithParam<InterpolationKind> {};
 
-TEST_P(Kinds, EndsAreTheImagesBitForBit) {
+TEST_P(InterpolationKinds, EndsEqualTheImagesBitForBit) {
   const auto from = random_latents(3, 1), to = random_latents(3, 2);
   EXPECT_TRUE(equal(interpolate(from, to, 0, GetParam()), from));
   EXPECT_TRUE(equal(interpolate(from, to, 1, GetParam()), to));
 }
 
-TEST_P(Kinds, TheReverseIsTheSamePath) {
+TEST_P(InterpolationKinds, ReversedPathIsTheSame) {
   const auto from = random_latents(2, 1, torch::kDouble), to = random_latents(2, 2, torch::kDouble);
   EXPECT_TRUE(close(nn::flatten(interpolate(from, to, 0.3, GetParam())),
                     nn::flatten(interpolate(to, from, 0.7, GetParam())), 1e-12));
 }
 
-TEST_P(Kinds, FromAnImageToItselfIsConstant) {
+TEST_P(InterpolationKinds, PathFromAnImageToItselfIsConstant) {
   const auto image = random_latents(2, 1);
   EXPECT_TRUE(close(nn::flatten(interpolate(image, image, 0.4, GetParam())), nn::flatten(image), 1e-6));
 }
 
-TEST_P(Kinds, ToOrFromZeroIsTheStraightLine) {
+TEST_P(InterpolationKinds, PathToOrFromZeroIsAStraightLine) {
   const auto image = random_latents(2, 1), zero = scale(image, 0.0);
   EXPECT_TRUE(close(nn::flatten(interpolate(zero, image, 0.25, GetParam())), nn::flatten(image) * 0.25, 1e-6));
   EXPECT_TRUE(close(nn::flatten(interpolate(image, zero, 0.25, GetParam())), nn::flatten(image) * 0.75, 1e-6));
   EXPECT_TRUE(equal(interpolate(zero, zero, 0.25, GetParam()), zero));
 }
 
-TEST_P(Kinds, KeepsDtypeAndShapes) {
+TEST_P(InterpolationKinds, KeepsDtypeAndShapes) {
   for (const auto dtype : {torch::kFloat, torch::kDouble}) {
     const auto middle = interpolate(random_latents(1, 1, dtype), random_latents(1, 2, dtype), 0.5, GetParam());
     EXPECT_EQ(middle.eps[1].scalar_type(), dtype);
@@ -71,7 +71,7 @@ TEST_P(Kinds, KeepsDtypeAndShapes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, Kinds, ::testing::Values(kSpherical, kLinear),
+INSTANTIATE_TEST_SUITE_P(, InterpolationKinds, ::testing::Values(kSpherical, kLinear),
                          [](const auto& test) { return to_string(test.param); });
 
 TEST(Spherical, TurnsAtConstantSpeedAndInterpolatesTheNorm) {
@@ -84,7 +84,7 @@ TEST(Spherical, TurnsAtConstantSpeedAndInterpolatesTheNorm) {
   }
 }
 
-TEST(Linear, HasASmallerNormInTheMiddleThanSpherical) {
+TEST(Linear, ShrinksTheNormInTheMiddle) {
   const auto from = random_latents(8, 1), to = random_latents(8, 2);
   const auto shorter = (norms(from) + norms(to)) / 2;
   EXPECT_TRUE(norms(interpolate(from, to, 0.5, kLinear)).lt(0.85 * shorter).all().item<bool>());
@@ -103,7 +103,7 @@ TEST(Spherical, IsAccurateForNearlyEqualDirections) {
   EXPECT_TRUE(close(nn::flatten(middle), nn::flatten(from) * 0.5 + nn::flatten(to) * 0.5, 1e-9));
 }
 
-TEST(Spherical, OppositeDirectionsTurnDeterministicallyAndKeepTheirNorm) {
+TEST(Spherical, PathBetweenOppositeDirectionsIsDeterministicAndKeepsTheNorm) {
   const auto from = random_latents(3, 1, torch::kDouble), to = negative(from);
   for (const double position : {0.25, 0.5, 0.75}) {
     const auto point = interpolate(from, to, position, kSpherical);
@@ -160,7 +160,7 @@ TEST(Path, TemperatureIsSmoothAndStrongestInTheMiddle) {
   }
 }
 
-TEST(InterpolateErrors, NameTheProblem) {
+TEST(InterpolateErrors, NameTheInvalidArgument) {
   const auto two = random_latents(2, 1);
   EXPECT_TRUE(throws<ShapeError>([&] { interpolate(two, random_latents(3, 1), 0.5); }, {"different shapes"}));
   EXPECT_TRUE(throws<ConfigError>([&] { interpolate(two, two, 1.5); }, {"position", "1.5"}));
@@ -174,7 +174,7 @@ TEST(InterpolateErrors, NameTheProblem) {
   EXPECT_TRUE(throws<ConfigError>([&] { from_string("cubic", kind); }, {"kind", "cubic", "spherical, linear"}));
 }
 
-TEST(ArrangeErrors, NameTheProblem) {
+TEST(ArrangeErrors, NameTheInvalidArgument) {
   const auto two = random_latents(2, 1);
   EXPECT_TRUE(throws<ShapeError>([&] { narrow(two, 1, 2); }, {"images 1 to 2 of 2"}));
   EXPECT_TRUE(throws<ShapeError>([&] { count({}); }, {"at least one level"}));

@@ -67,7 +67,7 @@ class LatentsFile : public ::testing::Test {
   std::filesystem::path safetensors_ = directory_ / "z.safetensors";
 };
 
-TEST_F(LatentsFile, BothFormatsReturnTheLatentsInAnyParts) {
+TEST_F(LatentsFile, BothFormatsCanBeReadInParts) {
   const auto latents = random_latents(5, 1);
   for (const auto& path : {npy_, safetensors_}) {
     save(latents, {}, kModel, path);
@@ -88,7 +88,7 @@ TEST_F(LatentsFile, NpyHasTheLevelsConcatenated) {
   EXPECT_EQ(file.data(), std::string_view(reinterpret_cast<const char*>(rows.data_ptr<float>()), 2 * 96 * 4));
 }
 
-TEST_F(LatentsFile, SafetensorsHasAnArrayForEachLevelLabelsAndTheModel) {
+TEST_F(LatentsFile, SafetensorsHasATensorForEachLevelLabelsAndTheModelChecksum) {
   const auto latents = random_latents(2, 1, torch::kDouble);
   const auto labels = torch::tensor({2, 0}, torch::kLong);
   save(latents, labels, kModel, safetensors_);
@@ -107,7 +107,7 @@ TEST_F(LatentsFile, SafetensorsHasAnArrayForEachLevelLabelsAndTheModel) {
   EXPECT_TRUE(LatentsReader(safetensors_, with_classes(3), kModel).labels().equal(labels));
 }
 
-TEST_F(LatentsFile, OfAnotherModelIsRefused) {
+TEST_F(LatentsFile, RefusesLatentsOfAnotherModel) {
   const auto latents = random_latents(1, 1);
   save(latents, {}, std::string(64, 'b'), safetensors_);
   EXPECT_TRUE(refused(safetensors_, {safetensors_.string(), "another model", "bbbb", "aaaa"}));
@@ -143,7 +143,7 @@ TEST_F(LatentsFile, ErrorsNameTheTensor) {
                                   {"labels", "the model has no classes"}));
 }
 
-TEST_F(LatentsFile, DamagedIsRefused) {
+TEST_F(LatentsFile, RefusesADamagedFile) {
   save(random_latents(2, 1), {}, kModel, safetensors_);
   auto bytes = glow::testing::get(safetensors_);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
@@ -162,7 +162,7 @@ TEST_F(LatentsFile, NonFiniteLatentsAreNeitherWrittenNorRead) {
   EXPECT_NO_THROW(LatentsReader(safetensors_, small_options(3), kModel).read(1, 1));
 }
 
-TEST_F(LatentsFile, IsTheSameForAnyBatches) {
+TEST_F(LatentsFile, DoesNotDependOnTheBatchSize) {
   const auto latents = random_latents(5, 1);
   const auto labels = torch::tensor({2, 0, 1, 1, 0}, torch::kLong);
   nn::TensorBytes bytes;
@@ -214,15 +214,15 @@ TEST_F(LatentsFile, RefusesOtherExtensionsAndRanges) {
   EXPECT_TRUE(throws<ShapeError>([&] { save(z, labels, kModel, npy_); }, {"labels", "[3]"}));
 }
 
-class LatentsOfBits : public ::testing::TestWithParam<std::int64_t> {};
+class LatentsByBitDepth : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(LatentsOfBits, DecodeToTheBytesOfTheModelAfterAFile) {
+TEST_P(LatentsByBitDepth, DecodeToTheQuantizedBytesAfterAFileRoundTrip) {
   const torch::NoGradGuard no_grad;
   auto options = small_options(3);
   options.bits = GetParam();
   const auto model = glow::testing::random_model(options, 1, torch::kFloat);
   const auto& quantizer = model->quantizer();
-  // 16 images of 96 bytes have every byte six times.
+  // 16 images of 96 bytes contain every byte value six times.
   const auto bytes = torch::arange(16 * 96, torch::kLong).mul(7).remainder(256).to(torch::kByte).view({16, 3, 4, 8});
   const TemporaryDirectory directory;
   for (const char* name : {"z.npy", "z.safetensors"}) {
@@ -232,7 +232,7 @@ TEST_P(LatentsOfBits, DecodeToTheBytesOfTheModelAfterAFile) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Depths, LatentsOfBits, ::testing::Range<std::int64_t>(1, 9));
+INSTANTIATE_TEST_SUITE_P(Depths, LatentsByBitDepth, ::testing::Range<std::int64_t>(1, 9));
 
 }  // namespace
 }  // namespace glow::latent::latents_file_test

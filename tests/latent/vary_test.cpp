@@ -20,7 +20,7 @@ using glow::testing::equal;
 using glow::testing::random_latents;
 using glow::testing::throws;
 
-TEST(Vary, AmountZeroIsTheImageBitForBit) {
+TEST(Vary, AmountZeroReturnsTheImageBitForBit) {
   const auto images = random_latents(3, 1);
   EXPECT_TRUE(equal(vary(images, {.amount = {0}}), images));
 }
@@ -55,22 +55,22 @@ TEST(Vary, DependsOnSeedAndIndexOnly) {
   EXPECT_TRUE(throws<ShapeError>([&] { vary(images, other); }, {"1 indices for 5 images"}));
 }
 
-class Amounts : public ::testing::TestWithParam<double> {};
+class VaryAmounts : public ::testing::TestWithParam<double> {};
 
-TEST_P(Amounts, StandardNormalEpsStaysStandardNormal) {
+TEST_P(VaryAmounts, PreserveTheStandardNormalDistribution) {
   // 500 images of 96 numbers: the estimate of the variance has an error of 1 %.
   const auto varied = nn::flatten(vary(random_latents(500, 1, torch::kDouble), {.amount = {GetParam()}}));
   EXPECT_NEAR(varied.mean().item<double>(), 0, 0.02);
   EXPECT_NEAR(varied.var().item<double>(), 1, 0.03);
 }
 
-TEST_P(Amounts, KeepsTheStatedShareOfTheImage) {
+TEST_P(VaryAmounts, DetermineTheCorrelationWithTheImage) {
   const auto images = random_latents(500, 1, torch::kDouble);
   const auto correlation = (nn::flatten(images) * nn::flatten(vary(images, {.amount = {GetParam()}}))).mean();
   EXPECT_NEAR(correlation.item<double>(), std::sqrt(1 - GetParam() * GetParam()), 0.03);
 }
 
-INSTANTIATE_TEST_SUITE_P(, Amounts, ::testing::Values(0.1, 0.5, 0.9, 1.0),
+INSTANTIATE_TEST_SUITE_P(, VaryAmounts, ::testing::Values(0.1, 0.5, 0.9, 1.0),
                          [](const auto& test) { return "Percent" + std::to_string(std::lround(100 * test.param)); });
 
 TEST(Vary, TemperatureScalesTheNoise) {
@@ -91,7 +91,7 @@ TEST(ResampleFinest, ChangesTheFinestLevelsOnly) {
   EXPECT_TRUE(both.eps[0].equal(one.eps[0]));
 }
 
-TEST(Arrange, RepeatPutsCopiesNextToEachOther) {
+TEST(Arrange, RepeatPlacesCopiesNextToEachOther) {
   const auto images = random_latents(2, 1);
   const auto repeated = repeat(images, 3);
   ASSERT_EQ(count(repeated), 6);
