@@ -31,14 +31,14 @@ std::vector<std::vector<double>> bars(const std::string& svg) {
     for (auto step = svg.find('V', path); step < end; step = svg.find('V', step + 1)) {
       all.back().push_back(bottom - std::strtod(svg.c_str() + step + 1, nullptr));
     }
-    all.back().pop_back();  // back to the bottom
+    all.back().pop_back();  // the last point returns to the bottom line
   }
   return all;
 }
 
 bool holds(const std::string& svg, const std::string& text) { return svg.find(text) != std::string::npos; }
 
-TEST(Histogram, BarsAreSharesOfTheirSeries) {
+TEST(Histogram, BarsAreFractionsOfTheirSeries) {
   // Bins [0, 1), [1, 2), [2, 3]: shares 1/2, 0, 1/2 and 0, 1, 0.
   const auto svg = histogram_svg({{"one", numbers({0, 0.5, 2.5, 3})}, {"other", numbers({1.5})}}, {.bins = 3});
   const auto heights = bars(svg);
@@ -74,21 +74,21 @@ TEST(Histogram, OutliersAreCountedAndDoNotStretchTheAxis) {
   }
 }
 
-TEST(Histogram, FewNumbersBesideManyAreShown) {
+TEST(Histogram, SmallSeriesBesideALargeOneIsShown) {
   const auto svg = histogram_svg({{"many", at::linspace(2, 3, 5000, at::kDouble)}, {"few", numbers({40, 41})}}, {});
   EXPECT_TRUE(holds(svg, ">40<") && holds(svg, ">few (2)<") && holds(svg, ">many (5000)<"));
 }
 
-TEST(Histogram, NumbersThatAreNearlyAllTheSameHaveTheirWholeRange) {
+TEST(Histogram, NearlyConstantNumbersKeepTheirWholeRange) {
   EXPECT_TRUE(holds(histogram_svg({{"a", numbers({0, 0, 0, 0, 0, 0, 1})}}, {}), ">a (7)<"));
 }
 
-TEST(Histogram, EscapesTexts) {
+TEST(Histogram, EscapesMarkupInTexts) {
   const auto svg = histogram_svg({{"a\x1b\n\xff\x7f sch\xc3\xb6n", numbers({1, 2})}}, {.title = std::string(1, '\0')});
   EXPECT_TRUE(holds(svg, ">a??\xef\xbf\xbd? sch\xc3\xb6n (2)<") && holds(svg, ">?<")) << svg;
 }
 
-TEST(Histogram, NumbersHaveAPointInEveryLocale) {
+TEST(Histogram, UsesADecimalPointInEveryLocale) {
   const std::string before = std::setlocale(LC_NUMERIC, nullptr);
   const std::vector<HistogramSeries> series{{"", numbers({1, 2})}};
   const auto plain = histogram_svg(series, {});
@@ -97,20 +97,20 @@ TEST(Histogram, NumbersHaveAPointInEveryLocale) {
   std::setlocale(LC_NUMERIC, before.c_str());
 }
 
-TEST(Histogram, OneNumberHasARange) {
+TEST(Histogram, ConstantNumbersHaveANonEmptyRange) {
   const auto heights = bars(histogram_svg({{"", numbers({5, 5})}}, {.bins = 4}));
   ASSERT_EQ(heights.size(), 1u);
   EXPECT_EQ(heights[0][0], 0);
   EXPECT_GT(heights[0][2], 100);
 }
 
-TEST(Histogram, HasNoBarsWithoutNumbers) {
+TEST(Histogram, HasNoBarsWithoutFiniteNumbers) {
   const auto svg = histogram_svg({{"", numbers({std::nan("")})}}, {.bins = 2});
   EXPECT_EQ(bars(svg), (std::vector<std::vector<double>>{{0, 0}}));
   EXPECT_FALSE(holds(svg, "nan") || holds(svg, "inf"));
 }
 
-TEST(Histogram, RefusesNoBins) {
+TEST(Histogram, RefusesZeroBins) {
   EXPECT_TRUE(throws<ConfigError>([] { histogram_svg({{"", numbers({1})}}, {.bins = 0}); }, {"bins: ", "got 0"}));
 }
 

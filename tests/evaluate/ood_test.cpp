@@ -34,7 +34,7 @@ double brute_force(const torch::Tensor& inside, const torch::Tensor& outside) {
   return sum / static_cast<double>(inside.numel() * outside.numel());
 }
 
-/// Unbiased variance over one set of the AUROC of each of its members against the other set.
+/// The unbiased variance, over the members of one set, of the AUROC of a member against the other set.
 double variance_of_members(const torch::Tensor& members, const torch::Tensor& others, bool members_are_outside) {
   std::vector<double> each;
   for (std::int64_t i = 0; i < members.numel(); ++i) {
@@ -47,9 +47,9 @@ double variance_of_members(const torch::Tensor& members, const torch::Tensor& ot
   return sum / static_cast<double>(each.size() - 1);
 }
 
-TEST(Auroc, IsTheShareOfPairsInTheRightOrder) {
+TEST(Auroc, EqualsTheFractionOfCorrectlyOrderedPairs) {
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
-    // Rounded to quarters, so that many are equal.
+    // Rounded to quarters, so that there are many ties.
     const auto inside = (random_normal({37}, seed) * 4).round() / 4;
     const auto outside = ((random_normal({23}, seed + 100) + 0.5) * 4).round() / 4;
     const auto result = auroc(inside, outside);
@@ -71,7 +71,7 @@ TEST(Auroc, IsExactForSeparatedSets) {
   EXPECT_EQ(auroc(low, scores_of({HUGE_VAL, 0})).value, 0.5);
 }
 
-TEST(Auroc, HasNoErrorForASingleScore) {
+TEST(Auroc, StandardErrorIsNaNForASingleScore) {
   EXPECT_TRUE(std::isnan(auroc(scores_of({1}), scores_of({2, 3})).standard_error));
 }
 
@@ -91,7 +91,7 @@ torch::Tensor bytes_of(io::Image picture) {
       .clone(at::MemoryFormat::Contiguous);
 }
 
-TEST(PngBitsPerDim, IsTheSizeOfTheFile) {
+TEST(PngBitsPerDim, EqualsTheSizeOfThePngFile) {
   for (const int channels : {1, 2, 3, 4}) {
     const auto noise = make_picture(8, 12, channels);
     const auto expected = 8.0 * static_cast<double>(io::encode_png(noise).size()) / (8 * 12 * channels);
@@ -113,7 +113,7 @@ TEST(PngBitsPerDim, UsesOnlyTheBitsOfTheModel) {
   EXPECT_LT(png_bits_per_dim(noise, 3).item<double>(), png_bits_per_dim(noise, 8).item<double>() - 3);
 }
 
-TEST(PngBitsPerDim, RefusesOtherTensors) {
+TEST(PngBitsPerDim, RefusesInvalidTensorsAndBits) {
   EXPECT_TRUE(throws<ShapeError>([] { png_bits_per_dim(at::zeros({1, 4, 4}, at::kByte), 8); }, {"[1, 4, 4]"}));
   EXPECT_TRUE(throws<ConfigError>([] { png_bits_per_dim(at::zeros({1, 1, 4, 4}, at::kByte), 9); }, {"bits", "9"}));
 }

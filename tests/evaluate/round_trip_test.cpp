@@ -31,7 +31,7 @@ void fill(nn::Glow& model, const std::string& parameter, double value) {
 
 class RoundTripBatch : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(RoundTripBatch, ReturnsTheImages) {
+TEST_P(RoundTripBatch, ReturnsTheImagesForAnyBatchSize) {
   for (const std::int64_t classes : {0, 3}) {
     const auto result = round_trip(started_tiny_model(classes), *tiny_images(10), {.batch = GetParam()});
     EXPECT_EQ(result.images, 10);
@@ -44,7 +44,7 @@ TEST_P(RoundTripBatch, ReturnsTheImages) {
 
 INSTANTIATE_TEST_SUITE_P(Batches, RoundTripBatch, ::testing::Values(1, 3, 10, 64));
 
-TEST(RoundTrip, DoublePrecisionIsMoreAccurate) {
+TEST(RoundTrip, Float64IsMoreAccurate) {
   auto model = started_tiny_model();
   const auto single = round_trip(model, *tiny_images(10));
   model->to(at::kDouble);
@@ -69,7 +69,7 @@ TEST(RoundTrip, ErrorIsInfiniteWithoutAnInverse) {
   EXPECT_EQ(result.changed, 3);
 }
 
-TEST(RoundTrip, NaNIsNotBlack) {
+TEST(RoundTrip, CountsNaNAsChangedEvenForBlackImages) {
   auto model = started_tiny_model();
   fill(model, "actnorm.bias", std::nan(""));
   const data::Images black(data::make_array_source({glow::testing::kTinySize, glow::testing::kTinySize, 1},

@@ -76,7 +76,7 @@ nn::Glow model_with_distant_class(float distance) {
 
 class ScoreBatch : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(ScoreBatch, BoundsAreThoseOfTheDensitiesOfTheDraws) {
+TEST_P(ScoreBatch, BoundsEqualTheFormulasForAnyBatchSize) {
   constexpr std::uint64_t kSeed = 5;
   const auto images = tiny_images(10);
   for (const std::int64_t classes : {0, 3}) {
@@ -101,7 +101,7 @@ TEST_P(ScoreBatch, BoundsAreThoseOfTheDensitiesOfTheDraws) {
 
 INSTANTIATE_TEST_SUITE_P(Batches, ScoreBatch, ::testing::Values(1, 3, 10, 64));
 
-TEST(Score, ClassifyingChangesNoBitOfTheDensities) {
+TEST(Score, DensitiesAreBitwiseEqualWithClassification) {
   const auto images = tiny_images(10);
   for (const auto& model : {started_tiny_model(), started_tiny_model(3), model_with_distant_class(1e30F)}) {
     const auto expected = summarise(score(model, *images, {.batch = 4, .seed = 7}));
@@ -122,7 +122,7 @@ TEST(Score, ImportanceBoundIsBelowThePlainBoundOfTheSameDraws) {
   EXPECT_TRUE(one.importance_bits_per_dim.equal(one.bits_per_dim));
 }
 
-TEST(Score, ImportanceBoundFallsWithTheNumberOfDraws) {
+TEST(Score, ImportanceBoundDecreasesWithTheNumberOfDraws) {
   const auto images = tiny_images(2000);
   const auto model = wide_bin_model();
   double before = HUGE_VAL;
@@ -154,7 +154,7 @@ nn::Glow normal_pixels(double sd) {
   return model;
 }
 
-TEST(Score, ImportanceBoundFallsToTheExactProbability) {
+TEST(Score, ImportanceBoundConvergesToTheExactProbability) {
   constexpr double kSd = 0.25;
   const auto model = normal_pixels(kSd);
   // A pixel of one bit is on either side of 0, and both sides have the same probability, that of [0, 1/2).
@@ -193,7 +193,7 @@ TEST(Score, WithoutDrawsScoresTheCentresOfBins) {
 
 class ScoreReference : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(ScoreReference, BoundsAndClassesEqualThoseOfThePythonReference) {
+TEST_P(ScoreReference, BoundsAndClassesEqualThePythonReference) {
   const std::string name = GetParam();
   auto expected = read_tensors(fixture(name + ".scores.safetensors"));
   const auto seed = std::stoull(io::SafetensorsReader(fixture(name + ".scores.safetensors")).metadata_value("seed"));
@@ -226,7 +226,7 @@ TEST(Estimate, IsTheMeanAndItsStandardError) {
   EXPECT_NEAR(standard_error, numbers.std(/*unbiased=*/true).item<double>() / std::sqrt(23.0), 1e-12);
 }
 
-TEST(Estimate, LargeMeanCostsNoDigitsOfTheError) {
+TEST(Estimate, StandardErrorIsAccurateForALargeMean) {
   // Computed from the sum of squares it would have no digits: in float64, (1e9)^2 + 1 is (1e9)^2.
   const auto numbers = random_normal({1000}, 3);
   EXPECT_NEAR(estimate(numbers + 1e9).standard_error, estimate(numbers).standard_error, 1e-8);
@@ -237,14 +237,14 @@ TEST(Estimate, IsComputedInFloat64) {
   EXPECT_EQ(estimate(numbers).mean, estimate(numbers.to(torch::kDouble)).mean);
 }
 
-TEST(Estimate, IsNaNWithTooFewNumbers) {
+TEST(Estimate, IsNaNForTooFewNumbers) {
   EXPECT_TRUE(std::isnan(estimate(torch::zeros({0}, torch::kDouble)).mean));
   const auto one = estimate(torch::full({1}, 2.0, torch::kDouble));
   EXPECT_EQ(one.mean, 2);
   EXPECT_TRUE(std::isnan(one.standard_error));
 }
 
-TEST(ScoreSummary, CountsAndExcludesImagesWithoutADensity) {
+TEST(ScoreSummary, CountsAndExcludesImagesWithNonFiniteDensity) {
   const auto scores = score(model_with_distant_class(1e30F), *tiny_images(9), {.draws = 2, .importance = 2});
   const auto summary = summarise(scores);
   EXPECT_EQ(summary.images, 9);
@@ -258,7 +258,7 @@ TEST(ScoreSummary, CountsAndExcludesImagesWithoutADensity) {
   EXPECT_TRUE(std::isfinite(*summary.noise_standard_error));
 }
 
-TEST(ScoreSummary, ExcludesAnImageWithoutOneBoundFromEveryMean) {
+TEST(ScoreSummary, ExcludesAnImageWithANonFiniteBoundFromEveryMean) {
   Scores scores{.bits_per_dim = at::tensor({1.0, 2.0, 4.0}, at::kDouble),
                 .importance_bits_per_dim = at::tensor({1.0, HUGE_VAL, 3.0}, at::kDouble),
                 .labels = at::full({3}, -1, at::kLong),
@@ -269,7 +269,7 @@ TEST(ScoreSummary, ExcludesAnImageWithoutOneBoundFromEveryMean) {
   EXPECT_EQ(summary.importance_bits_per_dim->mean, 2.0);
 }
 
-TEST(ScoreSummary, ReportsTheErrorOfTheNoise) {
+TEST(ScoreSummary, ReportsTheStandardErrorOfTheNoise) {
   const Scores scores{.bits_per_dim = at::tensor({1.0, 3.0}, at::kDouble),
                       .spread = at::tensor({0.3, 0.4}, at::kDouble),
                       .labels = at::full({2}, -1, at::kLong),
@@ -282,7 +282,7 @@ TEST(ScoreSummary, ReportsTheErrorOfTheNoise) {
 
 TEST(ScoreClasses, PredictsTheClassOfTheLargestDensity) {
   const auto scores = score(model_with_distant_class(100), *tiny_images(9), {.classify = true});
-  EXPECT_TRUE(scores.predicted.ne(1).all().item<bool>());  // whose density is far smaller
+  EXPECT_TRUE(scores.predicted.ne(1).all().item<bool>());  // the density of class 1 is far smaller
   EXPECT_TRUE(scores.labels.equal(at::tensor({0, 1, 2, 0, 1, 2, 0, 1, 2}, at::kLong)));
   const auto summary = summarise(scores);
   EXPECT_EQ(summary.labelled, 9);
@@ -290,7 +290,7 @@ TEST(ScoreClasses, PredictsTheClassOfTheLargestDensity) {
   EXPECT_LE(summary.correct, 6);
 }
 
-TEST(ScoreClasses, DensityUnderALabelIsTheSameBitForBitWithClassification) {
+TEST(ScoreClasses, LabelDensityIsBitwiseEqualWithClassification) {
   const auto images = tiny_images(60);
   const auto model = glow::testing::random_model(
       {.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 2, .hidden_width = 6, .num_classes = 3}, 1,
@@ -307,7 +307,7 @@ TEST(ScoreClasses, PredictsNoClassForANaNDensity) {
   EXPECT_EQ(summary.correct, 0);
 }
 
-TEST(Score, PngAndComplexityAreThoseOfTheImages) {
+TEST(Score, ComplexityCorrectionSubtractsPngBitsPerDim) {
   const auto images = tiny_images(5);
   const auto scores = score(wide_bin_model(), *images, {.batch = 2, .compress = true});
   const auto png = png_bits_per_dim(images->bytes({0, 1, 2, 3, 4}), 1);
@@ -316,7 +316,7 @@ TEST(Score, PngAndComplexityAreThoseOfTheImages) {
   EXPECT_TRUE(throws<ConfigError>([&] { complexity_corrected(score(wide_bin_model(), *images)); }, {"compress"}));
 }
 
-TEST(Score, ReportsProgressInDensities) {
+TEST(Score, ProgressCountsDensities) {
   std::vector<std::pair<std::int64_t, std::int64_t>> seen;
   score(started_tiny_model(), *tiny_images(5),
         {.batch = 4, .draws = 2, .progress = [&](std::int64_t done, std::int64_t total) {
@@ -335,7 +335,7 @@ TEST(Score, RefusesInvalidOptions) {
                                   {"classes: ", "'both'", "label, marginal"}));
 }
 
-TEST(Score, RefusesImagesWithoutTheModelsLabelsUnlessTheDensityIsMarginal) {
+TEST(Score, RequiresValidLabelsUnlessTheDensityIsMarginal) {
   const auto model = started_tiny_model(3);
   const auto unlabelled = images_of(tiny_images(4)->bytes({0, 1, 2, 3}));
   EXPECT_TRUE(throws<ConfigError>([&] { score(model, unlabelled); }, {"labels: ", "0 to 2", "an image has none"}));
