@@ -59,7 +59,7 @@ LoadedCheckpoint read_newest(const std::filesystem::path& path) {
 
 class CheckpointDtype : public ::testing::TestWithParam<torch::Dtype> {};
 
-TEST_P(CheckpointDtype, ComesBackBitForBit) {
+TEST_P(CheckpointDtype, RoundTripIsExact) {
   const TemporaryDirectory directory;
   const auto state = some_state(12, GetParam());
   const auto path = write_checkpoint(directory.path(), state, R"({"a": "é"})", kKeepOne);
@@ -85,7 +85,7 @@ TEST_P(CheckpointDtype, ComesBackBitForBit) {
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, CheckpointDtype, ::testing::Values(torch::kFloat, torch::kDouble));
 
-TEST(Checkpoint, HasNoBestModelBeforeTheFirstEvaluation) {
+TEST(Checkpoint, BestScoreIsInfiniteBeforeTheFirstEvaluation) {
   const TemporaryDirectory directory;
   auto state = some_state(1);
   state.best_bits_per_dim = std::numeric_limits<double>::infinity();
@@ -93,7 +93,7 @@ TEST(Checkpoint, HasNoBestModelBeforeTheFirstEvaluation) {
             std::numeric_limits<double>::infinity());
 }
 
-TEST(Checkpoint, OfTheVersionBeforeIsReadWithoutOptions) {
+TEST(Checkpoint, ReadsFormatVersion2WithoutOptions) {
   const TemporaryDirectory directory;
   const auto path = write_checkpoint(directory.path(), some_state(12), "{}", kKeepOne);
   {
@@ -111,7 +111,7 @@ TEST(Checkpoint, OfTheVersionBeforeIsReadWithoutOptions) {
   EXPECT_TRUE(state.average.equal(some_state(12).average));
 }
 
-TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {
+TEST(Checkpoint, IsNamedAfterItsStepAndOldOnesAreDeleted) {
   const TemporaryDirectory directory;
   put(directory / "notes.txt", "mine");
   for (const std::int64_t step : {9, 10, 100, 12'000})
@@ -120,7 +120,7 @@ TEST(Checkpoint, IsNamedAfterItsStepAndOnlyTheNewestStay) {
             (std::set<std::string>{"notes.txt", "step-000000100.safetensors", "step-000012000.safetensors"}));
 }
 
-TEST(Checkpoint, OfAStopDoesNotReplaceAScheduledOne) {
+TEST(Checkpoint, UnscheduledOnesDoNotReplaceScheduledOnes) {
   const TemporaryDirectory directory;
   const auto write = [&](std::int64_t step, bool scheduled) {
     const auto path = write_checkpoint(directory.path(), some_state(step), "{}", {.every = 10, .keep = 2});
@@ -131,13 +131,13 @@ TEST(Checkpoint, OfAStopDoesNotReplaceAScheduledOne) {
   }
   const std::string ten = "step-000000010.safetensors", twenty = "step-000000020.safetensors";
   EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{ten, twenty, "step-000000022.safetensors"}));
-  // A damaged file does not take its place either.
+  // A damaged file does not replace a scheduled one either.
   put(directory / "step-000000022.safetensors", "");
   write(30, true);
   EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{twenty, "step-000000030.safetensors"}));
 }
 
-TEST(CheckpointPolicy, SchedulesTheStartAndEveryFewStepsThatAreNotSkipped) {
+TEST(CheckpointPolicy, SchedulesStepZeroAndEveryNthUnlessSkipped) {
   const auto is_scheduled = [](std::int64_t step, std::int64_t skipped_in_a_row, std::int64_t every) {
     TrainingProgress progress;
     progress.step = step;
@@ -151,7 +151,7 @@ TEST(CheckpointPolicy, SchedulesTheStartAndEveryFewStepsThatAreNotSkipped) {
   EXPECT_FALSE(is_scheduled(6, 0, 0));
 }
 
-TEST(NewestIntactCheckpoint, IsOneThatIsWanted) {
+TEST(NewestIntactCheckpoint, IsTheNewestThatSatisfiesThePredicate) {
   const TemporaryDirectory directory;
   for (const std::int64_t step : {10, 20, 30}) write_checkpoint(directory.path(), some_state(step), "{}", kKeepAll);
   const auto before = [&](std::int64_t end) {
@@ -165,7 +165,7 @@ TEST(NewestIntactCheckpoint, IsOneThatIsWanted) {
   EXPECT_THROW(before(10), FormatError);
 }
 
-TEST(Checkpoint, RemovesThoseOfLaterSteps) {
+TEST(Checkpoint, WritingDeletesLaterCheckpoints) {
   const TemporaryDirectory directory;
   for (const std::int64_t step : {10, 20, 30}) write_checkpoint(directory.path(), some_state(step), "{}", kKeepAll);
   write_checkpoint(directory.path(), some_state(15), "{}", kKeepTwo);
@@ -173,7 +173,7 @@ TEST(Checkpoint, RemovesThoseOfLaterSteps) {
             (std::set<std::string>{"step-000000010.safetensors", "step-000000015.safetensors"}));
 }
 
-TEST(NewestIntactCheckpoint, SkipsWhatIsDamagedAndSaysSo) {
+TEST(NewestIntactCheckpoint, SkipsAndReportsDamagedFiles) {
   const TemporaryDirectory directory;
   EXPECT_FALSE(newest_intact_checkpoint(directory / "missing").has_value());
   EXPECT_FALSE(newest_intact_checkpoint(directory.path()).has_value());
@@ -195,7 +195,7 @@ TEST(NewestIntactCheckpoint, SkipsWhatIsDamagedAndSaysSo) {
   EXPECT_TRUE(throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {torn.string()}));
 }
 
-TEST(NewestIntactCheckpoint, RefusesToSkipAWholeFileOfAnotherVersion) {
+TEST(NewestIntactCheckpoint, RefusesAnIntactFileOfUnknownVersion) {
   const TemporaryDirectory directory;
   write_checkpoint(directory.path(), some_state(10), "{}", kKeepAll);
   const auto newer = write_checkpoint(directory.path(), some_state(11), "{}", kKeepAll);
@@ -209,7 +209,7 @@ TEST(NewestIntactCheckpoint, RefusesToSkipAWholeFileOfAnotherVersion) {
       throws<FormatError>([&] { newest_intact_checkpoint(directory.path()); }, {newer.string(), "format_version 9"}));
 }
 
-/// A checkpoint's file changed by `spoil`, with the right checksum.
+/// The path of a checkpoint that `spoil` has changed and whose checksum is correct.
 template <class Spoil>
 std::filesystem::path spoiled(const TemporaryDirectory& directory, Spoil spoil) {
   const auto path = write_checkpoint(directory.path(), some_state(5), "{}", kKeepOne);
@@ -221,7 +221,7 @@ std::filesystem::path spoiled(const TemporaryDirectory& directory, Spoil spoil) 
   return path;
 }
 
-TEST(NewestIntactCheckpoint, SaysWhatIsWrong) {
+TEST(NewestIntactCheckpoint, ErrorsNameTheDefect) {
   const TemporaryDirectory directory;
   const auto refuses = [&](auto spoil, std::initializer_list<std::string_view> parts) {
     const auto path = spoiled(directory, spoil);
@@ -247,7 +247,7 @@ TEST(NewestIntactCheckpoint, SaysWhatIsWrong) {
   EXPECT_TRUE(throws<IoError>([&] { newest_intact_checkpoint(directory.path()); }, {unreadable.string()}));
 }
 
-TEST(NewestIntactCheckpoint, NoticesAnyFlippedBit) {
+TEST(NewestIntactCheckpoint, DetectsEveryFlippedBit) {
   const TemporaryDirectory directory;
   auto state = some_state(5);
   state.parameters = random_normal({3000}, 1);
@@ -255,7 +255,7 @@ TEST(NewestIntactCheckpoint, NoticesAnyFlippedBit) {
   glow::testing::expect_that_no_flipped_bit_is_read(path, [&] { read_newest(path); });
 }
 
-TEST(WriteCheckpoint, NamesADirectoryThatCannotBeWritten) {
+TEST(WriteCheckpoint, NamesAnUnwritableDirectory) {
   const TemporaryDirectory directory;
   put(directory / "file", "");
   EXPECT_TRUE(throws<IoError>([&] { write_checkpoint(directory / "file", some_state(1), "{}", kKeepOne); }, {"file"}));

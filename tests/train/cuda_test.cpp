@@ -37,7 +37,7 @@ class CudaTest : public ::testing::TestWithParam<GlowOptions> {
     made->set_hidden_precision(precision);
     return made;
   }
-  /// Of log_prob, on the CPU.
+  /// The gradient of the mean log_prob with respect to the parameters, copied to the CPU.
   static torch::Tensor gradient(Glow made, const torch::Tensor& x, MemoryPolicy memory) {
     made->set_memory_policy(memory);
     const auto gradients = made->flat_parameters().gradients().zero_();
@@ -46,7 +46,7 @@ class CudaTest : public ::testing::TestWithParam<GlowOptions> {
   }
 };
 
-TEST_P(CudaTest, DensitiesLatentsAndSamplesAreThoseOfTheCpu) {
+TEST_P(CudaTest, DensitiesLatentsAndSamplesMatchTheCpu) {
   const torch::NoGradGuard no_grad;
   for (const auto& [dtype, tolerance] : {std::pair{torch::kDouble, 1e-9}, std::pair{torch::kFloat, 2e-3}}) {
     const auto on_cpu = model(torch::kCPU, dtype), on_gpu = model(torch::kCUDA, dtype);
@@ -59,7 +59,7 @@ TEST_P(CudaTest, DensitiesLatentsAndSamplesAreThoseOfTheCpu) {
   }
 }
 
-TEST_P(CudaTest, GradientsAreThoseOfTheCpu) {
+TEST_P(CudaTest, LogProbGradientsMatchTheCpu) {
   const auto x = random_images(GetParam(), 5, 4);
   const auto expected = gradient(model(torch::kCPU, torch::kDouble), x, MemoryPolicy::kStore);
   for (const auto memory : {MemoryPolicy::kStore, MemoryPolicy::kRecompute, MemoryPolicy::kReversible}) {
@@ -73,7 +73,7 @@ TEST_P(CudaTest, GradientsAreThoseOfTheCpu) {
   }
 }
 
-TEST_P(CudaTest, GradientsOfImagesAreThoseOfTheCpu) {
+TEST_P(CudaTest, DecodeGradientsMatchTheCpu) {
   const auto x = random_images(GetParam(), 3, 4);
   const auto of_decoding = [&](torch::Device device) {
     auto made = model(device, torch::kDouble);
@@ -88,7 +88,7 @@ TEST_P(CudaTest, GradientsOfImagesAreThoseOfTheCpu) {
   EXPECT_LE(relative_error(of_decoding(torch::kCUDA), of_decoding(torch::kCPU)), 1e-8);
 }
 
-TEST_P(CudaTest, ADozenStepsOfTrainingAreThoseOfTheCpu) {
+TEST_P(CudaTest, TwelveTrainingStepsMatchTheCpu) {
   const auto& options = GetParam();
   const auto bytes = torch::randint(0, 256, {12, 4, options.channels, options.height, options.width}, torch::kByte);
   const auto train = [&](torch::Device device, bool cuda_graph) {
@@ -119,14 +119,15 @@ std::vector<GlowOptions> cases() {
   for (const auto& options : glow::testing::other_families()) {
     if (options.num_classes == 0) all.push_back(options);
   }
-  // Sizes above those of a block, a row and a kernel, and more matrices than LibTorch treats as a small stack.
+  // Large enough that a CUDA thread processes several elements, and with more matrices than LibTorch treats as a small
+  // stack.
   all.push_back({.height = 64, .width = 64, .levels = 2, .depth = 20, .hidden_width = 96});
   return all;
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaTest, ::testing::ValuesIn(cases()), kCaseName);
 
-TEST(CudaRandom, IsThatOfTheCpu) {
+TEST(CudaRandom, MatchesTheCpu) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
   const ops::RandomKey key{7, ops::Stream::kSample, 3};
   const auto on_cpu = torch::TensorOptions().dtype(torch::kFloat), on_gpu = on_cpu.device(torch::kCUDA);
@@ -136,7 +137,7 @@ TEST(CudaRandom, IsThatOfTheCpu) {
   }
 }
 
-TEST(CudaChannelMap, IsThatOfTheCpu) {
+TEST(CudaChannelMap, LogAbsDetAndInverseMatchTheCpu) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
   for (const std::int64_t channels : {1, 2, 48, 200}) {
     const auto on_cpu = glow::testing::random_normal({33, channels, channels}, channels).requires_grad_();

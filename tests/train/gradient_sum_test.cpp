@@ -10,7 +10,7 @@ namespace {
 
 using namespace glow::testing;
 
-/// Two processes with the same gradients: a sum doubles them, as soon as it is started.
+/// Simulates two processes with equal gradients: start_sum doubles the tensor at once.
 class Doubling : public distributed::Communicator {
  public:
   Doubling() : Communicator(0, 2) {}
@@ -31,7 +31,7 @@ class Doubling : public distributed::Communicator {
 
 class GradientSumTest : public ::testing::TestWithParam<nn::MemoryPolicy> {};
 
-TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
+TEST_P(GradientSumTest, SumsEachSliceOnceAfterItsGradientsAreComplete) {
   const nn::GlowOptions options{
       .channels = 3, .height = 8, .width = 8, .levels = 3, .depth = 2, .hidden_width = 4, .num_classes = 2};
   auto model = random_model(options);
@@ -41,7 +41,7 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
   const auto labels = torch::tensor({0, 1, 1});
   const auto backward = [&] {
     gradients.gradients().zero_();
-    // The classifier is not in the loss: its weights have no gradient.
+    // The loss does not contain the classifier, whose weights therefore get no gradient.
     model->log_prob(x, labels).sum().backward();
   };
   backward();
@@ -51,7 +51,7 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
   GradientSum sum(model, processes, /*slice_bytes=*/512);
   for (int step = 0; step < 2; ++step) {
     *processes = Doubling();
-    // Gradients before `expect`, as of the first of two parts of a batch, are not summed.
+    // A backward pass before expect(), like that of the first part of an accumulated batch, starts no sum.
     backward();
     EXPECT_TRUE(processes->offsets.empty());
     sum.expect();
@@ -59,18 +59,18 @@ TEST_P(GradientSumTest, SumsEverySliceOnceAndOnlyWhenItIsComplete) {
     const auto started = processes->offsets.size();
     sum.finish();
     EXPECT_TRUE(gradients.gradients().equal(alone * 2)) << "step " << step;
-    // From the end to the beginning, without a gap.
+    // The slices go from the end of the buffer to its beginning, without gaps.
     EXPECT_EQ(processes->ends.front(), alone.numel());
     EXPECT_EQ(processes->offsets.back(), 0);
     for (std::size_t i = 1; i < processes->ends.size(); ++i) EXPECT_EQ(processes->ends[i], processes->offsets[i - 1]);
     EXPECT_GT(processes->offsets.size(), 6u);
     EXPECT_EQ(processes->waits, processes->offsets.size());
-    // Only after the first pass is it known that the classifier's gradients do not arrive.
+    // Only the first step shows that the classifier gets no gradients: its sums start in finish().
     EXPECT_EQ(started == 0, step == 0);
   }
 }
 
-TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstIsDone) {
+TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstLevelIsComplete) {
   const nn::GlowOptions options{.channels = 3, .height = 8, .width = 8, .levels = 3, .depth = 2, .hidden_width = 4};
   auto model = random_model(options);
   model->set_memory_policy(GetParam());
@@ -80,7 +80,7 @@ TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstIsDone) {
   }
   const auto processes = std::make_shared<Doubling>();
   GradientSum sum(model, processes, /*slice_bytes=*/512);
-  // The gradient of the images is computed after those of all steps and before those of the first level's folding.
+  // The gradient of the images is computed after those of all steps and before that of the first level's fold().
   auto x = (random_images(options, 3, 1).requires_grad_()) * 1;
   std::int64_t done = model->flat_parameters().values().numel();
   x.register_hook([&](const torch::Tensor&) {

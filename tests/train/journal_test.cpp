@@ -52,7 +52,7 @@ class JournalTest : public ::testing::Test {
  protected:
   std::unique_ptr<Journal> open(const TrainingProgress& progress = {}) const { return open_journal(run_, progress); }
   std::string metrics() const { return get(run_.metrics()); }
-  /// Checks that the page that the journal writes from memory equals the page made from the files.
+  /// Checks that the report that the journal writes from memory equals the report made from the files.
   void expect_report_of_files(const Journal& journal) const {
     journal.write_report();
     const auto page = get(run_.report());
@@ -64,7 +64,7 @@ class JournalTest : public ::testing::Test {
   RunDirectory run_{directory_.path()};
 };
 
-TEST_F(JournalTest, WritesALineForEachStepInThisOrder) {
+TEST_F(JournalTest, WritesALineOfMetricsForEachStep) {
   auto report = report_of(1);
   const auto journal = open();
   journal->step(report);
@@ -98,7 +98,7 @@ TEST_F(JournalTest, CountsTheTimeOfStepsThatARollbackUndoes) {
   EXPECT_GE(last_seconds(), before);
 }
 
-TEST_F(JournalTest, WritesTheEvaluationsOfAStepTogetherOrNotAtAll) {
+TEST_F(JournalTest, WritesTheEvaluationsOfAStepTogetherOrNone) {
   const auto journal = open();
   journal->evaluation(4, "valid", score_of(3), 1, std::nullopt);
   EXPECT_EQ(metrics(), "");
@@ -115,7 +115,7 @@ TEST_F(JournalTest, WritesTheEvaluationsOfAStepTogetherOrNotAtAll) {
             "\"test_non_finite\":0}\n");
 }
 
-TEST_F(JournalTest, KeepsTheLinesThatBelongToTheStateItContinuesFrom) {
+TEST_F(JournalTest, ResumeKeepsTheLinesUpToItsState) {
   {
     const auto journal = open();
     for (std::int64_t step = 1; step <= 4; ++step) journal->step(report_of(step));
@@ -139,7 +139,7 @@ TEST_F(JournalTest, KeepsTheLinesThatBelongToTheStateItContinuesFrom) {
   EXPECT_EQ(lines_after(after(0)), 0);
 }
 
-TEST_F(JournalTest, RemovesTornAndForeignLines) {
+TEST_F(JournalTest, ResumeRemovesTruncatedAndInvalidLines) {
   open()->step(report_of(1));
   const auto whole = metrics();
   std::ofstream(run_.metrics(), std::ios::app) << "[1]\n{\"bits_per_dim\":1}\n{\"step\":\"2\"}\n{\"step\":1,\"bi";
@@ -147,8 +147,8 @@ TEST_F(JournalTest, RemovesTornAndForeignLines) {
   EXPECT_EQ(metrics(), whole);
 }
 
-/// Everything that a run logs, with numbers that are not finite, resumes and rollbacks.
-TEST_F(JournalTest, ItsPageFromMemoryIsThatOfTheFiles) {
+/// Logs everything that a run logs, with non-finite numbers, resumes and rollbacks.
+TEST_F(JournalTest, ReportFromMemoryEqualsReportFromFiles) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   std::mt19937_64 random(1);
   const auto number = [&] {
@@ -200,7 +200,7 @@ std::int64_t bytes_read() {
   return value;
 }
 
-TEST_F(JournalTest, WritesItsPageWithoutReadingTheLog) {
+TEST_F(JournalTest, WritesTheReportWithoutReadingTheLog) {
   if (!std::filesystem::exists("/proc/self/io")) GTEST_SKIP() << "the system does not count bytes read";
   const auto journal = open();
   std::int64_t step = 0;
@@ -212,7 +212,7 @@ TEST_F(JournalTest, WritesItsPageWithoutReadingTheLog) {
   EXPECT_LT(bytes_read() - before, 100'000);
 }
 
-TEST_F(JournalTest, OfOtherRanksWritesNothing) {
+TEST_F(JournalTest, JournalOfOtherRanksWritesNothing) {
   Journal journal;
   journal.step(report_of(1));
   journal.evaluation(1, "valid", score_of(3), 1, std::nullopt);

@@ -1,5 +1,5 @@
-// Operations that LibTorch programs do with modules, on a model that a Trainer trains: after each of them the score,
-// the model file, the trainer and the averaged model are those of the weights that the model has then.
+// Applies operations of LibTorch's module API to a model that a Trainer trains. After each operation the score, the
+// model file, the trainer and the averaged model must agree with the current weights.
 #include <cstring>
 #include <functional>
 #include <sstream>
@@ -55,7 +55,7 @@ nn::Glow started(const nn::GlowOptions& options, std::uint64_t seed) {
   return model;
 }
 
-/// A copy of all values of the model that a program can read.
+/// A copy of all parameters and buffers.
 std::vector<torch::Tensor> contents(const nn::GlowImpl& model) {
   std::vector<torch::Tensor> all;
   for (const auto& tensors : {model.parameters(), model.buffers()}) {
@@ -64,7 +64,7 @@ std::vector<torch::Tensor> contents(const nn::GlowImpl& model) {
   return all;
 }
 
-/// A model with these values and without any cache.
+/// A new model with these parameters and buffers, whose caches are empty.
 nn::Glow fresh(const nn::GlowOptions& options, const std::vector<torch::Tensor>& contents) {
   const torch::NoGradGuard no_grad;
   nn::Glow model(options, 99);
@@ -141,7 +141,7 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
       EXPECT_TRUE(equal(results_without_graph(nn::load_model(file_)), expected));
     }
     EXPECT_TRUE(equal(contents(*model_), now));
-    // The average is of the weights after each step.
+    // The expected average is that of the weights after each step.
     const auto flat = model_->flat_parameters().values();
     const auto state = trainer_->state();
     EXPECT_TRUE(state.parameters.equal(flat));
@@ -152,7 +152,7 @@ class ModuleUse : public ::testing::TestWithParam<std::string> {
     }
   }
 
-  /// One step, which must be that of a new trainer with the same state.
+  /// Takes a step, which must equal that of a new trainer with the same state.
   void take_step(const std::string& after) {
     SCOPED_TRACE(after);
     auto twin = fresh(options_of(GetParam()), contents(*model_));
@@ -208,7 +208,7 @@ TEST_P(ModuleUse, LoadingWeights) {
   EXPECT_TRUE(model_->initialized());
 }
 
-TEST_P(ModuleUse, ReplacingMemory) {
+TEST_P(ModuleUse, ReplacingTensorStorage) {
   const torch::NoGradGuard no_grad;
   after("set_data", [&] { parameter(0).set_data(parameter(0) * 1.1 + 0.01); });
   after("set_", [&] { parameter(1).set_(parameter(1) * 0.9 + 0.01); });
@@ -223,7 +223,7 @@ TEST_P(ModuleUse, ReplacingMemory) {
     parameter(2).set_data(parameter(2).to(torch::kFloat));
   });
   after("memory of another parameter", [&] {
-    // Two buffers of one shape; running moments cannot be exchanged.
+    // Exchanges two parameters of equal shape; running moments cannot be exchanged.
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       for (std::size_t j = i + 1; j < parameters_.size(); ++j) {
         auto &one = parameters_[i], &two = parameters_[j];
@@ -238,7 +238,7 @@ TEST_P(ModuleUse, ReplacingMemory) {
   });
 }
 
-TEST_P(ModuleUse, WritingPastAutograd) {
+TEST_P(ModuleUse, WritingWithoutAutograd) {
   const torch::NoGradGuard no_grad;
   after("data().mul_", [&] {
     for (auto& each : parameters_) each.data().mul_(1.02);
@@ -259,7 +259,7 @@ TEST_P(ModuleUse, WritingPastAutograd) {
   EXPECT_EQ(written > 0, GetParam() != "conv1x1");
 }
 
-TEST_P(ModuleUse, DroppingGradients) {
+TEST_P(ModuleUse, ClearingAndReplacingGradients) {
   after("zero_grad()", [&] { model_->zero_grad(); });
   after("zero_grad(true)", [&] { model_->zero_grad(true); });
   after("gradients of one's own", [&] {
@@ -287,7 +287,7 @@ TEST_P(ModuleUse, ChangingModes) {
   after("a write under InferenceMode", [&] { parameter(0).mul_(1.05); });
 }
 
-TEST_P(ModuleUse, Moving) {
+TEST_P(ModuleUse, ChangingDtypeAndDevice) {
   after("to() of the same", [&] { model_->to(torch::kCPU); });
   after("to() and back", [&] {
     model_->to(torch::kDouble);
@@ -310,7 +310,7 @@ TEST_P(ModuleUse, Moving) {
   after("back where it was", [&] { model_->to(torch::kFloat); });
 }
 
-TEST_P(ModuleUse, OptimisingByOthers) {
+TEST_P(ModuleUse, TorchOptimizers) {
   const auto loss = [&] { return -model_->log_prob(model_->quantizer().center(bytes())).mean(); };
   after("SGD", [&] {
     torch::optim::SGD optimizer(model_->parameters(), 1e-4);
@@ -328,7 +328,7 @@ TEST_P(ModuleUse, OptimisingByOthers) {
   });
 }
 
-TEST_P(ModuleUse, RefusesWhatIsNoModelAnyMore) {
+TEST_P(ModuleUse, RefusesParametersOfWrongShapeOrDtype) {
   const torch::NoGradGuard no_grad;
   const auto first = parameter(0).detach();
   parameter(0).set_data(torch::zeros({2, 3}));
@@ -343,7 +343,7 @@ TEST_P(ModuleUse, RefusesWhatIsNoModelAnyMore) {
 INSTANTIATE_TEST_SUITE_P(, ModuleUse, ::testing::Values("conv1x1", "lu", "realnvp"),
                          [](const auto& test) { return test.param; });
 
-TEST(ModuleUseOf, ModelsMadeUnderInferenceModeCanBeTrainedOutside) {
+TEST(ModuleLifecycle, ModelsCreatedUnderInferenceModeAreTrainable) {
   const TemporaryDirectory directory;
   const auto file = directory / "model.safetensors";
   std::vector<nn::Glow> models;
@@ -367,7 +367,7 @@ TEST(ModuleUseOf, ModelsMadeUnderInferenceModeCanBeTrainedOutside) {
   }
 }
 
-TEST(ModuleUseOf, ATrainerMadeUnderInferenceModeTrainsOutside) {
+TEST(ModuleLifecycle, TrainerCreatedUnderInferenceModeTrains) {
   auto model = started(options_of("conv1x1"), 1);
   std::unique_ptr<Trainer> trainer;
   {
@@ -382,7 +382,7 @@ TEST(ModuleUseOf, ATrainerMadeUnderInferenceModeTrainsOutside) {
   trainer->averaged_model();
 }
 
-TEST(ModuleUseOf, TorchSaveKeepsWhetherAModelIsInitialised) {
+TEST(ModuleLifecycle, TorchSaveStoresTheInitializedFlag) {
   for (const bool is : {false, true}) {
     const auto model = is ? started(options_of("lu"), 1) : nn::Glow(options_of("lu"), 1);
     std::stringstream archive;

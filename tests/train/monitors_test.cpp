@@ -45,9 +45,9 @@ nn::Glow model_with(PermutationKind permutation, std::int64_t num_classes = 0) {
   return random_model(options);
 }
 
-class MonitorsOf : public ::testing::TestWithParam<PermutationKind> {};
+class MonitorsByPermutation : public ::testing::TestWithParam<PermutationKind> {};
 
-TEST_P(MonitorsOf, ASoundModelShowRoundingAlone) {
+TEST_P(MonitorsByPermutation, ReconstructionErrorIsRoundingForAnInvertibleModel) {
   for (const std::int64_t num_classes : {0, 3}) {
     const auto monitors = look_at(model_with(GetParam(), num_classes));
     for (const double error :
@@ -62,12 +62,12 @@ TEST_P(MonitorsOf, ASoundModelShowRoundingAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Permutations, MonitorsOf,
+INSTANTIATE_TEST_SUITE_P(Permutations, MonitorsByPermutation,
                          ::testing::Values(PermutationKind::kConv1x1, PermutationKind::kLU, PermutationKind::kShuffle,
                                            PermutationKind::kReverse),
                          [](const auto& test) { return to_string(test.param); });
 
-TEST(Monitors, KnowTheSmallestSingularValueOfEachMap) {
+TEST(Monitors, ReportTheSmallestSingularValueOfEachMap) {
   const torch::NoGradGuard no_grad;
   auto model = model_with(PermutationKind::kConv1x1);
   const auto weight = parameter(model, "levels.1.steps.0.permutation.weight");
@@ -82,7 +82,7 @@ TEST(Monitors, KnowTheSmallestSingularValueOfEachMap) {
   EXPECT_NEAR(look_at(lu).smallest_singular_values.at(0).at(1), 0.125, 1e-12);
 }
 
-TEST(Monitors, ShowThatAnInverseIsBeingLost) {
+TEST(Monitors, ReportLargeErrorsForANearlySingularMap) {
   const torch::NoGradGuard no_grad;
   auto model = model_with(PermutationKind::kConv1x1);
   model->to(torch::kFloat);
@@ -95,7 +95,7 @@ TEST(Monitors, ShowThatAnInverseIsBeingLost) {
   EXPECT_EQ(look_at(model).reconstruction_error, std::numeric_limits<double>::infinity());
 }
 
-TEST(Monitors, SayWhatIsNotFinite) {
+TEST(Monitors, ReportAndNameNonFiniteValues) {
   const torch::NoGradGuard no_grad;
   auto model = model_with(PermutationKind::kConv1x1);
   parameter(model, "levels.0.steps.0.permutation.weight")[0][0] = std::nan("");
@@ -108,7 +108,7 @@ TEST(Monitors, SayWhatIsNotFinite) {
   EXPECT_EQ(monitors.largest_scale_name, "levels.0.steps.1.actnorm.log_scale");
 }
 
-TEST(Monitors, KnowTheLargestScale) {
+TEST(Monitors, ReportAndNameTheLargestScale) {
   const torch::NoGradGuard no_grad;
   auto model = model_with(PermutationKind::kReverse);
   parameter(model, "levels.0.steps.1.coupling.net.conv3.log_scale")[0] = 3;
@@ -116,7 +116,7 @@ TEST(Monitors, KnowTheLargestScale) {
   EXPECT_EQ(look_at(model).largest_scale_name, "levels.0.steps.1.coupling.net.conv3.log_scale");
 }
 
-TEST(Monitors, AreAFunctionOfTheSeed) {
+TEST(Monitors, DependOnTheSeedOnlyForNoise) {
   auto model = model_with(PermutationKind::kConv1x1);
   EXPECT_EQ(look_at(model).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
   EXPECT_EQ(look_at(model, 2).reconstruction_error, look_at(model).reconstruction_error);

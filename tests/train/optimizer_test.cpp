@@ -31,7 +31,7 @@ class Updates {
     ++state_.step;
     state_.skipped += wanted ? 0 : 1;
   }
-  /// An update after which the parameters are `values`: the gradient is zero.
+  /// Sets the parameters to `values`, then updates with a zero gradient, which leaves them.
   void update_at(const torch::Tensor& values) {
     state_.parameters.copy_(values);
     update(at::zeros_like(values), 0);
@@ -47,7 +47,7 @@ class Updates {
 
 class OptimizerAgainstReference : public ::testing::TestWithParam<OptimizerKind> {};
 
-TEST_P(OptimizerAgainstReference, TakesTheSame1000Steps) {
+TEST_P(OptimizerAgainstReference, EqualsTheReferenceFor1000Steps) {
   auto reference = expected_tensors("optimizer");
   const auto& gradients = reference.at("gradients");
   const auto& rates = reference.at("lr");
@@ -63,7 +63,7 @@ TEST_P(OptimizerAgainstReference, TakesTheSame1000Steps) {
 }
 
 /// In float32 the path deviates by no more than the rounding errors of a thousand updates.
-TEST_P(OptimizerAgainstReference, StaysNearInFloat32) {
+TEST_P(OptimizerAgainstReference, Float32StaysCloseToTheReference) {
   auto reference = expected_tensors("optimizer");
   const auto gradients = reference.at("gradients").to(at::kFloat);
   const Schedule schedule({.batch = 256, .learning_rate = 1e-3}, 64, 64);
@@ -73,7 +73,7 @@ TEST_P(OptimizerAgainstReference, StaysNearInFloat32) {
 }
 
 /// The average follows the weights after each update; an update with `wanted` 0 changes nothing.
-TEST_P(OptimizerAgainstReference, AveragesTheWeightsAndAppliesOnlyWhatIsWanted) {
+TEST_P(OptimizerAgainstReference, AveragesWeightsAndSkipsUnwantedUpdates) {
   for (const double decay : {0.0, 0.3, 0.9}) {
     const auto initial = random_normal({9000}, 1), gradients = random_normal({9000}, 2);
     Updates all_wanted(GetParam(), initial, 0.99, decay), some_wanted(GetParam(), initial, 0.99, decay);
@@ -95,9 +95,9 @@ INSTANTIATE_TEST_SUITE_P(Kinds, OptimizerAgainstReference,
                          ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
                          [](const auto& test) { return to_string(test.param); });
 
-class AverageOf : public ::testing::TestWithParam<OptimizerKind> {};
+class WeightAverage : public ::testing::TestWithParam<OptimizerKind> {};
 
-TEST_P(AverageOf, WeightsFollowsTheReferenceFor1000Steps) {
+TEST_P(WeightAverage, EqualsTheReferenceFor1000Steps) {
   const auto reference = expected_tensors("optimizer");
   const auto& path = reference.at("adamax");
   const auto& expected = reference.at("ema");
@@ -109,14 +109,14 @@ TEST_P(AverageOf, WeightsFollowsTheReferenceFor1000Steps) {
   }
 }
 
-TEST_P(AverageOf, OneValueIsThatValue) {
+TEST_P(WeightAverage, OfConstantWeightsEqualsThem) {
   const auto value = random_normal({10}, 1);
   Updates updates(GetParam(), value, 0.99, 0.999);
   for (int t = 0; t < 5; ++t) updates.update_at(value);
   EXPECT_TRUE(close(updates.average(), value, 1e-12));
 }
 
-TEST_P(AverageOf, WeightsWithoutDecayIsTheLatestWeightsExactly) {
+TEST_P(WeightAverage, WithZeroDecayEqualsTheLatestWeights) {
   Updates updates(GetParam(), at::zeros({10}, at::kFloat), 0.99, 0);
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
     const auto value = random_normal({10}, seed).to(at::kFloat);
@@ -125,12 +125,12 @@ TEST_P(AverageOf, WeightsWithoutDecayIsTheLatestWeightsExactly) {
   }
 }
 
-TEST_P(AverageOf, NoUpdatesIsTheParametersThemselves) {
+TEST_P(WeightAverage, BeforeTheFirstUpdateEqualsTheParameters) {
   const auto value = random_normal({10}, 1);
   EXPECT_TRUE(Updates(GetParam(), value, 0.99, 0.9).average().equal(value));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, AverageOf, ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
+INSTANTIATE_TEST_SUITE_P(Kinds, WeightAverage, ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
                          [](const auto& test) { return to_string(test.param); });
 
 class FlatNorm : public ::testing::TestWithParam<std::int64_t> {};
@@ -142,12 +142,12 @@ TEST_P(FlatNorm, IsTheEuclideanNorm) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, FlatNorm, ::testing::Values(1, 4095, 4096, 4097, 10'000));
 
-TEST(FlatNorm, KeepsItsDigitsOverManyFloats) {
+TEST(FlatNorm, IsAccurateForManyFloat32Elements) {
   const auto values = at::full({20'000'000}, 1e-3F);
   EXPECT_NEAR(flat_norm(values).item<double>() / (double{1e-3F} * std::sqrt(2e7)), 1, 1e-5);
 }
 
-TEST(ClipNorm, ShortensWhatIsTooLong) {
+TEST(ClipNorm, ScalesLongGradientsToTheLimit) {
   const auto gradients = random_normal({5000}, 2);
   const double before = gradients.norm().item<double>();
   auto clipped = gradients.clone();
@@ -155,7 +155,7 @@ TEST(ClipNorm, ShortensWhatIsTooLong) {
   EXPECT_TRUE(close(clipped, gradients * (1.5 / before), 1e-14));
 }
 
-TEST(ClipNorm, LeavesWhatIsShortEnough) {
+TEST(ClipNorm, LeavesShortGradientsUnchanged) {
   for (const auto& gradients : {random_normal({100}, 3), at::zeros({100})}) {
     auto clipped = gradients.clone();
     clip_norm(clipped, gradients.norm(), gradients.norm().item<double>() + 1e-6);
@@ -163,7 +163,7 @@ TEST(ClipNorm, LeavesWhatIsShortEnough) {
   }
 }
 
-TEST(ClipNorm, LeavesWhatIsFiniteWhereTheNormIsNot) {
+TEST(ClipNorm, LeavesFiniteElementsUnchangedIfTheNormIsNotFinite) {
   for (const double broken : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     auto gradients = torch::tensor({1.0, broken, 3.0});
     clip_norm(gradients, gradients.norm(), 1);

@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 
 using Pixels = std::vector<std::uint8_t>;
 
-/// The pictures of a step, and one image of them at a time.
+/// Writes the pictures of a step. The accessors return single images of them.
 class DrawnPictures {
  public:
   explicit DrawnPictures(const nn::Glow& model, std::int64_t batch = 4,
@@ -43,7 +43,7 @@ class DrawnPictures {
     grid_path_ = write_pictures(run_, 7, model, *images_, options, [this] { ++batches_; });
   }
 
-  /// Grey image `column` of row `row`.
+  /// The grey image at `row` and `column` of a picture.
   static Pixels tile(const fs::path& path, int row, int column) {
     constexpr int kApart = kTinySize + 2;
     const auto image = io::read_image(path);
@@ -74,10 +74,10 @@ class DrawnPictures {
   int batches_ = 0;
 };
 
-/// A model whose layers all do something.
+/// A model with random weights, so that no layer is the identity.
 nn::Glow busy_model(std::int64_t classes = 0) { return random_model(tiny_model(classes)->options()); }
 
-TEST(Pictures, ShowTheSameSamplesAtEachTemperature) {
+TEST(Pictures, TemperatureRowsShowTheSameSamples) {
   const DrawnPictures pictures(busy_model());
   for (int column = 0; column < 6; ++column) {
     EXPECT_EQ(pictures.temperatures(0, column), pictures.temperatures(0, 0)) << "temperature 0 is one image";
@@ -87,7 +87,7 @@ TEST(Pictures, ShowTheSameSamplesAtEachTemperature) {
   EXPECT_NE(pictures.temperatures(4, 0), pictures.temperatures(4, 1));
 }
 
-TEST(Pictures, InterpolateBetweenTheImagesThemselves) {
+TEST(Pictures, InterpolationsStartAndEndAtTheImages) {
   const DrawnPictures pictures(busy_model());
   for (int row = 0; row < 4; ++row) {
     EXPECT_EQ(pictures.interpolations(row, 0), pictures.original(2 * row));
@@ -98,7 +98,7 @@ TEST(Pictures, InterpolateBetweenTheImagesThemselves) {
   }
 }
 
-TEST(Pictures, DrawLevelsAnewFromImagesToSamples) {
+TEST(Pictures, EachLevelRowResamplesOneMoreLevel) {
   const auto model = busy_model();
   const DrawnPictures pictures(model), of_others(model, 4, tiny_images(6, 30));
   for (int column = 0; column < 6; ++column) {
@@ -123,7 +123,7 @@ TEST(Pictures, DoNotDependOnTheBatch) {
   }
 }
 
-TEST(Pictures, OfAConditionalModelKeepTheImages) {
+TEST(Pictures, ConditionalModelReconstructsTheImages) {
   const DrawnPictures pictures(busy_model(3));
   for (int column = 0; column < 6; ++column) EXPECT_EQ(pictures.levels(1, column), pictures.original(column));
   EXPECT_EQ(pictures.interpolations(1, 6), pictures.original(3)) << "though its class is another";
@@ -131,7 +131,7 @@ TEST(Pictures, OfAConditionalModelKeepTheImages) {
   EXPECT_EQ(pictures.temperatures(0, 0), pictures.temperatures(0, 3));
 }
 
-TEST(Pictures, ShowChannelsSideBySideWhereTheyAreNoColours) {
+TEST(Pictures, ShowChannelsSideBySideIfTheyAreNotRgb) {
   constexpr int kChannels = 2;
   const auto images = std::make_shared<const data::Images>(
       std::make_shared<PictureSource>(std::vector{make_picture(kTinySize, kTinySize, kChannels)}),
@@ -145,7 +145,7 @@ TEST(Pictures, ShowChannelsSideBySideWhereTheyAreNoColours) {
   EXPECT_EQ(io::read_image_shape(run.levels()), (io::ImageShape{4 * 6 - 2, 6 * kChannels * 6 - 2, 1}));
 }
 
-TEST(Pictures, AreWrittenWhenAllAreDrawn) {
+TEST(Pictures, AreWrittenAfterAllAreDrawn) {
   const auto model = busy_model();
   const DrawnPictures pictures(model);
   int batches = pictures.batches();

@@ -24,9 +24,9 @@ namespace {
 using namespace glow::testing;
 using CommunicatorPointer = std::shared_ptr<distributed::Communicator>;
 
-class ProcessesWith : public ::testing::TestWithParam<nn::MemoryPolicy> {};
+class ProcessesByMemoryPolicy : public ::testing::TestWithParam<nn::MemoryPolicy> {};
 
-TEST_P(ProcessesWith, GradientsOfManySlicesAreThoseOfOneProcess) {
+TEST_P(ProcessesByMemoryPolicy, SlicedGradientSumEqualsTheGradientOfOneProcess) {
   const nn::GlowOptions options{.channels = 3, .height = 8, .width = 8, .levels = 3, .depth = 2, .hidden_width = 4};
   const auto x = random_images(options, 7, 1);
   const auto gradients = [&](nn::Glow& model, const torch::Tensor& images) {
@@ -52,7 +52,7 @@ TEST_P(ProcessesWith, GradientsOfManySlicesAreThoseOfOneProcess) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(, ProcessesWith,
+INSTANTIATE_TEST_SUITE_P(, ProcessesByMemoryPolicy,
                          ::testing::Values(nn::MemoryPolicy::kStore, nn::MemoryPolicy::kRecompute,
                                            nn::MemoryPolicy::kReversible),
                          [](const auto& test) { return to_string(test.param); });
@@ -65,7 +65,7 @@ StepReport take_step(Trainer& trainer, const distributed::Communicator& processe
   return trainer.step(tiny_images(options.batch)->bytes(indices), {}, options.batch);
 }
 
-TEST(Processes, AStopIsKnownToAllAfterTheSameStep) {
+TEST(Processes, AllRanksStopAfterTheSameStep) {
   auto options = tiny_options();
   options.batch = 8;
   std::vector<std::int64_t> stopped_after(3);
@@ -76,11 +76,11 @@ TEST(Processes, AStopIsKnownToAllAfterTheSameStep) {
     while (!take_step(trainer, *processes, options).stop_asked) EXPECT_LT(trainer.steps_done(), 10);
     stopped_after[static_cast<std::size_t>(processes->rank())] = trainer.steps_done();
   });
-  // The process that is asked knows it at once; all processes act after the same step.
+  // Rank 2 knows of the request at once, but all ranks stop after the same step.
   EXPECT_EQ(stopped_after, (std::vector<std::int64_t>(3, 2)));
 }
 
-TEST(Processes, WeightsThatAreNotAlikeBecomeSoOrEndTheRun) {
+TEST(Processes, ResyncCorrectsRoundingAndRefusesLargerDifferences) {
   auto options = tiny_options();
   options.batch = 8;
   as_processes(3, [&](const CommunicatorPointer& processes) {
@@ -91,7 +91,7 @@ TEST(Processes, WeightsThatAreNotAlikeBecomeSoOrEndTheRun) {
     const torch::NoGradGuard no_grad;
     const auto& weights = model->flat_parameters().values();
     const auto before = weights.clone();
-    // First a difference like that of rounding, then larger ones.
+    // First a difference as small as rounding errors, then larger ones.
     if (processes->rank() == 1) weights.mul_(1 + 1e-6);
     EXPECT_TRUE(trainer.resync_replicas());
     EXPECT_TRUE(weights.equal(before));
@@ -103,7 +103,7 @@ TEST(Processes, WeightsThatAreNotAlikeBecomeSoOrEndTheRun) {
   });
 }
 
-TEST(Processes, TrainAsOneWhateverIsDoneToTheirModels) {
+TEST(Processes, TrainingEqualsOneProcessAfterAnyModuleOperation) {
   auto options = tiny_options();
   options.batch = 8;
   const auto in_float64 = [] {
@@ -141,7 +141,7 @@ TEST(Processes, TrainAsOneWhateverIsDoneToTheirModels) {
   });
 }
 
-TEST(Processes, AStepNeedsToKnowHowManyImagesAllHave) {
+TEST(Processes, StepRequiresTheGlobalBatchSize) {
   const auto options = tiny_options();
   as_processes(2, [&](const CommunicatorPointer& processes) {
     Trainer trainer(started_tiny_model(), options, processes);
@@ -149,7 +149,7 @@ TEST(Processes, AStepNeedsToKnowHowManyImagesAllHave) {
   });
 }
 
-TEST(Processes, AModelIsItselfAgainAfterItsTrainer) {
+TEST(Processes, ModelStopsSummingAfterItsTrainerIsDestroyed) {
   auto options = tiny_options();
   options.batch = 8;
   auto realnvp = nn::GlowOptions::of_family(nn::Family::kRealNVP);
@@ -170,12 +170,12 @@ TEST(Processes, AModelIsItselfAgainAfterItsTrainer) {
       take_step(other, *processes, options);
       late = model->log_prob(x).sum();
     }
-    // The destructor of a trainer does not remove the sums of the trainer that replaced it.
+    // The destructor of the first trainer does not unregister the sums of the second.
     auto replaced = std::make_unique<Trainer>(batch_norms, options, processes);
     replaced = std::make_unique<Trainer>(batch_norms, options, processes);
     EXPECT_TRUE(batch_norms->sum_over_processes());
     replaced = nullptr;
-    // Neither model sums over the processes any more: the other process has returned.
+    // Neither model may still sum over the processes, because the other process has returned.
     if (processes->rank() == 1) return;
     late.backward();
     batch_norms->log_prob(x).sum().backward();

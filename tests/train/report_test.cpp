@@ -33,7 +33,7 @@ std::string written_report(const RunDirectory& run) {
   return get(run.report());
 }
 
-/// The page's data.
+/// The JSON data in the page.
 Json data_of(const std::string& page) {
   const std::string before = "<script id=\"data\" type=\"application/json\">";
   const auto begin = page.find(before) + before.size();
@@ -60,7 +60,7 @@ class Report : public ::testing::Test {
   }();
 };
 
-TEST_F(Report, ShowsWhatTheDirectoryHolds) {
+TEST_F(Report, ContainsTheRecordAndPicturesOfTheRun) {
   put(run_.config(), R"({"tool": "glow-train", "model": {"levels": 3}})");
   put(run_.metrics(),
       "{\"step\":1,\"bits_per_dim\":5.123456789}\n"
@@ -96,7 +96,7 @@ TEST_F(Report, ShowsWhatTheDirectoryHolds) {
   EXPECT_EQ(data["pictures"]["interpolations"]["image"], "");
 }
 
-TEST_F(Report, IsAFunctionOfTheDirectoryAndWrittenAnew) {
+TEST_F(Report, DependsOnTheContentOfTheDirectoryOnly) {
   const auto empty = written_report(run_);
   put(run_.metrics(), "{\"step\":1,\"bits_per_dim\":5}\n");
   const auto first = written_report(run_);
@@ -120,12 +120,12 @@ void expect_self_contained(const std::string& page) {
   EXPECT_EQ(count(page, "{{"), 0);
 }
 
-TEST_F(Report, NeedsNothingButItself) {
+TEST_F(Report, IsSelfContained) {
   put_grid(1, "one");
   expect_self_contained(written_report(run_));
 }
 
-TEST_F(Report, NeedsNothingButItselfAfterTroubleAndWithManyGrids) {
+TEST_F(Report, IsSelfContainedWithRollbacksAndManyGrids) {
   std::string metrics;
   for (std::int64_t step = 1; step <= 100; ++step) {
     const bool skipped = step > 90;
@@ -150,7 +150,7 @@ TEST_F(Report, NeedsNothingButItselfAfterTroubleAndWithManyGrids) {
   EXPECT_EQ(data["grids"]["shown"].size(), 40U);
 }
 
-TEST_F(Report, TakesHostileTextForText) {
+TEST_F(Report, EscapesMarkupInTexts) {
   const std::string hostile = "</script><script>alert(1)</script><!-- {{script}} \"'&\\u003c\\";
   const auto plain = written_report(run_);
   const RunDirectory run(directory_ / "<img src=x onerror=alert(1)> <!--");
@@ -168,12 +168,12 @@ TEST_F(Report, TakesHostileTextForText) {
   EXPECT_EQ(data["record"]["texts"]["largest_scale_name"], hostile);
 }
 
-TEST_F(Report, ShowsBytesThatAreNoUtf8AsSuch) {
+TEST_F(Report, ReplacesInvalidUtf8) {
   put(run_.config(), "\xff{");
   EXPECT_EQ(data_of(written_report(run_))["config"], "\xef\xbf\xbd{");
 }
 
-TEST_F(Report, StaysSmallHoweverLongTheRun) {
+TEST_F(Report, SizeIsBoundedForLongRuns) {
   std::string metrics;
   for (int step = 1; step <= 50'000; ++step) {
     const auto bits = step == 31'337 ? 99 : 3 + std::sin(step);
@@ -200,14 +200,14 @@ TEST_F(Report, StaysSmallHoweverLongTheRun) {
   }
 }
 
-TEST_F(Report, ShowsFewerOfLargeGrids) {
+TEST_F(Report, ShowsFewerLargeGrids) {
   for (std::int64_t step = 1; step <= 9; ++step) put_grid(step, std::string(std::size_t{3} << 20, 'x'));
   const auto page = written_report(run_);
   EXPECT_LT(page.size(), std::size_t{22} << 20);
   EXPECT_EQ(data_of(page)["grids"]["shown"].size(), 5U);
 }
 
-TEST_F(Report, LeavesOutAGridThatIsGoneWhenItIsRead) {
+TEST_F(Report, LeavesOutAMissingGrid) {
   put_grid(2, "two");
   fs::create_symlink("nowhere", run_.samples() / (step_name(4) + ".png"));
   const auto shown = data_of(written_report(run_))["grids"]["shown"];
@@ -215,7 +215,7 @@ TEST_F(Report, LeavesOutAGridThatIsGoneWhenItIsRead) {
   EXPECT_EQ(shown[0]["step"], 2);
 }
 
-TEST_F(Report, ToleratesARunThatHasHardlyBegun) {
+TEST_F(Report, AcceptsAnEmptyRun) {
   const RunDirectory nothing(directory_ / "nothing");
   fs::create_directory(nothing.root());
   const auto data = data_of(written_report(nothing));
@@ -225,7 +225,7 @@ TEST_F(Report, ToleratesARunThatHasHardlyBegun) {
   EXPECT_EQ(data["grids"], (Json{{"count", 0}, {"shown", Json::array()}}));
 }
 
-TEST_F(Report, NamesWhatItCannotWrite) {
+TEST_F(Report, NamesAnUnwritableFile) {
   const RunDirectory missing(directory_ / "missing");
   EXPECT_TRUE(throws<IoError>([&] { write_report(missing); }, {"cannot write", missing.report().string()}));
   fs::create_directory(run_.report());

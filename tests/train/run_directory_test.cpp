@@ -28,7 +28,7 @@ class RunDirectoryTest : public ::testing::Test {
   RunDirectory run_{directory_ / "run"};
 };
 
-TEST_F(RunDirectoryTest, NothingIsNoRun) {
+TEST_F(RunDirectoryTest, MissingOrEmptyDirectoryIsUnused) {
   EXPECT_TRUE(run_.is_unused());
   EXPECT_FALSE(run_.holds_run());
   run_.create();
@@ -36,13 +36,13 @@ TEST_F(RunDirectoryTest, NothingIsNoRun) {
   EXPECT_FALSE(run_.holds_run());
 }
 
-TEST_F(RunDirectoryTest, ABeginningIsUnused) {
+TEST_F(RunDirectoryTest, LeftoversOfAnInterruptedStartAreUnused) {
   begin();
   EXPECT_TRUE(run_.is_unused());
   EXPECT_FALSE(run_.holds_run());
 }
 
-TEST_F(RunDirectoryTest, WhatIsMoreThanABeginningIsARun) {
+TEST_F(RunDirectoryTest, ConfigMetricsModelOrLaterCheckpointMakeItARun) {
   const auto is_run_with = [&](const fs::path& file, const char* content) {
     begin();
     put(file, content);
@@ -56,7 +56,7 @@ TEST_F(RunDirectoryTest, WhatIsMoreThanABeginningIsARun) {
   EXPECT_TRUE(is_run_with(run_.checkpoints() / checkpoint_name(1), "a checkpoint"));
 }
 
-TEST_F(RunDirectoryTest, FilesOfOthersAreNoRunAndNotUnused) {
+TEST_F(RunDirectoryTest, ForeignFilesAreNeitherUnusedNorARun) {
   run_.create();
   put(run_.root() / "notes.txt", "mine");
   EXPECT_FALSE(run_.is_unused());

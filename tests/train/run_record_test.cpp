@@ -18,7 +18,7 @@ using glow::testing::TemporaryDirectory;
 using Steps = std::vector<std::int64_t>;
 using Values = std::vector<double>;
 
-TEST(ReadRecord, TakesEveryNumberFromBothFiles) {
+TEST(ReadRecord, ReadsMetricsAndTiming) {
   const TemporaryDirectory directory;
   const RunDirectory run(directory.path());
   put(run.metrics(),
@@ -45,7 +45,7 @@ TEST(ReadRecord, TakesEveryNumberFromBothFiles) {
   EXPECT_EQ(record.last_step, 2);
 }
 
-TEST(ReadRecord, KnowsTheBestEvaluationAsTheRunDoes) {
+TEST(ReadRecord, BestStepFollowsTheRulesOfTheRun) {
   const TemporaryDirectory directory;
   const RunDirectory run(directory.path());
   const auto best_of = [&](const char* lines) {
@@ -62,7 +62,7 @@ TEST(ReadRecord, KnowsTheBestEvaluationAsTheRunDoes) {
             8);
 }
 
-TEST(ReadRecord, IgnoresLinesThatAreMissingTornOrOdd) {
+TEST(ReadRecord, IgnoresMissingFilesAndInvalidLines) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(read_record(RunDirectory(directory.path())).curves.empty());
   put(RunDirectory(directory.path()).metrics(),
@@ -73,7 +73,7 @@ TEST(ReadRecord, IgnoresLinesThatAreMissingTornOrOdd) {
   EXPECT_EQ(record.curves.at("bits_per_dim").values, Values{2});
 }
 
-TEST(ReadRecord, LeavesOutALineWithoutItsEnd) {
+TEST(ReadRecord, IgnoresALineWithoutANewline) {
   const TemporaryDirectory directory;
   const RunDirectory run(directory.path());
   const std::string line = "{\"step\":1,\"a\":2}";
@@ -115,7 +115,7 @@ TEST(Thinned, KeepsEndsAndExtremesInOrder) {
   EXPECT_EQ(std::ranges::min(thin.values), -50);
 }
 
-TEST(Thinned, LeavesWhatIsShortEnough) {
+TEST(Thinned, LeavesShortCurvesUnchanged) {
   const Curve curve{.steps = {1, 2, 3, 4, 5}, .values = {3, 1, 4, 1, 5}, .missing = 2};
   for (const std::size_t most : {5, 6, 2000}) EXPECT_EQ(thinned(curve, most).values, curve.values);
   const auto thin = thinned(curve, 4);
@@ -123,7 +123,7 @@ TEST(Thinned, LeavesWhatIsShortEnough) {
   EXPECT_EQ(thin.missing, 2);
 }
 
-TEST(Smoothed, LeavesASlopeAndTakesNoiseAway) {
+TEST(Smoothed, KeepsASlopeAndReducesNoise) {
   Curve slope, noisy;
   for (std::int64_t i = 0; i < 4000; ++i) {
     slope.steps.push_back(i);
@@ -139,7 +139,7 @@ TEST(Smoothed, LeavesASlopeAndTakesNoiseAway) {
   }
 }
 
-TEST(Smoothed, IsTheMeanOfFivePointsOfAShortCurve) {
+TEST(Smoothed, UsesAWindowOfFivePointsForAShortCurve) {
   const Curve curve{.steps = {1, 2, 3, 4, 5, 6}, .values = {6, 0, 3, 6, 15, 0}};
   EXPECT_EQ(smoothed(curve).values, (Values{6, 3, 6, 4.8, 7, 0}));
   EXPECT_EQ(smoothed(curve).steps, curve.steps);

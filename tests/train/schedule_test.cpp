@@ -13,7 +13,7 @@ namespace {
 
 using glow::testing::throws;
 
-TEST(Schedule, StartsAtZeroAndGrowsLinearlyOverTenEpochsOf50000Images) {
+TEST(Schedule, WarmsUpLinearlyOverTenEpochsOf50000Images) {
   const Schedule schedule({.batch = 50, .learning_rate = 1e-3}, 32, 32);
   EXPECT_EQ(schedule.learning_rate(0), 0);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(1), 1e-7);
@@ -22,14 +22,14 @@ TEST(Schedule, StartsAtZeroAndGrowsLinearlyOverTenEpochsOf50000Images) {
   EXPECT_EQ(schedule.learning_rate(1'000'000'000), 1e-3);
 }
 
-TEST(Schedule, CountsAnImageByItsPixels) {
+TEST(Schedule, CountsImagesInUnitsOf32x32Pixels) {
   // 64 x 32 pixels are two images.
   const Schedule schedule({.batch = 50, .learning_rate = 1e-3}, 64, 32);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(2'500), 5e-4);
   EXPECT_EQ(schedule.learning_rate(5'000), 1e-3);
 }
 
-TEST(Schedule, HasNoWarmUpWhenAskedForNone) {
+TEST(Schedule, ZeroWarmupEpochsDisableTheWarmUp) {
   EXPECT_EQ(Schedule({.learning_rate = 2e-3, .warmup_epochs = 0}, 32, 32).learning_rate(0), 2e-3);
 }
 
@@ -40,7 +40,7 @@ struct Decay {
 
 class ScheduleDecay : public ::testing::TestWithParam<Decay> {};
 
-TEST_P(ScheduleDecay, IsOneEpochLong) {
+TEST_P(ScheduleDecay, AveragesOverOneEpoch) {
   const auto [batch, height, width, steps] = GetParam();
   const Schedule schedule({.batch = batch}, height, width);
   EXPECT_DOUBLE_EQ(schedule.beta2(), 1 - 1 / steps);
@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(Batches, ScheduleDecay,
                          ::testing::Values(Decay{64, 32, 32, 782}, Decay{50, 32, 32, 1000}, Decay{64, 64, 64, 196},
                                            Decay{4, 256, 256, 196}, Decay{64, 28, 28, 1021}, Decay{5'000, 32, 32, 10}));
 
-TEST(Schedule, AveragesOverTenStepsAtLeast) {
+TEST(Schedule, AveragesOverAtLeastTenSteps) {
   // With 49 images of 1024x1024 or more an epoch is one step, whose decay would be 0.
   for (const std::int64_t batch : {6, 49, 1'000'000}) {
     const Schedule schedule({.batch = batch}, 1024, 1024);
@@ -63,7 +63,7 @@ TEST(Schedule, AveragesOverTenStepsAtLeast) {
   EXPECT_EQ(Schedule({.batch = 49, .beta2 = 0.5, .ema_decay = 0}, 1024, 1024).beta2(), 0.5);
 }
 
-TEST(TotalSteps, AreWhatADecimalNumberOfEpochsComesTo) {
+TEST(TotalSteps, RoundDecimalEpochsUpToSteps) {
   const auto steps = [](double epochs, std::int64_t images, std::int64_t batch) {
     return total_steps({.batch = batch, .epochs = epochs}, images);
   };
@@ -84,16 +84,16 @@ TEST(TotalSteps, AreWhatADecimalNumberOfEpochsComesTo) {
   }
 }
 
-TEST(Schedule, TakesDecaysThatAreGiven) {
+TEST(Schedule, GivenDecaysOverrideTheDefaults) {
   const Schedule both({.batch = 64, .beta2 = 0.99, .ema_decay = 0.5}, 32, 32);
   EXPECT_EQ(both.beta2(), 0.99);
   EXPECT_EQ(both.ema_decay(), 0.5);
-  // ema_decay is a setting of its own.
+  // The default of ema_decay does not depend on beta2.
   EXPECT_DOUBLE_EQ(Schedule({.batch = 64, .beta2 = 0.99}, 32, 32).ema_decay(), 1 - 1 / 782.0);
   EXPECT_EQ(Schedule({.ema_decay = 0}, 32, 32).ema_decay(), 0);
 }
 
-TEST(InitImages, AreAsManyPixelsAs256ImagesOf32x32ButAtLeast32) {
+TEST(InitImages, HaveThePixelsOf256ImagesOf32x32ButAreAtLeast32) {
   EXPECT_EQ(init_images(0, 10'000, 32, 32), 256);
   EXPECT_EQ(init_images(0, 10'000, 64, 64), 64);
   EXPECT_EQ(init_images(0, 10'000, 256, 256), 32);
@@ -103,7 +103,7 @@ TEST(InitImages, AreAsManyPixelsAs256ImagesOf32x32ButAtLeast32) {
   EXPECT_EQ(init_images(700, 100, 32, 32), 100);
 }
 
-TEST(OptimizerKind, HasANameThatIsReadBack) {
+TEST(OptimizerKind, RoundTripsThroughText) {
   for (const auto kind : {OptimizerKind::kAdamax, OptimizerKind::kAdam}) {
     auto read = kind == OptimizerKind::kAdam ? OptimizerKind::kAdamax : OptimizerKind::kAdam;
     from_string(to_string(kind), read);
@@ -121,7 +121,7 @@ struct BadOption {
 
 class BadTrainOptions : public ::testing::TestWithParam<BadOption> {};
 
-TEST_P(BadTrainOptions, AreRefusedByName) {
+TEST_P(BadTrainOptions, AreRefusedWithTheNameOfTheField) {
   TrainOptions options;
   EXPECT_NO_THROW(options.validate());
   GetParam().spoil(options);

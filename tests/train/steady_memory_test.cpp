@@ -1,6 +1,5 @@
-// The memory of a run does not grow with its steps: it is compared after 200 steps, or a fifth of the later ones if
-// that is more, and at the end. The environment variable GLOW_TEST_STEPS is the number of later steps; 1,000 by
-// default.
+// Checks that the memory of a run does not grow with its steps. It is measured after max(200, N / 5) steps and again
+// after N more, where N is the environment variable GLOW_TEST_STEPS, 1,000 by default.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +40,7 @@ std::int64_t more_steps() {
   return wanted != nullptr ? std::stol(wanted) : 1000;
 }
 
-/// Steps between log lines, evaluations, pictures and checkpoints. There are few of them however long the run is,
+/// Steps between log lines, evaluations, pictures and checkpoints. Long runs have no more of them than short ones,
 /// because the run keeps the numbers of its log in memory.
 std::int64_t steps_between() { return std::max<std::int64_t>(100, more_steps() / 10); }
 
@@ -97,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(Policies, SteadyMemory,
                                            nn::MemoryPolicy::kReversible),
                          [](const auto& test) { return to_string(test.param); });
 
-TEST(SteadyMemory, SeesAKibibyteThatEveryStepKeeps) {
+TEST(SteadyMemory, DetectsALeakOfOneKibibytePerStep) {
   std::list<std::string> kept;
   const auto keep = [&] { kept.emplace_back(kKibibyte, 'x'); };
   EXPECT_GE(growth(nn::MemoryPolicy::kStore, glow::testing::tiny_images(10), keep), kKibibyte * more_steps());
@@ -116,7 +115,7 @@ class KeepingSource : public PictureSource {
   mutable std::list<std::string> kept_;
 };
 
-TEST(SteadyMemory, SeesAKibibyteThatTheOtherThreadKeeps) {
+TEST(SteadyMemory, DetectsALeakInThePrefetchThread) {
   const auto picture = glow::testing::make_picture(kTinySize, kTinySize, 1);
   const auto images =
       std::make_shared<const data::Images>(std::make_shared<const KeepingSource>(std::vector(10, picture)),

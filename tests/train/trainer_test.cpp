@@ -34,7 +34,7 @@ torch::Tensor labels() { return tiny_images(8)->labels(kIndices); }
 
 torch::Tensor weights(nn::Glow& model) { return model->flat_parameters().values(); }
 
-TEST(Trainer, LearnsSoThatTheLossFalls) {
+TEST(Trainer, LossDecreases) {
   auto options = tiny_options();
   options.learning_rate = 1e-2;
   Trainer trainer(started_tiny_model(), options);
@@ -51,7 +51,7 @@ TEST(Trainer, LearnsSoThatTheLossFalls) {
   EXPECT_LT(last, first - 0.5);
 }
 
-TEST(Trainer, TheRunningMomentsOfBatchNormsFollowEveryStepThatIsTaken) {
+TEST(Trainer, UpdatesRunningMomentsUnlessTheStepIsSkipped) {
   auto options = nn::GlowOptions::of_family(nn::Family::kRealNVP);
   options.channels = 1;
   options.height = options.width = 4;
@@ -75,7 +75,7 @@ TEST(Trainer, TheRunningMomentsOfBatchNormsFollowEveryStepThatIsTaken) {
   EXPECT_TRUE(weights(model).nan_to_num(7).equal(weights_before.nan_to_num(7)));
 }
 
-TEST(Trainer, DensitiesAreThoseOfTheNewWeights) {
+TEST(Trainer, DensitiesUseTheWeightsAfterTheStep) {
   auto options = tiny_options();
   auto model = started_tiny_model();
   Trainer trainer(model, options);
@@ -119,8 +119,8 @@ TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
   EXPECT_EQ(report.learning_rate, options.learning_rate);
 }
 
-TEST(Trainer, GivesAnImageThatComesTwiceInABatchTwoNoises) {
-  // This happens when a batch crosses the end of an epoch.
+TEST(Trainer, DuplicateImagesOfABatchGetDifferentNoise) {
+  // A batch can contain an image twice when it crosses the end of an epoch.
   auto model = started_tiny_model();
   model->to(at::kDouble);
   nn::Glow twin(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone()));
@@ -141,7 +141,7 @@ TEST(Trainer, GivesAnImageThatComesTwiceInABatchTwoNoises) {
 
 TEST(Trainer, LearnsToClassify) {
   auto options = tiny_options();
-  options.weight_y = 100;  // the other losses hardly matter
+  options.weight_y = 100;  // makes the classification loss dominate
   options.learning_rate = 1e-2;
   Trainer trainer(started_tiny_model(3), options);
   const double before = trainer.step(bytes(), labels()).class_bits;
@@ -151,7 +151,7 @@ TEST(Trainer, LearnsToClassify) {
   EXPECT_LT(after, before - 0.1);
 }
 
-TEST(Trainer, DoesNotMoveAtLearningRateZero) {
+TEST(Trainer, LearningRateZeroLeavesTheWeights) {
   auto options = tiny_options();
   options.warmup_epochs = 10;
   auto model = started_tiny_model();
@@ -163,7 +163,7 @@ TEST(Trainer, DoesNotMoveAtLearningRateZero) {
   EXPECT_FALSE(weights(model).equal(before));
 }
 
-TEST(Trainer, ClipsTheGradientAndReportsItsNormBefore) {
+TEST(Trainer, ReportsTheGradientNormBeforeClipping) {
   auto options = tiny_options();
   options.clip_norm = 1e-3;
   auto model = started_tiny_model();
@@ -184,7 +184,7 @@ TrainingState copied(TrainingState state) {
   return state;
 }
 
-TEST(Trainer, SkipsAStepWithoutAFiniteLossAndContinuesAsIfThereHadBeenNone) {
+TEST(Trainer, SkippedStepChangesOnlyTheCounters) {
   auto model = started_tiny_model();
   const auto options = tiny_options();
   Trainer trainer(model, options);
@@ -221,7 +221,7 @@ TEST(Trainer, SkipsAStepWithoutAFiniteLossAndContinuesAsIfThereHadBeenNone) {
   EXPECT_EQ(std::tuple(end.step, end.skipped, end.skipped_in_a_row), std::tuple(3, 1, 0));
 }
 
-TEST(Trainer, NamesWhatWasNotFinite) {
+TEST(Trainer, NamesTheNonFiniteGradientOrLayer) {
   auto model = started_tiny_model(3);
   Trainer trainer(model, tiny_options());
   EXPECT_EQ(trainer.first_not_finite(), "");
@@ -237,7 +237,7 @@ TEST(Trainer, NamesWhatWasNotFinite) {
   EXPECT_EQ(trainer.first_not_finite(), "levels.0.steps.0.coupling.net.conv2");
 }
 
-TEST(Trainer, HalvesTheLearningRateWithEveryRollback) {
+TEST(Trainer, HalvesTheLearningRatePerRollback) {
   Trainer trainer(started_tiny_model(), tiny_options());
   auto state = copied(trainer.state());
   for (const auto& [rollbacks, part] : {std::pair{0, 1.0}, {1, 0.5}, {2, 0.25}}) {
@@ -248,7 +248,7 @@ TEST(Trainer, HalvesTheLearningRateWithEveryRollback) {
   }
 }
 
-TEST(Trainer, AveragesTheWeightsIntoAModelOfItsOwn) {
+TEST(Trainer, AveragedModelIsASeparateModel) {
   auto options = tiny_options();
   options.ema_decay = 0.5;
   auto model = started_tiny_model();
@@ -264,7 +264,7 @@ TEST(Trainer, AveragesTheWeightsIntoAModelOfItsOwn) {
   EXPECT_NE(weights(averaged).data_ptr(), weights(model).data_ptr());
 }
 
-TEST(Trainer, WithoutAnAverageGivesTheLatestWeights) {
+TEST(Trainer, AveragedModelHasTheLatestWeightsWithoutDecay) {
   auto options = tiny_options();
   options.ema_decay = 0;
   auto model = started_tiny_model();
@@ -299,7 +299,7 @@ TEST_P(TrainerRestore, ContinuesBitForBit) {
   EXPECT_TRUE(continued_average->log_prob(x).equal(average->log_prob(x)));
 }
 
-TEST_P(TrainerRestore, RefusesAStateThatMeansSomethingElse) {
+TEST_P(TrainerRestore, RefusesAStateOfOtherOptions) {
   auto options = tiny_options();
   options.optimizer = GetParam();
   Trainer trainer(started_tiny_model(), options);
@@ -359,7 +359,7 @@ nn::Glow nearly_singular_model() {
   return model;
 }
 
-TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
+TEST(Trainer, FallsBackToRecomputeIfReconstructionIsInaccurate) {
   auto options = tiny_options();
   auto stored = nearly_singular_model(), rebuilt = nearly_singular_model();
   Trainer expected(stored, options);
@@ -370,7 +370,7 @@ TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
   EXPECT_GT(report.reconstruction_error, largest_reconstruction_error(torch::kFloat, nn::HiddenPrecision::kFull));
   EXPECT_EQ(report.bits_per_dim, expected.step(bytes()).bits_per_dim);
   EXPECT_TRUE(weights(rebuilt).equal(weights(stored)));
-  // All later steps use it too, also after a restart.
+  // All later steps use recompute too, also after a restart.
   Trainer restarted(nearly_singular_model(), options);
   restarted.restore(trainer.state());
   for (auto* later : {&trainer, &restarted}) {
@@ -380,7 +380,7 @@ TEST(Trainer, FallsBackToRecomputeWhereRoundingDoesNotLeadBack) {
   }
 }
 
-TEST(Trainer, RebuildsWhereItCan) {
+TEST(Trainer, ReversiblePolicyReconstructsAccurately) {
   auto options = tiny_options();
   options.memory = nn::MemoryPolicy::kReversible;
   Trainer trainer(model_of_two_steps(), options);
@@ -393,7 +393,7 @@ TEST(Trainer, RebuildsWhereItCan) {
 }
 
 /// A short form of the comparison in docs/performance.md: the demo preset with and without --precision bf16.
-TEST(Trainer, LearnsAsMuchInBf16) {
+TEST(Trainer, Bf16TrainingReachesTheSameLoss) {
   auto options = tiny_options();
   options.learning_rate = 2e-3;
   const auto learned = [&](nn::HiddenPrecision precision) {
@@ -416,11 +416,11 @@ TEST(Trainer, LearnsAsMuchInBf16) {
   const double expected = bits(full, nn::HiddenPrecision::kFull);
   EXPECT_NE(bits(full, nn::HiddenPrecision::kBf16), expected);
   EXPECT_NEAR(bits(full, nn::HiddenPrecision::kBf16), expected, 0.01);
-  // Its weights differ, because of rounding during training.
+  // The weights trained in bf16 differ, because of rounding.
   EXPECT_NEAR(bits(bf16, nn::HiddenPrecision::kBf16), expected, 0.05);
 }
 
-TEST(Trainer, RestoreRefusesAStateThatDoesNotFitAndChangesNothing) {
+TEST(Trainer, RestoreRefusesAnInvalidStateAndChangesNothing) {
   auto model = started_tiny_model();
   Trainer trainer(model, tiny_options());
   const auto before = weights(model).clone();

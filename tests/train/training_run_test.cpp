@@ -57,7 +57,7 @@ TrainingRun start(const fs::path& directory, const TrainOptions& options = tiny_
   return TrainingRun::start(tiny_model(), tiny_data(), options, {directory, kConfig}, std::move(callbacks));
 }
 
-/// With a model of another seed: its weights are replaced.
+/// Resumes with a model of another seed, whose weights the checkpoint replaces.
 TrainingRun resume(const fs::path& directory, const TrainOptions& options = tiny_options(),
                    RunCallbacks callbacks = {}) {
   return TrainingRun::resume(tiny_model(0, /*seed=*/77), tiny_data(), options, {directory, kConfig},
@@ -135,7 +135,7 @@ const fs::path& whole_run() {
   return directory.path();
 }
 
-TEST(TrainingRun, LeavesTheFilesThatItsDirectoryPromises) {
+TEST(TrainingRun, WritesTheFilesOfItsDirectory) {
   const TemporaryDirectory directory;
   const RunDirectory files(directory / "a" / "b");
   auto data = tiny_data();
@@ -169,7 +169,7 @@ TEST(TrainingRun, LeavesTheFilesThatItsDirectoryPromises) {
   EXPECT_EQ(result.test->bits_per_dim.mean, lines_of(files.metrics()).back().at("test_bits_per_dim").get<double>());
 }
 
-/// Noise, whose likelihood falls while a model learns slopes.
+/// Noise images, whose likelihood decreases while a model learns the ramps of tiny_images.
 std::shared_ptr<const data::Images> noise_images() {
   std::vector<io::Image> pictures;
   for (std::uint32_t seed = 1; seed <= 6; ++seed) pictures.push_back(make_picture(kTinySize, kTinySize, 1, seed));
@@ -214,9 +214,9 @@ torch::Tensor bits_of_each(nn::Glow& model, const data::Images& images, std::uin
   return model->quantizer().bits_per_dim(model->log_prob(x, labels)).to(at::kDouble);
 }
 
-class EvaluationOf : public ::testing::TestWithParam<std::int64_t> {};
+class RunEvaluation : public ::testing::TestWithParam<std::int64_t> {};
 
-TEST_P(EvaluationOf, ARunScoresEveryImageOnce) {
+TEST_P(RunEvaluation, ScoresEveryImageOnce) {
   auto data = tiny_data();
   data.valid = tiny_images(10, 10);
   for (const std::int64_t classes : {0, 3}) {
@@ -249,9 +249,9 @@ TEST_P(EvaluationOf, ARunScoresEveryImageOnce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Batches, EvaluationOf, ::testing::Values(1, 3, 5, 10));
+INSTANTIATE_TEST_SUITE_P(Batches, RunEvaluation, ::testing::Values(1, 3, 5, 10));
 
-TEST(TrainingRun, WritesTheSameBytesTwice) {
+TEST(TrainingRun, RepeatsBitForBit) {
   const TemporaryDirectory again, another_seed;
   start(again.path()).run();
   expect_same_files(whole_run(), again.path());
@@ -263,7 +263,7 @@ TEST(TrainingRun, WritesTheSameBytesTwice) {
             lines_of(RunDirectory(another_seed.path()).metrics()).front());
 }
 
-/// The same, except checkpoints before the last: a stopped run has others.
+/// Compares all files except those that depend on the clock and checkpoints before the last, which depend on stops.
 void expect_same_end(const fs::path& one, const fs::path& other) {
   const auto last = fs::path("checkpoints") / "step-000000012.safetensors";
   const auto without_checkpoints = [](auto files) {
@@ -277,11 +277,11 @@ void expect_same_end(const fs::path& one, const fs::path& other) {
   }
 }
 
-/// Of 4 images each: the grid's, those of 5 temperatures, 2 of pairs encoded and their interpolations, 2 of images
-/// encoded and the levels'.
+/// Batches of 4 images: 9 for the grid, 8 for the temperatures, 2 to encode pairs and 7 for their interpolations, 2 to
+/// encode images and 5 for the levels.
 constexpr int kPictureBatches = 9 + 8 + (2 + 7) + (2 + 5);
 
-TEST(StoppedRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
+TEST(StoppedRun, ResumesExactlyAfterAStopAtAnyPoint) {
   const auto options = tiny_options();
   std::int64_t times = 1, in_between = 0;
   for (;; ++times) {
@@ -292,7 +292,7 @@ TEST(StoppedRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
     ASSERT_TRUE(newest);
     EXPECT_EQ(newest->content.state.step, first.steps_done);
     in_between += newest->content.state.unfinished ? 1 : 0;
-    // As after a run that died later than its checkpoint: later lines, a torn line and half a file.
+    // Simulates a run that died after its checkpoint: later lines, a truncated line and a partial file.
     std::ofstream(RunDirectory(stopped.path()).metrics(), std::ios::app) << "{\"step\":13,\"bits_per_dim\":1}\n{\"ste";
     put(stopped.path() / ".model.safetensors.0123abcd.tmp", "half");
 
@@ -310,7 +310,7 @@ TEST(StoppedRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
   EXPECT_EQ(in_between, 3 * 2 + 2 * kPictureBatches);
 }
 
-TEST(StoppedRun, ReachesItsEndThoughItIsStoppedOverAndOver) {
+TEST(StoppedRun, CompletesDespiteRepeatedStops) {
   const TemporaryDirectory stopped;
   start(stopped.path(), tiny_options(), stopping_at(1)).run();
   // Exactly enough calls for the last step, which is not interrupted: an evaluation of 2 batches, and the pictures.
@@ -321,7 +321,7 @@ TEST(StoppedRun, ReachesItsEndThoughItIsStoppedOverAndOver) {
   expect_same_end(whole_run(), stopped.path());
 }
 
-TEST(StoppedRun, ForgetsEvaluationsOfAResumeThatDied) {
+TEST(StoppedRun, DiscardsEvaluationsOfAFailedResume) {
   // Stopped between the batches of the first evaluation, in step 4.
   const TemporaryDirectory stopped;
   start(stopped.path(), tiny_options(), stopping_at(4)).run();
@@ -329,7 +329,7 @@ TEST(StoppedRun, ForgetsEvaluationsOfAResumeThatDied) {
   ASSERT_TRUE(newest);
   ASSERT_EQ(newest->content.state.step, 4);
   ASSERT_TRUE(newest->content.state.unfinished);
-  // A resume that finished the step, continued and died before its next checkpoint.
+  // A resume finishes the step, continues and dies before its next checkpoint.
   const TemporaryDirectory before;
   fs::copy(stopped.path(), before.path(), fs::copy_options::recursive);
   EXPECT_THROW(
@@ -341,7 +341,7 @@ TEST(StoppedRun, ForgetsEvaluationsOfAResumeThatDied) {
   expect_same_end(whole_run(), stopped.path());
 }
 
-TEST(StoppedRun, IsScoredOnTheTestImagesByTheResume) {
+TEST(StoppedRun, ResumeCompletesAnInterruptedTestEvaluation) {
   const auto data = [] {
     auto tested = tiny_data();
     tested.test = tiny_images(6, 16);
@@ -365,7 +365,7 @@ TEST(StoppedRun, IsScoredOnTheTestImagesByTheResume) {
   expect_same_end(whole.path(), stopped.path());
 }
 
-TEST(TrainingRun, IsTheSameUnderInferenceMode) {
+TEST(TrainingRun, ResultIsEqualUnderInferenceMode) {
   const auto& expected = whole_run();
   const TemporaryDirectory directory;
   const c10::InferenceMode inference;
@@ -374,7 +374,7 @@ TEST(TrainingRun, IsTheSameUnderInferenceMode) {
   expect_same_end(expected, directory.path());
 }
 
-TEST(TrainingRun, ResumesWithNothingThatItsCheckpointContradicts) {
+TEST(TrainingRun, ResumeRefusesOptionsThatContradictTheCheckpoint) {
   const TemporaryDirectory directory;
   start(directory.path()).run();
   const auto before = files_with_content(directory.path());
@@ -393,7 +393,7 @@ TEST(TrainingRun, ResumesWithNothingThatItsCheckpointContradicts) {
   EXPECT_EQ(files_with_content(directory.path()), before);
 }
 
-TEST(TrainingRun, WritesWhatItWasTrainedOnIntoTheModelFile) {
+TEST(TrainingRun, StoresTheTrainingDataInTheModelFile) {
   const TemporaryDirectory directory;
   auto options = tiny_options();
   options.seed = 5;
@@ -419,7 +419,7 @@ TEST(TrainingRun, WritesWhatItWasTrainedOnIntoTheModelFile) {
   EXPECT_TRUE(throws<ConfigError>([&] { written(record); }, {"fingerprint: "}));
 }
 
-TEST(TrainingRun, CanBeResumedFromItsStartOn) {
+TEST(TrainingRun, ResumesFromStepZero) {
   const TemporaryDirectory directory;
   start(directory.path());
   EXPECT_EQ(files_in(directory.path()), (std::set<std::string>{"checkpoints/step-000000000.safetensors", "config.json",
@@ -430,12 +430,12 @@ TEST(TrainingRun, CanBeResumedFromItsStartOn) {
   expect_same_files(whole_run(), directory.path());
 }
 
-/// Describes how a run of tiny_options breaks.
+/// Describes how a run of tiny_options diverges.
 struct Breakage {
   std::string name;
   /// The step after which a weight is not finite.
   std::int64_t step = 8;
-  /// The run breaks only at this learning rate or a larger one.
+  /// The run diverges only at this learning rate or a larger one.
   double lowest_rate = tiny_options().learning_rate;
   std::int64_t keep = 2;
   /// The step that the run goes back to.
@@ -476,9 +476,9 @@ class BreakingRun {
   std::vector<Rollback> rollbacks_;
 };
 
-class BrokenRun : public ::testing::TestWithParam<Breakage> {};
+class DivergedRun : public ::testing::TestWithParam<Breakage> {};
 
-TEST_P(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
+TEST_P(DivergedRun, RollsBackToAGoodCheckpointAndHalvesTheLearningRate) {
   const TemporaryDirectory directory;
   BreakingRun broken(GetParam());
   auto callbacks = broken.callbacks();
@@ -515,7 +515,7 @@ TEST_P(BrokenRun, GoesBackToAGoodCheckpointAndOnAtHalfTheLearningRate) {
   EXPECT_TRUE(get(files.report()) == page);
 }
 
-TEST_P(BrokenRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
+TEST_P(DivergedRun, ResumesExactlyAfterAStopAtAnyPoint) {
   const TemporaryDirectory whole;
   BreakingRun(GetParam()).start(whole.path());
   std::int64_t times = 1;
@@ -528,11 +528,11 @@ TEST_P(BrokenRun, ContinuesAsIfItHadNeverStoppedWhereverItWas) {
     BreakingRun(GetParam()).resume(stopped.path());
     expect_same_end(whole.path(), stopped.path());
   }
-  // There are at least as many places to stop as in a run that does not break.
+  // There are more places to stop than in a run that does not diverge.
   EXPECT_GT(times - 1, 11 + 3 * 2 + 2 * kPictureBatches);
 }
 
-TEST_P(BrokenRun, ReachesItsEndThoughItIsStoppedAtEveryStep) {
+TEST_P(DivergedRun, CompletesDespiteAStopAtEveryStep) {
   const TemporaryDirectory whole, stopped;
   BreakingRun(GetParam()).start(whole.path());
   const auto stopping = [](BreakingRun& broken) {
@@ -554,7 +554,7 @@ TEST_P(BrokenRun, ReachesItsEndThoughItIsStoppedAtEveryStep) {
   expect_same_end(whole.path(), stopped.path());
 }
 
-TEST_P(BrokenRun, ContinuesAsIfItHadNotDiedAfterAnyOfItsFiles) {
+TEST_P(DivergedRun, ResumesExactlyAfterACrashAfterAnyFile) {
   const TemporaryDirectory whole;
   BreakingRun(GetParam()).start(whole.path());
   for (int files = 1;; ++files) {
@@ -577,13 +577,13 @@ TEST_P(BrokenRun, ContinuesAsIfItHadNotDiedAfterAnyOfItsFiles) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, BrokenRun,
+INSTANTIATE_TEST_SUITE_P(, DivergedRun,
                          ::testing::Values(Breakage{.name = "BetweenCheckpoints"},
                                            Breakage{.name = "AfterACheckpoint", .step = 6, .good_step = 3},
-                                           Breakage{.name = "WithOneKept", .keep = 1}),
+                                           Breakage{.name = "WithOneKeptCheckpoint", .keep = 1}),
                          [](const auto& test) { return test.param.name; });
 
-TEST(HopelessRun, GivesUpAfterTwoRollbacksAndKeepsItsCheckpoints) {
+TEST(UnrecoverableRun, FailsAfterTwoRollbacksAndKeepsItsCheckpoints) {
   const TemporaryDirectory directory;
   BreakingRun broken({.name = "always", .lowest_rate = 0});
   EXPECT_TRUE(throws<NumericalError>([&] { broken.start(directory.path()); },
@@ -594,14 +594,14 @@ TEST(HopelessRun, GivesUpAfterTwoRollbacksAndKeepsItsCheckpoints) {
   EXPECT_EQ(std::tuple(last->content.state.step, last->content.state.rollbacks), std::tuple(6, 2));
 }
 
-TEST(HopelessRun, NamesTheLayerWhereThereIsNothingToGoBackTo) {
+TEST(UnrecoverableRun, NamesTheLayerIfThereIsNoEarlierCheckpoint) {
   const TemporaryDirectory directory;
   BreakingRun broken({.name = "only one", .step = 9, .keep = 1});
   EXPECT_TRUE(throws<NumericalError>([&] { broken.start(directory.path()); },
                                      {"levels.1.steps.0.coupling.net.conv1", "no earlier checkpoint"}));
 }
 
-TEST(TrainingRun, CountsASkippedStepAndWritesItDown) {
+TEST(TrainingRun, CountsAndLogsSkippedSteps) {
   const TemporaryDirectory directory;
   nn::Glow model = tiny_model();
   torch::Tensor weight, sound;
@@ -636,7 +636,7 @@ TEST(TrainingRun, CountsImagesWithoutAFiniteDensity) {
   EXPECT_EQ(result.non_finite, 6 + 5);
 }
 
-TEST(TrainingRun, WritesMonitorsDownWithEachEvaluation) {
+TEST(TrainingRun, LogsMonitorsWithEachEvaluation) {
   const auto lines = lines_of(RunDirectory(whole_run()).metrics());
   for (const auto& line : lines) {
     if (!line.contains("valid_bits_per_dim")) continue;
@@ -649,7 +649,7 @@ TEST(TrainingRun, WritesMonitorsDownWithEachEvaluation) {
   }
 }
 
-TEST(TrainingRun, KeepsItsReportUpToDate) {
+TEST(TrainingRun, UpdatesItsReport) {
   const TemporaryDirectory directory;
   const auto steps = std::make_shared<std::vector<std::int64_t>>();
   const auto note = [=, &directory](const StepReport&) {
@@ -662,7 +662,7 @@ TEST(TrainingRun, KeepsItsReportUpToDate) {
   EXPECT_EQ(reported(directory.path())["curves"]["valid_bits_per_dim"]["steps"], (Steps{4, 8, 12}));
 }
 
-TEST(TrainingRun, IsAloneInItsDirectory) {
+TEST(TrainingRun, LocksItsDirectory) {
   const TemporaryDirectory directory;
   {
     const auto run = start(directory.path());
@@ -672,7 +672,7 @@ TEST(TrainingRun, IsAloneInItsDirectory) {
   EXPECT_TRUE(resume(directory / "other").steps_done() == 12);
 }
 
-TEST(TrainingRun, GoesOnFromTheNewestCheckpointThatIsIntact) {
+TEST(TrainingRun, ResumesFromTheNewestIntactCheckpoint) {
   const TemporaryDirectory damaged;
   start(damaged.path(), tiny_options(), stopping_after(8)).run();
   const auto newest = RunDirectory(damaged.path()).checkpoints() / "step-000000008.safetensors";
@@ -686,7 +686,7 @@ TEST(TrainingRun, GoesOnFromTheNewestCheckpointThatIsIntact) {
   expect_same_files(whole_run(), damaged.path());
 }
 
-TEST(TrainingRun, GoesOnBeyondItsEnd) {
+TEST(TrainingRun, ResumesWithMoreSteps) {
   const TemporaryDirectory extended;
   auto half = tiny_options();
   half.steps = 6;
@@ -699,7 +699,7 @@ TEST(TrainingRun, GoesOnBeyondItsEnd) {
   EXPECT_TRUE(last_state(extended.path()).average.equal(last_state(whole_run()).average));
 }
 
-TEST(TrainingRun, ReturnsAtOnceWhenItIsComplete) {
+TEST(TrainingRun, ReturnsAtOnceIfComplete) {
   const TemporaryDirectory directory;
   const auto first = start(directory.path()).run();
   const auto before = get(RunDirectory(directory.path()).timing());
@@ -713,7 +713,7 @@ TEST(TrainingRun, ReturnsAtOnceWhenItIsComplete) {
   EXPECT_EQ(get(RunDirectory(directory.path()).timing()), before);
 }
 
-TEST(TrainingRun, CountsEpochsInPassesOverTheTrainingImages) {
+TEST(TrainingRun, ComputesStepsFromEpochs) {
   const TemporaryDirectory directory;
   auto options = tiny_options();
   options.steps = 0;
@@ -725,7 +725,7 @@ TEST(TrainingRun, CountsEpochsInPassesOverTheTrainingImages) {
   EXPECT_EQ(start(directory / "few", options).total_steps(), 1);
 }
 
-TEST(TrainingRun, TrainsAConditionalModelAndShowsARowOfSamplesForEachClass) {
+TEST(TrainingRun, SampleGridHasARowForEachClass) {
   const TemporaryDirectory directory;
   auto options = tiny_options();
   options.weight_y = 0.1;
@@ -736,7 +736,7 @@ TEST(TrainingRun, TrainsAConditionalModelAndShowsARowOfSamplesForEachClass) {
   EXPECT_GT(lines_of(files.metrics()).front().at("class_bits").get<double>(), 0.1);
 }
 
-TEST(TrainingRun, InitialisesTheModelUnlessItIsInitialised) {
+TEST(TrainingRun, InitializesTheModelUnlessItIsInitialized) {
   const TemporaryDirectory directory;
   int initialized = 0;
   const RunCallbacks callbacks{.initialized = [&](const nn::InitializeReport&) { ++initialized; }};
@@ -749,7 +749,7 @@ TEST(TrainingRun, InitialisesTheModelUnlessItIsInitialised) {
   EXPECT_TRUE(model->flat_parameters().values().equal(before));
 }
 
-TEST(TrainingRun, RefusesWhatCannotWork) {
+TEST(TrainingRun, RefusesInvalidOptionsAndData) {
   const TemporaryDirectory directory;
   const auto refuses = [&](std::int64_t classes, RunData data, TrainOptions options,
                            std::initializer_list<std::string_view> parts) {
@@ -770,7 +770,7 @@ TEST(TrainingRun, RefusesWhatCannotWork) {
   EXPECT_FALSE(fs::exists(directory / "new"));
 }
 
-TEST(TrainingRun, ReplacesARunOnlyWhenToldToAndThenNothingElse) {
+TEST(TrainingRun, OverwriteReplacesTheFilesOfTheRunOnly) {
   const TemporaryDirectory directory;
   const RunDirectory files(directory / "run");
   auto options = tiny_options();
@@ -790,7 +790,7 @@ TEST(TrainingRun, ReplacesARunOnlyWhenToldToAndThenNothingElse) {
   EXPECT_EQ(files_in(files.root()), (std::set<std::string>{"notes.txt", "samples/favourite.png"}));
 }
 
-TEST(TrainingRun, NamesADirectoryWithNothingToResumeOrThatCannotBeMade) {
+TEST(TrainingRun, NamesADirectoryWithoutCheckpointOrThatCannotBeCreated) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(throws<IoError>([&] { resume(directory.path()); }, {directory.path().string(), "no checkpoint"}));
   put(directory / "file", "");
