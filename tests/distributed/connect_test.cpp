@@ -1,4 +1,4 @@
-// The processes are threads of this one: for c10d there is no difference.
+// The ranks are threads of this process. c10d treats them like processes.
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -38,10 +38,10 @@ TEST(Connect, SumsInPlace) {
   });
 }
 
-TEST(Connect, SumsThatOverlapAreTheSameBitForBitOnAllRanks) {
+TEST(Connect, ConcurrentSumsAreBitwiseEqualOnAllRanks) {
   std::vector<torch::Tensor> results(4);
   as_processes(4, [&](const CommunicatorPointer& processes) {
-    // Like the gradients of a large model: 40 MB in five slices.
+    // 40 MB in five slices, like the gradients of a large model.
     constexpr std::int64_t kSlice = 2'000'000;
     const auto own = random_normal({5 * kSlice}, 1 + static_cast<std::uint64_t>(processes->rank())).to(torch::kFloat);
     const auto expected = [&] {
@@ -76,7 +76,7 @@ TEST(Connect, BroadcastsAndGathers) {
   });
 }
 
-TEST(Connect, RefusesATensorThatIsNotContiguousAndStaysUsable) {
+TEST(Connect, RefusesANonContiguousTensorAndStaysUsable) {
   as_processes(2, [](const CommunicatorPointer& processes) {
     const auto columns = torch::zeros({4, 4}).narrow(1, 0, 2);
     EXPECT_TRUE(throws<ShapeError>([&] { processes->sum(columns); }, {"contiguous"}));
@@ -84,7 +84,7 @@ TEST(Connect, RefusesATensorThatIsNotContiguousAndStaysUsable) {
   });
 }
 
-TEST(Connect, ALaunchOfOneProcessWithAnAddressConnects) {
+TEST(Connect, OneProcessWithAnAddressConnects) {
   as_processes(1, [](const CommunicatorPointer& processes) {
     EXPECT_NE(processes, single_process());
     const auto tensor = torch::arange(3);
@@ -94,7 +94,7 @@ TEST(Connect, ALaunchOfOneProcessWithAnAddressConnects) {
   EXPECT_EQ(connect({}), single_process());
 }
 
-TEST(Connect, ARequestToStopReachesAllRanks) {
+TEST(Connect, StopRequestReachesAllRanks) {
   as_processes(3, [](const CommunicatorPointer& processes) {
     EXPECT_FALSE(processes->stop_asked());
     processes->barrier();
@@ -106,7 +106,7 @@ TEST(Connect, ARequestToStopReachesAllRanks) {
   });
 }
 
-TEST(Connect, TheFirstFailureIsReportedOnceOnTheOtherRanks) {
+TEST(Connect, FirstFailureIsReportedOnceOnTheOtherRanks) {
   std::mutex mutex;
   std::vector<std::string> heard;
   const ConnectOptions options{.failed = [&](const std::string& what) {
@@ -131,7 +131,7 @@ TEST(Connect, TheFirstFailureIsReportedOnceOnTheOtherRanks) {
   EXPECT_EQ(heard, (std::vector<std::string>(2, "rank 0 failed")));
 }
 
-TEST(Connect, RestartsOnALaunchersStoreAreKeptApartWhateverTheLaunchersCount) {
+TEST(Connect, RestartsOnOneStoreAreSeparatedForAnyRestartCounts) {
   c10d::TCPStoreOptions options;
   options.port = 0;
   options.isServer = true;
@@ -149,7 +149,7 @@ TEST(Connect, RestartsOnALaunchersStoreAreKeptApartWhateverTheLaunchersCount) {
                                         .restarts = restarts[static_cast<std::size_t>(rank)]},
                                        {.timeout = 30s});
         EXPECT_EQ(processes->gather(std::to_string(rank)), (std::vector<std::string>{"0", "1", "2"}));
-        // The request to stop of the start before is not seen.
+        // The stop request of the previous start is not seen.
         EXPECT_FALSE(processes->stop_asked());
         processes->barrier();
         processes->ask_to_stop();
@@ -164,7 +164,7 @@ TEST(Connect, ThrowsWhenARankDoesNotJoin) {
                                    {"did not meet at 127.0.0.1:" + std::to_string(launch.port)}));
 }
 
-/// In one process, so that one GPU is enough.
+/// Uses one process, so that one GPU is enough.
 TEST(Connect, SumsOnADevice) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";
   std::atomic<bool> is_heard = false;
@@ -173,7 +173,7 @@ TEST(Connect, SumsOnADevice) {
                  const auto tensor = torch::arange(1'000'000, torch::kFloat).cuda();
                  for (int i = 0; i < 100; ++i) processes->sum(tensor);
                  processes->broadcast(tensor);
-                 // Longer than the time-out: a collective that is done is not overdue.
+                 // Waits longer than the time-out: a finished collective must not count as overdue.
                  std::this_thread::sleep_for(6s);
                  EXPECT_TRUE(tensor.cpu().equal(torch::arange(1'000'000, torch::kFloat)));
                },

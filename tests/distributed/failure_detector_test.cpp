@@ -1,4 +1,4 @@
-// The threads of the detector, in real time. peer_monitor_test.cpp has the cases of what it decides.
+// Tests the threads of the detector in real time. peer_monitor_test.cpp tests its decisions.
 #include "distributed/failure_detector.h"
 
 #include <atomic>
@@ -38,7 +38,7 @@ class FailureDetectorTest : public ::testing::Test {
     return start({.rank = rank, .size = size, .timeout = timeout});
   }
 
-  /// The first call of Options::failed within this time; "" when there is none.
+  /// The argument of the first call of Options::failed within this time; "" without a call.
   std::string failure_within(std::chrono::milliseconds time) {
     auto failure = failed_.get_future();
     return failure.wait_for(time) == std::future_status::ready ? failure.get() : "";
@@ -50,14 +50,14 @@ class FailureDetectorTest : public ::testing::Test {
   std::promise<std::string> failed_;
 };
 
-TEST_F(FailureDetectorTest, ASilentRankIsReportedThoughNoThreadWaitsForIt) {
+TEST_F(FailureDetectorTest, SilentRankIsReportedWithoutACollective) {
   const auto begin = Clock::now();
   start(0, 2, 1s);
   EXPECT_EQ(failure_within(20s), "rank 1 was lost");
   EXPECT_GE(Clock::now() - begin, 1s);
 }
 
-TEST_F(FailureDetectorTest, ARankThatHasLeftIsNotLost) {
+TEST_F(FailureDetectorTest, RankThatHasLeftIsNotLost) {
   start(0, 2, 500ms);
   start(1, 2, 500ms).end();
   EXPECT_EQ(failure_within(3s), "");
@@ -69,14 +69,14 @@ TEST_F(FailureDetectorTest, DiagnoseNamesTheSilentRanks) {
   EXPECT_EQ(detector.diagnose("a connection broke"), "ranks 0, 2 were lost");
 }
 
-TEST_F(FailureDetectorTest, DiagnoseReturnsAFailureThatIsKnown) {
+TEST_F(FailureDetectorTest, DiagnoseReturnsAnAnnouncedFailure) {
   auto& detector = start(0, 3);
   EXPECT_TRUE(start(1, 3).announce("rank 1 failed"));
   EXPECT_EQ(detector.diagnose("a connection broke"), "rank 1 failed");
   EXPECT_FALSE(detector.announce("rank 0 failed"));
 }
 
-TEST_F(FailureDetectorTest, TheHostOfTheStoreEndsAfterTheOthers) {
+TEST_F(FailureDetectorTest, StoreHostEndsAfterTheOthers) {
   auto& host = start({.rank = 0, .size = 2, .is_store_host = true, .timeout = 60s});
   auto& other = start(1, 2);
   const auto end = std::async(std::launch::async, [&] { host.end(); });
@@ -85,7 +85,7 @@ TEST_F(FailureDetectorTest, TheHostOfTheStoreEndsAfterTheOthers) {
   EXPECT_EQ(end.wait_for(20s), std::future_status::ready);
 }
 
-/// A store that can be made to answer no more, as behind a broken link, or to fail, as when its host is gone.
+/// A store that can stop answering, as behind a broken link, or throw, as if its host had exited.
 class UnreliableStore : public c10d::HashStore {
  public:
   bool check(const std::vector<std::string>& keys) override {
@@ -106,13 +106,13 @@ class FailureDetectorStoreTest : public FailureDetectorTest {
   c10::intrusive_ptr<UnreliableStore> unreliable_ = c10::make_intrusive<UnreliableStore>();
 };
 
-TEST_F(FailureDetectorStoreTest, ASilentStoreIsReportedThoughNoThreadWaitsForIt) {
+TEST_F(FailureDetectorStoreTest, SilentStoreIsReportedDuringACollective) {
   start(1, 2, 1s).expect([] { return false; });
   unreliable_->is_silent = true;
   EXPECT_EQ(failure_within(30s), kNoAnswer);
 }
 
-TEST_F(FailureDetectorStoreTest, ASilentStoreBlocksNoThread) {
+TEST_F(FailureDetectorStoreTest, SilentStoreBlocksNoThread) {
   auto& detector = start(1, 2);
   unreliable_->is_silent = true;
   const auto begin = Clock::now();
@@ -125,7 +125,7 @@ TEST_F(FailureDetectorStoreTest, ASilentStoreBlocksNoThread) {
   EXPECT_LT(Clock::now() - begin, 10s);
 }
 
-TEST_F(FailureDetectorStoreTest, AStoreThatIsGoneIsReported) {
+TEST_F(FailureDetectorStoreTest, LostStoreIsReported) {
   auto& detector = start(1, 2);
   unreliable_->is_gone = true;
   EXPECT_EQ(failure_within(20s), kGone);

@@ -24,7 +24,7 @@ Environment environment(const Values& values) {
 
 Launch launch(const Values& values) { return read_launch(environment(values)); }
 
-TEST(Launch, WithoutALauncherThereIsOneProcess) {
+TEST(Launch, IsOneProcessWithoutALauncher) {
   const auto alone = launch({});
   EXPECT_EQ(alone.size, 1);
   EXPECT_EQ(alone.rank, 0);
@@ -74,7 +74,7 @@ TEST(Launch, ReadsMpirun) {
   EXPECT_EQ(launch(values).address, "10.0.0.1");
 }
 
-TEST(Launch, ReadsAStepOfSlurm) {
+TEST(Launch, ReadsSlurmSteps) {
   Values values{{"SLURM_PROCID", "5"},
                 {"SLURM_STEP_NUM_TASKS", "7"},
                 {"SLURM_LOCALID", "1"},
@@ -100,7 +100,7 @@ TEST(Launch, ReadsAStepOfSlurm) {
   EXPECT_EQ(launch(values).address, "127.0.0.1");
 }
 
-TEST(Launch, ARequeuedJobCountsAsARestartWithAnyLauncher) {
+TEST(Launch, RequeuedJobCountsAsARestartWithAnyLauncher) {
   EXPECT_EQ(launch({{"SLURM_RESTART_COUNT", "2"}}).restarts, 2);
   EXPECT_EQ(
       launch({{"SLURM_RESTART_COUNT", "2"}, {"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "1"}}).restarts, 2);
@@ -113,11 +113,11 @@ TEST(Launch, ARequeuedJobCountsAsARestartWithAnyLauncher) {
             3);
 }
 
-TEST(Launch, ABatchScriptOfSlurmIsOneProcess) {
+TEST(Launch, SlurmBatchScriptIsOneProcess) {
   EXPECT_EQ(launch({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "4711"}}).size, 1);
 }
 
-TEST(Launch, NamesTheVariableThatIsMissingOrInvalid) {
+TEST(Launch, NamesTheMissingOrInvalidVariable) {
   EXPECT_TRUE(throws<ConfigError>([] { launch({{"RANK", "0"}, {"WORLD_SIZE", "2"}}); }, {"MASTER_ADDR", "not set"}));
   EXPECT_TRUE(throws<ConfigError>(
       [] {

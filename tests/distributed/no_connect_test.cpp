@@ -1,4 +1,4 @@
-// The functions of a build without Gloo, renamed, because the library may have been built with it.
+// Includes the source for builds without Gloo, with renamed functions, because the library may be built with Gloo.
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -20,7 +20,7 @@ TEST(NoConnect, SeveralProcessesAreRefused) {
   EXPECT_EQ(single_process()->size(), 1);
 }
 
-TEST(NoConnect, TheCollectivesOfASingleProcessReturnItsValues) {
+TEST(NoConnect, CollectivesOfASingleProcessReturnItsValues) {
   const auto alone = single_process();
   EXPECT_TRUE(alone->is_root());
   EXPECT_TRUE(alone->any(true));

@@ -1,4 +1,4 @@
-// The ranks share a store in memory and a clock that the tests set: no test waits.
+// The ranks share a store in memory and a simulated clock, so that no test waits.
 #include "distributed/peer_monitor.h"
 
 #include <chrono>
@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kTimeout = 60s;
 constexpr auto kSilence = 4s;
-/// Longer than a lost rank may remain unnoticed: the time-out, the investigation and a round for each.
+/// The longest time until all ranks know of a lost rank: the time-out, the investigation and a round for each.
 constexpr auto kLongEnough = kTimeout + kSilence + 2 * Heartbeat::kInterval;
 
 class PeerMonitorTest : public ::testing::Test {
@@ -34,7 +34,7 @@ class PeerMonitorTest : public ::testing::Test {
     FailureBoard board;
     PeerMonitor monitor;
     bool is_running = true;
-    /// What a round has returned; there are no more rounds then.
+    /// The failure that a round has returned. The process then runs no more rounds.
     std::optional<std::string> failure;
     /// The verdict of its investigation.
     std::optional<std::string> verdict;
@@ -75,7 +75,7 @@ class PeerMonitorTest : public ::testing::Test {
   std::vector<std::unique_ptr<Process>> processes_;
 };
 
-TEST_F(PeerMonitorTest, ARankThatIsSilentForTheTimeOutIsLostAndAllOthersHearOfIt) {
+TEST_F(PeerMonitorTest, RankWithoutHeartbeatIsReportedLostOnAllOthers) {
   start(4);
   run_for(2 * kTimeout);
   rank(2).is_running = false;
@@ -85,7 +85,7 @@ TEST_F(PeerMonitorTest, ARankThatIsSilentForTheTimeOutIsLostAndAllOthersHearOfIt
   for (const std::size_t other : {0, 1, 3}) EXPECT_EQ(rank(other).failure, "rank 2 was lost") << other;
 }
 
-TEST_F(PeerMonitorTest, ARankThatHasLeftIsNotLost) {
+TEST_F(PeerMonitorTest, RankThatHasLeftIsNotLost) {
   start(2);
   rank(1).heartbeat.write_end();
   rank(1).is_running = false;
@@ -93,7 +93,7 @@ TEST_F(PeerMonitorTest, ARankThatHasLeftIsNotLost) {
   expect_no_failure();
 }
 
-TEST_F(PeerMonitorTest, ARankThatContinuesDuringTheInvestigationIsNotLost) {
+TEST_F(PeerMonitorTest, RankThatRecoversDuringTheInvestigationIsNotLost) {
   start(2);
   rank(1).is_running = false;
   run_for(kTimeout + kSilence / 2);
@@ -102,7 +102,7 @@ TEST_F(PeerMonitorTest, ARankThatContinuesDuringTheInvestigationIsNotLost) {
   expect_no_failure();
 }
 
-TEST_F(PeerMonitorTest, AHostThatWasSuspendedLosesNoRank) {
+TEST_F(PeerMonitorTest, SuspendedHostLosesNoRank) {
   start(3);
   now_ += 10 * kTimeout;
   run_for(kLongEnough);
@@ -115,19 +115,19 @@ TEST_F(PeerMonitorTest, AllSilentRanksAreNamed) {
   EXPECT_EQ(diagnose(1), "ranks 0, 2 were lost");
 }
 
-TEST_F(PeerMonitorTest, TheOneRankThatIsLateIsNamed) {
+TEST_F(PeerMonitorTest, LateRankIsNamed) {
   start(3);
   monitor(0).start_collective();
   monitor(1).start_collective();
   EXPECT_EQ(diagnose(0), "rank 2 did not come in time");
 }
 
-TEST_F(PeerMonitorTest, WithoutALostOrLateRankTheErrorIsTheVerdict) {
+TEST_F(PeerMonitorTest, VerdictIsTheErrorIfNoRankIsLostOrLate) {
   start(3);
   EXPECT_EQ(diagnose(0), "a collective failed, and no lost rank was found: a connection broke");
 }
 
-TEST_F(PeerMonitorTest, ARankThatLeftTooEarlyIsNamed) {
+TEST_F(PeerMonitorTest, RankThatLeftTooEarlyIsNamed) {
   start(3);
   monitor(0).start_collective();
   monitor(1).start_collective();
@@ -136,14 +136,14 @@ TEST_F(PeerMonitorTest, ARankThatLeftTooEarlyIsNamed) {
   EXPECT_EQ(diagnose(0), "rank 2 did not come in time");
 }
 
-TEST_F(PeerMonitorTest, APublishedFailureIsTheVerdict) {
+TEST_F(PeerMonitorTest, PublishedFailureIsTheVerdict) {
   start(3);
   rank(2).is_running = false;
   monitor(0).investigate("a connection broke", [this](const std::string& verdict) { rank(0).verdict = verdict; });
   EXPECT_TRUE(rank(1).board.publish("rank 1 failed"));
   run_for(1s);
   EXPECT_EQ(rank(0).failure, "rank 1 failed");
-  // The failure detector answers the waiting thread.
+  // FailureDetector does this to answer the thread that waits for the verdict.
   monitor(0).answer_investigation(*rank(0).failure);
   EXPECT_EQ(rank(0).verdict, "rank 1 failed");
 }
@@ -156,13 +156,13 @@ TEST_F(PeerMonitorTest, OnlyTheFirstFailureIsPublished) {
   EXPECT_EQ(rank(2).board.failure(), "rank 2 was lost");
 }
 
-TEST_F(PeerMonitorTest, ACollectiveThatTheDeviceDoesNotFinishIsNoticed) {
+TEST_F(PeerMonitorTest, UnfinishedDeviceCollectiveIsReported) {
   start(2);
   for (const std::size_t each : {0, 1}) monitor(each).start_collective();
   monitor(0).expect([] { return true; });
   run_for(2 * kLongEnough);
   expect_no_failure();
-  // Rank 1 does not join the second one.
+  // Rank 1 does not join the second collective.
   monitor(0).start_collective();
   monitor(0).expect([] { return false; });
   run_for(kTimeout);
@@ -172,7 +172,7 @@ TEST_F(PeerMonitorTest, ACollectiveThatTheDeviceDoesNotFinishIsNoticed) {
   EXPECT_EQ(rank(1).failure, "rank 1 did not come in time");
 }
 
-TEST_F(PeerMonitorTest, ACollectiveThatFailsOnTheDeviceIsNoticed) {
+TEST_F(PeerMonitorTest, FailedDeviceCollectiveIsReported) {
   start(2);
   monitor(0).start_collective();
   monitor(0).expect([]() -> bool { throw std::runtime_error("aborted"); });

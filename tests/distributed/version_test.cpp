@@ -1,4 +1,4 @@
-// The test joins a run of glow-train as rank 1, with another version.
+// Joins a run of glow-train as rank 1 and reports another version.
 #include <string>
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace {
 
 class GlowTrainVersion : public TrainRanks {};
 
-TEST_F(GlowTrainVersion, MustBeTheSameInAllProcesses) {
+TEST_F(GlowTrainVersion, MustBeEqualOnAllRanks) {
   Ranks ranks(2);
   ranks.start(flags({"--steps", "2"}));
   auto processes = distributed::connect({.rank = 1, .size = 2, .address = "127.0.0.1", .port = ranks.port()});
