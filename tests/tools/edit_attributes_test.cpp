@@ -144,7 +144,7 @@ class GlowEditAttributes : public GlowEdit {
 
 class GlowEditLists : public GlowEditAttributes, public ::testing::WithParamInterface<ListForm> {};
 
-TEST_P(GlowEditLists, PlantedBarIsFoundAndMoved) {
+TEST_P(GlowEditLists, FindsTheDirectionOfTheBarAndMovesAlongIt) {
   const auto outcome = find(GetParam());
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_TRUE(outcome.out.starts_with("Bar                     with 60, without 60, length ")) << outcome.out;
@@ -162,7 +162,7 @@ TEST_P(GlowEditLists, PlantedBarIsFoundAndMoved) {
 
 INSTANTIATE_TEST_SUITE_P(, GlowEditLists, ::testing::ValuesIn(list_forms()), name_of);
 
-TEST_F(GlowEditAttributes, NineStrengthsARowFromMinusTwoToTwo) {
+TEST_F(GlowEditAttributes, DefaultStrengthsAreNineFromMinusTwoToTwo) {
   ASSERT_TRUE(succeeded(find(list_forms().front())));
   const auto strip = strips({"--direction", "Bar"});
   ASSERT_EQ(shape_, (std::vector<std::int64_t>{2 * 9, kSize, kSize, 3}));
@@ -186,7 +186,7 @@ int largest_difference(const std::string& one, const std::string& other) {
   return largest;
 }
 
-TEST_F(GlowEditAttributes, TogetherIsTheSumInOneRow) {
+TEST_F(GlowEditAttributes, TogetherAppliesTheSumOfTheDirections) {
   ASSERT_TRUE(succeeded(find(list_forms().front())));
   const auto strip = strips({"--together"});
   ASSERT_EQ(shape_[0], 2 * 9);

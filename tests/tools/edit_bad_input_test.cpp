@@ -39,7 +39,7 @@ class GlowEditUsage : public GlowEdit, public ::testing::WithParamInterface<Usag
   }
 };
 
-TEST_P(GlowEditUsage, IsRefusedInOneLineThatNamesTheFlag) {
+TEST_P(GlowEditUsage, ErrorIsOneLineThatNamesTheFlag) {
   put_colour(3);
   put_images(directory_ / "grey.npy", {2, 8, 12});
   put_images(directory_ / "small.npy", {2, 4, 12, 3});
@@ -73,12 +73,14 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Usage{"UnknownSubcommand", {"encod"}, {"unknown subcommand 'encod'", "encode, decode, reconstruct"}},
         Usage{"UnknownFlag", encode({"--latents", "z.npy"}), {"unknown flag --latents"}},
-        Usage{"Precision", encode({"--precision", "bf16"}), {"--precision: expected fp32 or fp64", "got bf16"}},
+        Usage{"UnsupportedPrecision",
+              encode({"--precision", "bf16"}),
+              {"--precision: expected fp32 or fp64", "got bf16"}},
         Usage{"NoModel", encode({"--model", ""}), {"--model: expected a model file"}},
         Usage{"NoOut", encode({"--out", ""}), {"--out: expected a file or folder"}},
         Usage{"NoImages", encode({"--images", ""}), {"--images: expected images"}},
         Usage{"NoLatents", decode({"--latents", ""}), {"--latents: expected a file of latents"}},
-        Usage{"NoBatch", encode({"--batch", "0"}), {"--batch: ", "got 0"}},
+        Usage{"ZeroBatch", encode({"--batch", "0"}), {"--batch: ", "got 0"}},
         Usage{"MissingImages", encode({"--images", "DIRECTORY/none.npy"}), {"none.npy", "No such file"}, 1},
         Usage{"MissingPicture", encode({"--images", "DIRECTORY/none.png"}), {"none.png", "No such file"}, 1},
         Usage{"GreyImages", encode({"--images", "DIRECTORY/grey.npy"}), {"--images: ", "1 channel, the model's 3"}},
@@ -86,30 +88,34 @@ INSTANTIATE_TEST_SUITE_P(
               encode({"--images", "DIRECTORY/small.npy"}),
               {"--images: image 0 of ", "4x12", "8x12", "--fit"}},
         Usage{"TooSmallToFit", encode({"--images", "DIRECTORY/small.npy", "--fit"}), {"--images: ", "too large for"}},
-        Usage{"PickOfNone", encode({"--pick", "0,3"}), {"--pick: expected 0 to 2, got 3"}},
-        Usage{"PickOfText", encode({"--pick", "0,x"}), {"--pick: expected a whole number, got 'x'"}},
+        Usage{"PickOutOfRange", encode({"--pick", "0,3"}), {"--pick: expected 0 to 2, got 3"}},
+        Usage{"PickNotANumber", encode({"--pick", "0,x"}), {"--pick: expected a whole number, got 'x'"}},
         Usage{
             "LatentsAsPicture", encode({"--out", "DIRECTORY/z.png"}), {"--out: expected FILE.npy or FILE.safetensors"}},
-        Usage{"ClassOfNone", encode({"--class", "0"}), {"--class: ", "unconditional"}},
+        Usage{"ClassForUnconditionalModel", encode({"--class", "0"}), {"--class: ", "unconditional"}},
         Usage{"LatentsOfAnotherModel", decode({}), {"z.npy", "[N,32]", "[1,288]"}, 1, kGreyModel},
         Usage{"ImagesAsLatents", decode({"--latents", "DIRECTORY/colour.npy"}), {"colour.npy", "float32", "|u1"}, 1},
-        Usage{"LatentsOfNoKind", decode({"--latents", "DIRECTORY/list.csv"}), {"--latents: ", "list.csv"}},
-        Usage{"DecodedToAnimation", decode({"--out", "DIRECTORY/out.apng"}), {"--out: expected FILE.png, FILE.npy or"}},
+        Usage{"LatentsOfUnknownFormat", decode({"--latents", "DIRECTORY/list.csv"}), {"--latents: ", "list.csv"}},
+        Usage{"DecodeToAnimation", decode({"--out", "DIRECTORY/out.apng"}), {"--out: expected FILE.png, FILE.npy or"}},
         Usage{"HugeScale", decode({"--scale", "65"}), {"--scale: ", "got 65"}},
         Usage{
             "ScaledArray", decode({"--out", "DIRECTORY/out.npy", "--scale", "2"}), {"--scale: only a grid", "out.npy"}},
         Usage{"ScaledAnimation",
               interpolate({"--out", "DIRECTORY/out.apng", "--scale", "2"}),
               {"--scale: only a grid", "out.apng"}},
-        Usage{"PaceOfAGrid", interpolate({"--frame-milliseconds", "50"}), {"--frame-milliseconds: only an animation"}},
-        Usage{"OneImageOfAWay", interpolate({"--pick", "1"}), {"--images: expected at least 2, got 1"}},
+        Usage{"FrameTimeForAGrid",
+              interpolate({"--frame-milliseconds", "50"}),
+              {"--frame-milliseconds: only an animation"}},
+        Usage{"InterpolationOfOneImage", interpolate({"--pick", "1"}), {"--images: expected at least 2, got 1"}},
         Usage{"OneFrame", interpolate({"--frames", "1"}), {"--frames: ", "got 1"}},
         Usage{"UnknownKind", interpolate({"--kind", "cubic"}), {"--kind: ", "'cubic'", "spherical, linear"}},
-        Usage{"ThreeMiddles", interpolate({"--middle-temperature", "1,1,1"}), {"--middle-temperature: ", "2 levels"}},
-        Usage{"NoTime",
+        Usage{"ThreeMiddleTemperatures",
+              interpolate({"--middle-temperature", "1,1,1"}),
+              {"--middle-temperature: ", "2 levels"}},
+        Usage{"ZeroFrameTime",
               interpolate({"--out", "DIRECTORY/out.apng", "--frame-milliseconds", "0"}),
               {"--frame-milliseconds: ", "got 0"}},
-        Usage{"WayAsGif", interpolate({"--out", "DIRECTORY/out.gif"}), {"--out: ", "FILE.apng", "out.gif"}},
+        Usage{"GifOutput", interpolate({"--out", "DIRECTORY/out.gif"}), {"--out: ", "FILE.apng", "out.gif"}},
         Usage{"LargeAmount", vary({"--amounts", "0.5,1.5"}), {"--amounts: expected 0 to 1, got 1.5"}},
         Usage{"NoiseAndTemperatures",
               vary({"--amounts", "0.5", "--temperatures", "0.5"}),
@@ -124,10 +130,10 @@ INSTANTIATE_TEST_SUITE_P(
               vary({"--seed", "0", "--temperatures", "0.5"}),
               {"--seed: is for noise", "--temperatures"}},
         Usage{"NegativeTemperatures", vary({"--temperatures", "-1"}), {"--temperatures: ", "-1"}},
-        Usage{"NoVariation", vary({"--count", "0"}), {"--count: ", "got 0"}},
+        Usage{"ZeroCount", vary({"--count", "0"}), {"--count: ", "got 0"}},
         Usage{"NoData", directions({"--data", ""}), {"--data: expected a data set"}},
-        Usage{"DataOfNoKind", directions({"--data", "images"}), {"--data: ", "no known kind"}},
-        Usage{"SeedOfAllImages", directions({"--seed", "1"}), {"--seed: ", "--count"}},
+        Usage{"UnknownData", directions({"--data", "images"}), {"--data: ", "no known kind"}},
+        Usage{"SeedWithoutCount", directions({"--seed", "1"}), {"--seed: ", "--count"}},
         Usage{"DirectionsAsArray", directions({"--out", "DIRECTORY/d.npy"}), {"--out: expected FILE.safetensors"}},
         Usage{"ApplyWithoutDirections",
               {"apply", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.png"},
@@ -143,11 +149,11 @@ INSTANTIATE_TEST_SUITE_P(
               kClassModel}),
     name_of);
 
-TEST_F(GlowEditBadInput, WithoutASubcommandTheyAreListed) {
+TEST_F(GlowEditBadInput, MissingSubcommandListsThem) {
   EXPECT_TRUE(failed(edit({}), "glow-edit", 2, {"expected a subcommand: encode, decode"}));
 }
 
-TEST_F(GlowEditBadInput, DataWithoutClassesOrListIsRefused) {
+TEST_F(GlowEditBadInput, DirectionsRequireClassesOrAUsableAttributeList) {
   put_colour(3);
   put(path("list.csv"), "file,a\nfar.png,1\n");
   const Arguments flags{"--data", "npy:" + path("colour.npy"), "--out", path("d.safetensors")};
@@ -160,7 +166,7 @@ TEST_F(GlowEditBadInput, DataWithoutClassesOrListIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(path("d.safetensors")));
 }
 
-TEST_F(GlowEditBadInput, ExistingOutputIsKeptWithoutOverwrite) {
+TEST_F(GlowEditBadInput, RefusesExistingOutputWithoutOverwrite) {
   put_colour(2);
   for (const auto& [subcommand, name] :
        {std::pair{"encode", "out.npy"}, std::pair{"interpolate", "out.png"}, std::pair{"interpolate", "out.apng"},
@@ -175,7 +181,7 @@ TEST_F(GlowEditBadInput, ExistingOutputIsKeptWithoutOverwrite) {
   }
 }
 
-TEST_F(GlowEditBadInput, OverwriteReplacesNothingThatIsRead) {
+TEST_F(GlowEditBadInput, OverwriteRefusesToReplaceAnInput) {
   put_colour(2);
   const auto model = path("model.safetensors");
   put(model, get(kColourModel));
@@ -204,7 +210,7 @@ TEST_F(GlowEditBadInput, OverwriteReplacesNothingThatIsRead) {
   }
 }
 
-TEST_F(GlowEditBadInput, OverwriteReplacesLatentsAndNoOtherSafetensors) {
+TEST_F(GlowEditBadInput, OverwriteReplacesOnlySafetensorsOfItsFormat) {
   put_colour(2);
   const Arguments flags{"--images", path("colour.npy"), "--overwrite", "--out"};
   const auto another_model = get(kGreyModel);
@@ -224,7 +230,7 @@ TEST_F(GlowEditBadInput, OverwriteReplacesLatentsAndNoOtherSafetensors) {
              "glow-edit", 2, {"--out: " + latents, "not of the format glow-directions"}));
 }
 
-TEST_F(GlowEditBadInput, FolderHoldsThePicturesOfOneCall) {
+TEST_F(GlowEditBadInput, RefusesAFolderWithMorePicturesThanTheCallWrites) {
   put_colour(4);
   const auto folder = path("pngs");
   std::filesystem::create_directory(folder);
@@ -258,7 +264,7 @@ TEST_F(GlowEditBadInput, FolderHoldsThePicturesOfOneCall) {
   }
 }
 
-TEST_F(GlowEditBadInput, FolderThatWasNotWrittenToIsAsItWas) {
+TEST_F(GlowEditBadInput, FailureBeforeWritingLeavesTheFolderUnchanged) {
   put_colour(2);
   const auto folder = path("pngs");
   std::filesystem::create_directory(folder);
@@ -270,7 +276,7 @@ TEST_F(GlowEditBadInput, FolderThatWasNotWrittenToIsAsItWas) {
   EXPECT_EQ(get(path("pngs/000000.png")), "old");
 }
 
-TEST_F(GlowEditBadInput, WithoutRoomNothingIsLeft) {
+TEST_F(GlowEditBadInput, FileSizeLimitLeavesNoPartialFile) {
   put_colour(2);
   const auto before = count_files(directory_.path());
   for (const auto& [subcommand, name] : {std::pair{"encode", "out.npy"}, std::pair{"encode", "out.safetensors"},
@@ -282,7 +288,7 @@ TEST_F(GlowEditBadInput, WithoutRoomNothingIsLeft) {
   EXPECT_EQ(count_files(directory_.path()), before);
 }
 
-TEST_F(GlowEditBadInput, InterruptionLeavesNothing) {
+TEST_F(GlowEditBadInput, InterruptionLeavesNoPartialFile) {
   put_colour(50000);
   const auto before = count_files(directory_.path());
   // Progress is shown on a terminal only.
@@ -297,7 +303,7 @@ TEST_F(GlowEditBadInput, InterruptionLeavesNothing) {
   EXPECT_EQ(count_files(directory_.path()), before);
 }
 
-TEST_F(GlowEditBadInput, LatentsThatAreNotFiniteAreRefused) {
+TEST_F(GlowEditBadInput, RefusesNonFiniteLatents) {
   std::vector<float> numbers(kColourBytes);
   numbers[7] = std::numeric_limits<float>::infinity();
   io::write_npy(path("z.npy"), "<f4", {1, kColourBytes}, float_bytes(numbers));
@@ -306,7 +312,7 @@ TEST_F(GlowEditBadInput, LatentsThatAreNotFiniteAreRefused) {
   EXPECT_EQ(count_files(directory_.path()), 1u);
 }
 
-TEST_F(GlowEditBadInput, EditThatGoesTooFarIsShownAndReported) {
+TEST_F(GlowEditBadInput, EditWithNonFiniteImagesIsWrittenAndReported) {
   put_colour(1);
   const auto outcome = run_edit("vary", kColourModel,
                                 {"--images", path("colour.npy"), "--temperatures", "1,1e30", "--out", path("out.png")});
@@ -315,7 +321,7 @@ TEST_F(GlowEditBadInput, EditThatGoesTooFarIsShownAndReported) {
                              " has values that are not finite: the model cannot decode these latents\n");
 }
 
-TEST_F(GlowEditBadInput, DecodedImagesWithValuesThatAreNotFiniteAreAFailure) {
+TEST_F(GlowEditBadInput, DecodeFailsForNonFiniteImages) {
   constexpr std::int64_t kImages = 14;
   std::vector<float> numbers(kImages * kColourBytes);
   const auto decode_with_huge = [&](std::int64_t first, std::int64_t last) {

@@ -22,7 +22,7 @@ constexpr bool kSanitized = false;
 
 class GlowEditBatches : public GlowEdit {};
 
-TEST_F(GlowEditBatches, PicturesAreTheSameInAnyBatches) {
+TEST_F(GlowEditBatches, PicturesDoNotDependOnTheBatchSize) {
   put_colour(3);
   for (const auto& [subcommand, flags] :
        {std::pair{"vary", Arguments{"--count", "2", "--amounts", "0.1,0.2", "--per-level"}},
@@ -45,13 +45,13 @@ TEST_F(GlowEditBatches, PicturesAreTheSameInAnyBatches) {
   }
 }
 
-TEST_F(GlowEditBatches, GridIsThatOfTheArraysPictures) {
+TEST_F(GlowEditBatches, GridShowsThePicturesOfTheArray) {
   put_colour(3);
   const Arguments way{"--images", path("colour.npy"), "--frames", "4", "--batch", "3"};
   ASSERT_TRUE(succeeded(run_edit("interpolate", kColourModel, way + Arguments{"--out", path("ways.png")})));
   const auto frames = array("interpolate", kColourModel, way);
   const auto grid = io::read_image(path("ways.png"));
-  // Legs are rows. The picture at which two legs meet ends one and begins the next.
+  // Each row interpolates between two images. The image between two rows ends one and begins the next.
   const auto holds = [&](std::int64_t frame, int top, int left) {
     const auto picture = std::string_view(frames).substr(static_cast<std::size_t>(frame * kColourBytes), kColourBytes);
     for (int row = 0; row < 8; ++row) {
@@ -76,7 +76,7 @@ TEST_F(GlowEditBatches, GridIsThatOfTheArraysPictures) {
 
 class GlowEditMemory : public GlowEdit, public ::testing::WithParamInterface<const char*> {};
 
-TEST_P(GlowEditMemory, OfEncodingAndDecodingDoesNotGrowWithTheImages) {
+TEST_P(GlowEditMemory, PeakDoesNotGrowWithTheNumberOfImages) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory grows";
   constexpr std::int64_t kFew = 2000, kMany = 10 * kFew;
   const auto z = path(std::string("z") + GetParam());
@@ -92,7 +92,7 @@ TEST_P(GlowEditMemory, OfEncodingAndDecodingDoesNotGrowWithTheImages) {
   const auto few = peak(kFew, "encode", encode), few_decoded = peak(kFew, "decode", decode);
   const auto many = peak(kMany, "encode", encode), many_decoded = peak(kMany, "decode", decode);
   ASSERT_GT(few, 0);
-  // Mapped pages of the images count too, as do those of the latents when they are read.
+  // The peak includes the mapped pages of the images, and of the latents when they are read.
   constexpr std::int64_t kGrown = (kMany - kFew) * kColourBytes, kLatents = 4 * kGrown;
   EXPECT_LT(many - few, kGrown + kLatents / 4) << "of " << few;
   EXPECT_LT(many_decoded - few_decoded, kLatents + kGrown / 2) << "of " << few_decoded;

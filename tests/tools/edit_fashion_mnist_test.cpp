@@ -32,7 +32,7 @@ std::size_t count_different(const std::string& one, const std::string& other) {
   return different;
 }
 
-class RealImages : public GlowEdit {
+class EditFashionMnist : public GlowEdit {
  protected:
   void SetUp() override {
     if (!std::filesystem::exists(kData)) GTEST_SKIP() << kData << " is not there";
@@ -56,9 +56,9 @@ class RealImages : public GlowEdit {
   }
 };
 
-class RealImagesBits : public RealImages, public ::testing::WithParamInterface<int> {};
+class EditFashionMnistBits : public EditFashionMnist, public ::testing::WithParamInterface<int> {};
 
-TEST_P(RealImagesBits, ComeBackFromTheirLatentsByteForByte) {
+TEST_P(EditFashionMnistBits, RoundTripThroughLatentsIsExact) {
   const auto model = trained(GetParam());
   const auto expected = first_images("t10k-images-idx3-ubyte.gz", kImages, GetParam());
   ASSERT_TRUE(succeeded(run_edit("encode", model, test_images() + Arguments{"--out", path("z.npy")})));
@@ -66,9 +66,9 @@ TEST_P(RealImagesBits, ComeBackFromTheirLatentsByteForByte) {
   EXPECT_EQ(shape_, (std::vector<std::int64_t>{kImages, 28, 28}));
 }
 
-INSTANTIATE_TEST_SUITE_P(, RealImagesBits, ::testing::Values(1, 2, 5, 8));
+INSTANTIATE_TEST_SUITE_P(, EditFashionMnistBits, ::testing::Values(1, 2, 5, 8));
 
-TEST_F(RealImages, LatentsAndBytesAreTheSameWithOtherThreadsAndBatches) {
+TEST_F(EditFashionMnist, ResultsDoNotDependOnThreadsAndBatchSize) {
   const auto model = trained(5);
   const auto expected = first_images("t10k-images-idx3-ubyte.gz", kImages, 5);
   const auto run = [&](const std::string& subcommand, const Arguments& flags, const Arguments& way) {
@@ -94,7 +94,7 @@ TEST_F(RealImages, LatentsAndBytesAreTheSameWithOtherThreadsAndBatches) {
     ASSERT_TRUE(succeeded(sample(drawn + way)));
     const auto samples = npy("s.npy");
     if (first_samples.empty()) first_samples = samples;
-    // A sampled value may lie at the edge of a bin, where the last bit decides.
+    // Rounding can move a sampled value at the edge of a bin into the next bin.
     EXPECT_LE(count_different(samples, first_samples), samples.size() / 1000) << text;
   }
 }

@@ -29,7 +29,7 @@ std::string_view colour_image(const std::string& bytes, std::int64_t index) {
 
 class GlowEditBits : public GlowEdit, public ::testing::WithParamInterface<int> {};
 
-TEST_P(GlowEditBits, EncodedAndDecodedIsWhatTheModelSawByteForByte) {
+TEST_P(GlowEditBits, RoundTripReturnsTheQuantizedBytes) {
   const auto images = put_images(directory_ / "images.npy", {24, 8, 8}).string();
   const auto bits = std::to_string(GetParam());
   ASSERT_TRUE(succeeded(train(
@@ -48,7 +48,7 @@ TEST_P(GlowEditBits, EncodedAndDecodedIsWhatTheModelSawByteForByte) {
 
 INSTANTIATE_TEST_SUITE_P(, GlowEditBits, ::testing::Range(1, 9));
 
-TEST_F(GlowEdit, PngAndFolderComeBackAsWhatTheyWere) {
+TEST_F(GlowEdit, RoundTripThroughPngFilesIsExact) {
   const auto bytes = put_colour(3);
   const Arguments images{"--images", path("colour.npy")};
   ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z.npy")})));
@@ -65,7 +65,7 @@ TEST_F(GlowEdit, PngAndFolderComeBackAsWhatTheyWere) {
   EXPECT_TRUE(std::string(picture.pixels.begin(), picture.pixels.end()) == colour_image(bytes, 2));
 }
 
-TEST_F(GlowEdit, ClassesOfAConditionalModelComeFromTheFileOrAFlag) {
+TEST_F(GlowEdit, DecodeTakesClassesFromTheFileOrAFlag) {
   io::write_npy(path("images.npy"), "|u1", {2, 4, 8, 3}, std::string(2 * 96, '\x70'));
   const Arguments encode{"--images", path("images.npy"), "--class", "bag", "--out"};
   const auto with_classes = run_edit("encode", kClassModel, encode + Arguments{path("z.safetensors")});
@@ -100,7 +100,7 @@ TEST_F(GlowEdit, AnimationHasTheFramesOfTheArray) {
   put_colour(2);
   const Arguments way{"--images", path("colour.npy"), "--frames", "5", "--loop"};
   const auto frames = array("interpolate", kColourModel, way);
-  // A loop does not show its first image twice.
+  // A loop does not repeat its first image at the end.
   ASSERT_EQ(shape_[0], 8);
   const auto out = path("way.apng");
   const auto outcome =
@@ -118,7 +118,7 @@ TEST_F(GlowEdit, AnimationHasTheFramesOfTheArray) {
   }
 }
 
-TEST_F(GlowEdit, GridOfInterpolationsHasALegPerRowAndLabels) {
+TEST_F(GlowEdit, InterpolationGridHasOnePairPerRowAndLabels) {
   put_colour(3);
   const auto out = path("ways.png");
   const Arguments flags{"--images", path("colour.npy"), "--frames", "5", "--scale", "2", "--out", out};
@@ -131,11 +131,11 @@ TEST_F(GlowEdit, GridOfInterpolationsHasALegPerRowAndLabels) {
   EXPECT_LT(picture.shape.height, 3 * 2 * 8 + 9);
 }
 
-TEST_F(GlowEdit, ReconstructionIsTheImageUntilALevelIsSampled) {
+TEST_F(GlowEdit, ReconstructionEqualsTheImageUntilALevelIsResampled) {
   const auto bytes = put_colour(2);
   const Arguments flags{"--images", path("colour.npy"), "--seed", "4", "--temperature", "0.3"};
   const auto shown = array("reconstruct", kColourModel, flags);
-  // Image, decoded, one level new, both new.
+  // Four per image: the image, its reconstruction, one level resampled, both levels resampled.
   ASSERT_EQ(shape_, (std::vector<std::int64_t>{8, 8, 12, 3}));
   for (const std::int64_t image : {0, 1}) {
     EXPECT_TRUE(colour_image(shown, 4 * image) == colour_image(bytes, image));
@@ -148,7 +148,7 @@ TEST_F(GlowEdit, ReconstructionIsTheImageUntilALevelIsSampled) {
   EXPECT_TRUE(outcome.out.starts_with("2 of 2 images come back byte for byte; 8 images in "));
 }
 
-TEST_F(GlowEdit, Float64IsCloserAndItsLatentsAreFloat32) {
+TEST_F(GlowEdit, Float64RoundTripIsExactAndWritesFloat32Latents) {
   const auto bytes = put_colour(2);
   const Arguments images{"--images", path("colour.npy")};
   ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z32.npy")})));
@@ -169,7 +169,7 @@ TEST_F(GlowEdit, Float64IsCloserAndItsLatentsAreFloat32) {
   }
 }
 
-TEST_F(GlowEdit, VariationsBeginWithTheImageAndMoveAwayFromIt) {
+TEST_F(GlowEdit, VariationsStartAtTheImageAndDepartWithTheAmount) {
   const auto bytes = put_colour(1);
   const Arguments flags{"--images", path("colour.npy"), "--amounts", "0,0.05,0.4", "--count",
                         "3",        "--temperature",    "0.5"};
@@ -193,7 +193,7 @@ TEST_F(GlowEdit, VariationsBeginWithTheImageAndMoveAwayFromIt) {
   EXPECT_FALSE(array("vary", kColourModel, flags + Arguments{"--seed", "1"}) == shown);
 }
 
-TEST_F(GlowEdit, NoiseOfAVariationDependsOnNeitherCountNorPick) {
+TEST_F(GlowEdit, VariationNoiseDoesNotDependOnCountOrPick) {
   put_colour(4);
   const Arguments flags{"--images", path("colour.npy"), "--temperature", "0.5"};
   const Arguments vary = flags + Arguments{"--amounts", "0.4"};
@@ -213,7 +213,7 @@ TEST_F(GlowEdit, NoiseOfAVariationDependsOnNeitherCountNorPick) {
   }
 }
 
-TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
+TEST_F(GlowEdit, FolderNamesGiveTheClassesOfImages) {
   const std::vector<std::string> classes{"coat", "bag"};
   for (int i = 0; i < 4; ++i) {
     const auto folder = directory_ / "photos" / classes[static_cast<std::size_t>(i % 2)];
@@ -240,7 +240,7 @@ TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
         run_edit("vary", kClassModel,
                  {"--images", images, "--pick", "0,3", "--count", "1", "--out", path("v.npy"), "--overwrite"})));
   }
-  // Directions between the classes of the data, of which the model knows two.
+  // Finds directions between the classes of the data, two of the model's three.
   std::filesystem::remove_all(directory_ / "photos" / "ankle boot");
   const Arguments directions{"--data", "folder:" + path("photos"), "--out", path("d.safetensors"), "--overwrite"};
   ASSERT_TRUE(succeeded(run_edit("directions", kClassModel, directions)));
@@ -253,7 +253,7 @@ TEST_F(GlowEdit, FoldersThatAreNamedAfterClassesSayTheClassOfTheirImages) {
                      "glow-edit", 2, {"--class: ", "stray.png lies in no folder that is named after a class"}));
 }
 
-TEST_F(GlowEdit, ImagesAreBroughtToTheSizeAsInTheTraining) {
+TEST_F(GlowEdit, ImagesAreScaledAndCroppedAsInTraining) {
   for (int i = 0; i < 20; ++i) {
     put_picture(directory_ / "photos" / (std::to_string(i) + ".png"),
                 make_picture(30 + i % 3, 40, 3, static_cast<std::uint32_t>(i)));
@@ -300,7 +300,7 @@ TEST_F(GlowEdit, ImagesAreBroughtToTheSizeAsInTheTraining) {
              "glow-edit", 2, {"--fit: is --resize 0"}));
 }
 
-TEST_F(GlowEdit, ImagesThatTheTrainingLeftOutAreLeftOut) {
+TEST_F(GlowEdit, SkipsTheCorruptImagesThatTrainingSkipped) {
   for (int i = 0; i < 20; ++i) {
     const auto folder = directory_ / "photos" / (i % 2 == 0 ? "even" : "odd");
     put_picture(folder / (std::to_string(i) + ".png"), make_picture(8, 8, 3, static_cast<std::uint32_t>(i)));
@@ -339,7 +339,7 @@ TEST_F(GlowEdit, ImagesThatTheTrainingLeftOutAreLeftOut) {
   }
 }
 
-TEST_F(GlowEdit, TemperatureOneIsTheImageOnEveryLevel) {
+TEST_F(GlowEdit, TemperatureOneReturnsTheImage) {
   const auto bytes = put_colour(1);
   const auto shown =
       array("vary", kColourModel, {"--images", path("colour.npy"), "--temperatures", "0.5,1", "--per-level"});
@@ -403,7 +403,7 @@ class GlowEditDirections : public GlowEdit {
   }
 };
 
-TEST_F(GlowEditDirections, PlantedAttributeIsFoundInItsImages) {
+TEST_F(GlowEditDirections, FindsThePlantedDirection) {
   const auto planted = plant();
   const auto outcome = find({"--batch", "50"});
   ASSERT_TRUE(succeeded(outcome));
@@ -426,7 +426,7 @@ TEST_F(GlowEditDirections, PlantedAttributeIsFoundInItsImages) {
   }
 }
 
-TEST_F(GlowEditDirections, StrengthNothingIsTheImageAndOthersAreNot) {
+TEST_F(GlowEditDirections, OnlyStrengthZeroReturnsTheImage) {
   plant();
   ASSERT_TRUE(succeeded(find({"--precision", "fp64"})));
   const auto images = std::string(io::NpyReader(path("images.npy")).data());
@@ -459,7 +459,7 @@ TEST_F(GlowEditDirections, ClassesAreAttributes) {
   EXPECT_EQ(strip.out, "9 images in " + path("strip.png") + "\n");
 }
 
-TEST_F(GlowEdit, HelpListsSubcommandsAndEachItsFlags) {
+TEST_F(GlowEdit, HelpListsSubcommandsAndTheirFlags) {
   const auto help = edit({"--help"});
   ASSERT_TRUE(succeeded(help));
   for (const char* name : {"encode", "decode", "reconstruct", "interpolate", "directions", "apply", "vary"}) {

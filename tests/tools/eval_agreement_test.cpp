@@ -80,7 +80,7 @@ struct Agreement {
   Arguments flags = {};
 };
 
-class GlowEvalAgrees : public GlowEval, public ::testing::WithParamInterface<Agreement> {
+class GlowEvalAgreement : public GlowEval, public ::testing::WithParamInterface<Agreement> {
  protected:
   /// Trains a small model for a few steps, whatever the preset says.
   fs::path trained(const std::string& data, const Arguments& flags, const std::string& name = "run",
@@ -149,7 +149,7 @@ class GlowEvalAgrees : public GlowEval, public ::testing::WithParamInterface<Agr
   }
 };
 
-TEST_P(GlowEvalAgrees, ToTheLastBit) {
+TEST_P(GlowEvalAgreement, ScoresMatchTrainingBitForBit) {
   const auto data = put_data(GetParam().data, directory_.path());
   const auto run = trained(data, GetParam().flags);
   const auto valid = scored(run, data, {"--split", "valid"});
@@ -161,7 +161,7 @@ TEST_P(GlowEvalAgrees, ToTheLastBit) {
   EXPECT_EQ(by_default["bits_per_dim"], test.is_null() ? figure(run, "valid_bits_per_dim") : test);
 }
 
-INSTANTIATE_TEST_SUITE_P(Presets, GlowEvalAgrees,
+INSTANTIATE_TEST_SUITE_P(Presets, GlowEvalAgreement,
                          ::testing::Values(Agreement{"demo", "fashion", {"--preset", "demo"}},
                                            Agreement{"fashion", "fashion", {"--preset", "fashion-mnist"}},
                                            Agreement{"cifar10", "cifar10", {"--preset", "cifar10"}},
@@ -173,7 +173,7 @@ INSTANTIATE_TEST_SUITE_P(Presets, GlowEvalAgrees,
                          name_of);
 
 INSTANTIATE_TEST_SUITE_P(
-    Sources, GlowEvalAgrees,
+    Sources, GlowEvalAgreement,
     ::testing::Values(Agreement{"array", "array"}, Agreement{"own_valid", "own_valid", {"--image-size", "16"}},
                       Agreement{"classes", "classes", {"--image-size", "16", "--conditional"}},
                       Agreement{"corrupt", "corrupt", {"--image-size", "16", "--skip-corrupt"}},
@@ -182,9 +182,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Agreement{"framed", "fashion", {"--image-size", "12"}}),
     name_of);
 
-class GlowEvalHeldOut : public GlowEvalAgrees {};
+class GlowEvalHeldOut : public GlowEvalAgreement {};
 
-TEST_F(GlowEvalHeldOut, DependsOnNeitherSeedNorPathOfTheData) {
+TEST_F(GlowEvalHeldOut, DoesNotDependOnSeedOrDataPath) {
   const auto data = put_data("folder", directory_.path());
   const auto run = trained(data, {"--image-size", "16"});
   const auto held_out = names(run, data, {});
@@ -196,7 +196,7 @@ TEST_F(GlowEvalHeldOut, DependsOnNeitherSeedNorPathOfTheData) {
             figure(run, "valid_bits_per_dim"));
 }
 
-TEST_F(GlowEvalHeldOut, IsNeverDrawnFromOtherImages) {
+TEST_F(GlowEvalHeldOut, RefusesOtherImagesAndContradictingFlags) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {});
   const auto model = (run / "model.safetensors").string();
@@ -221,7 +221,7 @@ TEST_F(GlowEvalHeldOut, IsNeverDrawnFromOtherImages) {
                      {"--split-seed: nothing is held out for --split all"}));
 }
 
-TEST_F(GlowEvalHeldOut, OfAModelWithoutARecordComesFromTheFlags) {
+TEST_F(GlowEvalHeldOut, RequiresFlagsForAModelWithoutTrainingRecord) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {"--valid-images", "6"});
   const auto model = run / "model.safetensors";
@@ -232,7 +232,7 @@ TEST_F(GlowEvalHeldOut, OfAModelWithoutARecordComesFromTheFlags) {
   EXPECT_EQ(names(run, data, {"--split-seed", "7", "--valid-images", "6"}), held_out);
 }
 
-TEST_F(GlowEvalHeldOut, StaysHeldOutWithInitFrom) {
+TEST_F(GlowEvalHeldOut, IsKeptWithInitFrom) {
   const auto data = put_data("array", directory_.path());
   const auto first = trained(data, {"--valid-images", "6"}, "first");
   const auto held_out = names(first, data, {});
@@ -246,7 +246,7 @@ TEST_F(GlowEvalHeldOut, StaysHeldOutWithInitFrom) {
       failed(refused, "glow-train", 2, {"--valid-images: got 9, but the training of ", "6 images drawn by seed 7"}));
 }
 
-TEST_F(GlowEvalHeldOut, IsReportedAsUncertainWhenTheInitialModelSawOtherImages) {
+TEST_F(GlowEvalHeldOut, InitFromWarnsIfTheModelWasTrainedOnOtherImages) {
   const auto data = put_data("array", directory_.path());
   const auto first = trained(data, {}, "first");
   const auto other = "npy:" + put_images(file("more.npy"), {41, 8, 8, 3}).string();
@@ -269,7 +269,7 @@ TEST_F(GlowEvalHeldOut, IsReportedAsUncertainWhenTheInitialModelSawOtherImages) 
   EXPECT_EQ(note({data, "--split-seed", "7"}), "");
 }
 
-TEST_F(GlowEvalHeldOut, ValidationImagesOfTheirOwnAreThoseOfTheTraining) {
+TEST_F(GlowEvalHeldOut, RefusesChangedImagesInAValidationFolder) {
   const auto data = put_data("own_valid", directory_.path());
   const auto run = trained(data, {"--image-size", "16"});
   scored(run, data, {"--split", "valid"});
@@ -281,7 +281,7 @@ TEST_F(GlowEvalHeldOut, ValidationImagesOfTheirOwnAreThoseOfTheTraining) {
                      "glow-eval", 2, {"--split: ", "was trained on other images"}));
 }
 
-TEST_F(GlowEvalHeldOut, AFolderMayHaveSomeOfTheClasses) {
+TEST_F(GlowEvalHeldOut, FolderMayHaveASubsetOfTheClasses) {
   const auto run = trained(put_data("classes", directory_.path()), {"--image-size", "16", "--conditional"});
   put_pictures(file("some") / "dog", 30, 34);
   const auto scores = file("some.csv").string();
@@ -306,7 +306,7 @@ TEST_F(GlowEvalHeldOut, SingleImageHasNoStandardError) {
   EXPECT_EQ(text.out.find("nan"), std::string::npos) << text.out;
 }
 
-TEST_F(GlowEvalHeldOut, ImagesOfTheModelsSizeAreTakenAsTheyAre) {
+TEST_F(GlowEvalHeldOut, ImagesOfTheModelsSizeAreNotScaled) {
   // A model of scaled images scores its own samples, which are smaller than the size that training images were scaled
   // to.
   const auto data = put_data("folder", directory_.path());
@@ -321,7 +321,7 @@ TEST_F(GlowEvalHeldOut, ImagesOfTheModelsSizeAreTakenAsTheyAre) {
   EXPECT_NE(told["bits_per_dim"], json["data"]["bits_per_dim"]);
 }
 
-TEST_F(GlowEvalHeldOut, SetsThatAreComparedHaveNoiseOfTheirOwn) {
+TEST_F(GlowEvalHeldOut, DataAndOodImagesGetDifferentNoise) {
   const auto data = put_data("array", directory_.path());
   const auto run = trained(data, {});
   const auto json = scored(run, data, {"--split", "all", "--ood", data});

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 /// Flags of a call in a directory that contains "grey.npy", 5 images of 4x8.
 struct Refusal {
   std::string name;
-  /// Appended to "--model MODEL --data npy:grey.npy --split all --scores scores.csv"; of a flag that is given twice the
-  /// last one counts. "DIRECTORY/" begins a path in the test's directory.
+  /// Appended to "--model MODEL --data npy:grey.npy --split all --scores scores.csv"; the last value of a flag counts.
+  /// "DIRECTORY/" begins a path in the test's directory.
   Arguments flags;
   std::vector<std::string> message;
   std::string model = "grey_lu_affine";
@@ -26,7 +26,7 @@ struct Refusal {
 
 class GlowEvalRefusal : public ::testing::TestWithParam<Refusal> {};
 
-TEST_P(GlowEvalRefusal, IsOneLineThatNamesTheFlagAndNothingIsWritten) {
+TEST_P(GlowEvalRefusal, ErrorIsOneLineThatNamesTheFlagAndNothingIsWritten) {
   const TemporaryDirectory directory;
   put_images(directory / "grey.npy", {5, 4, 8});
   put_images(directory / "small.npy", {5, 2, 8});
@@ -51,16 +51,17 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"UnknownData", {"--data", "mnist"}, {"--data: ", "\"mnist\"", "fashion-mnist[:DIR]"}},
         Refusal{"UnknownSplit", {"--split", "dev"}, {"--split: ", "'dev'", "auto, train, valid, test, all"}},
         Refusal{"NegativeDraws", {"--draws", "-1"}, {"--draws: ", "got -1"}},
-        Refusal{"DrawsOfNoNumber", {"--draws", "some"}, {"--draws: expected a whole number", "'some'"}},
+        Refusal{"DrawsNotANumber", {"--draws", "some"}, {"--draws: expected a whole number", "'some'"}},
         Refusal{"NegativeImportance", {"--importance", "-1"}, {"--importance: ", "got -1"}},
         Refusal{"NegativeCount", {"--count", "-1"}, {"--count: ", "got -1"}},
         Refusal{"NegativeRoundTrip", {"--round-trip", "-1"}, {"--round-trip: ", "got -1"}},
-        Refusal{"NoBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
+        Refusal{"ZeroBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
         Refusal{"UnknownClasses", {"--classes", "both"}, {"--classes: ", "'both'", "label, marginal"}},
-        Refusal{"ScoresOfAnotherKind", {"--scores", "DIRECTORY/s.txt"}, {"--scores: expected FILE.csv", "s.txt"}},
-        Refusal{
-            "HistogramOfAnotherKind", {"--histogram", "DIRECTORY/h.png"}, {"--histogram: expected FILE.svg", "h.png"}},
-        Refusal{"OneFileForBoth",
+        Refusal{"ScoresWithWrongExtension", {"--scores", "DIRECTORY/s.txt"}, {"--scores: expected FILE.csv", "s.txt"}},
+        Refusal{"HistogramWithWrongExtension",
+                {"--histogram", "DIRECTORY/h.png"},
+                {"--histogram: expected FILE.svg", "h.png"}},
+        Refusal{"SameFileForScoresAndHistogram",
                 {"--scores", "DIRECTORY/x", "--histogram", "DIRECTORY/x"},
                 {"--histogram: ", "is the file of --scores"}}),
     name_of);
@@ -71,33 +72,33 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Missing", {"--data", "npy:DIRECTORY/no.npy"}, {"no.npy", "No such file"}, "grey_lu_affine", 1},
         Refusal{"NoTestImages", {"--split", "test"}, {"--split: ", "grey.npy", "no test images"}},
         Refusal{
-            "NoSplitOfItsOwn",
+            "AutoSplitWithoutTrainingRecord",
             {"--split", "auto"},
             {"--split: it is not known which images of ", "grey.npy", "does not say", "--split all", "--split-seed"}},
-        Refusal{"NoneToHoldOut",
+        Refusal{"TooFewImagesToHoldOut",
                 {"--split", "auto", "--split-seed", "0"},
                 {"--split: ", "grey.npy", "no validation images", "--split all"}},
         Refusal{"AllHeldOut",
                 {"--split", "valid", "--split-seed", "0", "--valid-images", "5"},
                 {"--valid-images: 5 leaves no"}},
-        Refusal{"OfOtherChannels", {}, {"--data: ", "grey.npy have 1 channel,", " 3"}, "colour_conv1x1_affine"},
+        Refusal{"WrongNumberOfChannels", {}, {"--data: ", "grey.npy have 1 channel,", " 3"}, "colour_conv1x1_affine"},
         Refusal{"TooSmall", {"--data", "npy:DIRECTORY/small.npy"}, {"--data: ", "small.npy", "2x8", "4x8"}},
-        Refusal{"TooLargeAResize", {"--resize", "64"}, {"--resize: 64 is too large for "}},
+        Refusal{"ResizeTooLarge", {"--resize", "64"}, {"--resize: 64 is too large for "}},
         Refusal{"WithoutClasses",
                 {},
                 {"--data: ", "grey.npy", "has no classes", "--classes marginal"},
                 "conditional_shuffle_additive_plain"},
-        Refusal{"MarginalOfNone", {"--classes", "marginal"}, {"--classes: ", "unconditional"}},
-        Refusal{"OthersWithoutLabels",
+        Refusal{"MarginalForUnconditionalModel", {"--classes", "marginal"}, {"--classes: ", "unconditional"}},
+        Refusal{"OodWithoutLabels",
                 {"--ood", "npy:DIRECTORY/grey.npy"},
                 {"--ood: ", "--classes marginal"},
                 "conditional_shuffle_additive_plain"},
-        Refusal{"OthersMissing", {"--ood", "npy:DIRECTORY/no.npy"}, {"no.npy", "No such file"}, "grey_lu_affine", 1},
-        Refusal{"OthersUnknown", {"--ood", "noise"}, {"--ood: ", "\"noise\""}},
-        Refusal{"OthersTooSmall", {"--ood", "npy:DIRECTORY/small.npy"}, {"--ood: ", "small.npy", "2x8"}}),
+        Refusal{"OodMissing", {"--ood", "npy:DIRECTORY/no.npy"}, {"no.npy", "No such file"}, "grey_lu_affine", 1},
+        Refusal{"OodUnknown", {"--ood", "noise"}, {"--ood: ", "\"noise\""}},
+        Refusal{"OodTooSmall", {"--ood", "npy:DIRECTORY/small.npy"}, {"--ood: ", "small.npy", "2x8"}}),
     name_of);
 
-TEST(GlowEvalFiles, ModelThatIsDamagedIsRefusedByName) {
+TEST(GlowEvalFiles, ErrorNamesAMissingOrDamagedModel) {
   const TemporaryDirectory directory;
   const auto images = "npy:" + put_images(directory / "grey.npy", {5, 4, 8}).string();
   const auto model = (directory / "model.safetensors").string();
@@ -109,7 +110,7 @@ TEST(GlowEvalFiles, ModelThatIsDamagedIsRefusedByName) {
   EXPECT_TRUE(failed(eval(flags), "glow-eval", 1, {model, "checksum"}));
 }
 
-TEST(GlowEvalFiles, ExistingOutputIsKeptWithoutOverwrite) {
+TEST(GlowEvalFiles, RefusesExistingOutputWithoutOverwrite) {
   const TemporaryDirectory directory;
   const auto images = "npy:" + put_images(directory / "grey.npy", {5, 4, 8}).string();
   const Arguments flags{"--model", kGreyModel, "--data", images, "--split", "all"};
@@ -127,7 +128,7 @@ TEST(GlowEvalFiles, ExistingOutputIsKeptWithoutOverwrite) {
   }
 }
 
-TEST(GlowEvalFiles, OverwriteReplacesNothingThatIsReadAndNoTableOfOthers) {
+TEST(GlowEvalFiles, OverwriteRefusesToReplaceAnInputOrAForeignTable) {
   const TemporaryDirectory directory;
   const auto model = directory / "model.csv", images = directory / "grey.csv", table = directory / "table.csv",
              link = directory / "link.svg";
@@ -151,14 +152,14 @@ TEST(GlowEvalFiles, OverwriteReplacesNothingThatIsReadAndNoTableOfOthers) {
   }
 }
 
-TEST(GlowEvalFiles, PlaceThatCannotBeWrittenIsNamedBeforeAnythingIsComputed) {
+TEST(GlowEvalFiles, UnwritablePathIsReportedBeforeScoring) {
   const TemporaryDirectory directory;
   const auto out = (directory / "none/scores.csv").string();
   EXPECT_TRUE(failed(eval({"--model", "no model", "--data", "fashion-mnist", "--scores", out}), "glow-eval", 1,
                      {"cannot write " + out}));
 }
 
-TEST(GlowEvalFiles, WithoutRoomNothingIsLeft) {
+TEST(GlowEvalFiles, FileSizeLimitLeavesNoPartialFile) {
   const TemporaryDirectory directory;
   const auto images = "npy:" + put_images(directory / "grey.npy", {50, 4, 8}).string();
   const auto out = (directory / "scores.csv").string();

@@ -45,7 +45,7 @@ class GlowEvalBounds : public GlowEval {
   Json json_;
 };
 
-TEST_F(GlowEvalBounds, ImportanceIsNotAboveThePlainOneOfTheSameDraws) {
+TEST_F(GlowEvalBounds, ImportanceBoundIsAtMostThePlainBoundOfTheSameDraws) {
   for (const std::int64_t draws : {2, 8}) {
     const auto weighted = scored("importance_bits_per_dim", plain(draws) + importance(draws));
     const auto mean = column(file("scores.csv"), "bits_per_dim");
@@ -58,7 +58,7 @@ TEST_F(GlowEvalBounds, ImportanceIsNotAboveThePlainOneOfTheSameDraws) {
   EXPECT_EQ(json_["data"]["importance_bits_per_dim"], json_["data"]["bits_per_dim"]);
 }
 
-TEST_F(GlowEvalBounds, ImportanceFallsWithTheNumberOfDraws) {
+TEST_F(GlowEvalBounds, ImportanceBoundDecreasesWithTheNumberOfDraws) {
   auto before = scored("importance_bits_per_dim", importance(1));
   for (const std::int64_t draws : {4, 16, 64}) {
     const auto now = scored("importance_bits_per_dim", importance(draws));
@@ -106,7 +106,7 @@ class GlowEvalClasses : public GlowEval {
   }
 };
 
-TEST_F(GlowEvalClasses, AurocIsThatOfTheMarginalScores) {
+TEST_F(GlowEvalClasses, AurocIsComputedFromTheMarginalScores) {
   const auto data = put_classes("known", 31, 1, 1), others = put_classes("others", 20, 100, 2);
   results(flags("marginal") + Arguments{"--data", others});
   const auto outside = column(file("scores.csv"), "bits_per_dim");

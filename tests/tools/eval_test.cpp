@@ -34,7 +34,7 @@ TEST_F(GlowEval, HelpListsEveryFlag) {
   }
 }
 
-TEST_F(GlowEval, BitsPerDimAreThoseOfThePythonReferenceWhateverTheBatch) {
+TEST_F(GlowEval, BitsPerDimEqualThePythonReferenceForAnyBatchSize) {
   struct Way {
     std::string precision, batch;
     double tolerance;
@@ -61,7 +61,7 @@ TEST_F(GlowEval, BitsPerDimAreThoseOfThePythonReferenceWhateverTheBatch) {
   }
 }
 
-TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
+TEST_F(GlowEval, ConditionalModelScoresByLabelOrMarginalAndClassifies) {
   const std::string name = "conditional_conv1x1_affine";
   const ScoreReference reference(name);
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
@@ -91,7 +91,7 @@ TEST_F(GlowEval, ConditionalModelsScoreByLabelOrMarginalAndClassify) {
   EXPECT_EQ(marginal["classification"]["correct"], correct);
 }
 
-TEST_F(GlowEval, MarginalNeedsNoClassesAndIsNotMisledByOthers) {
+TEST_F(GlowEval, MarginalScoresIgnoreMissingAndUnknownClasses) {
   const std::string name = "conditional_conv1x1_affine";
   const ScoreReference reference(name);
   const auto others = folder(reference, {"ankle boot", "bag", "dress"});
@@ -105,7 +105,7 @@ TEST_F(GlowEval, MarginalNeedsNoClassesAndIsNotMisledByOthers) {
   }
 }
 
-TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
+TEST_F(GlowEval, ScoresFileHasALinePerImageInOrder) {
   const ScoreReference reference("grey_lu_affine");
   const Arguments flags{"--model", kGreyModel, "--data",         array(reference), "--split",
                         "all",     "--seed",   reference.seed(), "--precision",    "fp64"};
@@ -142,7 +142,7 @@ TEST_F(GlowEval, ScoresFileHasALineAnImageInTheirOrder) {
   EXPECT_NEAR(std::stod(fewer[2][3]), draws[1], 1e-9);
 }
 
-TEST_F(GlowEval, NamesInTheScoresAreQuoted) {
+TEST_F(GlowEval, NamesInTheScoresFileAreQuoted) {
   const ScoreReference reference("colour_conv1x1_additive");
   put_picture(file("pictures") / "a,\"b\".png", reference.image(0));
   results({"--model", fixture_model("colour_conv1x1_additive"), "--data", "folder:" + file("pictures").string(),
@@ -150,7 +150,7 @@ TEST_F(GlowEval, NamesInTheScoresAreQuoted) {
   EXPECT_NE(get(file("scores.csv")).find("/a,\"\"b\"\".png\","), std::string::npos);
 }
 
-TEST_F(GlowEval, SplitsAreThoseOfTraining) {
+TEST_F(GlowEval, SplitsMatchTraining) {
   const auto data = "fashion-mnist:" + put_fashion_mnist(file("fashion")).string();
   const auto run = file("run");
   ASSERT_TRUE(succeeded(train(tiny_model() + Arguments{"--data", data, "--steps", "1", "--out", run.string()})));
@@ -162,7 +162,7 @@ TEST_F(GlowEval, SplitsAreThoseOfTraining) {
   EXPECT_EQ(scored({"--split", "all"})["images"], 60);
 }
 
-TEST_F(GlowEval, AllAreTheTrainingImagesAndAFoldersOwnValidationImages) {
+TEST_F(GlowEval, SplitAllIsTrainAndValidationFolder) {
   const ScoreReference reference("colour_conv1x1_additive");
   for (std::int64_t i = 0; i < 7; ++i) {
     const auto place = file("splits") / (i < 4 ? "train" : i < 6 ? "valid" : "test");
@@ -186,7 +186,7 @@ TEST_F(GlowEval, AllAreTheTrainingImagesAndAFoldersOwnValidationImages) {
   for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(all[i][1], i < 4 ? train[i][1] : valid[i - 4][1]);
 }
 
-TEST_F(GlowEval, TellsOtherImagesApart) {
+TEST_F(GlowEval, OodReportsAurocAndHistogram) {
   const ScoreReference reference("colour_conv1x1_additive");
   io::write_npy(file("flat.npy"), "|u1", {5, 8, 8, 3}, std::string(5 * 8 * 8 * 3, '\x80'));
   const Arguments flags{
@@ -207,7 +207,7 @@ TEST_F(GlowEval, TellsOtherImagesApart) {
   }
 }
 
-TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
+TEST_F(GlowEval, ReportsTheRoundTripError) {
   const ScoreReference reference("grey_lu_affine");
   const Arguments flags{"--model", kGreyModel, "--data", array(reference), "--split", "all"};
   const auto single = results(flags)["round_trip"];
@@ -221,7 +221,7 @@ TEST_F(GlowEval, ImagesComeBackFromTheirLatents) {
   EXPECT_TRUE(results(flags + Arguments{"--round-trip", "0"})["round_trip"].is_null());
 }
 
-TEST_F(GlowEval, PrintsTheSameAsText) {
+TEST_F(GlowEval, PrintsTheResultsAsText) {
   const ScoreReference reference("conditional_conv1x1_affine");
   const auto data = folder(reference, {"ankle boot", "bag", "coat"});
   const auto outcome = eval({"--model", kClassModel, "--data", data, "--split", "all", "--draws", "4", "--importance",
@@ -235,7 +235,7 @@ TEST_F(GlowEval, PrintsTheSameAsText) {
   }
 }
 
-TEST_F(GlowEval, ReportsDensitiesThatAreNotFiniteAfterWritingAllFiles) {
+TEST_F(GlowEval, WritesAllFilesBeforeFailingForNonFiniteDensities) {
   // An LU map whose last weight is close to overflow: only the density of bright images overflows.
   const ScoreReference reference("grey_lu_affine");
   const auto model = file("model.safetensors");

@@ -37,7 +37,7 @@ class ExampleModel : public ::testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(ExampleModel, HasTheScoreThatItsReadmeSays) {
+TEST_F(ExampleModel, ScoreMatchesItsReadme) {
   if (kSanitized) GTEST_SKIP() << "10,000 images take a sanitizer minutes";
   const auto outcome = eval({"--model", kModel, "--data", "fashion-mnist", "--json", "--threads", "1"});
   ASSERT_TRUE(succeeded(outcome));
@@ -49,7 +49,7 @@ TEST_F(ExampleModel, HasTheScoreThatItsReadmeSays) {
   EXPECT_LT(fs::file_size(kModel), 6'000'000u);
 }
 
-TEST_F(ExampleModel, SamplesAndGivesRealImagesBack) {
+TEST_F(ExampleModel, SamplesAndReconstructsRealImages) {
   EXPECT_TRUE(succeeded(sample({"--model", kModel, "--out", path("samples.png"), "--count", "8", "--threads", "1"})));
   const Arguments common{"--model", kModel, "--threads", "1"};
   std::string picked = "0";

@@ -47,7 +47,7 @@ class Families : public ::testing::TestWithParam<FamilyCase> {
   fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8, 3});
 };
 
-TEST_P(Families, AResumedRunIsTheRunWithoutTheInterruption) {
+TEST_P(Families, ResumedRunEqualsAnUninterruptedRun) {
   ASSERT_TRUE(succeeded(train(flags("whole") + Arguments{"--steps", "4"})));
   ASSERT_TRUE(succeeded(train(flags("halves") + Arguments{"--steps", "2"})));
   ASSERT_TRUE(succeeded(train(flags("halves") + Arguments{"--steps", "4", "--resume"})));
@@ -56,7 +56,7 @@ TEST_P(Families, AResumedRunIsTheRunWithoutTheInterruption) {
   EXPECT_TRUE(fs::exists(directory_ / "halves" / "report.html"));
 }
 
-TEST_P(Families, EveryMemoryPolicyAndBf16Train) {
+TEST_P(Families, LossIsEqualForEveryMemoryPolicyAndCloseInBf16) {
   const auto loss = [&](const std::string& run, const Arguments& how) {
     EXPECT_TRUE(succeeded(train(flags(run) + Arguments{"--steps", "3", "--log-every", "1"} + how)));
     const auto text = get(directory_ / run / "metrics.jsonl");
@@ -72,7 +72,7 @@ TEST_P(Families, EveryMemoryPolicyAndBf16Train) {
   EXPECT_NEAR(loss("bf16", {"--precision", "bf16"}), stored, 0.05);
 }
 
-TEST_P(Families, ItsModelIsSampledScoredAndEdited) {
+TEST_P(Families, ModelWorksWithAllTools) {
   ASSERT_TRUE(succeeded(train(flags("run") + Arguments{"--steps", "3"})));
   const auto model = (directory_ / "run" / "model.safetensors").string();
   const auto out = [&](const char* name) { return (directory_ / name).string(); };
@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
                                   "--hidden-layers", "1", "--prior", "logistic"}}),
     name_of);
 
-TEST(FamilyFlags, OfAnotherFamilyAreRefused) {
+TEST(FamilyFlags, RefuseOptionsOfAnotherFamily) {
   const TemporaryDirectory directory;
   const auto images = "npy:" + put_images(directory / "images.npy", {40, 8, 8}).string();
   const auto refused = [&](const Arguments& flags, const std::vector<std::string>& parts) {
@@ -123,7 +123,7 @@ TEST(FamilyFlags, OfAnotherFamilyAreRefused) {
   EXPECT_FALSE(fs::exists(directory / "run"));
 }
 
-TEST(FamilyFlags, APresetGivesWhatTheFamilyHas) {
+TEST(FamilyFlags, PresetAppliesOnlyOptionsOfTheFamily) {
   const auto outcome = train({"--preset", "demo", "--family", "realnvp", "--dry-run"});
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE((outcome.out + outcome.err).find("RealNVP, 2 levels, networks of 8 residual blocks, width 96"),

@@ -1,5 +1,5 @@
-// Tests the signal handlers in a loop like that of training: batches are made on another thread, and between two of
-// them the progress is shown and the signal is polled. Each case ends its process, so that each case runs in its own.
+// Tests the signal handlers in a loop like that of training: batches are made on another thread, and after each batch
+// the progress is shown and the signal is polled. Each case ends its process and therefore runs in a child process.
 #include "tools/common/interruption.h"
 
 #include <chrono>
@@ -48,7 +48,7 @@ void train_until(int signal) {
   }
 }
 
-TEST(Interruption, IsSeenWhicheverThreadItMeets) {
+TEST(Interruption, SignalOnAnyThreadStopsTheLoop) {
   EXPECT_EXIT(train_until(SIGINT), ExitedWithCode(130), "batch 9");
   EXPECT_EXIT(train_until(SIGTERM), ExitedWithCode(143), "batch 9");
 }
@@ -65,7 +65,7 @@ void interrupt_twice() {
   std::exit(interruption());
 }
 
-TEST(Interruption, AtTheSameMomentTwoAreOne) {
+TEST(Interruption, SimultaneousSignalsCountAsOne) {
   for (int attempt = 0; attempt < 5; ++attempt) EXPECT_EXIT(interrupt_twice(), ExitedWithCode(SIGINT), "^$");
 }
 
@@ -78,7 +78,7 @@ void interrupt_again(int first, int second) {
   std::exit(interruption());
 }
 
-TEST(Interruption, OnlyAnInterruptionLaterEndsTheProcessAtOnce) {
+TEST(Interruption, OnlyALaterSigintExitsAtOnce) {
   EXPECT_EXIT(interrupt_again(SIGINT, SIGINT), ExitedWithCode(130), "^$");
   EXPECT_EXIT(interrupt_again(SIGTERM, SIGINT), ExitedWithCode(130), "^$");
   EXPECT_EXIT(interrupt_again(SIGINT, SIGTERM), ExitedWithCode(SIGINT), "^$");

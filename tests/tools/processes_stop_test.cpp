@@ -1,5 +1,5 @@
-// Stops one of several processes of a run or an evaluation by a signal, and tests runs that resume by themselves after
-// a launcher's restart.
+// Stops one of several processes of a run or an evaluation by a signal, and tests runs that resume automatically when
+// a launcher restarts them.
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -39,7 +39,7 @@ struct Signals {
 
 class GlowTrainSignals : public GlowTrainStop, public ::testing::WithParamInterface<Signals> {};
 
-TEST_P(GlowTrainSignals, StopAllAfterOneCheckpoint) {
+TEST_P(GlowTrainSignals, StopAllRanksAfterOneCheckpoint) {
   Ranks ranks(2);
   // No other checkpoint is due.
   ranks.start_rest(flags({"--steps", "1000000", "--checkpoint-every", "1000000"}));
@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(, GlowTrainSignals,
                                            Signals{"TwiceToEach", {0, 1, 0, 1}}),
                          name_of);
 
-TEST_F(GlowTrainStop, AllEndAnEvaluationAndTheResumeRepeatsIt) {
+TEST_F(GlowTrainStop, AllRanksAbortAnEvaluationAndResumeRepeatsIt) {
   put_images(images_, {2008, 8, 8});
   // The run consists almost only of evaluations, whose progress a terminal shows.
   const auto flags = [&](const char* name, const Arguments& more) {
@@ -99,7 +99,7 @@ TEST_F(GlowTrainStop, RestartResumesTheRunOfTheSameCommand) {
   first.start_rest(flags(lasting));
   for (const auto& outcome : first.wait()) ASSERT_TRUE(succeeded(outcome));
   fs::remove(run_ / "checkpoints" / checkpoint_name(6));
-  // Launchers of several hosts may have different counts: it is enough that one has counted a failure.
+  // Launchers of several hosts may count differently: one that has counted a failure is enough.
   Ranks again(2);
   again.start(flags(lasting));
   again.start(flags(lasting), restarted(1));
@@ -107,7 +107,7 @@ TEST_F(GlowTrainStop, RestartResumesTheRunOfTheSameCommand) {
   EXPECT_EQ(newest_step(run_), 6);
 }
 
-TEST_F(GlowTrainStop, RestartWithOtherOptionsChangesNothing) {
+TEST_F(GlowTrainStop, RestartWithOtherOptionsIsRefused) {
   ASSERT_TRUE(succeeded(train(train_flags({"--steps", "2"}))));
   const auto before = checkpoints_of(run_);
   Ranks again(1);
@@ -116,7 +116,7 @@ TEST_F(GlowTrainStop, RestartWithOtherOptionsChangesNothing) {
   EXPECT_EQ(checkpoints_of(run_), before);
 }
 
-TEST_F(GlowTrainStop, RestartBeginsARunWithoutACheckpoint) {
+TEST_F(GlowTrainStop, RestartWithoutAnIntactCheckpointStartsAnew) {
   fs::create_directories(run_ / "checkpoints");
   put(run_ / "metrics.jsonl", "");
   put(run_ / "checkpoints" / checkpoint_name(0), "what was written when the power went");
@@ -129,10 +129,10 @@ TEST_F(GlowTrainStop, RestartBeginsARunWithoutACheckpoint) {
 /// Tests torchrun's own store and a store that rank 0 hosts.
 class GlowTrainTorchrun : public GlowTrainStop, public ::testing::WithParamInterface<const char*> {};
 
-TEST_P(GlowTrainTorchrun, RestartsTheRunWhichResumes) {
+TEST_P(GlowTrainTorchrun, RestartResumesTheRun) {
   const std::string torchrun = GLOW_TORCHRUN;
   if (torchrun.empty()) GTEST_SKIP() << "there is no torchrun of this LibTorch";
-  // Redirected and also shown: without either, Debian's torchrun fails with its version of Python.
+  // Debian's torchrun fails with its version of Python unless output is both redirected (-r) and shown (-t).
   Arguments start{torchrun,
                   "--no_python",
                   "--nproc_per_node",
@@ -165,7 +165,7 @@ TEST_P(GlowTrainTorchrun, RestartsTheRunWhichResumes) {
 INSTANTIATE_TEST_SUITE_P(, GlowTrainTorchrun, ::testing::Values("static", "c10d"),
                          [](const auto& test) { return test.param; });
 
-TEST_F(GlowTrainStop, AllEndAnEvaluationOfGlowEval) {
+TEST_F(GlowTrainStop, AllRanksAbortAnEvaluationOfGlowEval) {
   ASSERT_TRUE(succeeded(train(train_flags({"--steps", "1"}))));
   put_images(images_, {20000, 8, 8});
   Ranks ranks(2);

@@ -35,7 +35,7 @@ TEST_P(Programs, PrintTheirVersion) {
   EXPECT_EQ(outcome.err, "");
 }
 
-TEST_P(Programs, EndWithTheExitCodeOfTheError) {
+TEST_P(Programs, ExitWithTheCodeOfTheError) {
   EXPECT_TRUE(failed(run_program({"--colour", "3"}), "glow-" + GetParam().name, 2, {"--colour"}));
   const TemporaryDirectory directory;
   const auto file = (directory / "none.npy").string();
@@ -102,14 +102,14 @@ class ToolCalls : public ::testing::Test {
   Arguments data_{"--data", "npy:" + images_.string()};
 };
 
-TEST_F(ToolCalls, GiveTheResultsOfThePrograms) {
+TEST_F(ToolCalls, EqualTheResultsOfThePrograms) {
   const auto expected = results(run_tool);
   EXPECT_NE(expected.find("glow-train 0\n"), std::string::npos);
   EXPECT_NE(expected.find("glow-edit 1\n"), std::string::npos);
   EXPECT_TRUE(results(call_tool) == expected);
 }
 
-TEST_F(ToolCalls, DependOnNoEarlierCall) {
+TEST_F(ToolCalls, DoNotDependOnEarlierCalls) {
   const auto first = results(call_tool), first_summary = summary();
   const auto other = tiny_model() + data_ +
                      Arguments{"--overwrite", "--out", (directory_ / "other").string(), "--steps", "2", "--quiet"};
@@ -123,7 +123,7 @@ TEST_F(ToolCalls, DependOnNoEarlierCall) {
   EXPECT_EQ(summary(), first_summary);
 }
 
-TEST_F(ToolCalls, KeepTheSettingsOfTheProcess) {
+TEST_F(ToolCalls, RestoreTheSettingsOfTheProcess) {
   struct sigaction before {
   }, after{};
   ::sigaction(SIGTERM, nullptr, &before);

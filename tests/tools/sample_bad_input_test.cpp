@@ -21,7 +21,7 @@ struct Usage {
 
 class GlowSampleUsage : public ::testing::TestWithParam<Usage> {};
 
-TEST_P(GlowSampleUsage, IsRefusedInOneLineThatNamesTheFlag) {
+TEST_P(GlowSampleUsage, ErrorIsOneLineThatNamesTheFlag) {
   const TemporaryDirectory directory;
   Arguments flags{"--model", fixture_model(GetParam().model), "--out", (directory / "out.png").string()};
   const std::string here = "DIRECTORY/";
@@ -38,20 +38,20 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownFlag", {"--classes", "3"}, {"unknown flag --classes"}},
         Usage{"NoModel", {"--model", ""}, {"--model: expected a model file"}},
         Usage{"NoOut", {"--out", ""}, {"--out: expected a file or folder"}},
-        Usage{"OutOfAnotherKind", {"--out", "DIRECTORY/out.gif"}, {"--out: expected FILE.png", "out.gif"}},
-        Usage{"NoImage", {"--count", "0"}, {"--count: ", "got 0"}},
-        Usage{"ColumnsOfAFolder", {"--out", "DIRECTORY/images", "--columns", "3"}, {"--columns: only a grid"}},
+        Usage{"OutWithWrongExtension", {"--out", "DIRECTORY/out.gif"}, {"--out: expected FILE.png", "out.gif"}},
+        Usage{"ZeroCount", {"--count", "0"}, {"--count: ", "got 0"}},
+        Usage{"ColumnsForAFolder", {"--out", "DIRECTORY/images", "--columns", "3"}, {"--columns: only a grid"}},
         Usage{"NegativeTemperature", {"--temperature", "-1"}, {"--temperature: ", "-1"}},
-        Usage{"TemperatureForAThirdLevel", {"--temperature", "1,1,1"}, {"--temperature: ", "2 levels", "got 3"}},
-        Usage{"TemperatureOfNothing", {"--temperature", "1,"}, {"--temperature: expected a number, got ''"}},
-        Usage{"ClassOfNone", {"--class", "cat"}, {"--class: ", "unconditional"}},
+        Usage{"TooManyTemperatures", {"--temperature", "1,1,1"}, {"--temperature: ", "2 levels", "got 3"}},
+        Usage{"EmptyTemperature", {"--temperature", "1,"}, {"--temperature: expected a number, got ''"}},
+        Usage{"ClassForUnconditionalModel", {"--class", "cat"}, {"--class: ", "unconditional"}},
         Usage{"UnknownClass", {"--class", "cat"}, {"--class: ", "'cat'", "bag"}, "conditional_conv1x1_affine"},
         Usage{"ClassOutOfRange", {"--class", "3"}, {"--class: ", "0 to 2", "'3'"}, "conditional_conv1x1_affine"},
         Usage{"GridOfFiveChannels", {}, {"--out: ", "1 or 3 channels"}, "five_channels_shuffle_affine"},
-        Usage{"DescribeAndWrite", {"--describe"}, {"--out: nothing is written with --describe"}}),
+        Usage{"DescribeWithOut", {"--describe"}, {"--out: nothing is written with --describe"}}),
     name_of);
 
-TEST(GlowSampleFiles, MissingOrDamagedModelIsRefusedByName) {
+TEST(GlowSampleFiles, ErrorNamesAMissingOrDamagedModel) {
   const TemporaryDirectory directory;
   const auto model = (directory / "model.safetensors").string();
   const auto refused = [&](const std::string& reason) {
@@ -67,7 +67,7 @@ TEST(GlowSampleFiles, MissingOrDamagedModelIsRefusedByName) {
   EXPECT_EQ(count_files(directory.path()), 1u);
 }
 
-TEST(GlowSampleFiles, ExistingOutputIsKeptWithoutOverwrite) {
+TEST(GlowSampleFiles, RefusesExistingOutputWithoutOverwrite) {
   const TemporaryDirectory directory;
   for (const char* name : {"out.png", "out.npy"}) {
     const auto out = directory / name;
@@ -78,7 +78,7 @@ TEST(GlowSampleFiles, ExistingOutputIsKeptWithoutOverwrite) {
   }
 }
 
-TEST(GlowSampleFiles, PlaceThatCannotBeWrittenIsNamed) {
+TEST(GlowSampleFiles, ErrorNamesAnUnwritablePath) {
   const TemporaryDirectory directory;
   put(directory / "file", "");
   for (const char* name : {"file/out.png", "file/images", "none/out.npy"}) {
@@ -88,7 +88,7 @@ TEST(GlowSampleFiles, PlaceThatCannotBeWrittenIsNamed) {
   EXPECT_EQ(count_files(directory.path()), 1u);
 }
 
-TEST(GlowSampleFiles, WithoutRoomNothingIsLeft) {
+TEST(GlowSampleFiles, FileSizeLimitLeavesNoPartialFile) {
   const TemporaryDirectory directory;
   for (const char* name : {"out.png", "out.npy"}) {
     const auto out = (directory / name).string();

@@ -57,14 +57,14 @@ TEST_F(GlowSample, HelpListsEveryFlag) {
   }
 }
 
-TEST_F(GlowSample, SameSeedSameBytesAnotherSeedOthers) {
+TEST_F(GlowSample, BytesDependOnTheSeed) {
   const auto first = array(kColourModel, {"--count", "3", "--seed", "5"});
   EXPECT_EQ(shape_, (std::vector<std::int64_t>{3, 8, 12, 3}));
   EXPECT_TRUE(array(kColourModel, {"--count", "3", "--seed", "5"}) == first);
   EXPECT_FALSE(array(kColourModel, {"--count", "3", "--seed", "6"}) == first);
 }
 
-TEST_F(GlowSample, ImageIsTheSameWhateverBatchAndCount) {
+TEST_F(GlowSample, ImageDoesNotDependOnBatchSizeAndCount) {
   const auto five = array(kColourModel, {"--count", "5", "--batch", "5"});
   const auto two_at_once = array(kColourModel, {"--count", "5", "--batch", "2"});
   const auto three = array(kColourModel, {"--count", "3", "--batch", "2"});
@@ -83,7 +83,7 @@ TEST_F(GlowSample, TemperaturesArePerLevel) {
   EXPECT_LE(largest_difference(mean.substr(0, mean.size() / 2), mean.substr(mean.size() / 2)), 1);
 }
 
-TEST_F(GlowSample, ClassesByNameAndIndex) {
+TEST_F(GlowSample, ClassIsGivenByNameOrIndex) {
   const Arguments flags{"--count", "4"};
   const auto bag = array(kClassModel, flags + Arguments{"--class", "bag"});
   EXPECT_TRUE(array(kClassModel, flags + Arguments{"--class", "1"}) == bag);
@@ -91,13 +91,13 @@ TEST_F(GlowSample, ClassesByNameAndIndex) {
   EXPECT_FALSE(array(kClassModel, flags) == bag);
 }
 
-TEST_F(GlowSample, DoublePrecisionAgreesUpToRounding) {
+TEST_F(GlowSample, Float64EqualsFloat32UpToRounding) {
   const auto single = array(kGreyModel, {"--count", "2"});
   EXPECT_EQ(shape_, (std::vector<std::int64_t>{2, 4, 8}));
   EXPECT_LE(largest_difference(array(kGreyModel, {"--count", "2", "--precision", "fp64"}), single), 1);
 }
 
-TEST_F(GlowSample, GridAndFolderHoldTheImagesOfTheArray) {
+TEST_F(GlowSample, GridAndFolderContainTheImagesOfTheArray) {
   const auto pixels = array(kColourModel, {"--count", "5"});
   const auto grid = (directory_ / "grid.png").string();
   const auto outcome = sample({"--model", kColourModel, "--out", grid, "--count", "5", "--columns", "5"});
@@ -131,12 +131,12 @@ TEST_F(GlowSample, FolderKeepsForeignFiles) {
   EXPECT_EQ(count_files(folder), 3u);
 }
 
-TEST_F(GlowSample, ArraysHoldAnyNumberOfChannels) {
+TEST_F(GlowSample, ArrayMayHaveAnyNumberOfChannels) {
   array(kFiveChannels, {"--count", "1"});
   EXPECT_EQ(shape_, (std::vector<std::int64_t>{1, 6, 4, 5}));
 }
 
-TEST_F(GlowSample, DescribeTellsWhatTheFileHolds) {
+TEST_F(GlowSample, DescribePrintsTheModelInfo) {
   const auto outcome = sample({"--model", kClassModel, "--describe"});
   ASSERT_TRUE(succeeded(outcome));
   for (const char* text :

@@ -45,7 +45,7 @@ Arguments init_from(const fs::path& directory, const std::string& model) {
 
 class GlowTrainInput : public ::testing::TestWithParam<Input> {};
 
-TEST_P(GlowTrainInput, IsRefusedInOneLineThatNamesIt) {
+TEST_P(GlowTrainInput, ErrorIsOneLineThatNamesTheInput) {
   const TemporaryDirectory directory;
   fs::create_directory(directory / "input");
   const auto data = GetParam().put_input(directory / "input");
@@ -55,7 +55,7 @@ TEST_P(GlowTrainInput, IsRefusedInOneLineThatNamesIt) {
   EXPECT_FALSE(fs::exists(directory / "run"));
 }
 
-// The tests of io and data refuse every kind of damage; here is one case for each path from a flag to a reader.
+// The tests of io and data cover every kind of damage. These are one case for each path from a flag to a reader.
 INSTANTIATE_TEST_SUITE_P(
     Files, GlowTrainInput,
     ::testing::Values(Input{"MissingArray",
@@ -158,7 +158,7 @@ void expect_no_part_of_a_model(const fs::path& out) {
 }
 
 /// Paths that cannot be written, not even by root.
-TEST(GlowTrainOut, BelowARegularFileIsRefused) {
+TEST(GlowTrainOut, RefusesAPathBelowARegularFile) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {20, 8, 8});
   const auto out = (data / "run").string();
@@ -166,7 +166,7 @@ TEST(GlowTrainOut, BelowARegularFileIsRefused) {
   EXPECT_TRUE(failed(outcome, "glow-train", 1, {"cannot write " + out, "not a directory"}));
 }
 
-TEST(GlowTrainOut, WithoutRoomForAFileFailsAndLeavesNoPartOfOne) {
+TEST(GlowTrainOut, FileSizeLimitLeavesNoPartialFile) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {40, 8, 8});
   const auto out = directory / "run";
@@ -177,7 +177,7 @@ TEST(GlowTrainOut, WithoutRoomForAFileFailsAndLeavesNoPartOfOne) {
   expect_no_part_of_a_model(out);
 }
 
-TEST(GlowTrainOut, OnAFullDiskFailsAndLeavesNoPartOfAFile) {
+TEST(GlowTrainOut, FullDiskLeavesNoPartialFile) {
   const SmallDisk disk(64 << 10);  // room for the configuration and the metrics, not for a model
   if (!disk.is_mounted()) GTEST_SKIP() << "this process must not mount a disk: " << disk.why_not();
   const TemporaryDirectory directory;
@@ -190,7 +190,7 @@ TEST(GlowTrainOut, OnAFullDiskFailsAndLeavesNoPartOfAFile) {
   expect_no_part_of_a_model(out);
 }
 
-TEST(GlowTrainOut, ThatHoldsOtherFilesIsLeftAlone) {
+TEST(GlowTrainOut, RefusesADirectoryWithOtherFiles) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {20, 8, 8});
   const auto out = directory / "run";

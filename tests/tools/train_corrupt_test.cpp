@@ -1,4 +1,4 @@
-// Damaged images, which are found during training or left out before it.
+// Tests damaged images, which end the training or are left out by --skip-corrupt.
 #include <filesystem>
 #include <string>
 
@@ -70,7 +70,7 @@ class GlowTrainCorrupt : public ::testing::Test {
   fs::path folder_ = directory_ / "pictures";
 };
 
-TEST_F(GlowTrainCorrupt, AnImageDamagedDuringTheRunEndsItAndKeepsItsCheckpoints) {
+TEST_F(GlowTrainCorrupt, ImageDamagedDuringTheRunEndsItAndKeepsItsCheckpoints) {
   Process process(
       command("glow-train", flags("run") + Arguments{"--quiet", "--checkpoint-every", "1", "--steps", "1000000"}));
   ASSERT_TRUE(process.wait_until([&] { return newest_step(directory_ / "run") >= 2; })) << process.err();
@@ -90,14 +90,14 @@ TEST_F(GlowTrainCorrupt, AnImageDamagedDuringTheRunEndsItAndKeepsItsCheckpoints)
   expect_same_run("run", "undisturbed");
 }
 
-TEST_F(GlowTrainCorrupt, EndsTheRunByDefault) {
+TEST_F(GlowTrainCorrupt, CorruptImageEndsTheRunByDefault) {
   put(folder_ / "train" / "000.png", torn_picture());
   // Enough steps to read all images.
   EXPECT_TRUE(failed(run("run", "4", {"--quiet"}), "glow-train", 1,
                      {(folder_ / "train" / "000.png").string() + ": not a whole PNG file"}));
 }
 
-TEST_F(GlowTrainCorrupt, IsLeftOutOnRequestAsIfItHadNotBeenThere) {
+TEST_F(GlowTrainCorrupt, SkippingEqualsARunWithoutTheImages) {
   ASSERT_TRUE(succeeded(run("whole", "3", {"--quiet"})));
   ASSERT_TRUE(succeeded(run("whole", "6", {"--quiet", "--resume"})));
   damage();
@@ -113,7 +113,7 @@ TEST_F(GlowTrainCorrupt, IsLeftOutOnRequestAsIfItHadNotBeenThere) {
   expect_same_run("whole", "damaged");
 }
 
-TEST_F(GlowTrainCorrupt, AResumeRefusesARepairedImage) {
+TEST_F(GlowTrainCorrupt, ResumeRefusesARepairedImage) {
   damage();
   ASSERT_TRUE(succeeded(run("run", "1", {"--skip-corrupt", "--quiet"})));
   put_picture(folder_ / "train" / "000.png", 7);
@@ -121,19 +121,19 @@ TEST_F(GlowTrainCorrupt, AResumeRefusesARepairedImage) {
   EXPECT_TRUE(failed(run("run", "2", {"--resume", "--quiet"}), "glow-train", 1, {config, "\"train\":25"}));
 }
 
-TEST_F(GlowTrainCorrupt, ASplitThatIsAllDamagedIsAnError) {
+TEST_F(GlowTrainCorrupt, RefusesASplitWithoutIntactImages) {
   for (const auto& entry : fs::directory_iterator(folder_ / "test")) put(entry.path(), "");
   EXPECT_TRUE(failed(run("run", "1", {"--skip-corrupt", "--quiet"}), "glow-train", 1,
                      {(folder_ / "test").string() + ": expected an image that can be decoded"}));
 }
 
-TEST_F(GlowTrainCorrupt, AnImageThatCannotBeReadIsStillAnError) {
+TEST_F(GlowTrainCorrupt, UnreadableImageIsAnErrorDespiteSkipping) {
   fs::create_symlink("nowhere", folder_ / "train" / "000.png");
   EXPECT_TRUE(failed(run("run", "1", {"--skip-corrupt", "--quiet"}), "glow-train", 1,
                      {"cannot read " + (folder_ / "train" / "000.png").string()}));
 }
 
-TEST_F(GlowTrainCorrupt, ATerminalShowsHowFarTheSearchIs) {
+TEST_F(GlowTrainCorrupt, TerminalShowsTheProgressOfTheSearch) {
   const auto outcome = call(tools::run_glow_train, flags("run") + Arguments{"--skip-corrupt", "--dry-run"},
                             /*terminal_columns=*/100);
   EXPECT_TRUE(succeeded(outcome));

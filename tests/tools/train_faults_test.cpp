@@ -1,4 +1,4 @@
-// The directory of a run is removed, moved, replaced or made read-only during the run, or its disk is full.
+// Removes, moves, replaces or write-protects the directory of a run during the run, or fills its disk.
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -60,7 +60,7 @@ class GlowTrainFault : public ::testing::Test {
     return *process_;
   }
 
-  /// Continues the process; true if it then fails with an error about its directory.
+  /// Continues the process. True if it then fails with an error about its directory.
   ::testing::AssertionResult fails(Process& process, const fs::path& path, const std::string& reason) const {
     process.send(SIGCONT);
     return failed(process.wait(), "glow-train", 1, {"cannot write " + path.string(), ": " + reason});
@@ -87,7 +87,7 @@ class GlowTrainFault : public ::testing::Test {
   std::optional<Process> process_;
 };
 
-TEST_F(GlowTrainFault, ADirectoryThatBecomesReadOnlyEndsTheRunAndKeepsItsCheckpoints) {
+TEST_F(GlowTrainFault, ReadOnlyDirectoryEndsTheRunAndKeepsItsCheckpoints) {
   auto& process = paused_run();
   const auto before = checkpoints_of(run_);
   {
@@ -102,7 +102,7 @@ TEST_F(GlowTrainFault, ADirectoryThatBecomesReadOnlyEndsTheRunAndKeepsItsCheckpo
   expect_that_it_goes_on(run_);
 }
 
-TEST_F(GlowTrainFault, ADiskThatIsFullEndsTheRunAndKeepsItsCheckpoints) {
+TEST_F(GlowTrainFault, FullDiskEndsTheRunAndKeepsItsCheckpoints) {
   const SmallDisk disk(2 << 20);
   if (!disk.is_mounted()) GTEST_SKIP() << "this process must not mount a disk: " << disk.why_not();
   run_ = disk.path() / "run";
@@ -116,7 +116,7 @@ TEST_F(GlowTrainFault, ADiskThatIsFullEndsTheRunAndKeepsItsCheckpoints) {
   expect_that_it_goes_on(run_);
 }
 
-TEST_F(GlowTrainFault, ARunInsideAReadOnlyDirectoryDoesNotStart) {
+TEST_F(GlowTrainFault, DoesNotStartInAReadOnlyDirectory) {
   fs::create_directory(directory_ / "closed");
   const ReadOnly read_only(directory_ / "closed");
   if (!read_only.is_in_force()) GTEST_SKIP() << "this process cannot make it read-only: " << read_only.why_not();
@@ -124,21 +124,21 @@ TEST_F(GlowTrainFault, ARunInsideAReadOnlyDirectoryDoesNotStart) {
   EXPECT_TRUE(failed(run_to(1, out), "glow-train", 1, {"cannot write " + out.string() + ": " + read_only.complaint()}));
 }
 
-TEST_F(GlowTrainFault, ADirectoryThatIsRemovedEndsTheRun) {
+TEST_F(GlowTrainFault, RemovedDirectoryEndsTheRun) {
   auto& process = paused_run();
   fs::remove_all(run_);
   EXPECT_TRUE(fails(process, run_, "No such file or directory"));
   EXPECT_FALSE(fs::exists(run_));
 }
 
-TEST_F(GlowTrainFault, AMovedDirectoryIsNoticedBeforeTheNextSave) {
+TEST_F(GlowTrainFault, MovedDirectoryIsNoticedBeforeTheNextSave) {
   auto& process = paused_run_that_saves_nothing();
   fs::rename(run_, directory_ / "moved");
   EXPECT_TRUE(fails(process, run_, "No such file or directory"));
   expect_that_it_goes_on(directory_ / "moved");
 }
 
-TEST_F(GlowTrainFault, AnotherDirectoryInItsPlaceIsLeftAlone) {
+TEST_F(GlowTrainFault, ReplacedDirectoryIsNotModified) {
   auto& process = paused_run_that_saves_nothing();
   fs::rename(run_, directory_ / "moved");
   for (const auto* folder : {"checkpoints", "samples"}) fs::create_directories(run_ / folder);
@@ -148,9 +148,9 @@ TEST_F(GlowTrainFault, AnotherDirectoryInItsPlaceIsLeftAlone) {
   expect_that_it_goes_on(directory_ / "moved");
 }
 
-class GlowTrainFaultIn : public GlowTrainFault, public ::testing::WithParamInterface<const char*> {};
+class GlowTrainSubfolderFault : public GlowTrainFault, public ::testing::WithParamInterface<const char*> {};
 
-TEST_P(GlowTrainFaultIn, AFolderThatIsRemovedEndsTheRunAndLeavesTheRest) {
+TEST_P(GlowTrainSubfolderFault, RemovedSubfolderEndsTheRunAndKeepsOtherFiles) {
   auto& process = paused_run();
   fs::remove_all(run_ / GetParam());
   EXPECT_TRUE(fails(process, run_ / GetParam(), "No such file or directory"));
@@ -159,7 +159,7 @@ TEST_P(GlowTrainFaultIn, AFolderThatIsRemovedEndsTheRunAndLeavesTheRest) {
   if (newest_step(run_) > 0) expect_that_it_goes_on(run_);
 }
 
-INSTANTIATE_TEST_SUITE_P(, GlowTrainFaultIn, ::testing::Values("checkpoints", "samples"),
+INSTANTIATE_TEST_SUITE_P(, GlowTrainSubfolderFault, ::testing::Values("checkpoints", "samples"),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Training that is killed at random moments and resumed. GLOW_TEST_KILLS: the number of kills; 8 when it is not set.
+// Kills training at random moments and resumes it. GLOW_TEST_KILLS is the number of kills, 8 by default.
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -50,7 +50,7 @@ class GlowTrainKill : public ::testing::Test {
   std::optional<Process> process_;
 };
 
-TEST_F(GlowTrainKill, LosesNoSavedStep) {
+TEST_F(GlowTrainKill, NoSavedStepIsLost) {
   std::mt19937 random(1);
   std::uniform_int_distribution<int> microseconds(0, 150'000);
   auto* process = &go_on({}, "step 2/1,000,000: ");
@@ -83,7 +83,7 @@ TEST_F(GlowTrainKill, LosesNoSavedStep) {
   std::cout << kills() << " kills survived, " << end << " steps\n";
 }
 
-TEST_F(GlowTrainKill, AcceptsSignalsThatALauncherForwards) {
+TEST_F(GlowTrainKill, RepeatedSignalsOfALauncherStopTheRunOnce) {
   auto& process = go_on({}, "step 2/1,000,000: ");
   for (const int signal : {SIGINT, SIGINT, SIGTERM}) process.send(signal);
   const auto outcome = process.wait();

@@ -1,5 +1,5 @@
-// Processes of a run that are killed, fail, hang, are cut off or started differently. GLOW_TEST_KILLS: the number of
-// kills at random moments; 2 when it is not set.
+// Tests processes of a run that are killed, fail, hang, lose their connection or are started differently.
+// GLOW_TEST_KILLS is the number of kills at random moments, 2 by default.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -30,7 +30,7 @@ class GlowTrainLost : public TrainRanks {
   }
 };
 
-TEST_F(GlowTrainLost, TheOthersNameAKilledProcess) {
+TEST_F(GlowTrainLost, OtherRanksNameAKilledRank) {
   Ranks ranks(3);
   start(ranks, 3);
   ranks[1].send(SIGKILL);
@@ -45,7 +45,7 @@ TEST_F(GlowTrainLost, TheOthersNameAKilledProcess) {
   expect_that_it_goes_on();
 }
 
-TEST_F(GlowTrainLost, TheOthersNameTheKilledProcessThatKeepsTheStore) {
+TEST_F(GlowTrainLost, OtherRanksNameTheKilledStoreHost) {
   Ranks ranks(3);
   start(ranks, 3);
   ranks[0].send(SIGKILL);
@@ -55,7 +55,7 @@ TEST_F(GlowTrainLost, TheOthersNameTheKilledProcessThatKeepsTheStore) {
   expect_that_it_goes_on();
 }
 
-TEST_F(GlowTrainLost, TheOthersNameAProcessThatHangs) {
+TEST_F(GlowTrainLost, OtherRanksNameAHangingRank) {
   Ranks ranks(2);
   start(ranks, 2, {"--process-timeout", "6"});
   ranks[1].pause();
@@ -66,8 +66,8 @@ TEST_F(GlowTrainLost, TheOthersNameAProcessThatHangs) {
   expect_that_it_goes_on();
 }
 
-TEST_F(GlowTrainLost, KillsAtRandomMomentsDamageNoFile) {
-  // Steps, evaluations, samples and checkpoints are equally frequent.
+TEST_F(GlowTrainLost, RandomKillsDamageNoFile) {
+  // Evaluations, samples and checkpoints are about as frequent as steps, so that kills hit all of them.
   const Arguments busy{"--steps", "1000000", "--eval-every", "1", "--sample-every", "2", "--checkpoint-every", "1"};
   std::mt19937 random(1);
   std::uniform_int_distribution<int> milliseconds(0, 150);
@@ -84,7 +84,7 @@ TEST_F(GlowTrainLost, KillsAtRandomMomentsDamageNoFile) {
   expect_that_it_goes_on();
 }
 
-TEST_F(GlowTrainLost, AnErrorInTheMiddleOfTrainingIsReportedOnceWithItsRank) {
+TEST_F(GlowTrainLost, ErrorDuringTrainingIsReportedOnceWithItsRank) {
   // The path is relative to each process's working directory, so that only one of them can miss a picture.
   for (const auto* place : {"here", "elsewhere"}) {
     const auto pictures = directory_ / place / "pictures";
@@ -105,7 +105,7 @@ TEST_F(GlowTrainLost, AnErrorInTheMiddleOfTrainingIsReportedOnceWithItsRank) {
   EXPECT_TRUE(ended(outcomes[0], 1, "rank 0: rank 1 failed"));
 }
 
-TEST_F(GlowTrainLost, AnErrorIsReportedOnceWithItsRank) {
+TEST_F(GlowTrainLost, ErrorAtTheStartIsReportedOnceWithItsRank) {
   // The path is relative to each process's working directory, so that only one of them has the data.
   fs::create_directories(directory_ / "here");
   fs::create_directories(directory_ / "elsewhere");
@@ -122,7 +122,7 @@ TEST_F(GlowTrainLost, AnErrorIsReportedOnceWithItsRank) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
-TEST_F(GlowTrainLost, OtherFlagsAreRefusedByName) {
+TEST_F(GlowTrainLost, RefusesDifferentFlagsByName) {
   Ranks ranks(2);
   ranks.start(flags({"--steps", "4"}));
   ranks.start(flags({"--steps", "4", "--lr", "0.5"}));
@@ -134,14 +134,14 @@ TEST_F(GlowTrainLost, OtherFlagsAreRefusedByName) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
-TEST_F(GlowTrainLost, AnotherKindOfStartIsRefusedByName) {
+TEST_F(GlowTrainLost, RefusesDifferentStartModesByName) {
   Ranks ranks(2);
   ranks.start(flags({"--steps", "4"}));
   ranks.start(flags({"--steps", "4", "--dry-run"}));
   EXPECT_TRUE(ended(ranks.wait()[0], 2, "rank 1 has dry-run true, rank 0 has false"));
 }
 
-TEST_F(GlowTrainLost, AnotherModelFileIsRefusedByName) {
+TEST_F(GlowTrainLost, RefusesDifferentModelFiles) {
   for (const auto* seed : {"1", "2"}) {
     const auto out = directory_ / seed;
     fs::create_directories(out);
@@ -161,7 +161,7 @@ TEST_F(GlowTrainLost, AnotherModelFileIsRefusedByName) {
   EXPECT_FALSE(fs::exists(other_run));
 }
 
-TEST_F(GlowTrainLost, AMissingProcessEndsTheStartAfterTheTimeout) {
+TEST_F(GlowTrainLost, MissingRankEndsTheStartAfterTheTimeout) {
   Ranks ranks(2);
   auto arguments = flags({"--steps", "4"});
   ranks.start(arguments + Arguments{"--process-timeout", "3"});
@@ -171,7 +171,7 @@ TEST_F(GlowTrainLost, AMissingProcessEndsTheStartAfterTheTimeout) {
       << outcome.err;
 }
 
-TEST_F(GlowTrainLost, ACutLinkIsNoticedOnBothSides) {
+TEST_F(GlowTrainLost, BrokenLinkIsNoticedOnBothSides) {
   const TwoHosts hosts;
   if (!hosts.are_there()) GTEST_SKIP() << "cannot make two hosts here: " << hosts.why_not();
   Ranks ranks(2, hosts.address(0));

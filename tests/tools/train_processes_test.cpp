@@ -1,5 +1,5 @@
-// glow-train computes the same in several processes as in one. If GLOW_TEST_PROCESSES is set, every number of processes
-// is tested with every memory policy; otherwise some numbers with one policy.
+// Checks that glow-train computes the same in several processes as in one. If GLOW_TEST_PROCESSES is set, every number
+// of processes is tested with every memory policy; otherwise some numbers with one policy.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -146,27 +146,28 @@ class GlowTrainProcesses : public ::testing::Test {
   fs::path data_ = put_fashion_mnist(directory_ / "data");
 };
 
-class GlowTrainProcessesWith : public GlowTrainProcesses, public ::testing::WithParamInterface<const char*> {};
+class GlowTrainProcessesByMemoryPolicy : public GlowTrainProcesses,
+                                         public ::testing::WithParamInterface<const char*> {};
 
-TEST_P(GlowTrainProcessesWith, SeveralEqualOne) {
+TEST_P(GlowTrainProcessesByMemoryPolicy, SeveralProcessesEqualOne) {
   const bool with_all = std::string(GetParam()) == "store" || all_counts();
   expect_same_of(with_all ? std::vector<std::int64_t>{2, 3, 4} : std::vector<std::int64_t>{2},
                  {"--memory", GetParam()});
 }
 
-INSTANTIATE_TEST_SUITE_P(, GlowTrainProcessesWith, ::testing::Values("store", "recompute", "reversible"),
+INSTANTIATE_TEST_SUITE_P(, GlowTrainProcessesByMemoryPolicy, ::testing::Values("store", "recompute", "reversible"),
                          [](const auto& test) { return test.param; });
 
-TEST_P(GlowTrainProcessesWith, BatchNormsSeeTheWholeBatch) {
+TEST_P(GlowTrainProcessesByMemoryPolicy, BatchNormUsesTheGlobalBatch) {
   expect_same_of(all_counts() ? std::vector<std::int64_t>{2, 3} : std::vector<std::int64_t>{2},
                  {"--family", "realnvp", "--residual-blocks", "1", "--memory", GetParam()});
 }
 
-TEST_F(GlowTrainProcesses, ClassesGradientsAndAugmentationsAreShared) {
+TEST_F(GlowTrainProcesses, ClassLossClippingAndAugmentationEqualOneProcess) {
   expect_same_of({3}, {"--conditional", "--weight-y", "0.5", "--clip-norm", "0.5", "--shift", "--permutation", "lu"});
 }
 
-TEST_P(GlowTrainProcessesWith, PartsOfABatchEqualTheWhole) {
+TEST_P(GlowTrainProcessesByMemoryPolicy, AccumulationEqualsTheWholeBatch) {
   const Arguments how{"--memory", GetParam(), "--conditional", "--weight-y", "0.5", "--clip-norm", "0.5"};
   ASSERT_TRUE(succeeded(train_in(1, "whole", how)));
   ASSERT_TRUE(succeeded(train_in(1, "parts", how + Arguments{"--accumulate", "4"})));
@@ -175,7 +176,7 @@ TEST_P(GlowTrainProcessesWith, PartsOfABatchEqualTheWhole) {
   expect_equal("whole", "parts-of-shares");
 }
 
-TEST_F(GlowTrainProcesses, TheSameNumberRepeatsBitForBit) {
+TEST_F(GlowTrainProcesses, RepeatsBitForBitWithTheSameNumber) {
   ASSERT_TRUE(succeeded(train_in(3, "first")));
   ASSERT_TRUE(succeeded(train_in(3, "second")));
   for (const auto* file : {"metrics.jsonl", "model.safetensors"}) {
@@ -183,7 +184,7 @@ TEST_F(GlowTrainProcesses, TheSameNumberRepeatsBitForBit) {
   }
 }
 
-TEST_F(GlowTrainProcesses, ARunGoesOnWithAnotherNumber) {
+TEST_F(GlowTrainProcesses, ResumesWithAnotherNumber) {
   ASSERT_TRUE(succeeded(train_in(1, "one")));
   ASSERT_TRUE(succeeded(train_in(2, "changing", {"--steps", "10"})));
   const auto resumed = train_in(3, "changing", {"--steps", std::to_string(kSteps), "--resume"});
@@ -191,19 +192,17 @@ TEST_F(GlowTrainProcesses, ARunGoesOnWithAnotherNumber) {
   expect_equal("one", "changing");
 }
 
-TEST_F(GlowTrainProcesses, FewerImagesToStartFromThanProcessesGiveTheSameStart) {
-  expect_same_of({3}, {"--init-images", "2"});
-}
+TEST_F(GlowTrainProcesses, FewerInitImagesThanProcessesEqualOneProcess) { expect_same_of({3}, {"--init-images", "2"}); }
 
-TEST_F(GlowTrainProcesses, ASkippedStepIsSkippedByAll) {
-  // This learning rate breaks the model: all processes must skip steps, go back and give up together.
+TEST_F(GlowTrainProcesses, AllRanksSkipTheSameSteps) {
+  // Training diverges at this learning rate: all processes must skip steps, roll back and fail together.
   const Arguments how{"--lr", "1e30", "--skip-limit", "2", "--checkpoint-every", "1"};
   const auto one = train_in(1, "one", how), two = train_in(2, "two", how);
   EXPECT_EQ(one.exit_code, 1);
   EXPECT_NE(one.err.find("did not help"), std::string::npos) << one.err;
   EXPECT_NE(two.exit_code, 0);
   EXPECT_NE(two.err.find("did not help"), std::string::npos) << two.err;
-  // Skipped steps and rollbacks; their lines contain no number that rounding changes.
+  // The lines of skipped steps and rollbacks contain no number that rounding changes.
   const auto events = [](const std::string& log) {
     std::vector<std::string> lines;
     std::istringstream text(log);
@@ -217,7 +216,7 @@ TEST_F(GlowTrainProcesses, ASkippedStepIsSkippedByAll) {
   EXPECT_FALSE(events(metrics("one")).empty());
 }
 
-TEST_F(GlowTrainProcesses, WhatCannotBeSharedIsRefusedOnce) {
+TEST_F(GlowTrainProcesses, InvalidFlagsAreRefusedOnce) {
   const auto refused = [&](std::int64_t count, const Arguments& how, const std::string& reason) {
     const auto outcome = train_in(count, "refused", how);
     EXPECT_NE(outcome.exit_code, 0);
@@ -237,7 +236,7 @@ TEST_F(GlowTrainProcesses, WhatCannotBeSharedIsRefusedOnce) {
   refused(2, {"--data", "npy:/nowhere.npy"}, "/nowhere.npy");
 }
 
-TEST_F(GlowTrainProcesses, ScoringIsSharedOutAndTheSame) {
+TEST_F(GlowTrainProcesses, ShardedScoresEqualOneProcess) {
   ASSERT_TRUE(succeeded(train_in(1, "one")));
   const auto scored = [&](std::int64_t processes) {
     const auto scores = directory_ / (std::to_string(processes) + ".csv");

@@ -33,7 +33,7 @@ class GlowTrainReport : public ::testing::Test {
   fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8});
 };
 
-TEST_F(GlowTrainReport, IsCompleteWheneverItIsOpened) {
+TEST_F(GlowTrainReport, IsCompleteAtAnyTime) {
   std::atomic<bool> over = false;
   std::int64_t torn = 0;
   std::set<std::size_t> sizes;

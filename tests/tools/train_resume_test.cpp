@@ -31,7 +31,7 @@ class GlowTrainResume : public ::testing::Test {
   fs::path run_ = directory_ / "run";
 };
 
-TEST_F(GlowTrainResume, GoesOnWithWhatConfigJsonSays) {
+TEST_F(GlowTrainResume, UsesTheOptionsOfConfigJson) {
   ASSERT_TRUE(succeeded(train({"--resume", "--out", run_.string(), "--steps", "4", "--log-every", "1", "--quiet"})));
   EXPECT_TRUE(fs::exists(run_ / "checkpoints" / "step-000000004.safetensors"));
   const auto metrics = get(run_ / "metrics.jsonl");
@@ -47,7 +47,7 @@ TEST_F(GlowTrainResume, AcceptsTheSameCommandAgain) {
   EXPECT_TRUE(fs::exists(run_ / "checkpoints" / "step-000000004.safetensors"));  // 32 images in batches of 8
 }
 
-TEST_F(GlowTrainResume, RefusesARunThatIsShorterThanWhatIsDone) {
+TEST_F(GlowTrainResume, RefusesFewerStepsThanDone) {
   const auto config = get(run_ / "config.json");
   EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--steps", "1", "--quiet"}), "glow-train", 2,
                      {"--steps: the run has done 2 steps already, got 1"}));
@@ -56,7 +56,7 @@ TEST_F(GlowTrainResume, RefusesARunThatIsShorterThanWhatIsDone) {
   EXPECT_EQ(get(run_ / "config.json"), config);
 }
 
-TEST_F(GlowTrainResume, RefusesOtherImagesOfTheSameNumberAndTakesTheSameFromElsewhere) {
+TEST_F(GlowTrainResume, ChecksTheContentOfTheImagesNotTheirPath) {
   auto bytes = get(images_);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   put(directory_ / "other.npy", bytes);
@@ -67,7 +67,7 @@ TEST_F(GlowTrainResume, RefusesOtherImagesOfTheSameNumberAndTakesTheSameFromElse
   EXPECT_TRUE(succeeded(train(resume + Arguments{"npy:" + (directory_ / "moved.npy").string()})));
 }
 
-TEST_F(GlowTrainResume, TakesARunOfTheVersionBefore) {
+TEST_F(GlowTrainResume, AcceptsARunOfThePreviousVersion) {
   auto config = nlohmann::ordered_json::parse(get(run_ / "config.json"));
   EXPECT_EQ(config["images"].erase("fingerprint"), 1u);
   EXPECT_EQ(config["options"].erase("split_seed"), 1u);
@@ -89,7 +89,7 @@ TEST_F(GlowTrainResume, TakesARunOfTheVersionBefore) {
   EXPECT_TRUE(Json::parse(get(run_ / "config.json"))["images"].contains("fingerprint"));
 }
 
-TEST_F(GlowTrainResume, KeepsTheDecaysThatAnEarlierVersionChose) {
+TEST_F(GlowTrainResume, UsesTheRecordedDecays) {
   auto config = nlohmann::ordered_json::parse(get(run_ / "config.json"));
   const auto put_decays = [&](double beta2, double ema_decay) {
     config["resolved"]["beta2"] = beta2;
@@ -99,13 +99,13 @@ TEST_F(GlowTrainResume, KeepsTheDecaysThatAnEarlierVersionChose) {
   const Arguments resume{"--resume", "--out", run_.string(), "--quiet", "--dry-run"};
   put_decays(0, 0.8);
   EXPECT_TRUE(failed(train(resume), "glow-train", 1, {"config.json: beta2: the run had 0", "--init-from"}));
-  // The checkpoint, which this version wrote, records other decays.
+  // The checkpoint, written by this version, records other decays.
   put_decays(0.75, 0.8);
   EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--quiet", "--steps", "3"}), "glow-train", 2,
                      {"--beta2: the state to continue from was trained with ", "got 0.75"}));
 }
 
-TEST_F(GlowTrainResume, ReportsWhenItIsNotBitForBit) {
+TEST_F(GlowTrainResume, ReportsIfItIsNotBitForBit) {
   const Arguments resume{"--resume", "--out", run_.string()};
   const auto text = [&](const Arguments& changes) {
     const auto outcome = train(resume + changes);
@@ -119,7 +119,7 @@ TEST_F(GlowTrainResume, ReportsWhenItIsNotBitForBit) {
             std::string::npos);
 }
 
-TEST_F(GlowTrainResume, RefusesWhatContradictsTheRun) {
+TEST_F(GlowTrainResume, RefusesFlagsAndDataThatContradictTheRun) {
   const auto config = (run_ / "config.json").string();
   const auto before = get(config);
   const Arguments resume{"--resume", "--out", run_.string(), "--quiet"};
@@ -147,7 +147,7 @@ TEST_F(GlowTrainResume, RefusesADamagedConfiguration) {
 }
 
 /// A checkpoint of another run, in the place of this run's newest one.
-class GlowTrainResumeFrom : public GlowTrainResume {
+class GlowTrainResumeCheckpoint : public GlowTrainResume {
  protected:
   fs::path foreign() const { return run_ / "checkpoints" / "step-000000003.safetensors"; }
 
@@ -184,41 +184,41 @@ class GlowTrainResumeFrom : public GlowTrainResume {
   }
 };
 
-TEST_F(GlowTrainResumeFrom, AnotherModelIsRefused) {
+TEST_F(GlowTrainResumeCheckpoint, RefusesAnotherModel) {
   put_other_run({"--depth", "2"});
   EXPECT_TRUE(is_refused("is of another run: model.depth is 2, here it is 1"));
 }
 
-TEST_F(GlowTrainResumeFrom, AnotherModelOfTheSameSizeIsRefused) {
+TEST_F(GlowTrainResumeCheckpoint, RefusesAnotherModelOfTheSameSize) {
   put_other_run({"--bits", "5"});
   EXPECT_TRUE(is_refused("is of another run: model.bits is 5, here it is 8"));
 }
 
-TEST_F(GlowTrainResumeFrom, OtherImagesAreRefused) {
+TEST_F(GlowTrainResumeCheckpoint, RefusesOtherImages) {
   put_images(directory_ / "more.npy", {50, 8, 8});
   put_other_run({"--data", "npy:" + (directory_ / "more.npy").string()});
   EXPECT_TRUE(is_refused("is of another run: images.train is 42, here it is 32"));
 }
 
-TEST_F(GlowTrainResumeFrom, WeightsThatDoNotFitTheModelAreRefused) {
+TEST_F(GlowTrainResumeCheckpoint, RefusesWeightsThatDoNotFitTheModel) {
   put_other_run({"--depth", "2"});
   change_metadata("glow.config", R"("depth": 2)", R"("depth": 1)");
   change_metadata("glow.config", R"("depth": 2)", R"("depth": 1)");
   EXPECT_TRUE(is_refused("tensor 'parameters' does not fit the model: expected Float ["));
 }
 
-TEST_F(GlowTrainResumeFrom, AnotherFormatVersionIsRefused) {
+TEST_F(GlowTrainResumeCheckpoint, RefusesAnUnknownFormatVersion) {
   put_other_run({});
   change_metadata("glow.training", R"("format_version":3)", R"("format_version":9)");
   EXPECT_TRUE(is_refused("glow.training: format_version 9, this library reads 2 to 3"));
 }
 
-TEST_F(GlowTrainResumeFrom, AModelFileIsRefused) {
+TEST_F(GlowTrainResumeCheckpoint, RefusesAModelFile) {
   fs::copy_file(run_ / "model.safetensors", foreign());
   EXPECT_TRUE(is_refused("expected the format glow-checkpoint, got \"glow\""));
 }
 
-TEST_F(GlowTrainResumeFrom, AFlippedBitIsReportedAndTheCheckpointBeforeUsed) {
+TEST_F(GlowTrainResumeCheckpoint, FlippedBitIsReportedAndTheEarlierCheckpointUsed) {
   put_other_run({});
   auto bytes = get(foreign());
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
@@ -235,7 +235,7 @@ TEST_F(GlowTrainResumeFrom, AFlippedBitIsReportedAndTheCheckpointBeforeUsed) {
 /// Parameters: --memory and --precision
 class GlowTrainResumeExact : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
-TEST_P(GlowTrainResumeExact, GivesTheBytesOfARunThatWasNotInterrupted) {
+TEST_P(GlowTrainResumeExact, FilesMatchAnUninterruptedRun) {
   const auto& [memory, precision] = GetParam();
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {40, 8, 8});
@@ -288,7 +288,7 @@ INSTANTIATE_TEST_SUITE_P(, GlowTrainResumeExact,
 
 class GlowTrainSignal : public ::testing::TestWithParam<std::pair<int, int>> {};
 
-TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
+TEST_P(GlowTrainSignal, LeavesACheckpointToResumeFrom) {
   const auto [signal, exit_code] = GetParam();
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {40, 8, 8});
@@ -311,7 +311,7 @@ TEST_P(GlowTrainSignal, LeavesACheckpointThatAResumeGoesOnFrom) {
 INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal, ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}),
                          [](const auto& test) { return "Exit" + std::to_string(test.param.second); });
 
-TEST(GlowTrainSignalInAnEvaluation, IsRepeatedByTheResume) {
+TEST(GlowTrainEvaluationSignal, ResumeRepeatsTheInterruptedEvaluation) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {2008, 8, 8});
   const auto flags = [&](const char* name) {

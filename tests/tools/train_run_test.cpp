@@ -39,7 +39,7 @@ class GlowTrainRun : public ::testing::Test {
   fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8});
 };
 
-TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
+TEST_F(GlowTrainRun, WritesFilesAndPrintsResultsToStdoutAndLogToStderr) {
   const auto outcome = train(flags() + Arguments{"--steps", "4", "--log-every", "1", "--eval-every", "2"});
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_EQ(files_below(directory_ / "run"),
@@ -60,7 +60,7 @@ TEST_F(GlowTrainRun, WritesItsFilesResultsToStdoutAndTheLogToStderr) {
   EXPECT_EQ(outcome.err.find('\r'), std::string::npos) << "a bar where there is no terminal";
 }
 
-TEST_F(GlowTrainRun, ThatDivergesGoesBackTwiceThenNamesTheLayer) {
+TEST_F(GlowTrainRun, DivergingRunRollsBackTwiceThenNamesTheLayer) {
   const auto outcome = train(flags() + Arguments{"--steps", "100", "--lr", "1e30", "--warmup-epochs", "0",
                                                  "--skip-limit", "3", "--checkpoint-every", "1"});
   EXPECT_EQ(outcome.exit_code, 1);
@@ -73,7 +73,7 @@ TEST_F(GlowTrainRun, ThatDivergesGoesBackTwiceThenNamesTheLayer) {
   EXPECT_TRUE(fs::exists(directory_ / "run" / "checkpoints" / "step-000000000.safetensors"));
 }
 
-TEST_F(GlowTrainRun, FailsWhereImagesHaveNoFiniteDensity) {
+TEST_F(GlowTrainRun, FailsForImagesWithNonFiniteDensity) {
   const auto outcome = train(flags() + Arguments{"--steps", "2", "--lr", "1e30", "--warmup-epochs", "0"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.out.find("1 step whose loss or gradient was not finite"), std::string::npos) << outcome.out;
@@ -83,7 +83,7 @@ TEST_F(GlowTrainRun, FailsWhereImagesHaveNoFiniteDensity) {
   EXPECT_NE(outcome.out.find("none: the model has no inverse"), std::string::npos) << outcome.out;
 }
 
-TEST_F(GlowTrainRun, KeepsEveryOptionAndWhatTheAutomaticOnesCameTo) {
+TEST_F(GlowTrainRun, ConfigStoresOptionsAndResolvedDefaults) {
   ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "1", "--no-edge-bias", "--lr", "0.003", "--quiet"})));
   const auto config = config_of(directory_ / "run");
   EXPECT_EQ(config["options"]["image_size"], "8x8");
@@ -104,7 +104,7 @@ TEST_F(GlowTrainRun, KeepsEveryOptionAndWhatTheAutomaticOnesCameTo) {
   EXPECT_EQ(config["versions"]["glow"], kVersion);
 }
 
-TEST_F(GlowTrainRun, KeepsTheCommandThatBeginsItAnew) {
+TEST_F(GlowTrainRun, ConfigStoresACommandThatRepeatsTheRun) {
   // A preset's --epochs that --steps overrides, switches that are on and off, and a number with decimals.
   ASSERT_TRUE(succeeded(train(Arguments{"--preset", "cifar10"} + flags() +
                               Arguments{"--steps", "3", "--no-edge-bias", "--flip", "--lr", "0.0125", "--quiet"})));
@@ -124,7 +124,7 @@ TEST_F(GlowTrainRun, KeepsTheCommandThatBeginsItAnew) {
   }
 }
 
-TEST_F(GlowTrainRun, FlagsBeatThePresetWhichBeatsTheDefaults) {
+TEST_F(GlowTrainRun, FlagsOverrideThePresetWhichOverridesDefaults) {
   const auto outcome = train(Arguments{"--preset", "demo"} + flags() + Arguments{"--steps", "1", "--quiet"});
   ASSERT_TRUE(succeeded(outcome));
   const auto options = config_of(directory_ / "run")["options"];
@@ -145,7 +145,7 @@ TEST_F(GlowTrainRun, DryRunPrintsTheSummaryAndWritesNothing) {
   EXPECT_FALSE(fs::exists(directory_ / "run"));
 }
 
-TEST_F(GlowTrainRun, ShowsABarOnATerminal) {
+TEST_F(GlowTrainRun, ShowsAProgressBarOnATerminal) {
   const auto outcome = run_process(command("glow-train", flags() + Arguments{"--steps", "4", "--log-every", "1"}),
                                    {.on_terminal = true});
   ASSERT_TRUE(succeeded(outcome));
@@ -153,7 +153,7 @@ TEST_F(GlowTrainRun, ShowsABarOnATerminal) {
   EXPECT_EQ(outcome.err.find("\nstep 1/4"), std::string::npos) << outcome.err;
 }
 
-TEST_F(GlowTrainRun, OverwriteReplacesARunAndNothingElse) {
+TEST_F(GlowTrainRun, OverwriteReplacesTheFilesOfTheRunOnly) {
   ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "2", "--quiet"})));
   put(directory_ / "run" / "notes.txt", "mine");
   const auto again = flags() + Arguments{"--steps", "3", "--quiet"};
@@ -166,7 +166,7 @@ TEST_F(GlowTrainRun, OverwriteReplacesARunAndNothingElse) {
                                    "samples/temperatures.png", "timing.jsonl"}));
 }
 
-TEST_F(GlowTrainRun, OverwriteLeavesARunThatItCannotReplace) {
+TEST_F(GlowTrainRun, FailedOverwriteKeepsTheRun) {
   ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "1", "--quiet"})));
   const auto before = files_below(directory_ / "run");
   const auto folder = directory_ / "pictures";
@@ -182,7 +182,7 @@ TEST_F(GlowTrainRun, OverwriteLeavesARunThatItCannotReplace) {
   EXPECT_EQ(files_below(directory_ / "run"), before);
 }
 
-TEST_F(GlowTrainRun, ClassesInDoublePrecisionAndATestSplit) {
+TEST_F(GlowTrainRun, TrainsConditionallyInFloat64WithATestSplit) {
   const auto data = put_fashion_mnist(directory_ / "idx");
   const auto outcome =
       train(Arguments{"--data", "fashion-mnist:" + data.string(), "--out", (directory_ / "run").string(), "--steps",
@@ -194,7 +194,7 @@ TEST_F(GlowTrainRun, ClassesInDoublePrecisionAndATestSplit) {
   EXPECT_NE(outcome.out.find("bits/dim of 20 images"), std::string::npos) << outcome.out;
 }
 
-TEST_F(GlowTrainRun, FolderOfLargerPicturesWithAugmentation) {
+TEST_F(GlowTrainRun, TrainsOnAFolderOfLargerPicturesWithAugmentation) {
   const auto folder = directory_ / "pictures";
   for (int i = 0; i < 20; ++i) {
     put_picture(folder / (std::to_string(i) + ".png"), make_picture(14 + i % 3, 17, 3, static_cast<std::uint32_t>(i)));

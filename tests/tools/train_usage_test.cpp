@@ -109,7 +109,7 @@ const std::filesystem::path& preset_data() {
 }
 
 /// Glow, tables 2 and 4; millions of parameters, as counted by the published code.
-TEST_P(GlowTrainPreset, IsThePublishedModel) {
+TEST_P(GlowTrainPreset, HasTheSizeOfThePublishedModel) {
   const bool has_classes = GetParam().preset == "cifar10-conditional";
   const auto data =
       has_classes ? "cifar10:" + preset_data().string() : "npy:" + (preset_data() / "pictures.npy").string();
@@ -145,7 +145,7 @@ struct Usage {
 
 class GlowTrainUsage : public ::testing::TestWithParam<Usage> {};
 
-TEST_P(GlowTrainUsage, IsRefusedInOneLineThatNamesTheFlag) {
+TEST_P(GlowTrainUsage, ErrorIsOneLineThatNamesTheFlag) {
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {20, 8, 8});
   const Arguments sensible{"--data", "npy:" + data.string(), "--out", (directory / "run").string()};
@@ -158,24 +158,24 @@ INSTANTIATE_TEST_SUITE_P(
     , GlowTrainUsage,
     ::testing::Values(
         Usage{"UnknownFlag", {"--foo", "3"}, {"unknown flag --foo"}},
-        Usage{"Positional", {"images"}, {"'images' belongs to no flag"}},
+        Usage{"PositionalArgument", {"images"}, {"'images' belongs to no flag"}},
         Usage{"MissingValue", {"--lr"}, {"--lr: expected a value, got none"}},
         Usage{"FlagAsValue", {"--lr", "--flip"}, {"--lr: expected a value, got the flag --flip"}},
-        Usage{"SwitchWithAnotherValue", {"--flip=perhaps"}, {"--flip=perhaps", "true or false"}},
+        Usage{"InvalidSwitchValue", {"--flip=perhaps"}, {"--flip=perhaps", "true or false"}},
         Usage{"NoOut", {"--out", ""}, {"--out: expected a directory"}},
         Usage{"NoData", {"--data", ""}, {"--data: expected a data set"}},
         Usage{"UnknownData", {"--data", "mnist:x"}, {"--data: ", "mnist:x", "fashion-mnist[:DIR]"}},
-        Usage{"NoNumber", {"--depth", "four"}, {"--depth: expected a whole number, got 'four'"}},
+        Usage{"DepthNotANumber", {"--depth", "four"}, {"--depth: expected a whole number, got 'four'"}},
         Usage{"ZeroBatch", {"--batch", "0"}, {"--batch: ", "got 0"}},
         Usage{"BatchLargerThanTheSet", {"--batch", "64"}, {"--batch: 64", "18"}},
         Usage{"ZeroLevels", {"--levels", "0"}, {"--levels: ", "got 0"}},
         Usage{"NineBits", {"--bits", "9"}, {"--bits: expected 1 to 8, got 9"}},
-        Usage{"NotANumber", {"--lr", "nan"}, {"--lr: expected a number, got 'nan'"}},
+        Usage{"NaNLearningRate", {"--lr", "nan"}, {"--lr: expected a number, got 'nan'"}},
         Usage{"NegativeSteps", {"--steps", "-1"}, {"--steps: ", "got -1"}},
         Usage{"StepsAndEpochs", {"--steps", "3", "--epochs", "2"}, {"--steps and --epochs contradict"}},
         Usage{"OverwriteAndResume", {"--overwrite", "--resume"}, {"--overwrite and --resume contradict"}},
-        Usage{"NoMultipleOfLevels", {"--levels", "4"}, {"--image-size: height: ", "multiple of 16", "4 levels"}},
-        Usage{"NoSize", {"--image-size", "8x"}, {"--image-size: ", "'8x'"}},
+        Usage{"HeightNotAMultiple", {"--levels", "4"}, {"--image-size: height: ", "multiple of 16", "4 levels"}},
+        Usage{"InvalidImageSize", {"--image-size", "8x"}, {"--image-size: ", "'8x'"}},
         Usage{"UnknownPermutation", {"--permutation", "swap"}, {"--permutation: ", "'swap'", "conv1x1"}},
         Usage{"UnknownMemoryPolicy", {"--memory", "less"}, {"--memory: ", "'less'", "recompute"}},
         Usage{"UnknownDevice", {"--device", "gpu"}, {"--device: gpu", "cuda"}},
@@ -183,9 +183,9 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownPrecision", {"--precision", "fp16"}, {"--precision: ", "'fp16'", "bf16"}},
         Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},
         Usage{"NegativeThreads", {"--threads", "-1"}, {"--threads: ", "got -1"}},
-        Usage{"NoImageHeldOut", {"--valid-images", "0"}, {"--valid-images: "}},
-        Usage{"CorruptImagesOfAnArray", {"--skip-corrupt"}, {"--skip-corrupt: expected folder:DIR", "images.npy"}},
-        Usage{"ClassesOfAnArray", {"--conditional"}, {"--conditional: ", "has no classes"}},
+        Usage{"NoValidationImages", {"--valid-images", "0"}, {"--valid-images: "}},
+        Usage{"SkipCorruptForAnArray", {"--skip-corrupt"}, {"--skip-corrupt: expected folder:DIR", "images.npy"}},
+        Usage{"ConditionalWithoutClasses", {"--conditional"}, {"--conditional: ", "has no classes"}},
         Usage{"ClassifierWithoutClasses", {"--weight-y", "0.1"}, {"--weight-y: ", "--conditional"}}),
     name_of);
 
