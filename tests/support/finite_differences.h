@@ -25,7 +25,7 @@ inline torch::Tensor element(torch::Tensor tensor, std::int64_t index) {
 inline ::testing::AssertionResult matches_finite_differences(const std::function<torch::Tensor()>& function,
                                                              const torch::Tensor& variable,
                                                              const torch::Tensor& gradient, std::int64_t samples = 4) {
-  // Small, so that the arguments of ReLUs rarely change sign; in float64 eight digits remain.
+  // Small, so that the inputs of ReLUs rarely change sign; in float64 eight correct digits remain.
   constexpr double kStep = 1e-6;
   constexpr double kTolerance = 1e-6;
   if (!gradient.defined() || gradient.sizes() != variable.sizes()) {

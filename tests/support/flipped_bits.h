@@ -17,8 +17,7 @@
 namespace glow::testing {
 
 /// Flips one bit of a safetensors file at a time and expects `read` to refuse it with a FormatError that names the
-/// file: one bit of every byte of the header, of every 97th byte of the data and of the last. Returns the number of
-/// bits.
+/// file: one bit of every byte of the header, of every 97th byte of the data and of the last byte. Prints the counts.
 template <class Read>
 void expect_that_no_flipped_bit_is_read(const std::filesystem::path& path, Read&& read) {
   const auto bytes = get(path);

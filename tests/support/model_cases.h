@@ -41,7 +41,7 @@ inline std::vector<nn::GlowOptions> every_combination(const nn::GlowOptions& bas
   return all;
 }
 
-/// Models with other values of the options that the combinations above do not vary.
+/// Models that vary the options that every_combination does not vary.
 inline std::vector<nn::GlowOptions> other_shapes() {
   using nn::CouplingKind;
   using nn::PermutationKind;
@@ -127,7 +127,7 @@ inline std::string case_name(const nn::GlowOptions& options) {
          (options.num_classes > 0 ? "_classes" : "");
 }
 
-/// For INSTANTIATE_TEST_SUITE_P over options.
+/// The name generator of INSTANTIATE_TEST_SUITE_P over GlowOptions.
 inline constexpr auto kCaseName = [](const auto& test) { return case_name(test.param); };
 
 /// For a conditional model the labels 0, 1, ..., num_classes - 1, repeated: int64 [count]. Else undefined.

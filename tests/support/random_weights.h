@@ -29,7 +29,7 @@ inline torch::Tensor random_value(const std::string& name, const torch::Tensor& 
   return value * ((hidden ? 1.0 : 0.4) / std::sqrt(inputs));
 }
 
-/// Sets a matrix close to a rotation, or a random order and random signs.
+/// Sets the weights that random_value cannot: a matrix close to a rotation, random signs, and a random order.
 inline void randomize_permutation(nn::PermutationImpl& permutation, nn::WeightSource& source) {
   if (permutation.kind() == nn::PermutationKind::kConv1x1) {
     const auto channels = permutation.weight.size(0);

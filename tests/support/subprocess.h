@@ -67,12 +67,12 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// Does nothing after its end: kill(-1) would signal every process of the machine.
+  /// Does nothing after the program's end: kill(-1) would signal every process of the machine.
   void send(int signal) const {
     if (id_ > 0) ::kill(id_, signal);
   }
 
-  /// Suspends it until SIGCONT. Signals that are sent in between are delivered together after that.
+  /// Suspends the program until SIGCONT. Signals sent in the meantime are delivered together then.
   void pause() const {
     if (id_ <= 0) return;
     send(SIGSTOP);
@@ -80,12 +80,12 @@ class Process {
     ::waitpid(id_, &ignored, WUNTRACED);
   }
 
-  /// Waits until its standard error contains `text`; false when it ended first or timed out.
+  /// Waits until the program's standard error contains `text`; false if it ended first or timed out.
   bool wait_for(const std::string& text) {
     return wait_until([&] { return err().find(text) != std::string::npos; });
   }
 
-  /// Waits until `holds()`; false when it ended first or timed out.
+  /// Waits until `holds()`; false if the program ended first or timed out.
   template <class Condition>
   bool wait_until(Condition&& holds) {
     return poll(holds);

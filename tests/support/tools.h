@@ -37,7 +37,7 @@ inline Arguments command(const std::string& tool, const Arguments& arguments) {
   return Arguments{std::string(GLOW_TOOLS_DIR) + "/" + tool} + arguments;
 }
 
-/// Restores the settings of this process that a call of a tool changes.
+/// Restores, in its destructor, the settings of this process that a call of a tool changes.
 class KeptSettings {
  public:
   KeptSettings() {

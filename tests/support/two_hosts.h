@@ -29,7 +29,7 @@ class TwoHosts {
   std::string address(int host) const { return "10.213.7." + std::to_string(host + 1); }
   /// Command words that run the rest of a command on this host.
   Arguments on(int host) const { return {"/usr/bin/env", "ip", "netns", "exec", name(host)}; }
-  /// Breaks the link: from now on packets are lost without an error.
+  /// Breaks the link. Packets are then lost without an error.
   void cut() const { shell(kPath + ("ip -n " + name(1)) + " link set " + name(1) + " down"); }
 
  private:
