@@ -51,7 +51,7 @@ void check(const data::DataSet& set, std::string_view batch) noexcept {
   }
 }
 
-/// Whole records.
+/// Pads the batch to whole records.
 void repair(std::string& input) {
   const std::size_t start = std::min(input.find('\0'), input.size()) + 1;
   const std::size_t records = input.size() > start ? (input.size() - start + kRecord - 1) / kRecord : 1;

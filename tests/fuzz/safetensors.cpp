@@ -7,7 +7,7 @@
 namespace glow::fuzzing {
 namespace {
 
-/// Written again, the file must be the same except for its checksum.
+/// Writes the file again and checks that only the checksum differs.
 void check_rewritten(const io::SafetensorsReader& reader) noexcept {
   const std::filesystem::path path = file_path("rewritten");
   io::Metadata metadata = reader.metadata();
