@@ -126,7 +126,7 @@ def random_weight(random, name, shape, case_config):
 
 
 def uninitialised_weight(random, name, shape, case_config):
-    """As training begins, before the data-dependent initialisation."""
+    """The weights of a new model, before the data-dependent initialisation."""
     if name.endswith("permutation.weight"):
         return random_rotation(random, shape[0])
     if name.endswith(("conv1.weight", "conv2.weight")):
