@@ -7,7 +7,7 @@
     w  bytes a second of a process's slowest link            s  part of P whose gradients are complete last: the first level's
     m  time that the computing cores spend on messages; 0 where a GPU or another core sends them
     a  latency of a hop in seconds, h hops of a message: 2 (N - 1) in Gloo's ring, 2 log2 N in NCCL's trees
-    k  messages of a step after which nothing is computed: the last slice, and loss and norm
+    k  messages of a step that no computation overlaps: the last slice, and loss and norm
 
 Sums start when a level's gradients are complete: those of the deeper levels are sent while the first level, which has
 most of the arithmetic, is still computed; s C remains when it is done. A ring sends each byte 2 (N - 1)/N times.
@@ -63,10 +63,10 @@ def compare(path):
 
 
 def predict():
-    """CelebA-HQ 256 (169 M parameters) on H100s. Nothing here was measured: a step's arithmetic is the bandwidth floor of
-    an image for hidden layers in bf16 with a pointwise pass each, a third of it forward; links are what vendors give, less
-    a fifth: NVLink within a host of 8, and beyond it eight links of 400 Gbit/s a host, or one of 100. From one GPU to
-    the next 3 us within a host, 10 us beyond."""
+    """CelebA-HQ 256 (169 M parameters) on H100s. Nothing here was measured. The time of an image is the lower bound by
+    memory bandwidth for hidden layers in bf16 with one pointwise pass each, a third of it forward. Links have 80 % of
+    the vendors' bandwidth: NVLink within a host of 8, and between hosts eight links of 400 Gbit/s, or one of 100. The
+    latency from one GPU to the next is 3 us within a host and 10 us between hosts."""
     parameters, images_per_second, last = 169e6, 161, 0.06
     nvlink, eight_links, one_link = 0.8 * 450e9, 0.8 * 8 * 50e9, 0.8 * 12.5e9
     optimizer = 9 * 4 * parameters / 3.35e12  # reads and writes of weights, gradients, two moments and average
