@@ -4,7 +4,6 @@
 
 #include <ATen/ATen.h>
 
-#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "ops/check.h"
@@ -68,11 +67,6 @@ nn::Latents concatenate(const std::vector<nn::Latents>& parts) {
     }
     return at::cat(level);
   });
-}
-
-nn::Latents repeat(const nn::Latents& latents, std::int64_t times) {
-  require_at_least("times", times, 1);
-  return by_level(latents, [&](const torch::Tensor& eps, std::size_t) { return eps.repeat_interleave(times, 0); });
 }
 
 nn::Latents scale(const nn::Latents& latents, const nn::Temperature& temperature) {

@@ -62,10 +62,7 @@ nn::Latents vary(const nn::Latents& latents, const VaryOptions& options) {
 
 nn::Latents resample_finest(const nn::Latents& latents, std::int64_t resampled, VaryOptions options) {
   const auto levels = static_cast<std::int64_t>(latents.eps.size());
-  if (resampled < 0 || resampled > levels) {
-    throw ConfigError("resampled",
-                      "expected 0 to " + std::to_string(levels) + " levels, got " + std::to_string(resampled));
-  }
+  require_range("resampled", resampled, 0, levels);
   options.amount.assign(latents.eps.size(), 0);
   std::fill_n(options.amount.begin(), resampled, 1.0);
   return vary(latents, options);

@@ -1,10 +1,10 @@
 #include <glow/nn/latents.h>
 
-#include <cmath>
 #include <string>
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 
 #include "ops/check.h"
@@ -39,9 +39,7 @@ double Temperature::at(std::int64_t level, std::int64_t levels) const {
                                          " levels, got " + std::to_string(given));
   }
   const double value = values_[static_cast<std::size_t>(given == 1 ? 0 : level)];
-  if (!std::isfinite(value) || value < 0) {
-    throw ConfigError("temperature", "expected a number >= 0, got " + std::to_string(value));
-  }
+  require_at_least("temperature", value, 0);
   return value;
 }
 

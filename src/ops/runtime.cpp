@@ -4,7 +4,6 @@
 #include <sched.h>
 
 #include <cstdlib>  // defines __GLIBC__ where the C library is glibc
-#include <string>
 #include <thread>
 
 #if defined(__GLIBC__)
@@ -14,7 +13,7 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
-#include <glow/error.h>
+#include <glow/checks.h>
 
 namespace glow::ops {
 namespace {
@@ -35,7 +34,7 @@ int available_threads() {
 }
 
 void use_threads(int count) {
-  if (count < 0) throw ConfigError("threads", "expected a number >= 0, got " + std::to_string(count));
+  require_at_least("threads", std::int64_t{count}, 0);
   at::set_num_threads(count > 0 ? count : available_threads());
   keep_openblas_on_one_thread();
   try {

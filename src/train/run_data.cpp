@@ -10,6 +10,7 @@
 
 #include <glow/data/order.h>
 #include <glow/error.h>
+#include <glow/shard.h>
 
 #include "nn/labels.h"
 
@@ -65,21 +66,6 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
       bytes,
       {.seed = options.seed, .stream = ops::Stream::kInitialisationNoise, .indices = indices, .dtype = model->dtype()});
   return model->initialize(x, how);
-}
-
-data::Batches training_batches(const data::Images& images, const TrainingOrder& wanted) {
-  return data::Batches(
-      [&images, wanted, order = data::BatchOrder(images.size(), wanted.batch, wanted.seed)](std::int64_t step) mutable {
-        const auto all = order.batch(step);
-        const std::vector entries(all.begin() + wanted.shard.begin(wanted.batch),
-                                  all.begin() + wanted.shard.end(wanted.batch));
-        std::vector<std::int64_t> indices;
-        for (const auto& entry : entries) indices.push_back(entry.index);
-        const auto bytes = images.augmented_bytes(entries, wanted.seed);
-        return data::Batch{wanted.pinned ? bytes.pin_memory() : bytes,
-                           data::labels_of(images, indices, wanted.with_labels), indices};
-      },
-      wanted.first_step, wanted.end_step);
 }
 
 std::int64_t evaluation_batch(std::int64_t training_batch) {

@@ -4,10 +4,7 @@
 #include <optional>
 
 #include <glow/nn/glow.h>
-#include <glow/shard.h>
 #include <glow/train/training_run.h>
-
-#include "data/batches.h"
 
 namespace glow::train {
 
@@ -19,24 +16,6 @@ void require_usable(const nn::Glow& model, const RunData& data, const TrainOptio
 /// dequantisation noise. Each process takes a shard of the images, or all when there are fewer images than processes.
 nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, const TrainOptions& options,
                                 distributed::Communicator& processes);
-
-/// Describes the batches of a training.
-struct TrainingOrder {
-  /// The number of images of a step, and this process's shard of them.
-  std::int64_t batch;
-  Shard shard;
-  std::uint64_t seed;
-  bool with_labels;
-  /// Whether to put the batches into page-locked memory, from which copies to a GPU are faster and do not block the
-  /// host.
-  bool pinned;
-  std::int64_t first_step;
-  std::int64_t end_step;
-};
-
-/// The augmented batches, or shards of them, of steps first_step ... end_step - 1, made on a background thread.
-/// `images` must outlive them. Throws ConfigError when a batch is larger than the set.
-data::Batches training_batches(const data::Images& images, const TrainingOrder& order);
 
 /// Number of images that an evaluation scores at once: independent of the number of processes, so that the scores are
 /// too.

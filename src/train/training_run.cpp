@@ -10,9 +10,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <ATen/ATen.h>
 
+#include <glow/data/order.h>
 #include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/nn/model_file.h>
@@ -60,7 +62,9 @@ class TrainingRun::Impl {
  private:
   /// Whether work that is done every `every` steps and at the end is due.
   bool due(std::int64_t every) const;
-  data::Batches batches_from(std::int64_t step) const;
+  /// The augmented batches of the steps from `first_step` to the end, or this process's shards of them, made on a
+  /// background thread.
+  data::Batches batches_from(std::int64_t first_step) const;
   bool is_over(const RunResult& result) const;
   /// Trains until the end or until the run has gone back to a checkpoint.
   void train(RunResult& result);
@@ -173,14 +177,24 @@ TrainingRun::Impl::Impl(Inputs inputs, const TrainingState& state)
   inputs_.model->set_training_data(completed(inputs_.data.training_data, *inputs_.data.valid, inputs_.options));
 }
 
-data::Batches TrainingRun::Impl::batches_from(std::int64_t step) const {
-  return training_batches(*inputs_.data.train, {.batch = inputs_.options.batch,
-                                                .shard = processes().shard(),
-                                                .seed = inputs_.options.seed,
-                                                .with_labels = inputs_.model->options().num_classes > 0,
-                                                .pinned = inputs_.model->device().is_cuda(),
-                                                .first_step = step,
-                                                .end_step = total_steps_});
+data::Batches TrainingRun::Impl::batches_from(std::int64_t first_step) const {
+  const auto& images = *inputs_.data.train;
+  const auto shard = processes().shard();
+  const auto batch = inputs_.options.batch;
+  const auto seed = inputs_.options.seed;
+  const bool with_labels = inputs_.model->options().num_classes > 0;
+  // Copies to a GPU from page-locked memory are faster and do not block the host.
+  const bool pinned = inputs_.model->device().is_cuda();
+  const auto make_batch = [=, &images,
+                           order = data::BatchOrder(images.size(), batch, seed)](std::int64_t step) mutable {
+    const auto all = order.batch(step);
+    const std::vector entries(all.begin() + shard.begin(batch), all.begin() + shard.end(batch));
+    std::vector<std::int64_t> indices;
+    for (const auto& entry : entries) indices.push_back(entry.index);
+    const auto bytes = images.augmented_bytes(entries, seed);
+    return data::Batch{pinned ? bytes.pin_memory() : bytes, data::labels_of(images, indices, with_labels), indices};
+  };
+  return data::Batches(make_batch, first_step, total_steps_);
 }
 
 RunResult TrainingRun::Impl::run() {

@@ -185,7 +185,6 @@ TEST(ArrangeErrors, NameTheInvalidArgument) {
       {"one N", "[1, 24, 1, 2]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { concatenate({}); }, {"at least one part"}));
   EXPECT_TRUE(throws<ShapeError>([&] { concatenate({two, {{two.eps[0]}}}); }, {"different shapes"}));
-  EXPECT_TRUE(throws<ConfigError>([&] { repeat(two, 0); }, {"times", "got 0"}));
   EXPECT_TRUE(throws<ConfigError>([&] { scale(two, {1, 1, 1}); }, {"temperature", "2 levels"}));
 }
 

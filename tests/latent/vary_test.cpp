@@ -91,13 +91,6 @@ TEST(ResampleFinest, ChangesTheFinestLevelsOnly) {
   EXPECT_TRUE(both.eps[0].equal(one.eps[0]));
 }
 
-TEST(Arrange, RepeatPlacesCopiesNextToEachOther) {
-  const auto images = random_latents(2, 1);
-  const auto repeated = repeat(images, 3);
-  ASSERT_EQ(count(repeated), 6);
-  for (std::int64_t i = 0; i < 6; ++i) EXPECT_TRUE(equal(narrow(repeated, i, 1), narrow(images, i / 3, 1))) << i;
-}
-
 TEST(Arrange, ScaleIsPerLevel) {
   const auto images = random_latents(2, 1);
   const auto scaled = scale(images, {0.5, 2});

@@ -104,7 +104,7 @@ TEST_P(SampleTest, RefusesInvalidOptions) {
   EXPECT_TRUE(throws<ConfigError>([&] { model->sample(0); }, {"count", "at least 1", "0"}));
   EXPECT_TRUE(throws<ConfigError>([&] { model->sample(-1); }, {"count", "at least 1", "-1"}));
   EXPECT_TRUE(throws<ConfigError>(sampled({.first_index = -1}), {"index", "-1"}));
-  EXPECT_TRUE(throws<ConfigError>(sampled({.temperature = -0.5}), {"temperature", ">= 0", "-0.5"}));
+  EXPECT_TRUE(throws<ConfigError>(sampled({.temperature = -0.5}), {"temperature", "at least 0", "-0.5"}));
   EXPECT_TRUE(throws<ConfigError>(sampled({.temperature = std::nan("")}), {"temperature", "nan"}));
   EXPECT_TRUE(throws<ConfigError>(sampled({.temperature = std::numeric_limits<double>::infinity()}), {"temperature"}));
   EXPECT_TRUE(throws<ConfigError>(sampled({.temperature = {1, 1, 1}}), {"temperature", "2 levels", "got 3"}));

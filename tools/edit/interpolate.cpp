@@ -94,7 +94,7 @@ void interpolate(const InterpolateSettings& settings, Console& console) {
   const auto& options = settings.path;
   options.validate(editor.options().levels);
   const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
-  if (images.size() < 2) throw ConfigError("images", "expected at least 2, got " + std::to_string(images.size()));
+  require_at_least("images", images.size(), 2);
   const auto labels = editor.common_labels(images);
   const bool as_grid = std::filesystem::path(settings.common.out).extension() == ".png";
   const auto legs = images.size() - (options.closed ? 0 : 1);

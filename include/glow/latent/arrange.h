@@ -18,9 +18,6 @@ nn::Latents narrow(const nn::Latents& latents, std::int64_t first, std::int64_t 
 /// The images of all parts, concatenated. Throws ShapeError when there is no part or the levels differ.
 nn::Latents concatenate(const std::vector<nn::Latents>& parts);
 
-/// Every image `times` times, its copies adjacent. Throws ConfigError when times is below 1.
-nn::Latents repeat(const nn::Latents& latents, std::int64_t times);
-
 /// eps times the temperature, which may differ by level. Throws ConfigError (Temperature::at).
 nn::Latents scale(const nn::Latents& latents, const nn::Temperature& temperature);
 
