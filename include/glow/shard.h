@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <vector>
 
 namespace glow {
 
@@ -14,5 +17,12 @@ struct Shard {
   std::int64_t end(std::int64_t total) const { return total * (index + 1) / count; }
   std::int64_t size(std::int64_t total) const { return end(total) - begin(total); }
 };
+
+/// begin, begin + 1, ..., end - 1.
+inline std::vector<std::int64_t> index_range(std::int64_t begin, std::int64_t end) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
+  std::iota(indices.begin(), indices.end(), begin);
+  return indices;
+}
 
 }  // namespace glow

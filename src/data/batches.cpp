@@ -1,7 +1,6 @@
 #include "data/batches.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace glow::data {
 namespace {
@@ -25,8 +24,7 @@ Batches all_batches(const Images& images, std::int64_t batch, bool with_labels, 
   return Batches(
       [&images, batch, with_labels](std::int64_t number) {
         const auto begin = number * batch;
-        std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(batch, images.size() - begin)));
-        std::iota(indices.begin(), indices.end(), begin);
+        const auto indices = index_range(begin, std::min(begin + batch, images.size()));
         return Batch{images.bytes(indices), labels_of(images, indices, with_labels), indices};
       },
       shard.begin(batches), shard.end(batches));

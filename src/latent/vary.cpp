@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <string>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 #include <glow/ops/random.h>
+#include <glow/shard.h>
 
 namespace glow::latent {
 namespace {
@@ -21,11 +21,7 @@ double amount_at(const VaryOptions& options, std::size_t level) {
 }
 
 nn::Latents noise_like(const nn::Latents& latents, const VaryOptions& options) {
-  auto indices = options.indices;
-  if (indices.empty()) {
-    indices.resize(static_cast<std::size_t>(count(latents)));
-    std::iota(indices.begin(), indices.end(), 0);
-  }
+  const auto indices = options.indices.empty() ? index_range(0, count(latents)) : options.indices;
   if (static_cast<std::int64_t>(indices.size()) != count(latents)) {
     throw ShapeError("vary: " + std::to_string(indices.size()) + " indices for " + std::to_string(count(latents)) +
                      " images");

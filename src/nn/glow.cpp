@@ -1,7 +1,6 @@
 #include <glow/nn/glow.h>
 
 #include <cmath>
-#include <numeric>
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -10,6 +9,7 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/ops/random.h>
+#include <glow/shard.h>
 
 #include "io/errors.h"
 #include "io/json_object.h"
@@ -33,11 +33,10 @@ const GlowOptions& validated(const GlowOptions& options) {
   return options;
 }
 
-std::vector<std::int64_t> index_range(std::int64_t first, std::int64_t count) {
+/// The indices of `count` images to sample.
+std::vector<std::int64_t> sampled_indices(const SampleOptions& options, std::int64_t count) {
   require_at_least("count", count, 1);
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), first);
-  return indices;
+  return index_range(options.first_index, options.first_index + count);
 }
 
 /// The transform FamilySpec::preprocessing of images x [N, C, H, W] in [-1/2, 1/2). Differentiable.
@@ -360,7 +359,7 @@ torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labe
 torch::Tensor GlowImpl::sample_labels(std::int64_t count, const SampleOptions& options) const {
   if (options_.num_classes == 0) return {};
   std::vector<std::int64_t> labels;
-  for (const auto index : index_range(options.first_index, count)) {
+  for (const auto index : sampled_indices(options, count)) {
     const auto drawn = ops::random_integers({options.seed, ops::Stream::kSampleLabel, 0}, index, 1).front();
     labels.push_back(static_cast<std::int64_t>(drawn % static_cast<std::uint64_t>(options_.num_classes)));
   }
@@ -369,7 +368,7 @@ torch::Tensor GlowImpl::sample_labels(std::int64_t count, const SampleOptions& o
 
 Latents GlowImpl::sample_latents(std::int64_t count, const SampleOptions& options) const {
   const ops::RandomKey key{options.seed, ops::Stream::kSample, 0};
-  const auto rows = ops::normal(key, index_range(options.first_index, count), options_.dimensions(), tensor_options());
+  const auto rows = ops::normal(key, sampled_indices(options, count), options_.dimensions(), tensor_options());
   auto latents = unflatten(rows, options_);
   for (std::int64_t l = 0; l < options_.levels; ++l) {
     latents.eps[static_cast<std::size_t>(l)].mul_(options.temperature.at(l, options_.levels));

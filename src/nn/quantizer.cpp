@@ -3,13 +3,13 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <numeric>
 #include <string>
 
 #include <ATen/ATen.h>
 
 #include <glow/checks.h>
 #include <glow/error.h>
+#include <glow/shard.h>
 
 #include "ops/check.h"
 
@@ -30,11 +30,7 @@ torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {
 }
 
 torch::Tensor Quantizer::noise_rows(std::int64_t images, const DequantizeOptions& options) {
-  auto indices = options.indices;
-  if (indices.empty()) {
-    indices.resize(static_cast<std::size_t>(images));
-    std::iota(indices.begin(), indices.end(), 0);
-  }
+  const auto indices = options.indices.empty() ? index_range(0, images) : options.indices;
   if (static_cast<std::int64_t>(indices.size()) != images) {
     throw ShapeError("dequantize: " + std::to_string(indices.size()) + " indices for " + std::to_string(images) +
                      " images");

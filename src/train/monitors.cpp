@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
 #include <glow/ops/random.h>
+#include <glow/shard.h>
 
 #include "nn/actnorm.h"
 #include "nn/permutation.h"
@@ -19,12 +19,6 @@ namespace {
 
 constexpr std::int64_t kMostImages = 16;
 constexpr std::int64_t kNoiseImages = 4;
-
-std::vector<std::int64_t> first_indices(std::int64_t count) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), 0);
-  return indices;
-}
 
 double error_of(const nn::Glow& model, const torch::Tensor& bytes, const torch::Tensor& labels) {
   const auto x = model->quantizer().center(bytes.to(model->device()), model->dtype());
@@ -45,7 +39,7 @@ torch::Tensor constant_images(const nn::GlowOptions& shape) {
 }
 
 torch::Tensor noise_images(const nn::GlowOptions& shape, std::uint64_t seed) {
-  return ops::uniform({seed, ops::Stream::kMonitorImages, 0}, first_indices(kNoiseImages), shape.dimensions(),
+  return ops::uniform({seed, ops::Stream::kMonitorImages, 0}, index_range(0, kNoiseImages), shape.dimensions(),
                       torch::kDouble)
       .mul(256)
       .to(torch::kUInt8)
@@ -111,7 +105,7 @@ Monitors monitor(const nn::Glow& model, const data::Images& images, std::uint64_
   const auto first_class = [&](std::int64_t count) {
     return has_classes ? torch::zeros(count, torch::kLong) : torch::Tensor();
   };
-  const auto some = first_indices(std::min(images.size(), kMostImages));
+  const auto some = index_range(0, std::min(images.size(), kMostImages));
   Monitors monitors{.half_bin = 0.5 / static_cast<double>(model->quantizer().bins()),
                     .smallest_singular_values = smallest_singular_values(model)};
   monitors.reconstruction_error =

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -22,9 +21,7 @@ std::string shape_text(std::int64_t channels, std::int64_t height, std::int64_t 
 }
 
 void require_labels(const data::Images& images, const std::string& split, std::int64_t num_classes) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(images.size()));
-  std::iota(indices.begin(), indices.end(), 0);
-  nn::require_labels(split + " labels", images.labels(indices), num_classes);
+  nn::require_labels(split + " labels", images.labels(index_range(0, images.size())), num_classes);
 }
 
 void require_images(const data::Images* images, const std::string& split, const nn::GlowOptions& model) {

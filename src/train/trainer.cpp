@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +16,7 @@
 #include <glow/distributed/communicator.h>
 #include <glow/error.h>
 #include <glow/ops/random.h>
+#include <glow/shard.h>
 #include <glow/train/step_report.h>
 
 #include "train/gradient_sum.h"
@@ -219,12 +219,11 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   StepReport report;
   report.step = state_.step + 1;
   report.learning_rate = learning_rate(state_.step);
-  std::vector<std::int64_t> places(static_cast<std::size_t>(bytes.size(0)));
-  std::iota(places.begin(), places.end(), processes_->shard().begin(input_.batch));
+  const auto first = processes_->shard().begin(input_.batch);
   set_input(bytes, nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed,
                                                              .stream = ops::Stream::kTrainingNoise,
                                                              .draw = report.step,
-                                                             .indices = std::move(places)}));
+                                                             .indices = index_range(first, first + bytes.size(0))}));
   optimizer_.prepare(report.learning_rate, state_.updates());
   StepNumbers<double>& numbers = report;
   numbers = run();

@@ -14,6 +14,7 @@
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/directions.h>
+#include <glow/shard.h>
 
 #include "tools/common/data_settings.h"
 #include "tools/common/flags.h"
@@ -110,11 +111,9 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataS
     throw ConfigError("attributes",
                       "expected a list of attributes, because the images of " + set.name + " have no classes");
   }
-  std::vector<std::int64_t> places(static_cast<std::size_t>(set.train->size()));
-  for (std::size_t i = 0; i < places.size(); ++i) places[i] = static_cast<std::int64_t>(i);
   const auto labels = torch::tensor(data::all_labels(*set.train), torch::kLong);
   const auto classes = torch::arange(static_cast<std::int64_t>(set.class_names.size()), torch::kLong);
-  return {places, labels.unsqueeze(1).eq(classes).to(torch::kChar)};
+  return {index_range(0, set.train->size()), labels.unsqueeze(1).eq(classes).to(torch::kChar)};
 }
 
 /// The images with the data's own classes if these are the attributes, otherwise with the model's classes if the data

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 #include <utility>
 
 #include <glow/data/split.h>
 #include <glow/error.h>
+#include <glow/shard.h>
 
 #include "tools/common/data_settings.h"
 #include "tools/common/files.h"
@@ -126,15 +126,11 @@ void check_sizes(const data::ImageSource& source, const nn::GlowOptions& model) 
 }  // namespace
 
 torch::Tensor EditImages::bytes(std::int64_t first, std::int64_t count) const {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), first);
-  return images().bytes(indices);
+  return images().bytes(index_range(first, first + count));
 }
 
 torch::Tensor EditImages::labels() const {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(size()));
-  std::iota(indices.begin(), indices.end(), 0);
-  const auto labels = images().labels(indices);
+  const auto labels = images().labels(index_range(0, size()));
   return model_labels.empty() ? labels : torch::tensor(model_labels, torch::kLong).index_select(0, labels);
 }
 
@@ -146,8 +142,7 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
   check_pick(settings.pick, source->size());
   auto places = settings.pick;
   if (places.empty()) {
-    places.resize(static_cast<std::size_t>(source->size()));
-    std::iota(places.begin(), places.end(), 0);
+    places = index_range(0, source->size());
   } else {
     source = std::make_shared<data::SubsetSource>(source, places);
   }

@@ -1,7 +1,6 @@
 #include "tools/eval/eval_settings.h"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +9,7 @@
 #include <glow/data/source.h>
 #include <glow/data/split.h>
 #include <glow/error.h>
+#include <glow/shard.h>
 
 #include "tools/common/flags.h"
 #include "tools/common/text.h"
@@ -104,6 +104,8 @@ class JoinedSource : public data::ImageSource {
   io::Image image(std::int64_t index) const override { return source(index).image(place(index)); }
   std::int64_t label(std::int64_t index) const override { return source(index).label(place(index)); }
   std::string name(std::int64_t index) const override { return source(index).name(place(index)); }
+  std::string key(std::int64_t index) const override { return source(index).key(place(index)); }
+  std::string content(std::int64_t index) const override { return source(index).content(place(index)); }
 
  private:
   const data::ImageSource& source(std::int64_t index) const { return index < first_->size() ? *first_ : *second_; }
@@ -145,9 +147,7 @@ Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow
 /// The first `count` images; 0: all.
 Source first_images(Source source, std::int64_t count) {
   if (count == 0 || count >= source->size()) return source;
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), 0);
-  return std::make_shared<const data::SubsetSource>(std::move(source), std::move(indices));
+  return std::make_shared<const data::SubsetSource>(std::move(source), index_range(0, count));
 }
 
 }  // namespace
