@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <glow/data/source.h>
+
 #include "data/array.h"
 #include "io/errors.h"
 #include "io/idx.h"

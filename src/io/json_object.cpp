@@ -34,6 +34,14 @@ bool holds_control_character(const std::string& text) {
 
 }  // namespace
 
+std::vector<std::string> parse_strings(const std::string& name, const std::string& text) {
+  const auto json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const bool are_strings =
+      json.is_array() && std::all_of(json.begin(), json.end(), [](const Json& item) { return item.is_string(); });
+  if (!are_strings) throw FormatError(name + ": expected a JSON array of strings");
+  return json.get<std::vector<std::string>>();
+}
+
 JsonObject::JsonObject(std::string name, const std::string& text) : name_(std::move(name)) {
   // Called by the parser for each value. Copying or printing a deeply nested value would overflow the stack; a line
   // break would split an error message into two lines.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -46,6 +47,9 @@ nlohmann::ordered_json json_of_fields(const Fields& fields) {
   visit_fields(fields, [&](const char* key, const auto& value, auto...) { json[key] = json_of(value); });
   return json;
 }
+
+/// The strings of a JSON array. Throws FormatError that begins with `name` when the text is another value.
+std::vector<std::string> parse_strings(const std::string& name, const std::string& text);
 
 /// Reads a flat JSON object, each key once; require_empty refuses unknown keys. A visitor for visit_fields. All
 /// functions throw FormatError that begins with the object's name, and ConfigError for an unknown enumerator.

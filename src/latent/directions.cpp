@@ -66,18 +66,14 @@ constexpr const char* kDirectionsFormat = "glow-directions";
 constexpr const char* kNamesKey = "glow.names";
 
 std::vector<std::string> parse_names(const io::SafetensorsReader& file) {
-  const auto json = nlohmann::json::parse(file.metadata_value(kNamesKey), nullptr, /*allow_exceptions=*/false);
-  std::vector<std::string> names;
-  for (const auto& name : json.is_array() ? json : nlohmann::json::array()) {
-    if (name.is_string()) names.push_back(name.get<std::string>());
+  try {
+    const auto names = io::parse_strings(kNamesKey, file.metadata_value(kNamesKey));
+    const auto problem = problem_of(names);
+    if (problem.empty()) return names;
+    throw FormatError(std::string(kNamesKey) + ": " + problem);
+  } catch (const FormatError& error) {
+    throw error.path().empty() ? FormatError(file.path(), error.what()) : error;
   }
-  if (!json.is_array() || names.empty() || names.size() != json.size()) {
-    throw FormatError(file.path(), std::string(kNamesKey) + ": expected a JSON array of names");
-  }
-  if (const auto problem = problem_of(names); !problem.empty()) {
-    throw FormatError(file.path(), std::string(kNamesKey) + ": " + problem);
-  }
-  return names;
 }
 
 torch::Tensor read_tensor(const io::SafetensorsReader& file, const std::string& name, const std::string& dtype,

@@ -9,10 +9,11 @@
 
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
+#include <glow/nn/training_data.h>
 #include <glow/version.h>
 
-#include <glow/nn/training_data.h>
 #include "io/errors.h"
+#include "io/json_object.h"
 #include "nn/tensor_bytes.h"
 #include "ops/check.h"
 
@@ -38,17 +39,6 @@ auto naming(const std::filesystem::path& path, Read&& read) {
   }
 }
 
-std::vector<std::string> parse_class_names(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  std::vector<std::string> names;
-  if (!json.is_array()) throw FormatError("glow.classes: not a JSON array");
-  for (const auto& name : json) {
-    if (!name.is_string()) throw FormatError("glow.classes: not an array of strings");
-    names.push_back(name.get<std::string>());
-  }
-  return names;
-}
-
 ModelInfo parse_info(const io::SafetensorsReader& file) {
   if (file.metadata_value("format") != kFormat) {
     throw FormatError("not a glow model: its format is " + io::in_quotes(file.metadata_value("format")));
@@ -64,7 +54,7 @@ ModelInfo parse_info(const io::SafetensorsReader& file) {
                  .version = file.metadata_value("glow.version"),
                  .checksum = file.metadata_value(io::kChecksumKey)};
   const auto classes = file.metadata().find("glow.classes");
-  if (classes != file.metadata().end()) info.class_names = parse_class_names(classes->second);
+  if (classes != file.metadata().end()) info.class_names = io::parse_strings("glow.classes", classes->second);
   const auto data = file.metadata().find(kDataKey);
   if (data != file.metadata().end()) info.training_data = training_data_from_json(data->second);
   return info;

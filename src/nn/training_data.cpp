@@ -1,3 +1,5 @@
+#include <glow/nn/training_data.h>
+
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
@@ -5,7 +7,6 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 
-#include <glow/nn/training_data.h>
 #include "io/json_object.h"
 
 namespace glow::nn {

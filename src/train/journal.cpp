@@ -18,6 +18,7 @@
 #include <glow/io/file.h>
 
 #include "io/errors.h"
+#include "io/json_object.h"
 
 namespace glow::train {
 namespace {
@@ -243,9 +244,7 @@ class FileJournal : public Journal {
   }
 
   void step(const StepReport& report) override {
-    JournalLine line;  // a number that is not finite becomes null
-    visit_fields(report, [&](const char* key, const auto& value) { line[key] = value; });
-    metrics_.add(line);
+    metrics_.add(io::json_of_fields(report));  // a number that is not finite becomes null
     timing_.add(timing_line(report.step, "", counted_images_, counted_seconds_));
     counted_images_ = 0;
     counted_seconds_ = 0;

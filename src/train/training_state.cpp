@@ -1,8 +1,6 @@
 #include <glow/train/training_state.h>
 
 #include <bit>
-#include <iomanip>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -11,19 +9,11 @@
 #include <glow/error.h>
 
 #include "io/errors.h"
+#include "io/json_object.h"
 #include "ops/check.h"
 
 namespace glow::train {
 namespace {
-
-std::string text_of(OptimizerKind kind) { return to_string(kind); }
-
-template <class Number>
-std::string text_of(Number number) {
-  std::ostringstream text;
-  text << std::setprecision(std::numeric_limits<double>::max_digits10) << number;
-  return text.str();
-}
 
 /// A tensor of a state, and the tensor whose values it gets.
 struct Replacement {
@@ -90,13 +80,12 @@ void require_possible(const TrainingProgress& progress) {
 }
 
 void require_same(const StateOptions& expected, const StateOptions& given) {
-  std::map<std::string, std::string> texts;
-  visit_fields(expected, [&](const char* name, const auto& value) { texts[name] = text_of(value); });
-  visit_fields(given, [&](const char* name, const auto& value) {
-    if (const auto text = text_of(value); text != texts[name]) {
-      throw ConfigError(name, "the state to continue from was trained with " + texts[name] + ", got " + text);
-    }
-  });
+  const auto before = io::json_of_fields(expected), now = io::json_of_fields(given);
+  for (const auto& [name, value] : now.items()) {
+    if (value == before[name]) continue;
+    throw ConfigError(name,
+                      "the state to continue from was trained with " + before[name].dump() + ", got " + value.dump());
+  }
 }
 
 void assign(TrainingState& state, const TrainingState& from) {

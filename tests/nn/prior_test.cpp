@@ -6,7 +6,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "nn/prior.h"
 #include "support/finite_differences.h"
 #include "support/jacobian.h"
 #include "support/random_weights.h"

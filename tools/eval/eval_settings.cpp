@@ -119,29 +119,29 @@ Source all_images(const data::DataSet& set) {
   return std::make_shared<const JoinedSource>(set.train, set.valid);
 }
 
-/// Images of a data set, their name, and the random stream of their noise.
+/// Images of a data set, the split that they are, and the random stream of their noise.
 struct Split {
   Source source;
-  std::string name;
+  EvalSplit split;
   ops::Stream noise;
 };
 
 Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow& model) {
   auto split = settings.split;
   if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
-  if (split == EvalSplit::kAll) return {all_images(set), "all", ops::Stream::kDequantisation};
+  if (split == EvalSplit::kAll) return {all_images(set), split, ops::Stream::kDequantisation};
   if (split == EvalSplit::kTest) {
     if (!set.test) throw ConfigError("split", set.name + " has no test images");
-    return {set.test, "test", ops::Stream::kTestNoise};
+    return {set.test, split, ops::Stream::kTestNoise};
   }
   const auto fingerprint = data::fingerprint(set);
   set = divide(std::move(set), fingerprint, settings.held_out, model->training_data(), settings.model);
-  if (split == EvalSplit::kTrain) return {set.train, "train", ops::Stream::kTrainScoreNoise};
+  if (split == EvalSplit::kTrain) return {set.train, split, ops::Stream::kTrainScoreNoise};
   if (!set.valid) {
     throw ConfigError("split", set.name + " has no validation images, and none of its " + grouped(set.train->size()) +
                                    " can be held out (--split all scores them)");
   }
-  return {set.valid, "valid", ops::Stream::kValidationNoise};
+  return {set.valid, split, ops::Stream::kValidationNoise};
 }
 
 /// The first `count` images; 0: all.
@@ -160,7 +160,7 @@ EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model)
   const auto [source, split, noise] = find_split(settings, set, model);
   return {.fitted = fitted("data", set.name, first_images(source, settings.count), model, settings.geometry),
           .source = set.name,
-          .split = split,
+          .split = to_string(split),
           .noise = noise,
           .labelled = labelled,
           .skipped = set.skipped};
@@ -171,7 +171,7 @@ EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model) 
   const auto source = first_images(set.test ? set.test : set.train, settings.count);
   return {.fitted = fitted("ood", set.name, source, model, settings.geometry),
           .source = set.name,
-          .split = set.test ? "test" : "all",
+          .split = to_string(set.test ? EvalSplit::kTest : EvalSplit::kAll),
           .skipped = set.skipped};
 }
 
