@@ -13,7 +13,7 @@ Sums start when a level's gradients are complete: those of the deeper levels are
 most of the arithmetic, is still computed; s C remains when it is done. A ring sends each byte 2 (N - 1)/N times.
 
 python bench/scaling_model.py RESULTS    compares the results of bench/scaling_links.sh with the prediction
-python bench/scaling_model.py            the prediction for GPUs of docs/distributed.md, from the figures below
+python bench/scaling_model.py            the prediction for GPUs of docs/performance.md, from the figures below
 """
 
 import json
