@@ -1,14 +1,29 @@
 #include <glow/latent/codec.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include <ATen/ATen.h>
 
 #include <glow/checks.h>
+#include <glow/error.h>
 #include <glow/latent/arrange.h>
 
+#include "ops/check.h"
+
 namespace glow::latent {
+namespace {
+
+/// Throws ShapeError for no images, and for labels of another number of images.
+void check_images(std::int64_t images, const torch::Tensor& labels) {
+  if (images == 0) throw ShapeError("images: expected at least one, got none");
+  if (!labels.defined()) return;
+  const auto expected = "labels: expected [N] = [" + std::to_string(images) + "]";
+  ops::check_shape(labels.dim() == 1 && labels.size(0) == images, expected.c_str(), labels);
+}
+
+}  // namespace
 
 Codec::Codec(nn::Glow model, std::int64_t batch, Progress progress)
     : model_(std::move(model)), batch_(batch), progress_(std::move(progress)) {
@@ -16,6 +31,8 @@ Codec::Codec(nn::Glow model, std::int64_t batch, Progress progress)
 }
 
 nn::Latents Codec::encode(const torch::Tensor& bytes, const torch::Tensor& labels) const {
+  ops::check_shape(bytes.dim() == 4, "images: expected [N, C, H, W]", bytes);
+  check_images(bytes.size(0), labels);
   std::vector<nn::Latents> batches;
   in_batches(bytes.size(0), [&](std::int64_t first, std::int64_t count) {
     batches.push_back(encode_batch(bytes.narrow(0, first, count), narrow_labels(labels, first, count)));
@@ -24,6 +41,7 @@ nn::Latents Codec::encode(const torch::Tensor& bytes, const torch::Tensor& label
 }
 
 torch::Tensor Codec::decode(const nn::Latents& latents, const torch::Tensor& labels) {
+  check_images(latent::count(latents), labels);
   std::vector<torch::Tensor> batches;
   in_batches(latent::count(latents), [&](std::int64_t first, std::int64_t count) {
     batches.push_back(decode_batch(narrow(latents, first, count), narrow_labels(labels, first, count)));
@@ -32,6 +50,8 @@ torch::Tensor Codec::decode(const nn::Latents& latents, const torch::Tensor& lab
 }
 
 torch::Tensor Codec::sample(std::int64_t count, const nn::SampleOptions& options) {
+  require_at_least("count", count, 1);
+  check_images(count, options.labels);
   std::vector<torch::Tensor> batches;
   in_batches(count, [&](std::int64_t first, std::int64_t size) {
     auto own = options;

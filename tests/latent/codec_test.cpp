@@ -12,6 +12,7 @@
 
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
+#include <glow/shard.h>
 
 #include "support/latents.h"
 #include "support/throws.h"
@@ -27,11 +28,7 @@ using glow::testing::tiny_images;
 
 constexpr std::int64_t kImages = 10;
 
-torch::Tensor all_bytes() {
-  std::vector<std::int64_t> indices;
-  for (std::int64_t i = 0; i < kImages; ++i) indices.push_back(i);
-  return tiny_images(kImages)->bytes(indices);
-}
+torch::Tensor all_bytes() { return tiny_images(kImages)->bytes(index_range(0, kImages)); }
 
 torch::Tensor some_labels(std::int64_t classes) {
   return classes > 0 ? at::arange(kImages, at::kLong).remainder(classes) : torch::Tensor();
@@ -100,6 +97,25 @@ TEST(Codec, ReportsTheIndicesOfNonFiniteImages) {
   codec.decode(narrow(latents, 0, 5), {});
   codec.decode(narrow(latents, 5, 5), {});
   EXPECT_EQ(codec.not_finite(), (std::vector<std::int64_t>{2, 7}));
+}
+
+TEST(Codec, RefusesLabelsOfAnotherNumberOfImages) {
+  Codec codec(started_tiny_model(3), 4);
+  const auto latents = codec.encode(all_bytes(), some_labels(3));
+  for (const std::int64_t count : {kImages - 1, kImages + 1}) {
+    const auto labels = at::zeros({count}, at::kLong);
+    EXPECT_TRUE(throws<ShapeError>([&] { codec.encode(all_bytes(), labels); }, {"labels", "[10]"}));
+    EXPECT_TRUE(throws<ShapeError>([&] { codec.decode(latents, labels); }, {"labels", "[10]"}));
+    EXPECT_TRUE(throws<ShapeError>([&] { codec.sample(kImages, {.labels = labels}); }, {"labels", "[10]"}));
+  }
+}
+
+TEST(Codec, RefusesNoImages) {
+  Codec codec(started_tiny_model(), 4);
+  const auto latents = codec.encode(all_bytes(), {});
+  EXPECT_TRUE(throws<ShapeError>([&] { codec.encode(all_bytes().narrow(0, 0, 0), {}); }, {"at least one"}));
+  EXPECT_TRUE(throws<ShapeError>([&] { codec.decode(narrow(latents, 0, 0), {}); }, {"at least one"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { codec.sample(0, {}); }, {"count", "at least 1, got 0"}));
 }
 
 TEST(Codec, RefusesBatchSizeZero) {

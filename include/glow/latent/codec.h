@@ -59,7 +59,7 @@ class Codec {
   std::vector<std::int64_t> not_finite_;
 };
 
-/// A range of `labels`, which may be undefined.
+/// A range of `labels`, int64 [N] or undefined.
 torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count);
 
 }  // namespace glow::latent
