@@ -5,6 +5,7 @@
 
 #include <torch/types.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
 #include <glow/latent/codec.h>
@@ -132,12 +133,10 @@ nn::Glow open_sampled_model(const SampleSettings& settings, const Compute& compu
 std::int64_t draw(const SampleSettings& settings, const nn::Glow& model, ImageOutput& output, Console& console) {
   const auto class_index = find_class(settings.class_name, model);
   StatusLine status(console, /*quiet=*/false);
-  latent::Codec codec(model, settings.batch, [&](std::int64_t done, std::int64_t total) {
-    status.show_images("sampled", done, total);
-    throw_if_interrupted();
-  });
-  throw_if_interrupted();
+  latent::Codec codec(model, settings.batch,
+                      [&](std::int64_t done, std::int64_t total) { status.show_images("sampled", done, total); });
   codec.in_batches(settings.count, [&](std::int64_t first, std::int64_t count) {
+    throw_if_interrupted();
     auto options = settings.sample;
     options.first_index = first;
     if (class_index >= 0) options.labels = torch::full({count}, class_index, torch::kLong);

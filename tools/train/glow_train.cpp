@@ -74,6 +74,7 @@ class Run {
     const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.restarts() == 0;
     if (is_checked) check_out_directory(settings_.run);
     compute_ = start_computing(processes_.own_part(settings_.compute));
+    processes_.require_same({{"device", compute_.device.is_cuda() ? "cuda" : "cpu"}});
     open_data();
     fit_model_to_images(settings_, images_);
     const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
@@ -121,7 +122,6 @@ class Run {
     const bool resumes = settings_.run.resume || goes_on_by_itself(config);
     auto alike = config.model;
     alike.update(config.images);
-    alike["device"] = compute_.device.is_cuda() ? "cuda" : "cpu";
     if (!resumes && !settings_.run.init_from.empty()) {
       alike["the model file"] = nn::read_model_info(settings_.run.init_from).checksum;
     }
