@@ -23,18 +23,18 @@
 namespace glow::train {
 namespace {
 
-using LogLine = nlohmann::ordered_json;
+using JournalLine = nlohmann::ordered_json;
 
 /// The number in a value of a line. Nullopt for a number that is not finite, which is written as null, and for values
 /// that are not numbers.
-std::optional<double> finite_number(const LogLine& value) {
+std::optional<double> finite_number(const JournalLine& value) {
   if (!value.is_number()) return std::nullopt;
   const auto number = value.get<double>();
   return std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
 /// The smallest number in arrays of arrays; nullopt when there is none.
-std::optional<double> smallest_of(const LogLine& levels) {
+std::optional<double> smallest_of(const JournalLine& levels) {
   std::optional<double> smallest;
   for (const auto& level : levels) {
     if (!level.is_array()) continue;
@@ -57,7 +57,7 @@ RunRecord read_log(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw io::cannot_read(path, std::generic_category().message(errno));
   for (std::string text; std::getline(stream, text) && !stream.eof();) {
-    record.add(LogLine::parse(text, nullptr, /*allow_exceptions=*/false));
+    record.add(JournalLine::parse(text, nullptr, /*allow_exceptions=*/false));
   }
   return record;
 }
@@ -102,7 +102,7 @@ Curve smoothed(const Curve& curve) {
   return result;
 }
 
-void RunRecord::add(const LogLine& line) {
+void RunRecord::add(const JournalLine& line) {
   if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer()) return;
   const auto step = line["step"].get<std::int64_t>();
   last_step = std::max(last_step, step);
@@ -123,7 +123,7 @@ void RunRecord::add(const LogLine& line) {
 }
 
 /// Finds the best evaluation by the rule of TrainingRun.
-void RunRecord::note_evaluation(const LogLine& line) {
+void RunRecord::note_evaluation(const JournalLine& line) {
   const auto bits = line.find("valid_bits_per_dim");
   if (bits == line.end()) return;
   const auto unscored = line.find("valid_non_finite");
@@ -155,8 +155,6 @@ RunRecord read_record(const RunDirectory& directory) {
 }
 
 namespace {
-
-using JournalLine = nlohmann::ordered_json;
 
 constexpr const char* kRollbacks = "rollbacks";
 

@@ -185,8 +185,7 @@ data::Batches TrainingRun::Impl::batches_from(std::int64_t first_step) const {
   const bool with_labels = inputs_.model->options().num_classes > 0;
   // Copies to a GPU from page-locked memory are faster and do not block the host.
   const bool pinned = inputs_.model->device().is_cuda();
-  const auto make_batch = [=, &images,
-                           order = data::BatchOrder(images.size(), batch, seed)](std::int64_t step) mutable {
+  auto make_batch = [=, &images, order = data::BatchOrder(images.size(), batch, seed)](std::int64_t step) mutable {
     const auto all = order.batch(step);
     const std::vector entries(all.begin() + shard.begin(batch), all.begin() + shard.end(batch));
     std::vector<std::int64_t> indices;
@@ -194,7 +193,7 @@ data::Batches TrainingRun::Impl::batches_from(std::int64_t first_step) const {
     const auto bytes = images.augmented_bytes(entries, seed);
     return data::Batch{pinned ? bytes.pin_memory() : bytes, data::labels_of(images, indices, with_labels), indices};
   };
-  return data::Batches(make_batch, first_step, total_steps_);
+  return data::Batches(std::move(make_batch), first_step, total_steps_);
 }
 
 RunResult TrainingRun::Impl::run() {

@@ -9,6 +9,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/data/image_grid.h>
 #include <glow/error.h>
 #include <glow/io/animated_png.h>

@@ -20,6 +20,7 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/ops/runtime.h>
 #include <glow/version.h>

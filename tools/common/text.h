@@ -3,8 +3,6 @@
 #include <cstdint>
 #include <string>
 
-#include <glow/checks.h>
-
 namespace glow::tools {
 
 /// 44235264 -> "44,235,264"

@@ -8,6 +8,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/data/attributes.h>
 #include <glow/data/order.h>
 #include <glow/data/split.h>

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include <glow/checks.h>
 #include <glow/data/split.h>
 #include <glow/error.h>
 #include <glow/shard.h>

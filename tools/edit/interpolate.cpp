@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <glow/checks.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/interpolate.h>
 

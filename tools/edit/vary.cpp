@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/vary.h>

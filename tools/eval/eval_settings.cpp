@@ -1,11 +1,11 @@
 #include "tools/eval/eval_settings.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <glow/checks.h>
 #include <glow/data/source.h>
 #include <glow/data/split.h>
 #include <glow/error.h>
