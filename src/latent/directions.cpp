@@ -14,6 +14,7 @@
 #include "io/errors.h"
 #include "io/json_object.h"
 #include "latent/model_reference.h"
+#include "latent/rows.h"
 #include "nn/tensor_bytes.h"
 #include "ops/check.h"
 

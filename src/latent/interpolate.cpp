@@ -11,6 +11,8 @@
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 
+#include "latent/rows.h"
+
 namespace glow::latent {
 namespace {
 

@@ -13,6 +13,8 @@
 #include <glow/ops/random.h>
 #include <glow/shard.h>
 
+#include "latent/rows.h"
+
 namespace glow::latent {
 namespace {
 

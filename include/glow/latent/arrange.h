@@ -21,10 +21,4 @@ nn::Latents concatenate(const std::vector<nn::Latents>& parts);
 /// eps times the temperature, which may differ by level. Throws ConfigError (Temperature::at).
 nn::Latents scale(const nn::Latents& latents, const nn::Temperature& temperature);
 
-/// Rows [N, D] as latents whose levels have the shapes of those of `like`. Throws ShapeError for another D.
-nn::Latents from_rows(const torch::Tensor& rows, const nn::Latents& like);
-
-/// D: the number of dimensions of one image. Throws ShapeError as `count`.
-std::int64_t dimensions(const nn::Latents& latents);
-
 }  // namespace glow::latent
