@@ -15,60 +15,14 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "io/errors.h"
+#include "io/regular_file.h"
 
 namespace glow::io {
 namespace {
-
-/// The size of an open regular file. Throws IoError when it is something else.
-std::uint64_t checked_size(int descriptor, const std::filesystem::path& path) {
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0) {
-    throw cannot_read(path, errno);
-  }
-  if (!S_ISREG(status.st_mode)) {
-    throw cannot_read(path, "not a regular file");
-  }
-  return static_cast<std::uint64_t>(status.st_size);
-}
-
-/// A regular file open for reading, closed with the object.
-class RegularFile {
- public:
-  /// Does not wait for the writer of a FIFO. Throws IoError when the file is missing, not regular or unreadable.
-  explicit RegularFile(const std::filesystem::path& path);
-  ~RegularFile();
-  RegularFile(const RegularFile&) = delete;
-  RegularFile& operator=(const RegularFile&) = delete;
-
-  int descriptor() const { return descriptor_; }
-  /// In bytes, when it was opened.
-  std::uint64_t size() const { return size_; }
-
- private:
-  int descriptor_ = -1;
-  std::uint64_t size_ = 0;
-};
-
-RegularFile::RegularFile(const std::filesystem::path& path)
-    // O_NONBLOCK: otherwise opening a FIFO would wait for a writer, before fstat can tell that it is a FIFO.
-    : descriptor_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {
-  if (descriptor_ < 0) {
-    throw cannot_read(path, errno);
-  }
-  try {
-    size_ = checked_size(descriptor_, path);
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
-}
-
-RegularFile::~RegularFile() { ::close(descriptor_); }
 
 /// zlib's state for reading gzip members.
 class GzipStream {
@@ -153,20 +107,7 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
     throw FormatError(path, "has " + std::to_string(file.size()) + " bytes, more than the " +
                                 std::to_string(max_bytes) + " accepted here");
   }
-  std::string content(file.size(), '\0');
-  std::size_t filled = 0;
-  while (filled < content.size()) {
-    const ssize_t count = ::read(file.descriptor(), content.data() + filled, content.size() - filled);
-    if (count == 0) {
-      throw cannot_read(path, "it was shortened while it was read");
-    }
-    if (count > 0) {
-      filled += static_cast<std::size_t>(count);
-    } else if (errno != EINTR) {
-      throw cannot_read(path, errno);
-    }
-  }
-  return content;
+  return file.read(0, file.size());
 }
 
 std::string read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes) {
