@@ -19,5 +19,9 @@ install(FILES
   "${PROJECT_BINARY_DIR}/cmake/GlowConfig.cmake"
   "${PROJECT_BINARY_DIR}/cmake/GlowConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLibTorch.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindLibraryTarget.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindLMDB.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindMinizip.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindTurboJPEG.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindWebP.cmake"
   DESTINATION "${package_dir}")

@@ -18,7 +18,8 @@ source "$(dirname "$0")/lib.sh"
 parse_options "--torch --without-tests --with-fuzzers --with-photographs --with-valgrind" "$@"
 
 packages=(g++ cmake ninja-build
-  libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev libgloo-dev
+  libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev libwebp-dev libarchive-dev libminizip-dev liblmdb-dev
+  zlib1g-dev libssl-dev libgloo-dev
   dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
 test_packages=(libgtest-dev libbenchmark-dev chromium chromium-driver openmpi-bin iproute2 procps)
@@ -29,7 +30,7 @@ python_packages=(python3 python3-venv ca-certificates)
 # PyPI's LibTorch needs this CUDA toolkit or a newer one, and a newer CMake than Debian's.
 pypi_libtorch=("torch==2.11.0" "cmake>=3.26,<4")
 pypi_cuda=13.0
-pypi_checks=("numpy>=1.24" "safetensors>=0.4" "selenium>=4.10" "matplotlib>=3.6")
+pypi_checks=("numpy>=1.24" "pillow>=10" "lmdb>=1.4" "safetensors>=0.4" "selenium>=4.10" "matplotlib>=3.6")
 
 as_root() {
   if ((EUID == 0)); then
@@ -99,7 +100,7 @@ if [[ $torch == pypi ]]; then
   install_python "$root/.deps/pypi" "${pypi_libtorch[@]}" "${pypi_checks[@]}"
 elif [[ ! $without_tests ]]; then
   install_python "$root/.deps/python" "${pypi_checks[@]}" ||
-    say "numpy, safetensors, selenium or matplotlib is missing: the tests that run Python will be skipped"
+    say "numpy, pillow, lmdb, safetensors, selenium or matplotlib is missing: the tests that run Python will be skipped"
 fi
 
 locate_tools
