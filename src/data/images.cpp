@@ -166,7 +166,7 @@ void Geometry::validate() const {
     throw ConfigError("resize", std::to_string(resize) + " is too small for a crop of " + text(target(*this)));
 }
 
-Images::Images(std::shared_ptr<const ImageSource> source, const Geometry& geometry)
+Images::Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry)
     : source_(std::move(source)), geometry_(geometry) {
   geometry_.validate();
   const bool is_array = source_->common_shape().has_value();

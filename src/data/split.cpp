@@ -8,7 +8,7 @@
 
 namespace glow::data {
 
-SubsetSource::SubsetSource(std::shared_ptr<const ImageSource> source, std::vector<std::int64_t> indices)
+SubsetSource::SubsetSource(std::shared_ptr<const images::ImageSource> source, std::vector<std::int64_t> indices)
     : source_(std::move(source)), indices_(std::move(indices)) {
   for (const std::int64_t index : indices_)
     if (index < 0 || index >= source_->size())
@@ -18,7 +18,7 @@ SubsetSource::SubsetSource(std::shared_ptr<const ImageSource> source, std::vecto
 
 std::int64_t default_valid_images(std::int64_t train_images) { return std::min<std::int64_t>(5000, train_images / 10); }
 
-DataSet hold_out_validation(DataSet set, std::int64_t count, std::uint64_t seed) {
+images::DataSet hold_out_validation(images::DataSet set, std::int64_t count, std::uint64_t seed) {
   if (count < 0 && set.valid) return set;
   const std::int64_t size = set.train->size();
   if (count < 0) count = default_valid_images(size);

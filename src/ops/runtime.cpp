@@ -1,10 +1,8 @@
 #include <glow/ops/runtime.h>
 
 #include <dlfcn.h>
-#include <sched.h>
 
 #include <cstdlib>  // defines __GLIBC__ where the C library is glibc
-#include <thread>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -14,6 +12,7 @@
 #include <c10/util/Exception.h>
 
 #include <glow/checks.h>
+#include <glow/cores.h>
 
 namespace glow::ops {
 namespace {
@@ -27,15 +26,9 @@ void keep_openblas_on_one_thread() {
 
 }  // namespace
 
-int available_threads() {
-  cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
-
 void use_threads(int count) {
   require_at_least("threads", std::int64_t{count}, 0);
-  at::set_num_threads(count > 0 ? count : available_threads());
+  at::set_num_threads(count > 0 ? count : static_cast<int>(available_cores()));
   keep_openblas_on_one_thread();
   try {
     at::set_num_interop_threads(1);

@@ -4,18 +4,22 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/data/source.h>
 #include <glow/data/split.h>
+#include <glow/images/source.h>
 #include <glow/io/image.h>
 #include <glow/io/npy.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "support/files.h"
 #include "support/pictures.h"
 #include "support/temporary_directory.h"
 
 namespace glow::data::fingerprint_test {
 namespace {
+
+using images::fingerprint;
+using images::make_array_source;
+using images::open_data_set;
 
 namespace fs = std::filesystem;
 using glow::testing::make_picture;

@@ -10,7 +10,7 @@
 
 #include <glow/error.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "support/pictures.h"
 #include "support/throws.h"
 
@@ -20,6 +20,8 @@ namespace {
 using glow::testing::make_picture;
 using glow::testing::PictureSource;
 using glow::testing::throws;
+using images::ImageSource;
+using images::make_array_source;
 
 std::shared_ptr<const ImageSource> folder_of(std::vector<io::Image> pictures) {
   return std::make_shared<PictureSource>(std::move(pictures));

@@ -16,6 +16,9 @@ namespace {
 using glow::testing::make_picture;
 using glow::testing::PictureSource;
 using glow::testing::throws;
+using images::all_labels;
+using images::DataSet;
+using images::ImageSource;
 
 std::shared_ptr<const ImageSource> make_source(int size) {
   std::vector<io::Image> pictures;

@@ -10,7 +10,7 @@
 
 #include <glow/error.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "support/throws.h"
 #include "support/tiny_training.h"
 
@@ -72,8 +72,8 @@ TEST(RoundTrip, ErrorIsInfiniteWithoutAnInverse) {
 TEST(RoundTrip, CountsNaNAsChangedEvenForBlackImages) {
   auto model = started_tiny_model();
   fill(model, "actnorm.bias", std::nan(""));
-  const data::Images black(data::make_array_source({glow::testing::kTinySize, glow::testing::kTinySize, 1},
-                                                   std::string(2 * 16, '\0'), {}, "black"),
+  const data::Images black(images::make_array_source({glow::testing::kTinySize, glow::testing::kTinySize, 1},
+                                                     std::string(2 * 16, '\0'), {}, "black"),
                            {.height = glow::testing::kTinySize, .width = glow::testing::kTinySize});
   const auto result = round_trip(model, black);
   EXPECT_EQ(result.changed, 2);

@@ -12,7 +12,7 @@
 #include <glow/evaluate/ood.h>
 #include <glow/nn/model_file.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "support/random_weights.h"
 #include "support/reference.h"
 #include "support/tensors.h"
@@ -42,7 +42,7 @@ data::Images images_of(const torch::Tensor& bytes, const torch::Tensor& labels =
     classes.push_back(static_cast<std::uint8_t>(labels[i].item<std::int64_t>()));
   }
   return data::Images(
-      data::make_array_source(shape, {first, static_cast<std::size_t>(last.numel())}, classes, "an array"),
+      images::make_array_source(shape, {first, static_cast<std::size_t>(last.numel())}, classes, "an array"),
       {.height = shape.height, .width = shape.width});
 }
 

@@ -1,10 +1,10 @@
 // The input is batches.meta.txt, a NUL and test_batch.bin.
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 
 #include "fuzz/support.h"
 
-namespace glow::data {
+namespace glow::images {
 SourceKind cifar10_kind();
 }
 
@@ -32,7 +32,8 @@ std::filesystem::path make_directory() {
   return file_path("");
 }
 
-void check_record(std::string_view record, const data::ImageSource& source, std::int64_t index, std::int64_t classes) {
+void check_record(std::string_view record, const images::ImageSource& source, std::int64_t index,
+                  std::int64_t classes) {
   require(source.label(index) == static_cast<std::uint8_t>(record[0]), "a label is the first byte of its record");
   require(source.label(index) < classes, "a label is the index of a class");
   const io::Image image = source.image(index);
@@ -43,7 +44,7 @@ void check_record(std::string_view record, const data::ImageSource& source, std:
   }
 }
 
-void check(const data::DataSet& set, std::string_view batch) noexcept {
+void check(const images::DataSet& set, std::string_view batch) noexcept {
   require(set.test->size() == static_cast<std::int64_t>(batch.size() / kRecord), "every record is a picture");
   for (std::int64_t i = 0; i < set.test->size(); ++i) {
     check_record(batch.substr(static_cast<std::size_t>(i) * kRecord, kRecord), *set.test, i,
@@ -72,6 +73,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Files files = split({reinterpret_cast<const char*>(data), size});
   glow::testing::put(directory / "batches.meta.txt", files.class_names);
   glow::testing::put(directory / "test_batch.bin", files.batch);
-  read_or_refuse([&] { check(glow::data::cifar10_kind().open(directory, {}), files.batch); });
+  read_or_refuse([&] { check(glow::images::cifar10_kind().open(directory, {}), files.batch); });
   return 0;
 }

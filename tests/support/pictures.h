@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 #include <glow/io/image.h>
 
 namespace glow::testing {
@@ -29,7 +29,7 @@ inline void put_picture(const std::filesystem::path& path, const io::Image& pict
 }
 
 /// Images of different sizes in memory, like those of a folder. The label of image i is i.
-class PictureSource : public data::ImageSource {
+class PictureSource : public images::ImageSource {
  public:
   explicit PictureSource(std::vector<io::Image> pictures) : pictures_(std::move(pictures)) {}
 

@@ -11,7 +11,7 @@
 #include <glow/nn/glow.h>
 #include <glow/train/options.h>
 
-#include "data/array.h"
+#include "images/array.h"
 
 namespace glow::testing {
 
@@ -29,7 +29,7 @@ inline std::shared_ptr<const data::Images> tiny_images(std::int64_t count, std::
     labels.push_back(static_cast<std::uint8_t>(i % 3));
   }
   return std::make_shared<const data::Images>(
-      data::make_array_source({kTinySize, kTinySize, 1}, bytes, labels, "tiny images"),
+      images::make_array_source({kTinySize, kTinySize, 1}, bytes, labels, "tiny images"),
       data::Geometry{.height = kTinySize, .width = kTinySize, .flip = true});
 }
 

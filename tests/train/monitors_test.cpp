@@ -9,7 +9,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "support/model_cases.h"
 #include "support/random_weights.h"
 
@@ -28,7 +28,7 @@ data::Images some_images(const nn::GlowOptions& options) {
   for (std::int64_t i = 0; i < kImages * options.dimensions(); ++i) bytes += static_cast<char>(i * 37 % 251);
   for (std::int64_t i = 0; i < kImages; ++i) labels.push_back(static_cast<std::uint8_t>(i % 3));
   const auto height = static_cast<int>(options.height), width = static_cast<int>(options.width);
-  return {data::make_array_source({height, width, static_cast<int>(options.channels)}, bytes, labels, "some images"),
+  return {images::make_array_source({height, width, static_cast<int>(options.channels)}, bytes, labels, "some images"),
           data::Geometry{.height = height, .width = width}};
 }
 

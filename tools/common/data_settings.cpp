@@ -27,9 +27,9 @@ void require_agreement(const HeldOutSettings& settings, const nn::TrainingData& 
 
 }  // namespace
 
-data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
-                     const std::optional<nn::TrainingData>& record, const std::string& model,
-                     std::optional<std::uint64_t> default_seed) {
+images::DataSet divide(images::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
+                       const std::optional<nn::TrainingData>& record, const std::string& model,
+                       std::optional<std::uint64_t> default_seed) {
   if (record && record->fingerprint == fingerprint) {
     require_agreement(settings, *record, model);
     if (record->held_out == 0) return set;
@@ -54,7 +54,7 @@ std::string size_text(std::int64_t height, std::int64_t width) {
   return std::to_string(height) + "x" + std::to_string(width);
 }
 
-bool all_have_size(const data::ImageSource& source, const nn::GlowOptions& model) {
+bool all_have_size(const images::ImageSource& source, const nn::GlowOptions& model) {
   const auto has_size = [&](const io::ImageShape& shape) {
     return shape.height == model.height && shape.width == model.width;
   };
@@ -65,14 +65,14 @@ bool all_have_size(const data::ImageSource& source, const nn::GlowOptions& model
   return true;
 }
 
-bool is_framed(const data::ImageSource& source, const data::Geometry& geometry) {
+bool is_framed(const images::ImageSource& source, const data::Geometry& geometry) {
   const auto shape = source.common_shape();
   return source.is_on_black() && shape && geometry.resize == 0 && shape->height <= geometry.height &&
          shape->width <= geometry.width;
 }
 
 /// A geometry, and FittedImages::from.
-std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource& source, const nn::Glow& model,
+std::pair<data::Geometry, GeometryFrom> choose_geometry(const images::ImageSource& source, const nn::Glow& model,
                                                         const GeometrySettings& settings) {
   data::Geometry geometry{.height = static_cast<int>(model->options().height),
                           .width = static_cast<int>(model->options().width)};
@@ -92,33 +92,34 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const data::ImageSource&
 
 }  // namespace
 
-data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
-                             Labels labels) {
+images::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
+                               Labels labels) {
   const auto& record = model->training_data();
-  const auto* kind = data::parse_specification(specification).kind;
+  const auto* kind = images::parse_specification(specification).kind;
   const bool wants_labels = model->options().num_classes > 0 && labels != Labels::kUnused;
-  data::OpenOptions options{.with_labels = wants_labels || labels == Labels::kOfData,
-                            .skip_corrupt = record && record->skip_corrupt && kind != nullptr && kind->has_image_files,
-                            .channels = static_cast<int>(model->options().channels),
-                            .field = field};
+  images::OpenOptions options{
+      .with_labels = wants_labels || labels == Labels::kOfData,
+      .skip_corrupt = record && record->skip_corrupt && kind != nullptr && kind->has_image_files,
+      .channels = static_cast<int>(model->options().channels),
+      .field = field};
   if (labels != Labels::kOfData) options.class_names = model->class_names();
-  if (!options.with_labels || labels == Labels::kOfData) return data::open_data_set(specification, options);
+  if (!options.with_labels || labels == Labels::kOfData) return images::open_data_set(specification, options);
   std::string problem;
   try {
-    auto set = data::open_data_set(specification, options);
+    auto set = images::open_data_set(specification, options);
     if (same_classes(set, model)) return set;
   } catch (const FormatError& error) {
     // A folder may have images outside the folders of its classes. Any other error occurs again below.
     problem = error.what();
   }
   options.with_labels = false;
-  auto set = data::open_data_set(specification, options);
+  auto set = images::open_data_set(specification, options);
   if (labels == Labels::kIfKnown) return set;
   if (problem.empty()) problem = specification + (set.class_names.empty() ? " has no classes" : " has other classes");
   throw ConfigError(field, problem + ", and the model is conditional (--classes marginal needs none)");
 }
 
-bool same_classes(const data::DataSet& set, const nn::Glow& model) {
+bool same_classes(const images::DataSet& set, const nn::Glow& model) {
   const auto& names = model->class_names();
   const auto count = static_cast<std::int64_t>(set.class_names.size());
   return count > 0 && count == model->options().num_classes && (names.empty() || names == set.class_names);
@@ -148,7 +149,7 @@ std::string FittedImages::geometry_text() const {
 }
 
 FittedImages fitted(const std::string& field, const std::string& name,
-                    const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
+                    const std::shared_ptr<const images::ImageSource>& source, const nn::Glow& model,
                     const GeometrySettings& settings) {
   const auto channels = model->options().channels;
   if (source->channels() != channels) {
@@ -169,7 +170,7 @@ FittedImages fitted(const std::string& field, const std::string& name,
 
 namespace {
 
-ImageSize common_size(const data::DataSet& set) {
+ImageSize common_size(const images::DataSet& set) {
   const auto shape = set.train->common_shape();
   if (!shape) throw ConfigError("image_size", "not given, and the images of " + set.name + " may differ in size");
   return {shape->height, shape->width};
@@ -177,20 +178,20 @@ ImageSize common_size(const data::DataSet& set) {
 
 using Progress = std::function<void(std::int64_t, std::int64_t)>;
 
-data::DataSet open_undivided(const DataSettings& settings, const Progress& progress) {
-  auto set = data::open_data_set(settings.data, {.with_labels = settings.conditional,
-                                                 .skip_corrupt = settings.skip_corrupt,
-                                                 .progress = progress,
-                                                 .field = "data"});
+images::DataSet open_undivided(const DataSettings& settings, const Progress& progress) {
+  auto set = images::open_data_set(settings.data, {.with_labels = settings.conditional,
+                                                   .skip_corrupt = settings.skip_corrupt,
+                                                   .progress = progress,
+                                                   .field = "data"});
   if (settings.conditional && set.class_names.empty()) throw ConfigError("conditional", set.name + " has no classes");
   return set;
 }
 
 /// The training record of the images, without held_out and split_seed.
-nn::TrainingData record_of(const data::DataSet& set, const DataSettings& settings) {
+nn::TrainingData record_of(const images::DataSet& set, const DataSettings& settings) {
   return {.source = set.name,
           .images = set.train->size(),
-          .fingerprint = data::fingerprint(set),
+          .fingerprint = images::fingerprint(set),
           .skip_corrupt = settings.skip_corrupt};
 }
 
@@ -217,7 +218,7 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
   if (settings.image_size == ImageSize{}) settings.image_size = common_size(set);
   settings.geometry.height = static_cast<int>(settings.image_size.height);
   settings.geometry.width = static_cast<int>(settings.image_size.width);
-  const auto images = [&](const std::shared_ptr<const data::ImageSource>& source) {
+  const auto images = [&](const std::shared_ptr<const images::ImageSource>& source) {
     return source ? std::make_shared<const data::Images>(source, settings.geometry) : nullptr;
   };
   return {.train = images(set.train),

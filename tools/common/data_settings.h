@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <glow/data/images.h>
-#include <glow/data/source.h>
 #include <glow/enum_names.h>
+#include <glow/images/source.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/training_data.h>
 
@@ -43,9 +43,9 @@ void visit_fields(HeldOutSettings& settings, Visitor&& visit) {
 /// - There is no record: the settings decide; without a seed, the validation images are those of the set.
 ///
 /// Throws ConfigError naming valid_images or split_seed, and naming `split` when the held-out images are unknown.
-data::DataSet divide(data::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
-                     const std::optional<nn::TrainingData>& record, const std::string& model,
-                     std::optional<std::uint64_t> default_seed = std::nullopt);
+images::DataSet divide(images::DataSet set, const std::string& fingerprint, const HeldOutSettings& settings,
+                       const std::optional<nn::TrainingData>& record, const std::string& model,
+                       std::optional<std::uint64_t> default_seed = std::nullopt);
 
 /// The labels that a tool needs with the images.
 enum class Labels {
@@ -59,12 +59,12 @@ enum class Labels {
 };
 
 /// Opens a data set for a model, with the model's number of channels. Images that cannot be decoded are left out if the
-/// model's training left them out. Throws as data::open_data_set, ConfigError naming `field`.
-data::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
-                             Labels labels);
+/// model's training left them out. Throws as images::open_data_set, ConfigError naming `field`.
+images::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
+                               Labels labels);
 
 /// Whether the classes of the data are those of the model, as far as their names are known.
-bool same_classes(const data::DataSet& set, const nn::Glow& model);
+bool same_classes(const images::DataSet& set, const nn::Glow& model);
 
 /// How images are resized to a model's size; if neither field is given, as in the model's training.
 struct GeometrySettings {
@@ -116,12 +116,12 @@ struct FittedImages {
 /// The images of a source, which messages call `name`. Throws ConfigError naming `field` when their number of channels
 /// is not the model's or they are too small, and naming `resize` when it was given and does not fit.
 FittedImages fitted(const std::string& field, const std::string& name,
-                    const std::shared_ptr<const data::ImageSource>& source, const nn::Glow& model,
+                    const std::shared_ptr<const images::ImageSource>& source, const nn::Glow& model,
                     const GeometrySettings& settings);
 
 /// The images to train on, and how they are brought to one size.
 struct DataSettings {
-  /// A specification for data::open_data_set.
+  /// A specification for images::open_data_set.
   std::string data;
   /// 0x0: the common size of all images of the source.
   ImageSize image_size;
@@ -152,7 +152,7 @@ struct ImageSplits {
   std::shared_ptr<const data::Images> train, valid, test;
   /// Empty without classes.
   std::vector<std::string> class_names;
-  /// data::DataSet::skipped
+  /// images::DataSet::skipped
   std::vector<std::string> skipped;
   /// For train::RunData.
   nn::TrainingData record;
@@ -163,8 +163,8 @@ struct ImageSplits {
 /// Opens the data, sets `settings.image_size` and `settings.geometry`, and holds out validation images. `before` is the
 /// training record of `before_file`, the model file to start from, or nullopt. When it describes the same data, the
 /// images that it lists as held out are used and written to the settings; otherwise the held-out images are drawn by
-/// `seed`. `progress`: see data::OpenOptions. Throws ConfigError naming the field that does not fit the data; IoError,
-/// FormatError.
+/// `seed`. `progress`: see images::OpenOptions. Throws ConfigError naming the field that does not fit the data;
+/// IoError, FormatError.
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
                         const std::string& before_file,
                         const std::function<void(std::int64_t, std::int64_t)>& progress = nullptr);

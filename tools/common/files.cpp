@@ -6,8 +6,8 @@
 #include <optional>
 #include <system_error>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 #include <glow/io/file.h>
 
 namespace glow::tools {
@@ -27,7 +27,7 @@ void InputFiles::add(const std::filesystem::path& file) {
 
 void InputFiles::add_source(const std::string& specification) {
   add(specification);
-  const auto path = data::parse_specification(specification).path;
+  const auto path = images::parse_specification(specification).path;
   std::error_code ignored;
   if (std::filesystem::is_regular_file(path, ignored)) add(path);
 }

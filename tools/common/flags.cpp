@@ -6,8 +6,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 
 #include "tools/common/text.h"
 
@@ -231,7 +231,8 @@ void Flags::restore(const Json& kept) const {
 FlagText model_row(const std::string& group) { return {"model", group, "FILE", "the model file"}; }
 
 FlagText source_row(const std::string& field, const std::string& group, const std::string& what) {
-  return {field, group, "SOURCE", what + (what.empty() ? "" : ": ") + data::describe_source_kinds(), Kept::kChangeable};
+  return {field, group, "SOURCE", what + (what.empty() ? "" : ": ") + images::describe_source_kinds(),
+          Kept::kChangeable};
 }
 
 FlagText seed_row(const std::string& group, const std::string& what) {

@@ -21,8 +21,8 @@
 #include <torch/version.h>
 
 #include <glow/checks.h>
+#include <glow/cores.h>
 #include <glow/error.h>
-#include <glow/ops/runtime.h>
 #include <glow/version.h>
 
 #include "tools/common/interruption.h"
@@ -78,8 +78,7 @@ void Processes::join(std::int64_t timeout_seconds) {
   const auto hosts = communicator_->gather(host), places = communicator_->gather(host + "/" + cores);
   hosts_ = std::ssize(std::set(hosts.begin(), hosts.end()));
   // A launcher that binds processes gives each its own cores; with other launchers all processes share all cores.
-  cores_ = std::max<std::int64_t>(
-      1, ops::available_threads() / std::count(places.begin(), places.end(), host + "/" + cores));
+  cores_ = std::max<std::int64_t>(1, available_cores() / std::count(places.begin(), places.end(), host + "/" + cores));
 }
 
 std::string Processes::text() const {

@@ -9,10 +9,10 @@
 #include <ATen/ATen.h>
 
 #include <glow/checks.h>
-#include <glow/data/attributes.h>
 #include <glow/data/order.h>
 #include <glow/data/split.h>
 #include <glow/error.h>
+#include <glow/images/attributes.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/directions.h>
 #include <glow/shard.h>
@@ -68,13 +68,13 @@ struct Labelled {
 };
 
 /// The name of an image in the list: its file, or its index in an array.
-std::string listed_name(const data::ImageSource& source, std::int64_t index) {
+std::string listed_name(const images::ImageSource& source, std::int64_t index) {
   return source.common_shape() ? std::to_string(index) : source.name(index);
 }
 
 /// The row of every image, null for one that is not listed.
-std::vector<const data::Attributes::Row*> rows_of(const data::ImageSource& source, const data::Attributes& attributes,
-                                                  const std::string& list) {
+std::vector<const images::Attributes::Row*> rows_of(const images::ImageSource& source,
+                                                    const images::Attributes& attributes, const std::string& list) {
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < source.size(); ++i) names.push_back(listed_name(source, i));
   try {
@@ -85,8 +85,8 @@ std::vector<const data::Attributes::Row*> rows_of(const data::ImageSource& sourc
 }
 
 /// The indices of the listed images, and their rows.
-std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSource& source,
-                                                           const data::Attributes& attributes,
+std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const images::ImageSource& source,
+                                                           const images::Attributes& attributes,
                                                            const DirectionsSettings& settings) {
   std::vector<std::int64_t> places;
   std::vector<std::int8_t> labels;
@@ -107,25 +107,25 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> listed(const data::ImageSour
 }
 
 /// The classes as attributes: each class against all others.
-std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const data::DataSet& set) {
+std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const images::DataSet& set) {
   if (set.class_names.empty()) {
     throw ConfigError("attributes",
                       "expected a list of attributes, because the images of " + set.name + " have no classes");
   }
-  const auto labels = torch::tensor(data::all_labels(*set.train), torch::kLong);
+  const auto labels = torch::tensor(images::all_labels(*set.train), torch::kLong);
   const auto classes = torch::arange(static_cast<std::int64_t>(set.class_names.size()), torch::kLong);
   return {index_range(0, set.train->size()), labels.unsqueeze(1).eq(classes).to(torch::kChar)};
 }
 
 /// The images with the data's own classes if these are the attributes, otherwise with the model's classes if the data
 /// have them.
-data::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
+images::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
   require_given("data", settings.data, "a data set");
   return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown);
 }
 
 /// See EditImages::model_labels.
-std::vector<std::int64_t> labels_of_model(const data::DataSet& set, const nn::Glow& model) {
+std::vector<std::int64_t> labels_of_model(const images::DataSet& set, const nn::Glow& model) {
   const auto& known = model->class_names();
   std::vector<std::int64_t> labels;
   for (const auto& name : set.class_names) {
@@ -142,7 +142,7 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
   if (settings.attributes.empty()) {
     all = classes_of(set);
   } else {
-    const auto attributes = data::read_attributes(settings.attributes);
+    const auto attributes = images::read_attributes(settings.attributes);
     names = attributes.names();
     all = listed(*set.train, attributes, settings);
   }

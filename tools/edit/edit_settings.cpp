@@ -67,18 +67,18 @@ std::vector<fs::path> paths_in(const std::string& text) {
 }
 
 struct Opened {
-  std::shared_ptr<const data::ImageSource> source;
+  std::shared_ptr<const images::ImageSource> source;
   bool labelled = false;
   std::vector<std::string> skipped = {};
 };
 
 Opened open_source(const std::string& text, const nn::Glow& model) {
-  if (is_there(text) || data::parse_specification(text).kind == nullptr) {
+  if (is_there(text) || images::parse_specification(text).kind == nullptr) {
     const bool skips = model->training_data() && model->training_data()->skip_corrupt;
     std::vector<std::string> skipped;
-    const auto source = data::open_pictures(paths_in(text), static_cast<int>(model->options().channels),
-                                            model->class_names(), skips ? &skipped : nullptr);
-    const auto labels = data::all_labels(*source);
+    const auto source = images::open_pictures(paths_in(text), static_cast<int>(model->options().channels),
+                                              model->class_names(), skips ? &skipped : nullptr);
+    const auto labels = images::all_labels(*source);
     return {source, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; }), skipped};
   }
   const auto set = open_for_model("images", text, model, Labels::kIfKnown);
@@ -97,7 +97,7 @@ GeometrySettings geometry_of(const ImageSettings& settings) {
 }
 
 /// Adds the files of all images, including those that --pick leaves out.
-void add_files(const std::string& text, const data::ImageSource& source, InputFiles& inputs) {
+void add_files(const std::string& text, const images::ImageSource& source, InputFiles& inputs) {
   inputs.add_source(text);
   if (source.common_shape()) return;  // arrays, whose images are not files
   for (std::int64_t i = 0; i < source.size(); ++i) inputs.add(source.name(i));
@@ -112,7 +112,7 @@ std::string text(std::int64_t height, std::int64_t width) {
 }
 
 /// Throws unless the images have the model's size, or have a black background and can be padded to it.
-void check_sizes(const data::ImageSource& source, const nn::GlowOptions& model) {
+void check_sizes(const images::ImageSource& source, const nn::GlowOptions& model) {
   const auto checked = source.common_shape() ? std::min<std::int64_t>(1, source.size()) : source.size();
   for (std::int64_t i = 0; i < checked; ++i) {
     const auto shape = source.shape(i);

@@ -7,7 +7,7 @@
 #include <torch/types.h>
 
 #include <glow/data/images.h>
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 #include <glow/nn/glow.h>
 
 #include "tools/common/compute.h"
@@ -41,7 +41,7 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
 
 /// The images to edit.
 struct ImageSettings {
-  /// FILE.npy, a folder, a list of PNG or JPEG files separated by commas, or a specification for data::open_data_set.
+  /// FILE.npy, a folder, a list of PNG or JPEG files separated by commas, or a specification for images::open_data_set.
   std::string images;
   /// Indices of the images to edit; empty: all.
   std::vector<std::int64_t> pick;
@@ -79,7 +79,7 @@ struct EditImages {
   std::vector<std::int64_t> model_labels = {};
   /// The indices of the images in the source.
   std::vector<std::int64_t> places;
-  /// data::DataSet::skipped
+  /// images::DataSet::skipped
   std::vector<std::string> skipped = {};
 
   const data::Images& images() const { return *fitted.images; }

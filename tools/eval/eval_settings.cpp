@@ -6,9 +6,9 @@
 #include <vector>
 
 #include <glow/checks.h>
-#include <glow/data/source.h>
 #include <glow/data/split.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 #include <glow/shard.h>
 
 #include "tools/common/flags.h"
@@ -89,10 +89,10 @@ void check_for_model(const EvalSettings& settings, const nn::GlowOptions& model)
 
 namespace {
 
-using Source = std::shared_ptr<const data::ImageSource>;
+using Source = std::shared_ptr<const images::ImageSource>;
 
 /// The concatenation of two sources of one data set.
-class JoinedSource : public data::ImageSource {
+class JoinedSource : public images::ImageSource {
  public:
   JoinedSource(Source first, Source second) : first_(std::move(first)), second_(std::move(second)) {}
 
@@ -108,13 +108,13 @@ class JoinedSource : public data::ImageSource {
   std::string content(std::int64_t index) const override { return source(index).content(place(index)); }
 
  private:
-  const data::ImageSource& source(std::int64_t index) const { return index < first_->size() ? *first_ : *second_; }
+  const images::ImageSource& source(std::int64_t index) const { return index < first_->size() ? *first_ : *second_; }
   std::int64_t place(std::int64_t index) const { return index < first_->size() ? index : index - first_->size(); }
 
   Source first_, second_;
 };
 
-Source all_images(const data::DataSet& set) {
+Source all_images(const images::DataSet& set) {
   if (!set.valid) return set.train;
   return std::make_shared<const JoinedSource>(set.train, set.valid);
 }
@@ -126,7 +126,7 @@ struct Split {
   ops::Stream noise;
 };
 
-Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow& model) {
+Split find_split(const EvalSettings& settings, images::DataSet set, const nn::Glow& model) {
   auto split = settings.split;
   if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
   if (split == EvalSplit::kAll) return {all_images(set), split, ops::Stream::kDequantisation};
@@ -134,7 +134,7 @@ Split find_split(const EvalSettings& settings, data::DataSet set, const nn::Glow
     if (!set.test) throw ConfigError("split", set.name + " has no test images");
     return {set.test, split, ops::Stream::kTestNoise};
   }
-  const auto fingerprint = data::fingerprint(set);
+  const auto fingerprint = images::fingerprint(set);
   set = divide(std::move(set), fingerprint, settings.held_out, model->training_data(), settings.model);
   if (split == EvalSplit::kTrain) return {set.train, split, ops::Stream::kTrainScoreNoise};
   if (!set.valid) {

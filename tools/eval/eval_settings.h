@@ -41,7 +41,7 @@ constexpr EnumNames<EvalSplit, 5> enum_names(EvalSplit) {
 /// The values of glow-eval's flags.
 struct EvalSettings {
   std::string model;
-  /// A specification for data::open_data_set.
+  /// A specification for images::open_data_set.
   std::string data;
   EvalSplit split = EvalSplit::kAuto;
   HeldOutSettings held_out;
@@ -112,7 +112,7 @@ struct EvalImages {
   ops::Stream noise = ops::Stream::kOtherNoise;
   /// Whether the labels are classes of the model.
   bool labelled = false;
-  /// data::DataSet::skipped
+  /// images::DataSet::skipped
   std::vector<std::string> skipped = {};
 
   const data::Images& images() const { return *fitted.images; }

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTool = "glow-train";
-/// data::fingerprint of the training images; earlier versions did not write it.
+/// images::fingerprint of the training images; earlier versions did not write it.
 constexpr const char* kFingerprint = "fingerprint";
 
 bool is_folder(const fs::path& path) {

@@ -8,7 +8,7 @@
 #include <torch/types.h>
 
 #include <glow/data/order.h>
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 
 namespace glow::data {
 
@@ -38,11 +38,12 @@ struct Geometry {
 class Images {
  public:
   /// Checks the header of every image. An image that is smaller than the geometry is refused, except that images on
-  /// black (ImageSource::is_on_black) without resize are centred and padded with black when neither side is too long.
+  /// black (images::ImageSource::is_on_black) without resize are centred and padded with black when neither side is too
+  /// long.
   ///
   /// Throws ConfigError naming image_size or resize, the first image that is too small and both sizes; IoError and
   /// FormatError for a file that cannot be read.
-  Images(std::shared_ptr<const ImageSource> source, const Geometry& geometry);
+  Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry);
 
   std::int64_t size() const { return source_->size(); }
   int channels() const { return source_->channels(); }
@@ -56,7 +57,7 @@ class Images {
   torch::Tensor augmented_bytes(const std::vector<BatchOrder::Entry>& entries, std::uint64_t seed) const;
   /// int64 [N], -1 where the source has no classes. Throws ShapeError when an index is outside the source.
   torch::Tensor labels(const std::vector<std::int64_t>& indices) const;
-  /// The name of image `index` in error messages (ImageSource::name).
+  /// The name of image `index` in error messages (images::ImageSource::name).
   std::string name(std::int64_t index) const;
 
  private:
@@ -66,7 +67,7 @@ class Images {
   /// uint8 [count, C, H, W], uninitialised.
   torch::Tensor empty_batch(std::size_t count) const;
 
-  std::shared_ptr<const ImageSource> source_;
+  std::shared_ptr<const images::ImageSource> source_;
   Geometry geometry_;
 };
 

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 
 namespace glow::data {
 
 /// A subset of the images of another source, in the given order.
-class SubsetSource : public ImageSource {
+class SubsetSource : public images::ImageSource {
  public:
   /// Throws ShapeError when an index is outside the source.
-  SubsetSource(std::shared_ptr<const ImageSource> source, std::vector<std::int64_t> indices);
+  SubsetSource(std::shared_ptr<const images::ImageSource> source, std::vector<std::int64_t> indices);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   int channels() const override { return source_->channels(); }
@@ -28,7 +28,7 @@ class SubsetSource : public ImageSource {
   std::string content(std::int64_t index) const override { return source_->content(indices_[index]); }
 
  private:
-  std::shared_ptr<const ImageSource> source_;
+  std::shared_ptr<const images::ImageSource> source_;
   std::vector<std::int64_t> indices_;
 };
 
@@ -40,6 +40,6 @@ std::int64_t default_valid_images(std::int64_t train_images);
 /// none. Both splits keep the order of the images; the test split is unchanged.
 ///
 /// Throws ConfigError (naming valid_images) when no training image would be left.
-DataSet hold_out_validation(DataSet set, std::int64_t count, std::uint64_t seed);
+images::DataSet hold_out_validation(images::DataSet set, std::int64_t count, std::uint64_t seed);
 
 }  // namespace glow::data

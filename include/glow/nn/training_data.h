@@ -10,12 +10,12 @@ namespace glow::nn {
 /// The training data of a model, as far as an evaluation needs it to select and preprocess the same images. A model
 /// file stores it so that the model's scores can be reproduced.
 struct TrainingData {
-  /// The data set's name as passed to data::open_data_set; informative only.
+  /// The data set's name as passed to images::open_data_set; informative only.
   std::string source = {};
-  /// Number and data::fingerprint of the images before validation images were held out.
+  /// Number and images::fingerprint of the images before validation images were held out.
   std::int64_t images = 0;
   std::string fingerprint = {};
-  /// Whether images that cannot be decoded were left out first (data::OpenOptions::skip_corrupt).
+  /// Whether images that cannot be decoded were left out first (images::OpenOptions::skip_corrupt).
   bool skip_corrupt = false;
   /// Number of validation images that data::hold_out_validation drew with split_seed; 0: the data set has its own.
   std::int64_t held_out = 0;

@@ -2,12 +2,9 @@
 
 namespace glow::ops {
 
-/// The cores this process may use (its CPU affinity).
-int available_threads();
-
-/// Sets the number of threads of one LibTorch operation (intra-op) to `count`, or to available_threads() if it is 0,
-/// and the number of operations that run at the same time (inter-op) to one. Without this call Debian's LibTorch uses
-/// one thread. OpenBLAS is limited to one thread of its own. Call it once, before any work. Throws ConfigError when
+/// Sets the number of threads of one LibTorch operation (intra-op) to `count`, or to available_cores() if it is 0, and
+/// the number of operations that run at the same time (inter-op) to one. Without this call Debian's LibTorch uses one
+/// thread. OpenBLAS is limited to one thread of its own. Call it once, before any work. Throws ConfigError when
 /// negative.
 void use_threads(int count = 0);
 

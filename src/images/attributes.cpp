@@ -1,4 +1,4 @@
-#include <glow/data/attributes.h>
+#include <glow/images/attributes.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,7 +11,7 @@
 
 #include "io/errors.h"
 
-namespace glow::data {
+namespace glow::images {
 namespace {
 
 using Fields = std::vector<std::string>;
@@ -223,4 +223,4 @@ Attributes read_attributes(const std::filesystem::path& path) {
   return images ? read_celeba(lines, *images) : read_csv(lines);
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

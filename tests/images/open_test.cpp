@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 
 #include "support/throws.h"
 
-namespace glow::data::open_test {
+namespace glow::images::open_test {
 namespace {
 
 using glow::testing::throws;
@@ -69,4 +69,4 @@ TEST(OpenTest, ErrorsNameTheFieldOfTheCaller) {
 }
 
 }  // namespace
-}  // namespace glow::data::open_test
+}  // namespace glow::images::open_test

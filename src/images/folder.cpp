@@ -6,13 +6,13 @@
 #include <system_error>
 #include <utility>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 
-#include "data/image_files.h"
+#include "images/image_files.h"
 #include "io/errors.h"
 #include "io/json_object.h"
 
-namespace glow::data {
+namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
@@ -189,4 +189,4 @@ std::shared_ptr<const ImageSource> open_pictures(const std::vector<fs::path>& pa
   return std::make_shared<ImageFiles>(std::move(folder), channels == 1 ? 1 : 3, std::move(labels));
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

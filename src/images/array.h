@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 
-namespace glow::data {
+namespace glow::images {
 
 /// Images of one shape, consecutive in memory: [image, height, width, channel].
 class ArraySource : public ImageSource {
@@ -49,4 +49,4 @@ std::shared_ptr<const ArraySource> make_array_source(const io::ImageShape& shape
                                                      std::vector<std::uint8_t> labels, std::string name,
                                                      bool is_on_black = false);
 
-}  // namespace glow::data
+}  // namespace glow::images

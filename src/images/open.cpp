@@ -2,12 +2,12 @@
 #include <string>
 #include <vector>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 
 #include "io/digest.h"
 
-namespace glow::data {
+namespace glow::images {
 
 // Each is defined in the source file of its name.
 SourceKind fashion_mnist_kind();
@@ -124,4 +124,4 @@ std::string fingerprint(const DataSet& set) {
   return digest.hex_digest();
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

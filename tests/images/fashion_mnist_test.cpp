@@ -3,15 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 
 #include "support/files.h"
 #include "support/gzip.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data::fashion_mnist_test {
+namespace glow::images::fashion_mnist_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -106,4 +106,4 @@ TEST(InstalledFashionMnistTest, IsFoundWithoutADirectory) {
 }
 
 }  // namespace
-}  // namespace glow::data::fashion_mnist_test
+}  // namespace glow::images::fashion_mnist_test

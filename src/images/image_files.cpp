@@ -1,4 +1,4 @@
-#include "data/image_files.h"
+#include "images/image_files.h"
 
 #include <algorithm>
 #include <cctype>
@@ -10,14 +10,13 @@
 
 #include <sys/stat.h>
 
-#include <ATen/Parallel.h>
-
 #include <glow/error.h>
+#include <glow/images/worker_pool.h>
 #include <glow/io/file.h>
 
 #include "io/errors.h"
 
-namespace glow::data {
+namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
@@ -126,14 +125,13 @@ std::vector<std::string> find_images(const fs::path& directory) {
 std::vector<std::string> find_corrupt(const std::vector<std::filesystem::path>& files,
                                       const std::function<void(std::int64_t, std::int64_t)>& progress) {
   constexpr std::int64_t kFilesPerThread = 16;  // between two reports of progress
-  const std::int64_t at_once = kFilesPerThread * at::get_num_threads();
+  const auto workers = data_workers();
+  const std::int64_t at_once = kFilesPerThread * workers->threads();
   const auto total = static_cast<std::int64_t>(files.size());
   std::vector<std::string> problems(files.size());
   for (std::int64_t done = 0; done < total;) {
     const std::int64_t next = std::min(done + at_once, total);
-    at::parallel_for(done, next, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) problems[i] = problem_with(files[i]);
-    });
+    workers->run(next - done, [&, done](std::int64_t i) { problems[done + i] = problem_with(files[done + i]); });
     done = next;
     if (progress) progress(done, total);
   }
@@ -178,4 +176,4 @@ void ImageFiles::check_colour(const io::ImageShape& shape, std::int64_t index) c
     throw FormatError(path(index), "expected a grey image (1 channel is required), has colour");
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

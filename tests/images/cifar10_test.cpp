@@ -4,14 +4,14 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 
 #include "support/files.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data::cifar10_test {
+namespace glow::images::cifar10_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -87,4 +87,4 @@ INSTANTIATE_TEST_SUITE_P(
                       BadFile{"batches.meta.txt", "\n\n", "a class name in each line, has none"}));
 
 }  // namespace
-}  // namespace glow::data::cifar10_test
+}  // namespace glow::images::cifar10_test

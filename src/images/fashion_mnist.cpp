@@ -3,13 +3,13 @@
 #include <system_error>
 #include <utility>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "io/errors.h"
 #include "io/idx.h"
 
-namespace glow::data {
+namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
@@ -73,4 +73,4 @@ SourceKind fashion_mnist_kind() {
           .open = open_fashion_mnist};
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

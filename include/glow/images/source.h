@@ -10,7 +10,7 @@
 
 #include <glow/io/image.h>
 
-namespace glow::data {
+namespace glow::images {
 
 /// A list of images that can be read in any order, from several threads at once. It holds them in memory or reads them
 /// on request; it neither scales nor crops them. Indices run from 0 to size() - 1.
@@ -65,8 +65,8 @@ struct OpenOptions {
   bool with_labels = false;
   /// With labels: the classes of a folder, in the order of the labels; empty: the sub-folders of its training images.
   std::vector<std::string> class_names = {};
-  /// Whether to decode every image of a folder once, on LibTorch's threads, and to leave out those that cause a
-  /// FormatError. The result is the same as for a folder without these images.
+  /// Whether to decode every image of a folder once, on the threads of data_workers, and to leave out those that cause
+  /// a FormatError. The result is the same as for a folder without these images.
   bool skip_corrupt = false;
   /// Channels of the images of a folder: 3 converts grey images to RGB; 0: 1 if all training images are grey, else 3.
   int channels = 0;
@@ -146,4 +146,4 @@ std::string fingerprint(const DataSet& set);
 /// The class of every image of the source, -1 for an image without a class.
 std::vector<std::int64_t> all_labels(const ImageSource& source);
 
-}  // namespace glow::data
+}  // namespace glow::images

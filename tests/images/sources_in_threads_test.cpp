@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <glow/data/prefetcher.h>
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 #include <glow/io/npy.h>
 
 #include "support/files.h"
@@ -16,7 +16,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data::sources_in_threads_test {
+namespace glow::images::sources_in_threads_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -41,7 +41,7 @@ fs::path put_array(const fs::path& file) {
 }
 
 /// Reads all images repeatedly, with their shapes, names and labels.
-Prefetcher<io::Image> images_of(const ImageSource& source, int rounds) {
+data::Prefetcher<io::Image> images_of(const ImageSource& source, int rounds) {
   return {[&source](std::int64_t number) {
             const auto index = number % source.size();
             auto image = source.image(index);
@@ -88,4 +88,4 @@ TEST(SourcesInThreads, ReportADamagedImageToEveryThread) {
 }
 
 }  // namespace
-}  // namespace glow::data::sources_in_threads_test
+}  // namespace glow::images::sources_in_threads_test

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace glow::data {
+namespace glow::images {
 
 /// The binary attributes of images, found by the paths of the images.
 class Attributes {
@@ -56,4 +56,4 @@ class Attributes {
 /// for more than 10,000 names, a name longer than 256 bytes, or a file of more than 256 MiB.
 Attributes read_attributes(const std::filesystem::path& path);
 
-}  // namespace glow::data
+}  // namespace glow::images

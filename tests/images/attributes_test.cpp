@@ -1,4 +1,4 @@
-#include <glow/data/attributes.h>
+#include <glow/images/attributes.h>
 
 #include <initializer_list>
 #include <string>
@@ -13,7 +13,7 @@
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data::attributes_test {
+namespace glow::images::attributes_test {
 namespace {
 
 using glow::testing::TemporaryDirectory;
@@ -132,4 +132,4 @@ TEST_F(AttributesTest, ErrorsNameTheLine) {
 }
 
 }  // namespace
-}  // namespace glow::data::attributes_test
+}  // namespace glow::images::attributes_test

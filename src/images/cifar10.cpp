@@ -2,13 +2,13 @@
 #include <string>
 #include <utility>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 #include <glow/io/file.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "io/errors.h"
 
-namespace glow::data {
+namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
@@ -78,4 +78,4 @@ SourceKind cifar10_kind() {
   return {.name = "cifar10", .usage = "cifar10:DIR", .description = "the binary version", .open = open_cifar10};
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

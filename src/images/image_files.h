@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 
-namespace glow::data {
+namespace glow::images {
 
 /// A folder and the images below it, as relative paths in bytewise order.
 struct Folder {
@@ -54,4 +54,4 @@ class ImageFiles : public ImageSource {
   std::vector<std::int64_t> labels_;
 };
 
-}  // namespace glow::data
+}  // namespace glow::images

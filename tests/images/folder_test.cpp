@@ -5,15 +5,15 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 
 #include "support/files.h"
 #include "support/pictures.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data::folder_test {
+namespace glow::images::folder_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -309,4 +309,4 @@ TEST_F(FolderTest, RefusesAFileInPlaceOfAFolder) {
 }
 
 }  // namespace
-}  // namespace glow::data::folder_test
+}  // namespace glow::images::folder_test

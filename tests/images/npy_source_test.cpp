@@ -2,15 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <glow/data/source.h>
 #include <glow/error.h>
+#include <glow/images/source.h>
 #include <glow/io/npy.h>
 
 #include "support/files.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
 
-namespace glow::data::npy_source_test {
+namespace glow::images::npy_source_test {
 namespace {
 
 using glow::testing::get;
@@ -78,4 +78,4 @@ TEST_F(NpySourceTest, NamesAFileThatIsMissingOrTruncated) {
 }
 
 }  // namespace
-}  // namespace glow::data::npy_source_test
+}  // namespace glow::images::npy_source_test

@@ -1,8 +1,8 @@
-#include "data/array.h"
+#include "images/array.h"
 
 #include <utility>
 
-namespace glow::data {
+namespace glow::images {
 
 ArraySource::ArraySource(Content content)
     : content_(std::move(content)),
@@ -30,4 +30,4 @@ std::shared_ptr<const ArraySource> make_array_source(const io::ImageShape& shape
       ArraySource::Content{shape, *owner, owner, std::move(labels), std::move(name), is_on_black});
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

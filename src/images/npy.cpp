@@ -1,13 +1,13 @@
 #include <limits>
 #include <string>
 
-#include <glow/data/source.h>
+#include <glow/images/source.h>
 #include <glow/io/npy.h>
 
-#include "data/array.h"
+#include "images/array.h"
 #include "io/errors.h"
 
-namespace glow::data {
+namespace glow::images {
 namespace {
 
 bool holds_images(const std::vector<std::int64_t>& shape) {
@@ -43,4 +43,4 @@ SourceKind npy_kind() {
   return {.name = "npy", .usage = "npy:FILE", .description = "uint8 [N,H,W,C] or [N,H,W]", .open = open_npy};
 }
 
-}  // namespace glow::data
+}  // namespace glow::images

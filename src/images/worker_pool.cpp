@@ -1,0 +1,101 @@
+#include <glow/images/worker_pool.h>
+
+#include <algorithm>
+
+#include <glow/checks.h>
+#include <glow/cores.h>
+
+namespace glow::images {
+
+namespace {
+
+constexpr std::int64_t kMostThreads = 1024;
+
+/// The pool of data_workers, null until it is needed.
+struct SharedPool {
+  std::mutex mutex;
+  std::int64_t threads = 0;
+  std::shared_ptr<WorkerPool> pool;
+};
+
+SharedPool& shared_pool() {
+  static SharedPool pool;
+  return pool;
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(std::int64_t threads) {
+  require_range("data_threads", threads, 1, kMostThreads);
+  for (std::int64_t thread = 1; thread < threads; ++thread) threads_.emplace_back([this] { wait_for_jobs(); });
+}
+
+WorkerPool::~WorkerPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  started_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void WorkerPool::run(std::int64_t count, const std::function<void(std::int64_t)>& task) {
+  const std::lock_guard one_at_a_time(run_mutex_);
+  std::unique_lock lock(mutex_);
+  job_ = {.task = &task, .count = count};
+  started_.notify_all();
+  work(lock);
+  finished_.wait(lock, [this] { return job_.running == 0; });
+  if (job_.error) std::rethrow_exception(job_.error);
+}
+
+void WorkerPool::work(std::unique_lock<std::mutex>& lock) {
+  while (job_.next < job_.count) {
+    const std::int64_t number = job_.next++;
+    ++job_.running;
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      (*job_.task)(number);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    --job_.running;
+    if (!error) continue;
+    if (!job_.error || number < job_.failed) {
+      job_.error = error;
+      job_.failed = number;
+    }
+    job_.next = job_.count;
+  }
+  if (job_.running == 0) finished_.notify_all();
+}
+
+void WorkerPool::wait_for_jobs() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    started_.wait(lock, [this] { return stop_ || job_.next < job_.count; });
+    if (stop_) return;
+    work(lock);
+  }
+}
+
+std::shared_ptr<WorkerPool> data_workers() {
+  SharedPool& shared = shared_pool();
+  const std::lock_guard lock(shared.mutex);
+  if (!shared.pool)
+    shared.pool =
+        std::make_shared<WorkerPool>(shared.threads > 0 ? shared.threads : std::min(available_cores(), kMostThreads));
+  return shared.pool;
+}
+
+void use_data_threads(std::int64_t threads) {
+  require_range("data_threads", threads, 0, kMostThreads);
+  SharedPool& shared = shared_pool();
+  const std::lock_guard lock(shared.mutex);
+  shared.threads = threads;
+  shared.pool = nullptr;
+}
+
+}  // namespace glow::images
