@@ -306,12 +306,84 @@ TEST_F(ImageFile, IsRecognisedByContentNotByName) {
   EXPECT_EQ(read_image(directory_ / "jpeg.png").shape, (ImageShape{33, 21, 3}));
 }
 
+TEST_F(ImageFile, IsDecodedFromMemoryToo) {
+  for (const std::string& bytes : {encode_png(pattern({5, 9, 4})), colour_jpeg()}) {
+    const Image expected = read(bytes);
+    EXPECT_EQ(decode_image_shape(bytes, "name"), expected.shape);
+    EXPECT_EQ(decode_image(bytes, "name").pixels, expected.pixels);
+    EXPECT_TRUE(throws<FormatError>([&] { decode_image(std::string_view(bytes).substr(0, 40), "tar/name"); },
+                                    {"tar/name: not a whole "}));
+  }
+}
+
+TEST_F(ImageFile, BeginningHasTheShapeOfTheWhole) {
+  struct Case {
+    std::string bytes;
+    std::string_view last_header;
+    std::size_t last_header_size;
+  };
+  const Case cases[] = {
+      {encode_png(pattern({40, 50, 3})), "IDAT", 4},
+      {colour_jpeg(), "\xff\xda", 14},
+      {jpeg({5, 8, 1}, TJPF_GRAY, TJSAMP_GRAY, {77}), "\xff\xda", 10},
+  };
+  for (const auto& [bytes, last_header, size] : cases) {
+    const ImageShape shape = decode_image(bytes, "a").shape;
+    const std::size_t needed = bytes.find(last_header) + size;
+    for (std::size_t length = 0; length < needed; ++length) {
+      EXPECT_THROW(decode_image_shape(bytes.substr(0, length), "a"), FormatError) << length;
+    }
+    for (std::size_t length = needed; length < bytes.size(); ++length) {
+      EXPECT_EQ(decode_image_shape(bytes.substr(0, length), "a"), shape) << length;
+    }
+  }
+}
+
 TEST_F(ImageFile, RefusesOtherFormats) {
-  for (const std::string bytes : {"", "\x89PNG", "GIF89a", "BM", "text"}) {
-    EXPECT_TRUE(refuses(bytes, "neither a PNG nor a JPEG file")) << bytes;
-    EXPECT_TRUE(refuses_shape(bytes, "neither a PNG nor a JPEG file")) << bytes;
+  for (const std::string bytes : {"", "\x89PNG", "RIFF", "RIFFWEBP", "RIFF1234WAVE", "BM", "BMW and others, a text"}) {
+    EXPECT_TRUE(refuses(bytes, "neither a PNG, a JPEG nor a WebP file")) << bytes;
+    EXPECT_TRUE(refuses_shape(bytes, "neither a PNG, a JPEG nor a WebP file")) << bytes;
   }
   EXPECT_THROW(read_image(directory_ / "missing"), IoError);
+}
+
+/// A file type box of an ISO base media file.
+std::string file_type(const std::string& brands) { return big_endian(8 + brands.size(), 4) + "ftyp" + brands; }
+
+TEST_F(ImageFile, NamesFormatsThatItDoesNotRead) {
+  using namespace std::string_literals;
+  // Most are the first bytes of files of Pillow.
+  const std::pair<std::string, std::string> cases[] = {
+      {file_type("avif\0\0\0\0avifmif1miafMA1B"s), "an AVIF"},
+      {file_type("mif1\0\0\0\0mif1avifmiaf"s), "an AVIF"},
+      {file_type("avis\0\0\0\0avifavismsf1"s), "an AVIF"},
+      {file_type("heic\0\0\0\0mif1heic"s), "a HEIC"},
+      {file_type("mif1\0\0\0\0mif1heicmiaf"s), "a HEIC"},
+      {file_type("mif1\0\0\0\0mif1miaf"s), "a HEIF"},
+      {"GIF87a\x08\0\x08\0"s, "a GIF"},
+      {"GIF89a\x08\0\x08\0"s, "a GIF"},
+      {"BM\xf6\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x08\0\0\0"s, "a BMP"},
+      {"II*\0\x08\0\0\0"s, "a TIFF"},
+      {"MM\0*\0\0\0\x08"s, "a TIFF"},
+      {"II+\0\x08\0\0\0"s, "a TIFF"},
+      {"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14"
+       "ftypjp2 "s,
+       "a JPEG 2000"},
+      {"\xff\x4f\xff\x51\0\x2f"s, "a JPEG 2000"},
+      {"\0\0\0\x0cJXL \r\n\x87\n"s, "a JPEG XL"},
+      {"\xff\x0a\xfa\x7f"s, "a JPEG XL"},
+  };
+  for (const auto& [bytes, format] : cases) {
+    const std::string reason = "is " + format + " image, which is not supported: convert it to PNG, JPEG or WebP";
+    EXPECT_TRUE(refuses(bytes, reason));
+    EXPECT_TRUE(refuses_shape(bytes, reason));
+  }
+  // Brands beyond the box, in place of the version, or in another box do not count.
+  for (const std::string& bytes : {file_type("isom\0\0\0\0isom"s) + "avif", file_type("isomavif"s),
+                                   "\0\0\0\x10moov"
+                                   "avif\0\0\0\0"s}) {
+    EXPECT_TRUE(refuses(bytes, "neither a PNG, a JPEG nor a WebP file"));
+  }
 }
 
 }  // namespace

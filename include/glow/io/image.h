@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace glow::io {
@@ -23,13 +24,28 @@ struct Image {
   std::vector<std::uint8_t> pixels;
 };
 
-/// The shape of the image that read_image would return, from the header of a PNG or JPEG file alone.
-/// Throws IoError, FormatError naming the file.
+// All functions may be called from several threads at once. Those that read recognise the format by content, not by
+// name:
+// - PNG (W3C PNG, third edition). Palettes and transparent colours are expanded, 16-bit samples rounded to 8 bits. Of
+//   an animation, the default image.
+// - JPEG (ITU-T T.81), baseline and progressive, 8 bits: grey (1 channel) and colour (3). CMYK is refused.
+// - WebP (RFC 9649), lossy and lossless: 3 channels, with alpha 4. An animation is refused.
+// They throw FormatError naming the file for any other format (AVIF, HEIC, GIF, BMP, TIFF, JPEG 2000 and JPEG XL are
+// named, with the advice to convert the image) and for any decoder warning (truncated data, a bad checksum).
+
+/// The shape of the image that decode_image would return, from the header alone. `bytes`: the file in memory, or its
+/// beginning; usually the first 64 KiB suffice. Throws FormatError; for the beginning of a file it may also mean that
+/// more bytes are needed, so try again with the whole file. A shape, if returned, is that of the whole file.
+/// `name`: of the file, or of the member of an archive, in messages.
+ImageShape decode_image_shape(std::string_view bytes, const std::filesystem::path& name);
+
+/// Decodes an image in memory. Throws FormatError, also for more than 2^28 pixels.
+Image decode_image(std::string_view bytes, const std::filesystem::path& name);
+
+/// decode_image_shape of a file. Throws IoError, FormatError.
 ImageShape read_image_shape(const std::filesystem::path& path);
 
-/// Decodes a PNG or JPEG file, recognised by its content, not its name. Palettes and transparent colours are expanded,
-/// 16-bit samples rounded to 8 bits. Throws IoError, and FormatError naming the file for any decoder warning (truncated
-/// data, a bad checksum), for CMYK, and for more than 2^28 pixels.
+/// decode_image of a file. Throws IoError, FormatError.
 Image read_image(const std::filesystem::path& path);
 
 /// The bytes of a PNG file of `image`. Throws FormatError when the number of bytes does not fit the shape, or when PNG
