@@ -9,12 +9,13 @@
 
 #include "io/array_bytes.h"
 #include "io/errors.h"
+#include "io/npy_header.h"
 
 namespace glow::io {
 namespace {
 
 /// The dictionary in the header of an .npy file.
-struct NpyHeader {
+struct NpyDictionary {
   std::string descr;
   bool fortran_order = false;
   std::vector<std::int64_t> shape;
@@ -26,8 +27,8 @@ class HeaderParser {
  public:
   HeaderParser(const std::filesystem::path& path, std::string_view text) : path_(path), rest_(text) {}
 
-  NpyHeader parse() {
-    NpyHeader header;
+  NpyDictionary parse() {
+    NpyDictionary header;
     std::set<std::string, std::less<>> keys;
     expect("{");
     while (!accept("}")) {
@@ -122,7 +123,7 @@ class HeaderParser {
     return shape;
   }
 
-  void parse_value(const std::string& key, NpyHeader& header) {
+  void parse_value(const std::string& key, NpyDictionary& header) {
     if (key == "descr") {
       header.descr = parse_string();
     } else if (key == "fortran_order") {
@@ -138,11 +139,11 @@ class HeaderParser {
   std::string_view rest_;
 };
 
-NpyHeader parse_npy_header(const std::filesystem::path& path, std::string_view text) {
+NpyDictionary parse_npy_dictionary(const std::filesystem::path& path, std::string_view text) {
   return HeaderParser(path, text).parse();
 }
 
-std::string format_npy_header(const NpyHeader& header) {
+std::string format_npy_dictionary(const NpyDictionary& header) {
   std::string shape;
   for (const std::int64_t size : header.shape) {
     shape += std::to_string(size) + (header.shape.size() == 1 ? "," : ", ");
@@ -190,8 +191,8 @@ std::string without_byte_order(std::string descr) {
   return descr;
 }
 
-/// Splits a file into the text of its header and the data.
-std::pair<std::string_view, std::string_view> split(const std::filesystem::path& path, std::string_view bytes) {
+/// The text of the dictionary in a header, which ends with it.
+std::string_view dictionary_text(const std::filesystem::path& path, std::string_view bytes) {
   const std::size_t length_start = kMagic.size() + kVersion1.size();
   if (!bytes.starts_with(kMagic)) {
     throw FormatError(path, "not an npy file");
@@ -210,7 +211,7 @@ std::pair<std::string_view, std::string_view> split(const std::filesystem::path&
   if (length > rest.size() - length_size) {
     throw FormatError(path, "the npy header ends early");
   }
-  return {rest.substr(length_size, length), rest.substr(length_size + length)};
+  return rest.substr(length_size, length);
 }
 
 std::string array_text(const std::string& dtype, const std::vector<std::int64_t>& shape) {
@@ -226,9 +227,9 @@ std::uint64_t size_to_write(const std::filesystem::path& path, const std::string
 }
 
 /// The bytes before the data, padded to a multiple of 64 so that the data are aligned.
-std::string npy_start(const std::filesystem::path& path, const NpyHeader& header) {
+std::string npy_start(const std::filesystem::path& path, const NpyDictionary& header) {
   constexpr std::size_t kAlignment = 64;
-  const std::string dictionary = format_npy_header(header);
+  const std::string dictionary = format_npy_dictionary(header);
   const std::size_t before = kMagic.size() + kVersion1.size() + sizeof(std::uint16_t);
   const std::size_t padding = kAlignment - 1 - (before + dictionary.size()) % kAlignment;
   const std::string text = dictionary + std::string(padding, ' ') + '\n';
@@ -246,23 +247,33 @@ std::string npy_start(const std::filesystem::path& path, const NpyHeader& header
 
 }  // namespace
 
-NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
-  const auto [text, data] = split(path, file_.bytes());
-  NpyHeader header = parse_npy_header(path, text);
-  dtype_ = without_byte_order(std::move(header.descr));
-  shape_ = std::move(header.shape);
-  data_ = data;
-  if (element_size(dtype_) == 0) {
-    throw FormatError(path,
-                      "dtype " + in_quotes(dtype_) + " is not supported: expected little-endian numbers or booleans");
+NpyHeader read_npy_header(const std::filesystem::path& path, std::string_view start, std::uint64_t file_size) {
+  const std::string_view text = dictionary_text(path, start);
+  NpyDictionary dictionary = parse_npy_dictionary(path, text);
+  NpyHeader header{.dtype = without_byte_order(std::move(dictionary.descr)),
+                   .shape = std::move(dictionary.shape),
+                   .element_size = 0,
+                   .size = static_cast<std::uint64_t>(text.data() + text.size() - start.data())};
+  header.element_size = element_size(header.dtype);
+  if (header.element_size == 0) {
+    throw FormatError(
+        path, "dtype " + in_quotes(header.dtype) + " is not supported: expected little-endian numbers or booleans");
   }
-  if (header.fortran_order) {
+  if (dictionary.fortran_order) {
     throw FormatError(path, "the array is in Fortran order, expected C order");
   }
-  if (array_bytes(shape_, element_size(dtype_)) != data.size()) {
-    throw FormatError(path, "expected an array of dtype " + dtype_ + " and shape " + to_text(shape_) + ", found " +
-                                std::to_string(data.size()) + " bytes");
+  if (array_bytes(header.shape, header.element_size) != file_size - header.size) {
+    throw FormatError(path, "expected an array of dtype " + header.dtype + " and shape " + to_text(header.shape) +
+                                ", found " + std::to_string(file_size - header.size) + " bytes");
   }
+  return header;
+}
+
+NpyReader::NpyReader(const std::filesystem::path& path) : file_(path) {
+  NpyHeader header = read_npy_header(path, file_.bytes(), file_.bytes().size());
+  dtype_ = std::move(header.dtype);
+  shape_ = std::move(header.shape);
+  data_ = file_.bytes().substr(header.size);
 }
 
 NpyWriter::NpyWriter(const std::filesystem::path& path, const std::string& dtype,
