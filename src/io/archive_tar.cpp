@@ -228,8 +228,8 @@ class TarReader {
   std::exception_ptr exception_;
 };
 
-/// Throws FormatError unless the member's bytes are followed by the next header. libarchive's size is not the number of
-/// bytes where a header of a sparse member states another.
+/// Throws FormatError unless the member's blocks are followed by the next header. libarchive's size is another number
+/// where a header has the field for the whole size of a sparse member, but no map of its pieces.
 void check_next_header(const TarReader& reader, const Member& member) {
   const std::uint64_t padding = (kTarBlock - member.place.size % kTarBlock) % kTarBlock;
   if (member.place.offset + member.place.size + padding != reader.header_offset()) {
