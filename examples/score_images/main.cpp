@@ -1,5 +1,5 @@
 // Prints the bits/dim of images under a model: score_images MODEL IMAGE...
-// The images are PNG or JPEG files with the size and the number of channels that the model was trained on.
+// The images are PNG, JPEG or WebP files with the size and the number of channels that the model was trained on.
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>

@@ -7,8 +7,11 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <omp.h>
 
 #include <glow/error.h>
+#include <glow/images/worker_pool.h>
 #include <glow/ops/random.h>
 
 namespace glow::data {
@@ -55,19 +58,6 @@ Size largest_with_proportions(const Size& size, const Size& shape) {
   return {size.height, scaled(size.height, shape.width, shape.height)};
 }
 
-constexpr const char* kNeverEnlarged = ": images are never enlarged";
-
-/// `image`: its name and size.
-void check_resize(const Geometry& geometry, const Size& size, const std::string& image) {
-  const std::string resize = std::to_string(geometry.resize);
-  if (std::min(size.height, size.width) < geometry.resize)
-    throw ConfigError("resize", resize + " is too large for " + image + kNeverEnlarged);
-  const Size resized = with_shorter_side(size, geometry.resize);
-  if (!contains(resized, target(geometry)))
-    throw ConfigError("resize", resize + " makes " + image + ", " + text(resized) + ", too small for a crop of " +
-                                    text(target(geometry)));
-}
-
 at::Tensor crop(const at::Tensor& pixels, std::int64_t top, std::int64_t left, const Size& size) {
   return pixels.narrow(1, top, size.height).narrow(2, left, size.width);
 }
@@ -78,20 +68,61 @@ at::Tensor centre_crop(const at::Tensor& pixels, const Size& size) {
 }
 
 /// Antialiased bilinear scaling, a triangle filter as wide as the scale: without negative lobes, so without ringing.
-at::Tensor downscale(const at::Tensor& pixels, const Size& size) {
+/// `full_height`, `full_width`: the sides that are scaled to `size`; those of `pixels`, but for parts of pixels of a
+/// reduced image, whose last row and column may reach beyond its edge.
+at::Tensor downscale(const at::Tensor& pixels, const Size& size, double full_height, double full_width) {
   if (size_of(pixels) == size) return pixels;
   const at::Tensor image = pixels.to(at::kFloat).contiguous().unsqueeze(0);
-  const at::Tensor smaller =
-      at::_upsample_bilinear2d_aa(image, at::IntArrayRef{size.height, size.width}, /*align_corners=*/false);
+  c10::optional<double> vertical, horizontal;  // not set: the ratio of the sides
+  if (full_height != static_cast<double>(pixels.size(1))) vertical = static_cast<double>(size.height) / full_height;
+  if (full_width != static_cast<double>(pixels.size(2))) horizontal = static_cast<double>(size.width) / full_width;
+  const at::Tensor smaller = at::_upsample_bilinear2d_aa(image, at::IntArrayRef{size.height, size.width},
+                                                         /*align_corners=*/false, vertical, horizontal);
   return smaller.squeeze(0).round_().clamp_(0, 255).to(at::kByte);
 }
 
-at::Tensor scale(const Geometry& geometry, const at::Tensor& pixels) {
-  const Size size = size_of(pixels);
-  if (geometry.resize > 0) return downscale(pixels, with_shorter_side(size, geometry.resize));
+/// The part of an image that is scaled, and to which size.
+struct Scaling {
+  std::int64_t top = 0;
+  std::int64_t left = 0;
+  Size part;
+  Size result;
+};
+
+/// nullopt: the image is not scaled.
+std::optional<Scaling> scaling_of(const Geometry& geometry, const Size& size) {
+  if (geometry.resize > 0) return Scaling{.part = size, .result = with_shorter_side(size, geometry.resize)};
   const bool is_padded = contains(target(geometry), size);
-  if (geometry.random_crop || is_padded) return pixels;
-  return downscale(centre_crop(pixels, largest_with_proportions(size, target(geometry))), target(geometry));
+  if (geometry.random_crop || is_padded) return std::nullopt;
+  const Size part = largest_with_proportions(size, target(geometry));
+  return Scaling{(size.height - part.height) / 2, (size.width - part.width) / 2, part, target(geometry)};
+}
+
+/// The largest reduction by the decoder (1, 2, 4 or 8) after which the image is still at least twice as large as the
+/// result, so that the triangle filter averages over the reduced pixels, and the part begins and ends between two of
+/// them. Then the results differ by less than those of two good filters (docs/performance.md).
+int reduction_for(const std::optional<Scaling>& scaling) {
+  if (!scaling) return 1;
+  const auto& [top, left, part, result] = *scaling;
+  const bool is_whole = top == 0 && left == 0;
+  for (const int reduction : {8, 4, 2}) {
+    const bool is_large = part.height >= 2 * reduction * result.height && part.width >= 2 * reduction * result.width;
+    const bool divides =
+        top % reduction == 0 && left % reduction == 0 && part.height % reduction == 0 && part.width % reduction == 0;
+    if (is_large && (is_whole || divides)) return reduction;
+  }
+  return 1;
+}
+
+/// `reduction`: by which the decoder has reduced `pixels`.
+at::Tensor scale(const std::optional<Scaling>& scaling, const at::Tensor& pixels, int reduction) {
+  if (!scaling) return pixels;
+  const auto& [top, left, part, result] = *scaling;
+  const auto reduced = [&](std::int64_t side) { return (side + reduction - 1) / reduction; };
+  const at::Tensor cropped =
+      crop(pixels, top / reduction, left / reduction, {reduced(part.height), reduced(part.width)});
+  return downscale(cropped, result, static_cast<double>(part.height) / reduction,
+                   static_cast<double>(part.width) / reduction);
 }
 
 at::Tensor pad_with_black(const at::Tensor& pixels, const Size& size) {
@@ -131,32 +162,64 @@ Augmentation draw_augmentation(std::uint64_t seed, std::int64_t epoch, std::int6
   return {draws[0], draws[1], draws[2], draws[3], draws[4]};
 }
 
-/// Throws ConfigError, naming image_size or resize and the image, when an image of this shape does not allow the
-/// geometry.
-void check_shape(const Geometry& geometry, const io::ImageShape& shape, bool may_pad, const std::string& name) {
-  const Size size{shape.height, shape.width};
-  const std::string image = name + " of " + text(size) + " (height x width)";
-  if (geometry.resize > 0) {
-    check_resize(geometry, size, image);
-  } else {
-    const bool is_padded = may_pad && contains(target(geometry), size);
-    if (!is_padded && !contains(size, target(geometry)))
-      throw ConfigError("image_size", text(target(geometry)) + " is too large for " + image + kNeverEnlarged);
+/// Throws ConfigError, naming image_size or resize and the image, when the geometry does not allow an image of `size`.
+void check_size(const Geometry& geometry, const Size& size, const images::ImageSource& source, std::int64_t index) {
+  constexpr const char* kNeverEnlarged = ": images are never enlarged";
+  const auto image = [&] { return source.name(index) + " of " + text(size) + " (height x width)"; };
+  if (geometry.resize == 0) {
+    const bool is_padded = source.is_on_black() && contains(target(geometry), size);
+    if (is_padded || contains(size, target(geometry))) return;
+    throw ConfigError("image_size", text(target(geometry)) + " is too large for " + image() + kNeverEnlarged);
   }
+  const std::string resize = std::to_string(geometry.resize);
+  if (std::min(size.height, size.width) < geometry.resize)
+    throw ConfigError("resize", resize + " is too large for " + image() + kNeverEnlarged);
+  const Size resized = with_shorter_side(size, geometry.resize);
+  if (!contains(resized, target(geometry)))
+    throw ConfigError("resize", resize + " makes " + image() + ", " + text(resized) + ", too small for a crop of " +
+                                    text(target(geometry)));
 }
 
-/// uint8 [C, h, w], of a shape that passed check_shape -> uint8 [C, height, width]. Without an augmentation the crop is
-/// central, and the image is neither flipped nor shifted.
-at::Tensor apply_geometry(const Geometry& geometry, const at::Tensor& pixels,
-                          const std::optional<Augmentation>& augmentation) {
+/// uint8 [C, h, w], scaled -> uint8 [C, height, width]. Without an augmentation the crop is central, and the image is
+/// neither flipped nor shifted.
+at::Tensor crop_and_augment(const Geometry& geometry, const at::Tensor& scaled,
+                            const std::optional<Augmentation>& augmentation) {
   const Size size = target(geometry);
-  const at::Tensor large = pad_with_black(scale(geometry, pixels), size);
+  const at::Tensor large = pad_with_black(scaled, size);
   if (!augmentation) return centre_crop(large, size);
   at::Tensor image = geometry.random_crop ? random_crop(large, size, *augmentation) : centre_crop(large, size);
   if (geometry.flip && augmentation->flip % 2 == 1) image = image.flip(2);
   if (geometry.shift) image = shift(image, *augmentation);
   return image;
 }
+
+/// Image `index` of a source, brought to the size of the geometry and copied to `result`, uint8 [C, height, width].
+void make_image(const images::ImageSource& source, const Geometry& geometry, std::int64_t index,
+                const std::optional<Augmentation>& augmentation, const at::Tensor& result) {
+  const auto shape = source.shape(index);
+  const int reduction = shape ? reduction_for(scaling_of(geometry, {shape->height, shape->width})) : 1;
+  io::Image image = source.reduced_image(index, reduction);
+  const auto [height, width, channels] = image.shape;
+  const Size size = shape ? Size{shape->height, shape->width} : Size{height, width};
+  if (!shape) check_size(geometry, size, source, index);
+  const at::Tensor pixels = at::from_blob(image.pixels.data(), {height, width, channels}, at::kByte).permute({2, 0, 1});
+  const bool is_reduced = size.height != height || size.width != width;
+  const at::Tensor scaled = scale(scaling_of(geometry, size), pixels, is_reduced ? reduction : 1);
+  result.copy_(crop_and_augment(geometry, scaled, augmentation));
+}
+
+/// Within its lifetime, LibTorch's operations of this thread use no other threads: the images of a batch already keep
+/// all threads busy.
+class OneThread {
+ public:
+  OneThread() : threads_(at::get_num_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(threads_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int threads_;
+};
 
 }  // namespace
 
@@ -172,25 +235,34 @@ Images::Images(std::shared_ptr<const images::ImageSource> source, const Geometry
   const bool is_array = source_->common_shape().has_value();
   // All images of an array have the same shape, so that one check is enough.
   const std::int64_t checked = is_array ? std::min<std::int64_t>(1, size()) : size();
-  for (std::int64_t index = 0; index < checked; ++index)
-    check_shape(geometry_, source_->shape(index), source_->is_on_black(), source_->name(index));
+  for (std::int64_t index = 0; index < checked; ++index) {
+    if (const auto shape = source_->shape(index)) check_size(geometry_, {shape->height, shape->width}, *source_, index);
+  }
 }
 
 torch::Tensor Images::bytes(const std::vector<std::int64_t>& indices) const {
-  const torch::Tensor batch = empty_batch(indices.size());
-  for (std::size_t i = 0; i < indices.size(); ++i)
-    batch[static_cast<std::int64_t>(i)].copy_(apply_geometry(geometry_, pixels(indices[i]), std::nullopt));
-  return batch;
+  return make_batch(std::ssize(indices), [&](std::int64_t image, const torch::Tensor& result) {
+    check_index(indices[image]);
+    make_image(*source_, geometry_, indices[image], std::nullopt, result);
+  });
 }
 
 torch::Tensor Images::augmented_bytes(const std::vector<BatchOrder::Entry>& entries, std::uint64_t seed) const {
-  const torch::Tensor batch = empty_batch(entries.size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto [index, epoch] = entries[i];
-    const torch::Tensor image = pixels(index);
-    const Augmentation augmentation = draw_augmentation(seed, epoch, index);
-    batch[static_cast<std::int64_t>(i)].copy_(apply_geometry(geometry_, image, augmentation));
-  }
+  return make_batch(std::ssize(entries), [&](std::int64_t image, const torch::Tensor& result) {
+    const auto [index, epoch] = entries[image];
+    check_index(index);
+    make_image(*source_, geometry_, index, draw_augmentation(seed, epoch, index), result);
+  });
+}
+
+torch::Tensor Images::make_batch(std::int64_t count,
+                                 const std::function<void(std::int64_t, const torch::Tensor&)>& make) const {
+  const torch::Tensor batch = at::empty({count, channels(), geometry_.height, geometry_.width},
+                                        at::TensorOptions(at::kByte).memory_format(at::MemoryFormat::ChannelsLast));
+  images::data_workers()->run(count, [&](std::int64_t image) {
+    const OneThread guard;
+    make(image, batch[image]);
+  });
   return batch;
 }
 
@@ -213,19 +285,6 @@ void Images::check_index(std::int64_t index) const {
   if (index < 0 || index >= size())
     throw ShapeError("images: index " + std::to_string(index) + " is outside the source's " + std::to_string(size()) +
                      " images");
-}
-
-torch::Tensor Images::pixels(std::int64_t index) const {
-  check_index(index);
-  io::Image image = source_->image(index);
-  const auto [height, width, channels] = image.shape;
-  return at::from_blob(image.pixels.data(), {height, width, channels}, at::kByte)
-      .permute({2, 0, 1})
-      .clone(at::MemoryFormat::Contiguous);
-}
-
-torch::Tensor Images::empty_batch(std::size_t count) const {
-  return at::empty({static_cast<std::int64_t>(count), channels(), geometry_.height, geometry_.width}, at::kByte);
 }
 
 }  // namespace glow::data

@@ -33,7 +33,6 @@ class ArraySource : public ImageSource {
   int channels() const override { return content_.shape.channels; }
   std::optional<io::ImageShape> common_shape() const override { return content_.shape; }
   bool is_on_black() const override { return content_.is_on_black; }
-  io::ImageShape shape(std::int64_t) const override { return content_.shape; }
   io::Image image(std::int64_t index) const override;
   std::int64_t label(std::int64_t index) const override;
   std::string name(std::int64_t index) const override;

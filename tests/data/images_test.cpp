@@ -115,7 +115,7 @@ TEST_P(PassThroughTest, ImagesOfTheRightSizeAreUnchanged) {
     EXPECT_EQ(images.channels(), GetParam());
     const at::Tensor bytes = images.bytes({0});
     EXPECT_EQ(bytes.scalar_type(), at::kByte);
-    EXPECT_TRUE(bytes.is_contiguous());
+    EXPECT_TRUE(bytes.is_contiguous(at::MemoryFormat::ChannelsLast));
     EXPECT_TRUE(bytes.equal(planes(picture).unsqueeze(0)));
   }
 }

@@ -26,9 +26,9 @@ TEST_P(OpenErrors, QuoteTheSpecificationAndItsUsage) {
 
 INSTANTIATE_TEST_SUITE_P(
     Specifications, OpenErrors,
-    ::testing::Values(BadSpecification{"", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR or npy:FILE"},
-                      BadSpecification{"imagenet:/data", "fashion-mnist[:DIR], cifar10:DIR, folder:DIR or npy:FILE"},
-                      BadSpecification{"folder", "folder:DIR"}, BadSpecification{"npy:", "npy:FILE"},
+    ::testing::Values(BadSpecification{"", "fashion-mnist[:DIR], cifar10:DIR, folder:PATH or npy:FILE"},
+                      BadSpecification{"imagenet:/data", "fashion-mnist[:DIR], cifar10:DIR, folder:PATH or npy:FILE"},
+                      BadSpecification{"folder", "folder:PATH"}, BadSpecification{"npy:", "npy:FILE"},
                       BadSpecification{"cifar10", "cifar10:DIR"},
                       BadSpecification{"fashion-mnist:", "fashion-mnist[:DIR]"}));
 
@@ -46,7 +46,7 @@ class OneFile : public ::testing::TestWithParam<const char*> {};
 TEST_P(OneFile, RefusesSkipCorrupt) {
   const auto specification = std::string(GetParam()) + ":/no/such/place";
   EXPECT_TRUE(throws<ConfigError>([&] { open_data_set(specification, {.skip_corrupt = true}); },
-                                  {"skip_corrupt: expected folder:DIR", specification}));
+                                  {"skip_corrupt: expected folder:PATH", specification}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, OneFile, ::testing::Values("fashion-mnist", "cifar10", "npy"));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +36,7 @@ class PictureSource : public images::ImageSource {
 
   std::int64_t size() const override { return static_cast<std::int64_t>(pictures_.size()); }
   int channels() const override { return pictures_.at(0).shape.channels; }
-  io::ImageShape shape(std::int64_t index) const override { return pictures_.at(index).shape; }
+  std::optional<io::ImageShape> shape(std::int64_t index) const override { return pictures_.at(index).shape; }
   io::Image image(std::int64_t index) const override { return pictures_.at(index); }
   std::int64_t label(std::int64_t index) const override { return index; }
   std::string name(std::int64_t index) const override { return "picture-" + std::to_string(index); }

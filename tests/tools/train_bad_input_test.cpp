@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
     Folders, GlowTrainInput,
     ::testing::Values(
         Input{"Missing", [](const fs::path& d) { return folder(d / "none"); }, 1, {"none", "No such file"}},
-        Input{"Empty", [](const fs::path& d) { return folder(d); }, 1, {"input", "PNG or JPEG"}},
+        Input{"Empty", [](const fs::path& d) { return folder(d); }, 1, {"input", "PNG, JPEG or WebP"}},
         Input{"TruncatedPixels",
               [](const fs::path& d) {
                 const auto cut = png(8).substr(0, png(8).size() - 40);

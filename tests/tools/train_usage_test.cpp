@@ -184,7 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},
         Usage{"NegativeThreads", {"--threads", "-1"}, {"--threads: ", "got -1"}},
         Usage{"NoValidationImages", {"--valid-images", "0"}, {"--valid-images: "}},
-        Usage{"SkipCorruptForAnArray", {"--skip-corrupt"}, {"--skip-corrupt: expected folder:DIR", "images.npy"}},
+        Usage{"SkipCorruptForAnArray", {"--skip-corrupt"}, {"--skip-corrupt: expected folder:PATH", "images.npy"}},
         Usage{"ConditionalWithoutClasses", {"--conditional"}, {"--conditional: ", "has no classes"}},
         Usage{"ClassifierWithoutClasses", {"--weight-y", "0.1"}, {"--weight-y: ", "--conditional"}}),
     name_of);

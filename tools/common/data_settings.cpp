@@ -60,7 +60,8 @@ bool all_have_size(const images::ImageSource& source, const nn::GlowOptions& mod
   };
   if (const auto shape = source.common_shape()) return has_size(*shape);
   for (std::int64_t i = 0; i < source.size(); ++i) {
-    if (!has_size(source.shape(i))) return false;
+    const auto shape = source.shape(i);
+    if (!shape || !has_size(*shape)) return false;
   }
   return true;
 }
@@ -92,16 +93,28 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const images::ImageSourc
 
 }  // namespace
 
+images::OpenOptions shared_opening(const Processes& processes, StatusLine& status) {
+  images::OpenOptions options;
+  options.progress = [&status](const std::string& what, std::int64_t done, std::int64_t total) {
+    status.show(bar(static_cast<double>(done) / static_cast<double>(total)) + " " + grouped(done) + "/" +
+                grouped(total) + " " + what);
+  };
+  options.shard = processes.communicator()->shard();
+  options.all_gather = [&processes](const std::string& text) { return processes.communicator()->gather(text); };
+  return options;
+}
+
 images::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
-                               Labels labels) {
+                               Labels labels, const images::OpenOptions& how) {
   const auto& record = model->training_data();
   const auto* kind = images::parse_specification(specification).kind;
   const bool wants_labels = model->options().num_classes > 0 && labels != Labels::kUnused;
-  images::OpenOptions options{
-      .with_labels = wants_labels || labels == Labels::kOfData,
-      .skip_corrupt = record && record->skip_corrupt && kind != nullptr && kind->has_image_files,
-      .channels = static_cast<int>(model->options().channels),
-      .field = field};
+  images::OpenOptions options = how;
+  options.with_labels = wants_labels || labels == Labels::kOfData;
+  options.skip_corrupt = record && record->skip_corrupt && kind != nullptr && kind->has_image_files;
+  options.channels = static_cast<int>(model->options().channels);
+  options.image_size = static_cast<int>(model->options().height);
+  options.field = field;
   if (labels != Labels::kOfData) options.class_names = model->class_names();
   if (!options.with_labels || labels == Labels::kOfData) return images::open_data_set(specification, options);
   std::string problem;
@@ -176,13 +189,12 @@ ImageSize common_size(const images::DataSet& set) {
   return {shape->height, shape->width};
 }
 
-using Progress = std::function<void(std::int64_t, std::int64_t)>;
-
-images::DataSet open_undivided(const DataSettings& settings, const Progress& progress) {
-  auto set = images::open_data_set(settings.data, {.with_labels = settings.conditional,
-                                                   .skip_corrupt = settings.skip_corrupt,
-                                                   .progress = progress,
-                                                   .field = "data"});
+images::DataSet open_undivided(const DataSettings& settings, images::OpenOptions options) {
+  options.with_labels = settings.conditional;
+  options.skip_corrupt = settings.skip_corrupt;
+  options.image_size = static_cast<int>(settings.image_size.height);
+  options.field = "data";
+  auto set = images::open_data_set(settings.data, options);
   if (settings.conditional && set.class_names.empty()) throw ConfigError("conditional", set.name + " has no classes");
   return set;
 }
@@ -198,9 +210,9 @@ nn::TrainingData record_of(const images::DataSet& set, const DataSettings& setti
 }  // namespace
 
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
-                        const std::string& before_file, const Progress& progress) {
+                        const std::string& before_file, const images::OpenOptions& how) {
   require_given("data", settings.data, "a data set");
-  auto set = open_undivided(settings, progress);
+  auto set = open_undivided(settings, how);
   auto record = record_of(set, settings);
   auto& held_out = settings.held_out;
   set = divide(std::move(set), record.fingerprint, held_out, before, before_file, seed);

@@ -13,7 +13,9 @@
 #include <glow/nn/glow.h>
 #include <glow/nn/training_data.h>
 
+#include "tools/common/console.h"
 #include "tools/common/flags.h"
+#include "tools/common/processes.h"
 
 namespace glow::tools {
 
@@ -58,10 +60,15 @@ enum class Labels {
   kOfData,
 };
 
+/// The options with which the processes of a tool open a data set together: they share the reading of headers, and
+/// `status` shows how much of it this process has done. Both arguments must outlive the result.
+images::OpenOptions shared_opening(const Processes& processes, StatusLine& status);
+
 /// Opens a data set for a model, with the model's number of channels. Images that cannot be decoded are left out if the
 /// model's training left them out. Throws as images::open_data_set, ConfigError naming `field`.
+/// `how`: see shared_opening.
 images::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
-                               Labels labels);
+                               Labels labels, const images::OpenOptions& how = {});
 
 /// Whether the classes of the data are those of the model, as far as their names are known.
 bool same_classes(const images::DataSet& set, const nn::Glow& model);
@@ -163,10 +170,9 @@ struct ImageSplits {
 /// Opens the data, sets `settings.image_size` and `settings.geometry`, and holds out validation images. `before` is the
 /// training record of `before_file`, the model file to start from, or nullopt. When it describes the same data, the
 /// images that it lists as held out are used and written to the settings; otherwise the held-out images are drawn by
-/// `seed`. `progress`: see images::OpenOptions. Throws ConfigError naming the field that does not fit the data;
+/// `seed`. `how`: see shared_opening. Throws ConfigError naming the field that does not fit the data;
 /// IoError, FormatError.
 ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::optional<nn::TrainingData>& before,
-                        const std::string& before_file,
-                        const std::function<void(std::int64_t, std::int64_t)>& progress = nullptr);
+                        const std::string& before_file, const images::OpenOptions& how = {});
 
 }  // namespace glow::tools

@@ -116,9 +116,10 @@ void check_sizes(const images::ImageSource& source, const nn::GlowOptions& model
   const auto checked = source.common_shape() ? std::min<std::int64_t>(1, source.size()) : source.size();
   for (std::int64_t i = 0; i < checked; ++i) {
     const auto shape = source.shape(i);
-    const bool is_framed = source.is_on_black() && shape.height <= model.height && shape.width <= model.width;
-    if (is_framed || (shape.height == model.height && shape.width == model.width)) continue;
-    throw ConfigError("images", source.name(i) + " is " + text(shape.height, shape.width) +
+    if (!shape) continue;
+    const bool is_framed = source.is_on_black() && shape->height <= model.height && shape->width <= model.width;
+    if (is_framed || (shape->height == model.height && shape->width == model.width)) continue;
+    throw ConfigError("images", source.name(i) + " is " + text(shape->height, shape->width) +
                                     " (height x width), the model's images are " + text(model.height, model.width) +
                                     " (--fit crops and scales larger ones)");
   }

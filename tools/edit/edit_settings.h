@@ -41,7 +41,8 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
 
 /// The images to edit.
 struct ImageSettings {
-  /// FILE.npy, a folder, a list of PNG or JPEG files separated by commas, or a specification for images::open_data_set.
+  /// FILE.npy, a folder, a tar, a zip, a list of PNG, JPEG or WebP files separated by commas, or a specification for
+  /// images::open_data_set.
   std::string images;
   /// Indices of the images to edit; empty: all.
   std::vector<std::int64_t> pick;

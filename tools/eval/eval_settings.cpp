@@ -100,8 +100,11 @@ class JoinedSource : public images::ImageSource {
   int channels() const override { return first_->channels(); }
   std::optional<io::ImageShape> common_shape() const override { return first_->common_shape(); }
   bool is_on_black() const override { return first_->is_on_black(); }
-  io::ImageShape shape(std::int64_t index) const override { return source(index).shape(place(index)); }
+  std::optional<io::ImageShape> shape(std::int64_t index) const override { return source(index).shape(place(index)); }
   io::Image image(std::int64_t index) const override { return source(index).image(place(index)); }
+  io::Image reduced_image(std::int64_t index, int reduction) const override {
+    return source(index).reduced_image(place(index), reduction);
+  }
   std::int64_t label(std::int64_t index) const override { return source(index).label(place(index)); }
   std::string name(std::int64_t index) const override { return source(index).name(place(index)); }
   std::string key(std::int64_t index) const override { return source(index).key(place(index)); }
@@ -152,10 +155,11 @@ Source first_images(Source source, std::int64_t count) {
 
 }  // namespace
 
-EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model) {
+EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how) {
   const bool conditional = model->options().num_classes > 0;
   const bool needs_labels = conditional && settings.score.classes == evaluate::ClassDensity::kLabel;
-  const auto set = open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown);
+  const auto set =
+      open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown, how);
   const bool labelled = conditional && same_classes(set, model);
   const auto [source, split, noise] = find_split(settings, set, model);
   return {.fitted = fitted("data", set.name, first_images(source, settings.count), model, settings.geometry),
@@ -166,8 +170,8 @@ EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model)
           .skipped = set.skipped};
 }
 
-EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model) {
-  const auto set = open_for_model("ood", settings.ood, model, Labels::kUnused);
+EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how) {
+  const auto set = open_for_model("ood", settings.ood, model, Labels::kUnused, how);
   const auto source = first_images(set.test ? set.test : set.train, settings.count);
   return {.fitted = fitted("ood", set.name, source, model, settings.geometry),
           .source = set.name,

@@ -118,11 +118,12 @@ struct EvalImages {
   const data::Images& images() const { return *fitted.images; }
 };
 
-/// The images of --data: by default the test images, otherwise those that the model's training held out. Throws
+/// The images of --data: by default the test images, otherwise those that the model's training held out. `how`: see
+/// shared_opening. Throws
 /// ConfigError naming the field that does not fit them or the model; IoError, FormatError.
-EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model);
+EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how);
 
 /// The images of --ood: the test images if the source has a test split, else all. Throws the same.
-EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model);
+EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how);
 
 }  // namespace glow::tools

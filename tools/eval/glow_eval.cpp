@@ -105,8 +105,10 @@ class Evaluation {
     result_.bits = info.options.bits;
     result_.conditional = info.options.num_classes > 0;
     result_.device = compute.text;
-    result_.data.images = open_eval_images(settings_, model_);
-    if (!settings_.ood.empty()) result_.ood = ScoredImages{.images = open_ood_images(settings_, model_)};
+    result_.data.images = open_eval_images(settings_, model_, shared_opening(processes_, status_));
+    if (!settings_.ood.empty())
+      result_.ood = ScoredImages{.images = open_ood_images(settings_, model_, shared_opening(processes_, status_))};
+    status_.clear();
     for (const auto& problem : result_.data.images.skipped) status_.log("left out " + problem);
     if (result_.ood) {
       for (const auto& problem : result_.ood->images.skipped) status_.log("left out " + problem);

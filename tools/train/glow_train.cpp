@@ -85,10 +85,7 @@ class Run {
     // The settings of a resumed run already say which images are held out.
     const std::string start = settings_.run.resume ? "" : settings_.run.init_from;
     const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
-    images_ = open_images(settings_.data, settings_.training.seed, before, start,
-                          [this](std::int64_t done, std::int64_t total) {
-                            status_.show_images("looking for corrupt images,", done, total);
-                          });
+    images_ = open_images(settings_.data, settings_.training.seed, before, start, shared_opening(processes_, status_));
     status_.clear();
     for (const auto& problem : images_.skipped) status_.log("left out " + problem);
     if (images_.may_be_known) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,20 +38,23 @@ struct Geometry {
 /// unchanged.
 class Images {
  public:
-  /// Checks the header of every image. An image that is smaller than the geometry is refused, except that images on
-  /// black (images::ImageSource::is_on_black) without resize are centred and padded with black when neither side is too
-  /// long.
+  /// Checks the shape of every image whose source knows it. An image that is smaller than the geometry is refused,
+  /// except that images on black (images::ImageSource::is_on_black) without resize are centred and padded with black
+  /// when neither side is too long.
   ///
-  /// Throws ConfigError naming image_size or resize, the first image that is too small and both sizes; IoError and
-  /// FormatError for a file that cannot be read.
+  /// Throws ConfigError naming image_size or resize, the first image that is too small and both sizes.
   Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry);
 
   std::int64_t size() const { return source_->size(); }
   int channels() const { return source_->channels(); }
   const Geometry& geometry() const { return geometry_; }
 
+  // The images of a batch are made on the threads of images::data_workers; the bytes do not depend on their number.
+  // Batches are channels-last in memory.
+
   /// uint8 [N, C, H, W] without augmentation: a pure function of the indices.
-  /// Throws ShapeError when an index is outside the source; IoError and FormatError for a file that cannot be read.
+  /// Throws ShapeError when an index is outside the source; IoError and FormatError for a file that cannot be read;
+  /// ConfigError, as the constructor, for an image whose shape is known only now.
   torch::Tensor bytes(const std::vector<std::int64_t>& indices) const;
   /// uint8 [N, C, H, W] with the random crop, flip and shift of the geometry: each image is a pure function of (seed,
   /// epoch, index). Throws as `bytes`.
@@ -62,10 +66,9 @@ class Images {
 
  private:
   void check_index(std::int64_t index) const;
-  /// uint8 [C, h, w]: the image before the geometry.
-  torch::Tensor pixels(std::int64_t index) const;
-  /// uint8 [count, C, H, W], uninitialised.
-  torch::Tensor empty_batch(std::size_t count) const;
+  /// uint8 [count, C, H, W], in which make(i, batch[i]) fills in image i.
+  torch::Tensor make_batch(std::int64_t count,
+                           const std::function<void(std::int64_t, const torch::Tensor&)>& make) const;
 
   std::shared_ptr<const images::ImageSource> source_;
   Geometry geometry_;

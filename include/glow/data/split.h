@@ -20,8 +20,11 @@ class SubsetSource : public images::ImageSource {
   int channels() const override { return source_->channels(); }
   std::optional<io::ImageShape> common_shape() const override { return source_->common_shape(); }
   bool is_on_black() const override { return source_->is_on_black(); }
-  io::ImageShape shape(std::int64_t index) const override { return source_->shape(indices_[index]); }
+  std::optional<io::ImageShape> shape(std::int64_t index) const override { return source_->shape(indices_[index]); }
   io::Image image(std::int64_t index) const override { return source_->image(indices_[index]); }
+  io::Image reduced_image(std::int64_t index, int reduction) const override {
+    return source_->reduced_image(indices_[index], reduction);
+  }
   std::int64_t label(std::int64_t index) const override { return source_->label(indices_[index]); }
   std::string name(std::int64_t index) const override { return source_->name(indices_[index]); }
   std::string key(std::int64_t index) const override { return source_->key(indices_[index]); }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <glow/io/image.h>
+#include <glow/shard.h>
 
 namespace glow::images {
 
@@ -26,11 +27,13 @@ class ImageSource {
   virtual std::optional<io::ImageShape> common_shape() const { return std::nullopt; }
   /// Whether the images have a black background and may be padded with black to a larger size (Fashion-MNIST).
   virtual bool is_on_black() const { return false; }
-  /// Height, width and channels of image `index`, without decoding it.
-  /// Throws IoError, FormatError naming the file.
-  virtual io::ImageShape shape(std::int64_t index) const = 0;
-  /// Image `index`, of the shape above. Throws IoError, FormatError naming the file.
+  /// Height, width and channels of image `index`, if they are known before it is decoded.
+  virtual std::optional<io::ImageShape> shape(std::int64_t) const { return common_shape(); }
+  /// Image `index`, of the shape above if it is known. Throws IoError, FormatError naming the file.
   virtual io::Image image(std::int64_t index) const = 0;
+  /// The same, or, for images whose decoder can do this, at 1/reduction of its size, rounded up; reduction is 1, 2, 4
+  /// or 8. Throws as `image`.
+  virtual io::Image reduced_image(std::int64_t index, int /*reduction*/) const { return image(index); }
   /// The class of image `index`, -1 when the source has no classes.
   virtual std::int64_t label(std::int64_t index) const = 0;
   /// The name of image `index` in messages: its file, or its index in a file.
@@ -59,6 +62,9 @@ struct DataSet {
   std::vector<std::string> skipped;
 };
 
+/// Called with "image headers read" or another description of the work, how much is done, and how much there is.
+using OpenProgress = std::function<void(const std::string&, std::int64_t, std::int64_t)>;
+
 /// Options of open_data_set.
 struct OpenOptions {
   /// Whether the sub-folders of a folder are its classes. Other data sets always have their labels.
@@ -70,8 +76,16 @@ struct OpenOptions {
   bool skip_corrupt = false;
   /// Channels of the images of a folder: 3 converts grey images to RGB; 0: 1 if all training images are grey, else 3.
   int channels = 0;
-  /// Called during the search for corrupt images with the number of images decoded and of all images.
-  std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
+  /// The preferred height of the images of a data set that has them in several resolutions; 0: the largest. A height
+  /// that it does not have: ConfigError naming image_size.
+  int image_size = 0;
+  /// Called on the calling thread while archives are indexed and headers read; may be null.
+  OpenProgress progress = nullptr;
+  /// Several processes that open the same data set at the same time share the reading of headers, and the search for
+  /// corrupt images: each takes its shard of them, and `all_gather` returns the texts of all processes in the order of
+  /// their shards.
+  Shard shard = {};
+  std::function<std::vector<std::string>(const std::string&)> all_gather = nullptr;
   /// ConfigError::field of errors about the specification: the caller's name of the option.
   std::string field = {};
 };
@@ -80,9 +94,9 @@ struct OpenOptions {
 struct SourceKind {
   /// "folder"
   std::string name = {};
-  /// The form of a specification: "folder:DIR".
+  /// The form of a specification: "folder:PATH".
   std::string usage = {};
-  /// The files that are read: "PNG and JPEG files".
+  /// The files that are read: "PNG, JPEG and WebP files".
   std::string description = {};
   /// The path of the data when a specification has none; empty: a path is required.
   std::string default_path = {};
@@ -112,11 +126,18 @@ Specification parse_specification(const std::string& specification);
 /// Opens a data set by its specification:
 /// - `fashion-mnist[:DIR]`: four idx files, gzipped or not; the default DIR is that of Debian's dataset-fashion-mnist.
 /// - `cifar10:DIR`: the binary version, data_batch_1..5.bin, test_batch.bin and batches.meta.txt.
-/// - `folder:DIR`: the PNG and JPEG files at any depth below DIR, in bytewise path order. Links are followed, hidden
-///   names are ignored. A folder with several paths is visited once, by a path with the fewest links, so that cycles of
-///   links end and no split contains an image twice. If DIR/train, DIR/valid, DIR/val or DIR/test is a folder, these
-///   folders are the splits: then train must exist, and an image outside of the splits is an error. All images are grey
-///   if all training images are, otherwise RGB; alpha is composited onto white.
+/// - `folder:PATH`: the PNG, JPEG and WebP files at any depth below the folder PATH, in bytewise path order. Links are
+///   followed, hidden names are ignored. A folder with several paths is visited once, by a path with the fewest links,
+///   so that cycles of links end and no split contains an image twice. If PATH/train, PATH/valid, PATH/val or PATH/test
+///   is a folder, these folders are the splits: then train must exist, and an image outside of the splits is an error.
+///   All images are grey if all training images are, otherwise RGB; alpha is composited onto white.
+///
+///   A .zip or an uncompressed .tar below PATH counts as its members, unpacked where it lies; one in PATH itself whose
+///   name is that of a split, alone or before "-" or "_" (train.zip, train-0001.tar), counts as that folder. PATH may
+///   also be an archive; a folder that contains all its images is then left out of their names. Members are read where
+///   they lie. Members of the same name in different archives are different images, in the order of the archives;
+///   otherwise two images of one name are an error. If an archive has members KEY.cls with numbers (WebDataset), these
+///   are the classes of the images KEY.jpg, and not the folders. A program needs one open file for each archive.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
 ///
 /// Throws ConfigError naming `options.field` for an unknown specification, and naming skip_corrupt when it is set for a

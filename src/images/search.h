@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <glow/images/source.h>
+
+#include "images/encoded_images.h"
+
+namespace glow::images {
+
+/// Whether the name of a file is one of an image.
+using IsImageName = bool (*)(std::string_view name);
+
+/// .png, .jpg, .jpeg and .webp, in upper or lower case.
+bool is_image_name(std::string_view name);
+/// .npy, in upper or lower case.
+bool is_npy_name(std::string_view name);
+
+/// Files below a folder, as relative paths in bytewise order.
+struct FoundFiles {
+  std::vector<std::string> images;
+  std::vector<std::string> archives;
+};
+
+/// The images and archives at any depth below `directory`. Symbolic links are followed, but each folder is visited once
+/// (see open_data_set); hidden files are ignored. Throws IoError when a folder cannot be read, FormatError for a
+/// compressed tar.
+FoundFiles find_files(const std::filesystem::path& directory, IsImageName is_image);
+
+/// An archive, and the folder ("a/b/", or empty) of its members among the other images.
+struct MountedArchive {
+  std::filesystem::path path;
+  std::string mount;
+};
+
+/// Adds the images in archives, which are indexed on the threads of data_workers. Hidden members are ignored. A member
+/// KEY.cls with a number is the label of the image KEY.EXTENSION (WebDataset's convention; KEY is the path up to the
+/// first dot of the file's name). Throws IoError, FormatError.
+void add_archives(EncodedImages& images, const std::vector<MountedArchive>& archives, IsImageName is_image,
+                  const OpenProgress& progress);
+
+/// The images in one archive. If all its images are in one folder of the archive, that folder is the root.
+EncodedImages images_of_archive(const std::filesystem::path& path, IsImageName is_image, const OpenProgress& progress);
+
+}  // namespace glow::images
