@@ -18,8 +18,8 @@ source "$(dirname "$0")/lib.sh"
 parse_options "--torch --without-tests --with-fuzzers --with-photographs --with-valgrind" "$@"
 
 packages=(g++ cmake ninja-build
-  libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev libwebp-dev libarchive-dev libminizip-dev liblmdb-dev
-  zlib1g-dev libssl-dev libgloo-dev
+  libcxxopts-dev nlohmann-json3-dev libpng-dev libturbojpeg0-dev libwebp-dev libarchive-dev liblmdb-dev zlib1g-dev
+  libssl-dev libgloo-dev
   dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
 test_packages=(libgtest-dev libbenchmark-dev chromium chromium-driver openmpi-bin iproute2 procps)

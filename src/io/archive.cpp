@@ -58,8 +58,7 @@ class RawInflate {
       stream_.avail_out = offered;
       status = inflate(&stream_, Z_NO_FLUSH);
       room = room.subspan(offered - stream_.avail_out);
-      // Without room it is called again, because the mark of the end follows the last byte.
-    } while (status == Z_OK && (stream_.avail_in > 0 || stream_.avail_out == 0));
+    } while (status == Z_OK);  // until nothing changes
     return status == Z_BUF_ERROR && stream_.avail_in == 0 ? Z_OK : status;
   }
 

@@ -216,9 +216,10 @@ class TarReader {
     rethrow();
     if (status == ARCHIVE_OK) return;
     const char* reason = archive_error_string(archive_.get());
-    const auto position = archive_filter_bytes(archive_.get(), 0);
-    throw FormatError(path, "not a whole tar (or zip): at byte " + std::to_string(std::max<la_int64_t>(position, 0)) +
-                                ": " + (reason == nullptr ? "damaged" : reason));
+    const la_int64_t header = archive_read_header_position(archive_.get());  // negative before the first
+    throw FormatError(path, "not a whole tar (or zip): " +
+                                (header < 0 ? "" : "at the header at byte " + std::to_string(header) + ": ") +
+                                (reason == nullptr ? "damaged" : reason));
   }
 
   std::filesystem::path path_;

@@ -74,7 +74,7 @@ std::uint64_t find_zip_end(const RegularFile& file) {
     }
     start = start == 0 ? std::string::npos : tail.rfind("PK\x05\x06", start - 1);
   }
-  throw FormatError(file.path(), "has no zip directory at its end: the archive is truncated");
+  throw FormatError(file.path(), "has no zip directory at its end: it is truncated, or one part of a split zip");
 }
 
 /// The zip64 end of central directory record (4.3.14), whose locator (4.3.15) precedes the other end; nothing without.
@@ -198,9 +198,7 @@ struct ZipName {
 
 /// Throws FormatError for an entry whose content is not stored or deflated bytes, or cannot have the stated size.
 void check_zip_entry(const ZipName& member, const ZipEntry& entry) {
-  const auto type = zip_file_type(entry);
-  if (type == S_IFLNK) member.refuse("is a symbolic link: archive the file itself");
-  if (type != 0 && type != S_IFREG) member.refuse("is a special file, expected a regular one");
+  if (zip_file_type(entry) == S_IFLNK) member.refuse("is a symbolic link: archive the file itself");
   constexpr std::uint64_t kEncrypted = 1 << 0 | 1 << 13;
   if ((entry.flags & kEncrypted) != 0) member.refuse("is encrypted: archive it without a password");
   if (entry.method != kZipStored && entry.method != kZipDeflated) {
