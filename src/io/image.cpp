@@ -119,6 +119,18 @@ Image decode_image(std::string_view bytes, const std::filesystem::path& name) {
   return image;
 }
 
+ReducedImage decode_reduced_image(std::string_view bytes, const std::filesystem::path& name, ImageSize least) {
+  const auto decoder = make_decoder(bytes, name);
+  ImageShape shape = decoder->read_header();
+  check_pixels(shape, name);
+  const int reduction = decoder->find_reduction(shape, least);
+  shape.height = (shape.height + reduction - 1) / reduction;
+  shape.width = (shape.width + reduction - 1) / reduction;
+  ReducedImage reduced{blank_image(shape), reduction};
+  decoder->read_pixels(reduced.image);
+  return reduced;
+}
+
 ImageShape read_image_shape(const std::filesystem::path& path) {
   return decode_image_shape(MappedFile(path).bytes(), path);
 }

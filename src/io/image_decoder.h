@@ -15,7 +15,11 @@ class ImageDecoder {
 
   /// The shape of the image. Throws FormatError.
   virtual ImageShape read_header() = 0;
-  /// Fills the pixels of an image of the shape that read_header returned. Throws FormatError.
+  /// The factor, 1, 2, 4 or 8, by which read_pixels can reduce the image of the shape that read_header returned while
+  /// both sides divided by it are at least `least`. 1 for a format that can only be decoded in full.
+  virtual int find_reduction(const ImageShape& /*whole*/, ImageSize /*least*/) const { return 1; }
+  /// Fills the pixels of an image whose shape is the one that read_header returned, or its sides divided by a factor
+  /// that find_reduction returned, rounded up. Throws FormatError.
   virtual void read_pixels(Image& image) = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "io/image_decoder.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <new>
 #include <string>
 #include <type_traits>
@@ -37,6 +39,18 @@ class JpegDecoder final : public ImageDecoder {
     }
     shape.channels = colour_space == TJCS_GRAY ? 1 : 3;
     return shape;
+  }
+
+  int find_reduction(const ImageShape& whole, ImageSize least) const override {
+    // tjDecompress2 finds its factor, one of n/8, from the size of the result. The size of an image within one block
+    // can fit several.
+    constexpr int kBlock = 8;
+    if (std::max(whole.height, whole.width) < kBlock) return 1;
+    for (const int factor : {8, 4, 2}) {
+      // whole / factor >= least, without overflow.
+      if (whole.height / factor >= least.height && whole.width / factor >= least.width) return factor;
+    }
+    return 1;
   }
 
   void read_pixels(Image& image) override {

@@ -151,6 +151,12 @@ TEST(Webp, IsReadFromAFileOfAnyName) {
   EXPECT_EQ(read_image_shape(directory / "a.png"), (ImageShape{3, 4, 3}));
 }
 
+TEST(Webp, IsNotReduced) {
+  const ReducedImage reduced = decode_reduced_image(from_hex(kLossless), "a.webp", {1, 1});
+  EXPECT_EQ(reduced.reduction, 1);
+  EXPECT_EQ(reduced.image.pixels, lossless_pixels(3));
+}
+
 TEST(Webp, RefusesAnimations) {
   const std::string bytes = from_hex(kAnimation);
   constexpr std::string_view kReason = "is an animated WebP file, expected one image: convert its frames to";
