@@ -48,8 +48,9 @@ struct ReducedImage {
 // named, with the advice to convert the image) and for any decoder warning (truncated data, a bad checksum).
 
 /// The shape of the image that decode_image would return, from the header alone. `bytes`: the file in memory, or its
-/// beginning; usually the first 64 KiB suffice. Throws FormatError; for the beginning of a file it may also mean that
-/// more bytes are needed, so try again with the whole file. A shape, if returned, is that of the whole file.
+/// beginning; the first 64 KiB suffice unless a large profile or thumbnail, or the alpha of a large WebP image, comes
+/// before the header. Throws FormatError; for the beginning of a file it may also mean that more bytes are needed, so
+/// try again with the whole file. A shape, if returned, is that of the whole file.
 /// `name`: of the file, or of the member of an archive, in messages.
 ImageShape decode_image_shape(std::string_view bytes, const std::filesystem::path& name);
 
