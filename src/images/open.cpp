@@ -9,14 +9,16 @@
 
 namespace glow::images {
 
-// Each is defined in the source file of its name.
+// Each is defined in the source file of its name; CIFAR's are both in cifar.cpp.
 SourceKind fashion_mnist_kind();
 SourceKind cifar10_kind();
+SourceKind cifar100_kind();
 SourceKind folder_kind();
 SourceKind npy_kind();
 
 const std::vector<SourceKind>& source_kinds() {
-  static const std::vector<SourceKind> kinds{fashion_mnist_kind(), cifar10_kind(), folder_kind(), npy_kind()};
+  static const std::vector<SourceKind> kinds{fashion_mnist_kind(), cifar10_kind(), cifar100_kind(), folder_kind(),
+                                             npy_kind()};
   return kinds;
 }
 

@@ -26,10 +26,11 @@ TEST_P(OpenErrors, QuoteTheSpecificationAndItsUsage) {
 
 INSTANTIATE_TEST_SUITE_P(
     Specifications, OpenErrors,
-    ::testing::Values(BadSpecification{"", "fashion-mnist[:DIR], cifar10:DIR, folder:PATH or npy:FILE"},
-                      BadSpecification{"imagenet:/data", "fashion-mnist[:DIR], cifar10:DIR, folder:PATH or npy:FILE"},
+    ::testing::Values(BadSpecification{"", "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH or npy:FILE"},
+                      BadSpecification{"imagenet:/data",
+                                       "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH or npy:FILE"},
                       BadSpecification{"folder", "folder:PATH"}, BadSpecification{"npy:", "npy:FILE"},
-                      BadSpecification{"cifar10", "cifar10:DIR"},
+                      BadSpecification{"cifar10", "cifar10:PATH"},
                       BadSpecification{"fashion-mnist:", "fashion-mnist[:DIR]"}));
 
 class MissingDirectory : public ::testing::TestWithParam<const char*> {};
@@ -39,7 +40,8 @@ TEST_P(MissingDirectory, ErrorNamesThePath) {
                               {"/no/such/place", "No such file or directory"}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, MissingDirectory, ::testing::Values("fashion-mnist", "cifar10", "folder", "npy"));
+INSTANTIATE_TEST_SUITE_P(Kinds, MissingDirectory,
+                         ::testing::Values("fashion-mnist", "cifar10", "cifar100", "folder", "npy"));
 
 class OneFile : public ::testing::TestWithParam<const char*> {};
 
@@ -49,7 +51,7 @@ TEST_P(OneFile, RefusesSkipCorrupt) {
                                   {"skip_corrupt: expected folder:PATH", specification}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, OneFile, ::testing::Values("fashion-mnist", "cifar10", "npy"));
+INSTANTIATE_TEST_SUITE_P(Kinds, OneFile, ::testing::Values("fashion-mnist", "cifar10", "cifar100", "npy"));
 
 TEST(SourceKindsTest, AreDescribedAndFoundByTheirNames) {
   for (const auto& kind : source_kinds()) {

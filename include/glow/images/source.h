@@ -109,7 +109,7 @@ struct SourceKind {
 /// All kinds that open_data_set supports.
 const std::vector<SourceKind>& source_kinds();
 
-/// The forms of all specifications, for help texts: "fashion-mnist[:DIR] (idx files), cifar10:DIR (...), ... or
+/// The forms of all specifications, for help texts: "fashion-mnist[:DIR] (idx files), cifar10:PATH (...), ... or
 /// npy:FILE (...)".
 std::string describe_source_kinds();
 
@@ -125,7 +125,13 @@ Specification parse_specification(const std::string& specification);
 
 /// Opens a data set by its specification:
 /// - `fashion-mnist[:DIR]`: four idx files, gzipped or not; the default DIR is that of Debian's dataset-fashion-mnist.
-/// - `cifar10:DIR`: the binary version, data_batch_1..5.bin, test_batch.bin and batches.meta.txt.
+/// - `cifar10:PATH` and `cifar100:PATH`: the binary or the Python version as published, which give the same images in
+///   the same order. PATH is the archive, compressed by gzip or not; or the folder of its files; or one that contains
+///   this folder under the name that it has in the archive (cifar-10-batches-bin, cifar-10-batches-py,
+///   cifar-100-binary or cifar-100-python). CIFAR-10's files are data_batch_1..5, test_batch and batches.meta, with
+///   .bin and .txt in the binary version; CIFAR-100's are train.bin, test.bin and fine_label_names.txt, or train, test
+///   and meta. Files of both versions in one place are refused. The classes of CIFAR-100 are the fine labels. Pickles
+///   are read without Python; they may also be those of Python 3 (protocols 3 to 5).
 /// - `folder:PATH`: the PNG, JPEG and WebP files at any depth below the folder PATH, in bytewise path order. Links are
 ///   followed, hidden names are ignored. A folder with several paths is visited once, by a path with the fewest links,
 ///   so that cycles of links end and no split contains an image twice. If PATH/train, PATH/valid, PATH/val or PATH/test
