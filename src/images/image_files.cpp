@@ -19,8 +19,11 @@ std::optional<io::ImageShape> ImageFiles::shape(std::int64_t index) const {
   return shape;
 }
 
-io::Image ImageFiles::reduced_image(std::int64_t index, int /*reduction*/) const {
-  io::Image image = io::decode_image(images_.read(index), images_.path(index));
+io::Image ImageFiles::reduced_image(std::int64_t index, int reduction) const {
+  const io::ImageSize least{shapes_[index].height / reduction, shapes_[index].width / reduction};
+  const std::string bytes = images_.read(index);
+  io::Image image = reduction == 1 ? io::decode_image(bytes, images_.path(index))
+                                   : io::decode_reduced_image(bytes, images_.path(index), least).image;
   check_colour(image.shape, index);
   return to_channels(std::move(image), channels_);
 }
