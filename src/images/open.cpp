@@ -15,6 +15,7 @@ SourceKind cifar10_kind();
 SourceKind cifar100_kind();
 SourceKind folder_kind();
 SourceKind npy_kind();
+SourceKind npz_kind();
 
 const std::vector<SourceKind>& source_kinds() {
   static const std::vector<SourceKind> kinds{fashion_mnist_kind(), cifar10_kind(), cifar100_kind(), folder_kind(),

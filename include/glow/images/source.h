@@ -145,6 +145,12 @@ Specification parse_specification(const std::string& specification);
 ///   otherwise two images of one name are an error. If an archive has members KEY.cls with numbers (WebDataset), these
 ///   are the classes of the images KEY.jpg, and not the folders. A program needs one open file for each archive.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
+/// - `npz:PATH`: arrays `data`, uint8, [N, 3 * S * S] (a red, a green and a blue plane of S rows) or [N, H, W, C], and,
+///   where there are classes, `labels`, integers [N]; others are ignored. The classes are the distinct labels of the
+///   training images in increasing order. PATH is a file of training images, or a folder of .npz files in bytewise
+///   order, whose split is the sub-folder train, valid (or val) or test, or the beginning of their names (train, val or
+///   test); if no name begins so, all are training images. Arrays of numpy.savez are read at random positions, those of
+///   numpy.savez_compressed are held in memory, up to 4 GiB each.
 ///
 /// Throws ConfigError naming `options.field` for an unknown specification, and naming skip_corrupt when it is set for a
 /// kind other than a folder; IoError and FormatError when the data cannot be read.

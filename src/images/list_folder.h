@@ -1,0 +1,16 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace glow::images {
+
+/// The names of the entries of a folder that are not hidden, in bytewise order. Throws IoError.
+std::vector<std::string> list_folder(const std::filesystem::path& folder);
+
+/// With letters A to Z in lower case.
+std::string to_lower(std::string_view text);
+
+}  // namespace glow::images
