@@ -14,6 +14,7 @@ SourceKind fashion_mnist_kind();
 SourceKind cifar10_kind();
 SourceKind cifar100_kind();
 SourceKind folder_kind();
+SourceKind lmdb_kind();
 SourceKind npy_kind();
 SourceKind npz_kind();
 

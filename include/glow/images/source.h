@@ -67,7 +67,7 @@ using OpenProgress = std::function<void(const std::string&, std::int64_t, std::i
 
 /// Options of open_data_set.
 struct OpenOptions {
-  /// Whether the sub-folders of a folder are its classes. Other data sets always have their labels.
+  /// Whether the sub-folders of a folder, and the categories of LSUN, are its classes. Other data sets always have their labels.
   bool with_labels = false;
   /// With labels: the classes of a folder, in the order of the labels; empty: the sub-folders of its training images.
   std::vector<std::string> class_names = {};
@@ -144,6 +144,11 @@ Specification parse_specification(const std::string& specification);
 ///   they lie. Members of the same name in different archives are different images, in the order of the archives;
 ///   otherwise two images of one name are an error. If an archive has members KEY.cls with numbers (WebDataset), these
 ///   are the classes of the images KEY.jpg, and not the folders. A program needs one open file for each archive.
+/// - `lmdb:DIR`: LMDB environments, whose values are encoded images (io::decode_image), in the order of their keys. DIR has
+///   data.mdb, an environment of training images; or folders CATEGORY_train_lmdb and perhaps CATEGORY_val_lmdb and
+///   test_lmdb, which are the splits, in bytewise order. With labels, the categories are the classes, and images of
+///   test_lmdb have none. All images are RGB: grey is repeated, alpha is composited onto white. The files are
+///   memory-mapped, and nobody may write to them.
 /// - `npy:FILE`: a uint8 array [N, H, W, C] or [N, H, W], memory-mapped.
 /// - `npz:PATH`: arrays `data`, uint8, [N, 3 * S * S] (a red, a green and a blue plane of S rows) or [N, H, W, C], and,
 ///   where there are classes, `labels`, integers [N]; others are ignored. The classes are the distinct labels of the
