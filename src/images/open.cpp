@@ -17,6 +17,7 @@ SourceKind folder_kind();
 SourceKind lmdb_kind();
 SourceKind npy_kind();
 SourceKind npz_kind();
+SourceKind tfrecord_kind();
 
 const std::vector<SourceKind>& source_kinds() {
   static const std::vector<SourceKind> kinds{fashion_mnist_kind(), cifar10_kind(), cifar100_kind(), folder_kind(),

@@ -67,7 +67,8 @@ using OpenProgress = std::function<void(const std::string&, std::int64_t, std::i
 
 /// Options of open_data_set.
 struct OpenOptions {
-  /// Whether the sub-folders of a folder, and the categories of LSUN, are its classes. Other data sets always have their labels.
+  /// Whether the sub-folders of a folder, the categories of LSUN and the labels of TFRecords are classes. Other data
+  /// sets always have their labels.
   bool with_labels = false;
   /// With labels: the classes of a folder, in the order of the labels; empty: the sub-folders of its training images.
   std::vector<std::string> class_names = {};
@@ -156,9 +157,15 @@ Specification parse_specification(const std::string& specification);
 ///   order, whose split is the sub-folder train, valid (or val) or test, or the beginning of their names (train, val or
 ///   test); if no name begins so, all are training images. Arrays of numpy.savez are read at random positions, those of
 ///   numpy.savez_compressed are held in memory, up to 4 GiB each.
+/// - `tfrecord:PATH`: TFRecords as the reference code of Glow reads them: tf.Examples with the features `shape` (height,
+///   width, channels), `data` (uint8) and perhaps `label`. PATH has folders train and perhaps validation, or files, of
+///   the names NAME-rNN-s-NUMBER-of-COUNT.tfrecords, in bytewise order; or it is one file of training images. If there
+///   are several NN (images of 2^NN rows), OpenOptions::image_size chooses. With labels, the classes are 0 to the
+///   largest label of the training images.
 ///
-/// Throws ConfigError naming `options.field` for an unknown specification, and naming skip_corrupt when it is set for a
-/// kind other than a folder; IoError and FormatError when the data cannot be read.
+/// Throws ConfigError naming `options.field` for an unknown specification or a resolution that does not exist, and
+/// naming skip_corrupt when it is set for a kind other than a folder; IoError and FormatError when the data cannot be
+/// read.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
 /// Opens images that are not a data set: one .npy file as above; all PNG and JPEG files at any depth below one folder
