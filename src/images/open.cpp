@@ -21,7 +21,7 @@ SourceKind tfrecord_kind();
 
 const std::vector<SourceKind>& source_kinds() {
   static const std::vector<SourceKind> kinds{fashion_mnist_kind(), cifar10_kind(), cifar100_kind(), folder_kind(),
-                                             npy_kind()};
+                                             lmdb_kind(),          npy_kind(),     npz_kind(),      tfrecord_kind()};
   return kinds;
 }
 

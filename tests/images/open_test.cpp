@@ -17,6 +17,9 @@ struct BadSpecification {
   const char* expected;
 };
 
+constexpr const char* kAllUsages =
+    "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH, lmdb:DIR, npy:FILE, npz:PATH or tfrecord:PATH";
+
 class OpenErrors : public ::testing::TestWithParam<BadSpecification> {};
 
 TEST_P(OpenErrors, QuoteTheSpecificationAndItsUsage) {
@@ -24,14 +27,13 @@ TEST_P(OpenErrors, QuoteTheSpecificationAndItsUsage) {
   EXPECT_TRUE(throws<ConfigError>([&] { open_data_set(GetParam().specification); }, {quoted, GetParam().expected}));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Specifications, OpenErrors,
-    ::testing::Values(BadSpecification{"", "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH or npy:FILE"},
-                      BadSpecification{"imagenet:/data",
-                                       "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH or npy:FILE"},
-                      BadSpecification{"folder", "folder:PATH"}, BadSpecification{"npy:", "npy:FILE"},
-                      BadSpecification{"cifar10", "cifar10:PATH"},
-                      BadSpecification{"fashion-mnist:", "fashion-mnist[:DIR]"}));
+INSTANTIATE_TEST_SUITE_P(Specifications, OpenErrors,
+                         ::testing::Values(BadSpecification{"", kAllUsages},
+                                           BadSpecification{"imagenet:/data", kAllUsages},
+                                           BadSpecification{"folder", "folder:PATH"},
+                                           BadSpecification{"npy:", "npy:FILE"},
+                                           BadSpecification{"cifar10", "cifar10:PATH"},
+                                           BadSpecification{"fashion-mnist:", "fashion-mnist[:DIR]"}));
 
 class MissingDirectory : public ::testing::TestWithParam<const char*> {};
 
@@ -41,7 +43,8 @@ TEST_P(MissingDirectory, ErrorNamesThePath) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, MissingDirectory,
-                         ::testing::Values("fashion-mnist", "cifar10", "cifar100", "folder", "npy"));
+                         ::testing::Values("fashion-mnist", "cifar10", "cifar100", "folder", "lmdb", "npy", "npz",
+                                           "tfrecord"));
 
 class OneFile : public ::testing::TestWithParam<const char*> {};
 
@@ -51,7 +54,8 @@ TEST_P(OneFile, RefusesSkipCorrupt) {
                                   {"skip_corrupt: expected folder:PATH", specification}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, OneFile, ::testing::Values("fashion-mnist", "cifar10", "cifar100", "npy"));
+INSTANTIATE_TEST_SUITE_P(Kinds, OneFile,
+                         ::testing::Values("fashion-mnist", "cifar10", "cifar100", "lmdb", "npy", "npz", "tfrecord"));
 
 TEST(SourceKindsTest, AreDescribedAndFoundByTheirNames) {
   for (const auto& kind : source_kinds()) {

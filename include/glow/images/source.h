@@ -145,7 +145,8 @@ Specification parse_specification(const std::string& specification);
 ///   they lie. Members of the same name in different archives are different images, in the order of the archives;
 ///   otherwise two images of one name are an error. If an archive has members KEY.cls with numbers (WebDataset), these
 ///   are the classes of the images KEY.jpg, and not the folders. A program needs one open file for each archive.
-/// - `lmdb:DIR`: LMDB environments, whose values are encoded images (io::decode_image), in the order of their keys. DIR has
+/// - `lmdb:DIR`: LMDB environments, whose values are encoded images (io::decode_image), in the order of their keys. DIR
+/// has
 ///   data.mdb, an environment of training images; or folders CATEGORY_train_lmdb and perhaps CATEGORY_val_lmdb and
 ///   test_lmdb, which are the splits, in bytewise order. With labels, the categories are the classes, and images of
 ///   test_lmdb have none. All images are RGB: grey is repeated, alpha is composited onto white. The files are
@@ -157,7 +158,8 @@ Specification parse_specification(const std::string& specification);
 ///   order, whose split is the sub-folder train, valid (or val) or test, or the beginning of their names (train, val or
 ///   test); if no name begins so, all are training images. Arrays of numpy.savez are read at random positions, those of
 ///   numpy.savez_compressed are held in memory, up to 4 GiB each.
-/// - `tfrecord:PATH`: TFRecords as the reference code of Glow reads them: tf.Examples with the features `shape` (height,
+/// - `tfrecord:PATH`: TFRecords as the reference code of Glow reads them: tf.Examples with the features `shape`
+/// (height,
 ///   width, channels), `data` (uint8) and perhaps `label`. PATH has folders train and perhaps validation, or files, of
 ///   the names NAME-rNN-s-NUMBER-of-COUNT.tfrecords, in bytewise order; or it is one file of training images. If there
 ///   are several NN (images of 2^NN rows), OpenOptions::image_size chooses. With labels, the classes are 0 to the
