@@ -259,9 +259,13 @@ torch::Tensor Images::make_batch(std::int64_t count,
                                  const std::function<void(std::int64_t, const torch::Tensor&)>& make) const {
   const torch::Tensor batch = at::empty({count, channels(), geometry_.height, geometry_.width},
                                         at::TensorOptions(at::kByte).memory_format(at::MemoryFormat::ChannelsLast));
+  const std::int64_t image_bytes = std::int64_t{channels()} * geometry_.height * geometry_.width;
+  std::uint8_t* first = batch.data_ptr<std::uint8_t>();
   images::data_workers()->run(count, [&](std::int64_t image) {
     const OneThread guard;
-    make(image, batch[image]);
+    // Not batch[image]: if the caller is in inference mode and this thread is not, this thread must not write to it.
+    make(image, at::from_blob(first + image * image_bytes, {geometry_.height, geometry_.width, channels()}, at::kByte)
+                    .permute({2, 0, 1}));
   });
   return batch;
 }

@@ -109,8 +109,8 @@ int choose_resolution(const fs::path& folder, const ShardFiles& shards, const Op
   for (const auto& [resolution, files] : shards) {
     existing += (existing.empty() ? "" : ", ") + std::to_string(resolution);
   }
-  throw ConfigError(options.field, folder.string() + " has images of " + existing + " rows, expected " +
-                                       std::to_string(options.image_size));
+  throw ConfigError("image_size", folder.string() + " has images of " + existing + " rows, expected " +
+                                      std::to_string(options.image_size));
 }
 
 /// The images of a split. Some 32 bytes for each are in memory.

@@ -76,8 +76,8 @@ TEST(TfrecordSource, ChoosesTheResolutionOfTheOptions) {
   EXPECT_EQ(pixels(*open(directory.path(), {.image_size = 4}).train, 0), "s");
   EXPECT_EQ(pixels(*open(directory.path(), {.image_size = 4}).valid, 0), "t");
   EXPECT_EQ(pixels(*open(directory.path(), {.image_size = 8}).train, 0), "a");
-  EXPECT_TRUE(throws<ConfigError>([&] { open(directory.path(), {.image_size = 16, .field = "data"}); },
-                                  {"data: ", (directory / "train").string(), "4, 8 rows, expected 16"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { open(directory.path(), {.image_size = 16}); },
+                                  {"image_size: ", (directory / "train").string(), "4, 8 rows, expected 16"}));
   std::filesystem::remove(directory / "train/train-r02-s-0000-of-0001.tfrecords");
   EXPECT_EQ(pixels(*open(directory.path(), {.image_size = 16}).train, 0), "a");  // the only one
   std::filesystem::remove(directory / "validation/validation-r03-s-0-of-1.tfrecords");

@@ -66,7 +66,7 @@ class Images {
 
  private:
   void check_index(std::int64_t index) const;
-  /// uint8 [count, C, H, W], in which make(i, batch[i]) fills in image i.
+  /// uint8 [count, C, H, W], in which make(i, image), with uint8 [C, H, W], fills in image i.
   torch::Tensor make_batch(std::int64_t count,
                            const std::function<void(std::int64_t, const torch::Tensor&)>& make) const;
 
