@@ -1,3 +1,5 @@
+#include "images/folder.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -138,10 +140,10 @@ Splits splits_of_archive(const fs::path& path, IsImageName is_image, const OpenP
   return splits;
 }
 
-FormatError no_images(const fs::path& path) {
+FormatError no_images(const fs::path& path, IsImageName is_image) {
+  const std::string kinds = is_image == is_npy_name ? ".npy" : "PNG, JPEG or WebP";
   return FormatError(path,
-                     "expected PNG, JPEG or WebP files in this folder or below it, or in a tar or zip file, has "
-                     "none");
+                     "expected " + kinds + " files in this folder or below it, or in a tar or zip file, has none");
 }
 
 /// The images of each split, sorted.
@@ -149,7 +151,7 @@ Splits find_splits(const fs::path& path, IsImageName is_image, const OpenProgres
   Splits splits =
       is_folder(path) ? splits_of_folder(path, is_image, progress) : splits_of_archive(path, is_image, progress);
   for (auto& [name, images] : splits) {
-    if (images.size() == 0) throw no_images(images.root());
+    if (images.size() == 0) throw no_images(images.root(), is_image);
     images.sort();
   }
   return splits;
@@ -254,6 +256,8 @@ std::vector<std::int32_t> labels_by_folder(const EncodedImages& images, const st
 
 int channels_of(const std::vector<io::ImageShape>& shapes) { return std::ranges::all_of(shapes, is_grey) ? 1 : 3; }
 
+}  // namespace
+
 DataSet open_image_files(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
   DataSet set;
   Splits splits = find_splits(path, is_image, options.progress);
@@ -273,6 +277,8 @@ DataSet open_image_files(const fs::path& path, IsImageName is_image, const OpenO
   return set;
 }
 
+namespace {
+
 /// The path is a folder or an archive; see open_data_set.
 DataSet open_folder(const fs::path& path, const OpenOptions& options) {
   return open_image_files(path, is_image_name, options);
@@ -285,7 +291,7 @@ EncodedImages images_below(const fs::path& path) {
     add_split_folder(path, images, is_image_name, nullptr);
   else
     images = images_of_archive(path, is_image_name, nullptr);
-  if (images.size() == 0) throw no_images(path);
+  if (images.size() == 0) throw no_images(path, is_image_name);
   images.sort();
   return images;
 }

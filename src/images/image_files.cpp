@@ -5,6 +5,7 @@
 #include <glow/error.h>
 
 #include "images/colour.h"
+#include "images/encoded_image.h"
 
 namespace glow::images {
 
@@ -22,8 +23,7 @@ std::optional<io::ImageShape> ImageFiles::shape(std::int64_t index) const {
 io::Image ImageFiles::reduced_image(std::int64_t index, int reduction) const {
   const io::ImageSize least{shapes_[index].height / reduction, shapes_[index].width / reduction};
   const std::string bytes = images_.read(index);
-  io::Image image = reduction == 1 ? io::decode_image(bytes, images_.path(index))
-                                   : io::decode_reduced_image(bytes, images_.path(index), least).image;
+  io::Image image = decode(bytes, images_.path(index), least);
   check_colour(image.shape, index);
   return to_channels(std::move(image), channels_);
 }

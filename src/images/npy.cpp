@@ -5,6 +5,7 @@
 #include <glow/io/npy.h>
 
 #include "images/array.h"
+#include "images/folder.h"
 #include "io/errors.h"
 
 namespace glow::images {
@@ -19,8 +20,10 @@ bool holds_images(const std::vector<std::int64_t>& shape) {
   return true;
 }
 
-/// A uint8 array [N, H, W, C] or [N, H, W].
-DataSet open_npy(const std::filesystem::path& file, const OpenOptions& /*options*/) {
+/// A uint8 array [N, H, W, C] or [N, H, W], or a folder of arrays of one image each.
+DataSet open_npy(const std::filesystem::path& file, const OpenOptions& options) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) return open_image_files(file, is_npy_name, options);
   const auto reader = std::make_shared<const io::NpyReader>(file);
   const std::vector<std::int64_t>& shape = reader->shape();
   if (reader->dtype() != "|u1" || !holds_images(shape))
@@ -40,7 +43,10 @@ DataSet open_npy(const std::filesystem::path& file, const OpenOptions& /*options
 }  // namespace
 
 SourceKind npy_kind() {
-  return {.name = "npy", .usage = "npy:FILE", .description = "uint8 [N,H,W,C] or [N,H,W]", .open = open_npy};
+  return {.name = "npy",
+          .usage = "npy:PATH",
+          .description = "uint8 [N,H,W,C] or [N,H,W], or a folder of images [H,W,C] or [C,H,W]",
+          .open = open_npy};
 }
 
 }  // namespace glow::images

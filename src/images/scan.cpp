@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
-#include <optional>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
 #include <glow/error.h>
 #include <glow/images/worker_pool.h>
+
+#include "images/encoded_image.h"
 
 namespace glow::images {
 namespace {
@@ -20,7 +22,7 @@ io::ImageShape read_shape(const EncodedImages& images, std::int64_t index) {
   for (std::uint64_t count = kFirstAttempt;; count *= kGrowth) {
     const std::string start = images.read_start(index, count);
     try {
-      return io::decode_image_shape(start, images.path(index));
+      return encoded_shape(start, start.size() < count ? start.size() : images.bytes(index), images.path(index));
     } catch (const FormatError&) {
       if (start.size() < count) throw;  // it was the whole image
     }
@@ -43,7 +45,9 @@ void scan_image(const EncodedImages& images, std::int64_t index, bool decodes, i
     return;
   }
   try {
-    shape = io::decode_image(images.read(index), images.path(index)).shape;
+    const std::string bytes = images.read(index);
+    const io::ImageSize whole{std::numeric_limits<int>::max(), std::numeric_limits<int>::max()};
+    shape = decode(bytes, images.path(index), whole).shape;
   } catch (const FormatError& error) {
     problem = error.what();
   }

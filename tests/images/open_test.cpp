@@ -18,7 +18,7 @@ struct BadSpecification {
 };
 
 constexpr const char* kAllUsages =
-    "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH, lmdb:DIR, npy:FILE, npz:PATH or tfrecord:PATH";
+    "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH, lmdb:DIR, npy:PATH, npz:PATH or tfrecord:PATH";
 
 class OpenErrors : public ::testing::TestWithParam<BadSpecification> {};
 
@@ -31,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(Specifications, OpenErrors,
                          ::testing::Values(BadSpecification{"", kAllUsages},
                                            BadSpecification{"imagenet:/data", kAllUsages},
                                            BadSpecification{"folder", "folder:PATH"},
-                                           BadSpecification{"npy:", "npy:FILE"},
+                                           BadSpecification{"npy:", "npy:PATH"},
                                            BadSpecification{"cifar10", "cifar10:PATH"},
                                            BadSpecification{"fashion-mnist:", "fashion-mnist[:DIR]"}));
 
