@@ -9,6 +9,7 @@
 
 #include <glow/checks.h>
 #include <glow/error.h>
+#include <glow/images/worker_pool.h>
 #include <glow/ops/runtime.h>
 
 #include "tools/common/text.h"
@@ -57,7 +58,8 @@ Compute start_computing(const ComputeSettings& settings) {
     throw ConfigError("precision", "tf32 needs a CUDA device, and this is " + device.str());
   }
   const auto dtype = settings.precision == Precision::kFp64 ? torch::kDouble : torch::kFloat;
-  const auto threads = at::get_num_threads();
+  const std::int64_t threads = at::get_num_threads();
+  images::use_data_threads(settings.data_threads != 0 ? settings.data_threads : threads);
   return {device, dtype, hidden_precision(settings.precision),
           device.str() + ", " + count_text(threads, "thread") + ", " + to_string(settings.precision)};
 }

@@ -33,6 +33,8 @@ struct ComputeSettings {
   Precision precision = Precision::kFp32;
   /// 0: all cores that the process may use.
   std::int64_t threads = 0;
+  /// The threads that read and decode images; 0: as many as `threads`.
+  std::int64_t data_threads = 0;
   /// Seconds that a process waits for the others.
   std::int64_t process_timeout = 600;
 };
@@ -42,6 +44,7 @@ void visit_fields(ComputeSettings& settings, Visitor&& visit) {
   visit("device", settings.device);
   visit("precision", settings.precision);
   visit("threads", settings.threads);
+  visit("data_threads", settings.data_threads);
   visit("process_timeout", settings.process_timeout);
 }
 

@@ -249,6 +249,12 @@ FlagText batch_row(const std::string& otherwise) {
           "images computed at once" + (otherwise.empty() ? "" : "; not given: " + otherwise)};
 }
 
+FlagText data_threads_row() {
+  return {"data_threads", "Computing", "N",
+          "threads that read, decode and scale images; 0: as many as --threads. The images do not depend on it",
+          Kept::kChangeable};
+}
+
 std::vector<FlagText> compute_rows(Launchable launchable) {
   std::vector<FlagText> rows{
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", Kept::kChangeable},

@@ -211,5 +211,7 @@ FlagText batch_row(const std::string& otherwise = {});
 enum class Launchable { kNo, kYes };
 /// The rows of ComputeSettings; `process_timeout` only for kYes.
 std::vector<FlagText> compute_rows(Launchable launchable);
+/// --data-threads, for tools that read images.
+FlagText data_threads_row();
 
 }  // namespace glow::tools

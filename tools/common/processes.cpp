@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include <c10/util/Exception.h>
 #include <c10/util/Logging.h>
 #include <torch/cuda.h>
@@ -216,7 +218,21 @@ int run_tool(const std::string& name, Console& console, const std::function<int(
   return run_tool(name, console, [&](Processes&) { return tool(); });
 }
 
+namespace {
+
+/// Allows as many open files as the system does, because each archive of a data set stays open. By default Linux allows
+/// 1,024, for the sake of programs that use select().
+void raise_limit_of_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
 int run_tool(const std::string& name, Console& console, const std::function<int(Processes&)>& tool) {
+  raise_limit_of_open_files();
   // A write beyond the limit on file sizes then fails with an error to report, instead of ending the process.
   std::signal(SIGXFSZ, SIG_IGN);
   Processes processes(name, console);

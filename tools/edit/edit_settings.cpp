@@ -40,7 +40,7 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
       overwrite_row("Output"),
       batch_row(),
   };
-  return model + own + rest + compute_rows(Launchable::kNo);
+  return model + own + rest + compute_rows(Launchable::kNo) + std::vector{data_threads_row()};
 }
 
 void check(const EditSettings& settings) {

@@ -55,7 +55,8 @@ const std::vector<FlagText>& eval_flag_table() {
       {"json", "Output", "", "print the results as one JSON object"},
       batch_row("that of the evaluations in the model's training, else 64"),
   };
-  static const auto table = images + geometry_rows("Evaluation") + rest + compute_rows(Launchable::kYes);
+  static const auto table =
+      images + geometry_rows("Evaluation") + rest + compute_rows(Launchable::kYes) + std::vector{data_threads_row()};
   return table;
 }
 

@@ -180,8 +180,8 @@ std::string earlier_layer(TrainSettings& settings, const Flags& flags) {
 }  // namespace
 
 const std::vector<FlagText>& train_flag_table() {
-  static const auto table =
-      data_rows() + run_rows() + model_rows() + training_rows() + reporting_rows() + compute_rows(Launchable::kYes);
+  static const auto table = data_rows() + run_rows() + model_rows() + training_rows() + reporting_rows() +
+                            compute_rows(Launchable::kYes) + std::vector{data_threads_row()};
   return table;
 }
 
