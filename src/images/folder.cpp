@@ -58,7 +58,7 @@ std::string folder_of(const std::string& file) { return file.substr(0, file.rfin
 
 /// All images below a folder, those in archives as if these were unpacked where they lie.
 EncodedImages find_images(const fs::path& root, const FoundFiles& found, IsImageName is_image,
-                          const OpenProgress& progress) {
+                          const OpenOptions& options) {
   EncodedImages images(root);
   for (const std::string& file : found.images) images.add_file(file);
   std::vector<MountedArchive> archives;
@@ -66,17 +66,17 @@ EncodedImages find_images(const fs::path& root, const FoundFiles& found, IsImage
     const std::string split = folder_of(archive).empty() ? split_of_archive(archive) : "";
     archives.push_back({root / archive, split.empty() ? folder_of(archive) : split + "/"});
   }
-  add_archives(images, archives, is_image, progress);
+  add_archives(images, archives, is_image, options);
   return images;
 }
 
 /// Adds the images of the folder of a split; as another search, because two splits may link to the same folder.
-void add_split_folder(const fs::path& root, EncodedImages& split, IsImageName is_image, const OpenProgress& progress) {
+void add_split_folder(const fs::path& root, EncodedImages& split, IsImageName is_image, const OpenOptions& options) {
   const FoundFiles found = find_files(root, is_image);
   for (const std::string& file : found.images) split.add_file(file);
   std::vector<MountedArchive> archives;
   for (const std::string& archive : found.archives) archives.push_back({root / archive, folder_of(archive)});
-  add_archives(split, archives, is_image, progress);
+  add_archives(split, archives, is_image, options);
 }
 
 /// Moves the images in folders with the names of splits from `all` to the result.
@@ -104,18 +104,18 @@ bool is_below(const std::string& path, const std::set<std::string>& folders) {
   return folders.contains(std::string(top_folder(path)));
 }
 
-Splits splits_of_folder(const fs::path& directory, IsImageName is_image, const OpenProgress& progress) {
+Splits splits_of_folder(const fs::path& directory, IsImageName is_image, const OpenOptions& options) {
   std::set<std::string> split_folders;
   for (const char* name : kSplitNames)
     if (is_folder(directory / name)) split_folders.insert(name);
   FoundFiles found = find_files(directory, is_image);
   std::erase_if(found.images, [&](const std::string& file) { return is_below(file, split_folders); });
   std::erase_if(found.archives, [&](const std::string& file) { return is_below(file, split_folders); });
-  EncodedImages all = find_images(directory, found, is_image, progress);
+  EncodedImages all = find_images(directory, found, is_image, options);
   Splits splits = take_splits(all);
   for (const std::string& name : split_folders) {
     EncodedImages& split = splits.try_emplace(name, EncodedImages(directory / name)).first->second;
-    add_split_folder(directory / name, split, is_image, progress);
+    add_split_folder(directory / name, split, is_image, options);
   }
   if (splits.empty()) {
     splits.emplace("train", std::move(all));
@@ -126,11 +126,11 @@ Splits splits_of_folder(const fs::path& directory, IsImageName is_image, const O
   return splits;
 }
 
-Splits splits_of_archive(const fs::path& path, IsImageName is_image, const OpenProgress& progress) {
+Splits splits_of_archive(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
   std::error_code ignored;
   if (fs::is_regular_file(path, ignored) && !io::is_archive_name(path) && !io::is_compressed_tar_name(path))
     throw FormatError(path, "expected a folder, a tar or a zip file");
-  EncodedImages all = images_of_archive(path, is_image, progress);
+  EncodedImages all = images_of_archive(path, is_image, options);
   Splits splits = take_splits(all);
   if (splits.empty()) {
     splits.emplace("train", std::move(all));
@@ -147,9 +147,9 @@ FormatError no_images(const fs::path& path, IsImageName is_image) {
 }
 
 /// The images of each split, sorted.
-Splits find_splits(const fs::path& path, IsImageName is_image, const OpenProgress& progress) {
+Splits find_splits(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
   Splits splits =
-      is_folder(path) ? splits_of_folder(path, is_image, progress) : splits_of_archive(path, is_image, progress);
+      is_folder(path) ? splits_of_folder(path, is_image, options) : splits_of_archive(path, is_image, options);
   for (auto& [name, images] : splits) {
     if (images.size() == 0) throw no_images(images.root(), is_image);
     images.sort();
@@ -260,7 +260,7 @@ int channels_of(const std::vector<io::ImageShape>& shapes) { return std::ranges:
 
 DataSet open_image_files(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
   DataSet set;
-  Splits splits = find_splits(path, is_image, options.progress);
+  Splits splits = find_splits(path, is_image, options);
   std::map<std::string, std::vector<io::ImageShape>> shapes;
   for (auto& [name, images] : splits) shapes[name] = scan_and_filter(images, options, set.skipped);
   const int channels = options.channels == 3 ? 3 : channels_of(shapes["train"]);
@@ -288,9 +288,9 @@ DataSet open_folder(const fs::path& path, const OpenOptions& options) {
 EncodedImages images_below(const fs::path& path) {
   EncodedImages images(path);
   if (is_folder(path))
-    add_split_folder(path, images, is_image_name, nullptr);
+    add_split_folder(path, images, is_image_name, {});
   else
-    images = images_of_archive(path, is_image_name, nullptr);
+    images = images_of_archive(path, is_image_name, {});
   if (images.size() == 0) throw no_images(path, is_image_name);
   images.sort();
   return images;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,15 +9,10 @@
 
 namespace glow::images {
 
-/// Calls task(0) ... task(count - 1) on the threads of data_workers, and in between, on the calling thread,
-/// progress(what, done, count). Throws what the first task that fails throws.
-void run_with_progress(std::int64_t count, const std::function<void(std::int64_t)>& task, const std::string& what,
-                       const OpenProgress& progress);
-
 /// Sizes and channels of all images.
 struct Scan {
   std::vector<io::ImageShape> shapes;
-  /// With OpenOptions::skip_corrupt: the error of each image that cannot be decoded, empty for the others.
+  /// The error of each image that cannot be decoded, empty for the others; empty without OpenOptions::skip_corrupt.
   std::vector<std::string> problems;
 };
 

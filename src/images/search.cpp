@@ -5,9 +5,11 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <optional>
 #include <set>
 #include <system_error>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 
@@ -15,7 +17,7 @@
 
 #include <glow/error.h>
 
-#include "images/scan.h"
+#include "images/shared_work.h"
 #include "io/archive.h"
 #include "io/errors.h"
 
@@ -120,59 +122,90 @@ std::int32_t parse_class(const fs::path& path, std::string_view text) {
   return label;
 }
 
-/// An archive that was opened, and its images and labels.
-struct Indexed {
-  std::shared_ptr<const io::RegularFile> file;
-  std::vector<io::Member> members;
-  /// Of each member, -1 for none.
-  std::vector<std::int32_t> labels;
+/// An image in an archive.
+struct IndexedImage {
+  std::string name;
+  io::MemberPlace place;
+  std::int32_t label = -1;
 };
 
-/// Moves the labels from the members that have them to the images that they belong to.
-void resolve_labels(Indexed& archive) {
+/// Gives the labels in members .cls to the images that they belong to.
+std::vector<IndexedImage> with_labels(const io::RegularFile& file, std::vector<io::Member> members) {
   std::unordered_map<std::string, std::int32_t> label_of;
-  for (const io::Member& member : archive.members) {
-    if (!is_label_name(member.name)) continue;
-    constexpr std::uint64_t kMostBytes = 64;
-    const std::string text = io::read_member_start(*archive.file, member.name, member.place, kMostBytes);
-    label_of.emplace(key_of(member.name), parse_class(archive.file->path() / member.name, text));
+  std::vector<IndexedImage> images;
+  for (io::Member& member : members) {
+    if (is_label_name(member.name)) {
+      constexpr std::uint64_t kMostBytes = 64;
+      const std::string text = io::read_member_start(file, member.name, member.place, kMostBytes);
+      label_of.emplace(key_of(member.name), parse_class(file.path() / member.name, text));
+    } else {
+      images.push_back({std::move(member.name), member.place});
+    }
   }
-  std::erase_if(archive.members, [](const io::Member& member) { return is_label_name(member.name); });
-  archive.labels.assign(archive.members.size(), -1);
-  if (label_of.empty()) return;
-  for (std::size_t index = 0; index < archive.members.size(); ++index) {
-    const auto found = label_of.find(std::string(key_of(archive.members[index].name)));
-    if (found != label_of.end()) archive.labels[index] = found->second;
+  if (label_of.empty()) return images;
+  for (IndexedImage& image : images) {
+    const auto found = label_of.find(std::string(key_of(image.name)));
+    if (found != label_of.end()) image.label = found->second;
   }
+  return images;
 }
 
-Indexed index(const fs::path& path, IsImageName is_image) {
-  if (io::is_compressed_tar_name(path)) throw compressed_tar(path);
-  Indexed archive;
-  archive.file = std::make_shared<const io::RegularFile>(path);
-  archive.members = io::index_archive(*archive.file, [&](std::string_view name) {
+static_assert(std::is_trivially_copyable_v<io::MemberPlace>);
+
+/// The index of an archive as a text: for each image its name, a NUL, and the bytes of place and label.
+std::string index_text(const io::RegularFile& file, IsImageName is_image) {
+  const auto is_wanted = [&](std::string_view name) {
     return !is_hidden(name) && (is_image(name) || is_label_name(name));
-  });
-  resolve_labels(archive);
-  return archive;
+  };
+  std::string text;
+  for (const IndexedImage& image : with_labels(file, io::index_archive(file, is_wanted))) {
+    text.append(image.name).push_back('\0');
+    text.append(reinterpret_cast<const char*>(&image.place), sizeof image.place);
+    text.append(reinterpret_cast<const char*>(&image.label), sizeof image.label);
+  }
+  return text;
 }
 
-void add_indexed(EncodedImages& images, const Indexed& archive, const std::string& mount, const std::string& stripped) {
-  const std::int32_t number = images.add_archive({archive.file, mount, stripped});
-  for (std::size_t member = 0; member < archive.members.size(); ++member) {
-    const std::string_view name = archive.members[member].name;
-    images.add_member(number, name.substr(stripped.size()), archive.members[member].place, archive.labels[member]);
+/// Calls visit(name, place, label) for each image in the result of index_text.
+template <class Visit>
+void visit_index(std::string_view text, Visit&& visit) {
+  while (!text.empty()) {
+    const std::string_view name = text.substr(0, text.find('\0'));
+    text.remove_prefix(name.size() + 1);
+    io::MemberPlace place;
+    std::int32_t label = -1;
+    std::memcpy(&place, text.data(), sizeof place);
+    std::memcpy(&label, text.data() + sizeof place, sizeof label);
+    text.remove_prefix(sizeof place + sizeof label);
+    visit(name, place, label);
   }
 }
 
-/// The folder ("a/") that all members are in, or empty.
-std::string common_folder(const std::vector<io::Member>& members) {
-  if (members.empty()) return "";
-  const std::string& first = members.front().name;
-  const std::string folder = first.substr(0, first.find('/') + 1);
-  const auto is_inside = [&](const io::Member& member) { return member.name.starts_with(folder); };
-  return std::all_of(members.begin(), members.end(), is_inside) ? folder : "";
+/// The folder ("a/") that contains all images of an index, or empty.
+std::string common_folder(std::string_view index) {
+  std::optional<std::string> folder;
+  visit_index(index, [&](std::string_view name, const io::MemberPlace&, std::int32_t) {
+    const std::string_view own = name.substr(0, name.find('/') == std::string_view::npos ? 0 : name.find('/') + 1);
+    if (!folder) folder = own;
+    if (*folder != own) folder = "";
+  });
+  return folder.value_or("");
 }
+
+std::shared_ptr<const io::RegularFile> open_archive(const fs::path& path) {
+  if (io::is_compressed_tar_name(path)) throw compressed_tar(path);
+  return std::make_shared<const io::RegularFile>(path);
+}
+
+void add_index(EncodedImages& images, std::string_view index, EncodedImages::Archive archive) {
+  const std::size_t stripped = archive.stripped.size();
+  const std::int32_t number = images.add_archive(std::move(archive));
+  visit_index(index, [&](std::string_view name, const io::MemberPlace& place, std::int32_t label) {
+    images.add_member(number, name.substr(stripped), place, label);
+  });
+}
+
+constexpr const char* kIndexed = "archives indexed";
 
 }  // namespace
 
@@ -193,26 +226,20 @@ FoundFiles find_files(const fs::path& directory, IsImageName is_image) {
 }
 
 void add_archives(EncodedImages& images, const std::vector<MountedArchive>& archives, IsImageName is_image,
-                  const OpenProgress& progress) {
-  std::vector<Indexed> indexed(archives.size());
-  run_with_progress(
-      std::ssize(archives), [&](std::int64_t number) { indexed[number] = index(archives[number].path, is_image); },
-      "archives indexed:", progress);
+                  const OpenOptions& options) {
+  const auto index = [&](std::int64_t number) { return index_text(*open_archive(archives[number].path), is_image); };
+  std::vector<std::string> indexes = share_work(std::ssize(archives), index, kIndexed, options);
   for (std::size_t number = 0; number < archives.size(); ++number) {
-    add_indexed(images, indexed[number], archives[number].mount, "");
-    indexed[number] = {};
+    add_index(images, indexes[number], {open_archive(archives[number].path), archives[number].mount});
+    indexes[number] = {};
   }
 }
 
-EncodedImages images_of_archive(const fs::path& path, IsImageName is_image, const OpenProgress& progress) {
+EncodedImages images_of_archive(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
   EncodedImages images(path);
-  run_with_progress(
-      1,
-      [&](std::int64_t) {
-        const Indexed archive = index(path, is_image);
-        add_indexed(images, archive, "", common_folder(archive.members));
-      },
-      "archives indexed:", progress);
+  const auto index = [&](std::int64_t) { return index_text(*open_archive(path), is_image); };
+  const std::string text = share_work(1, index, kIndexed, options).front();
+  add_index(images, text, {.file = open_archive(path), .stripped = common_folder(text)});
   return images;
 }
 

@@ -36,13 +36,13 @@ struct MountedArchive {
   std::string mount;
 };
 
-/// Adds the images in archives, which are indexed on the threads of data_workers. Hidden members are ignored. A member
+/// Adds the images in archives, which the processes of `options` index together. Hidden members are ignored. A member
 /// KEY.cls with a number is the label of the image KEY.EXTENSION (WebDataset's convention; KEY is the path up to the
 /// first dot of the file's name). Throws IoError, FormatError.
 void add_archives(EncodedImages& images, const std::vector<MountedArchive>& archives, IsImageName is_image,
-                  const OpenProgress& progress);
+                  const OpenOptions& options);
 
 /// The images in one archive. If all its images are in one folder of the archive, that folder is the root.
-EncodedImages images_of_archive(const std::filesystem::path& path, IsImageName is_image, const OpenProgress& progress);
+EncodedImages images_of_archive(const std::filesystem::path& path, IsImageName is_image, const OpenOptions& options);
 
 }  // namespace glow::images

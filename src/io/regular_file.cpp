@@ -31,6 +31,7 @@ RegularFile::RegularFile(std::filesystem::path path)
       // O_NONBLOCK: otherwise opening a FIFO would wait for a writer, before fstat can tell that it is a FIFO.
       descriptor_(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {
   if (descriptor_ < 0) {
+    if (errno == EMFILE) throw cannot_read(path_, "too many open files (`ulimit -n` raises the limit)");
     throw cannot_read(path_, errno);
   }
   try {

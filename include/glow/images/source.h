@@ -82,9 +82,9 @@ struct OpenOptions {
   int image_size = 0;
   /// Called on the calling thread while archives are indexed and headers read; may be null.
   OpenProgress progress = nullptr;
-  /// Several processes that open the same data set at the same time share the reading of headers, and the search for
-  /// corrupt images: each takes its shard of them, and `all_gather` returns the texts of all processes in the order of
-  /// their shards.
+  /// Several processes that open the same data set at the same time share the indexing of archives, the reading of
+  /// headers and the search for corrupt images: each takes its shard of them, and `all_gather` returns the texts of all
+  /// processes in the order of their shards.
   Shard shard = {};
   std::function<std::vector<std::string>(const std::string&)> all_gather = nullptr;
   /// ConfigError::field of errors about the specification: the caller's name of the option.
