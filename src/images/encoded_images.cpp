@@ -9,11 +9,24 @@
 
 namespace glow::images {
 
+io::MemberPlace EncodedImages::Entry::place() const {
+  return {.offset = offset, .stored = stored, .size = bytes, .crc = crc, .deflated = deflated, .has_crc = has_crc};
+}
+
 void EncodedImages::add(std::string_view mount, std::string_view name, Entry entry) {
-  entry.begin = names_.size();
-  entry.length = static_cast<std::uint32_t>(mount.size() + name.size());
+  const std::size_t length = mount.size() + name.size();
+  if (length > std::numeric_limits<std::uint16_t>::max() ||
+      names_.size() > std::numeric_limits<std::uint32_t>::max() - length)
+    throw FormatError(root_, "expected shorter names of images, at most 4 GiB in all");
+  entry.name_begin = static_cast<std::uint32_t>(names_.size());
+  entry.name_length = static_cast<std::uint16_t>(length);
   names_.append(mount).append(name);
   entries_.push_back(entry);
+}
+
+void EncodedImages::reserve(std::size_t images, std::size_t name_bytes) {
+  entries_.reserve(entries_.size() + images);
+  names_.reserve(names_.size() + name_bytes);
 }
 
 void EncodedImages::add_file(std::string_view name) { add("", name, {}); }
@@ -25,7 +38,17 @@ std::int32_t EncodedImages::add_archive(Archive archive) {
 
 void EncodedImages::add_member(std::int32_t archive, std::string_view name, const io::MemberPlace& place,
                                std::int32_t label) {
-  add(archives_[archive].mount, name, {.archive = archive, .label = label, .place = place});
+  if (std::max(place.stored, place.size) > std::numeric_limits<std::uint32_t>::max())
+    throw FormatError(archives_[archive].file->path() / name, "expected an image of less than 4 GiB");
+  add(archives_[archive].mount, name,
+      {.offset = place.offset,
+       .stored = static_cast<std::uint32_t>(place.stored),
+       .bytes = static_cast<std::uint32_t>(place.size),
+       .crc = place.crc,
+       .deflated = place.deflated,
+       .has_crc = place.has_crc,
+       .archive = archive,
+       .label = label});
 }
 
 void EncodedImages::sort() {
@@ -91,7 +114,7 @@ std::filesystem::path EncodedImages::path(std::int64_t index) const {
 }
 
 std::uint64_t EncodedImages::bytes(std::int64_t index) const {
-  if (entries_[index].archive >= 0) return entries_[index].place.size;
+  if (entries_[index].archive >= 0) return entries_[index].bytes;
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path(index), error);
   if (error) throw io::cannot_read(path(index), error.value());
@@ -109,8 +132,8 @@ std::string EncodedImages::read_start(std::int64_t index, std::uint64_t count) c
     return file.read(0, std::min(count, file.size()));
   }
   const io::RegularFile& archive = *archives_[entry.archive].file;
-  if (count >= entry.place.size) return io::read_member(archive, member_name(entry), entry.place);
-  return io::read_member_start(archive, member_name(entry), entry.place, count);
+  if (count >= entry.bytes) return io::read_member(archive, member_name(entry), entry.place());
+  return io::read_member_start(archive, member_name(entry), entry.place(), count);
 }
 
 }  // namespace glow::images

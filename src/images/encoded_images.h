@@ -12,7 +12,7 @@
 
 namespace glow::images {
 
-/// A list of encoded images: files below a folder, and members of archives, which are read where they lie. Some 80
+/// A list of encoded images: files below a folder, and members of archives, which are read where they lie. Some 60
 /// bytes for an image, because a set may have millions.
 class EncodedImages {
  public:
@@ -27,10 +27,12 @@ class EncodedImages {
   /// `root`: the folder of the files that are no members of archives; empty for paths as they are.
   explicit EncodedImages(std::filesystem::path root = {}) : root_(std::move(root)) {}
 
+  /// Makes room for more images, whose names have this many bytes in all.
+  void reserve(std::size_t images, std::size_t name_bytes);
   void add_file(std::string_view name);
   /// Returns the number of the archive for add_member.
   std::int32_t add_archive(Archive archive);
-  /// `name`: below the mount of the archive. `label`: of the image, or -1.
+  /// `name`: below the mount of the archive. `label`: of the image, or -1. Throws FormatError for an image of 4 GiB.
   void add_member(std::int32_t archive, std::string_view name, const io::MemberPlace& place, std::int32_t label);
   /// Sorts by name, bytewise; equal names in different archives by the archive's path. Throws FormatError for a name
   /// that is both a file and a member of an archive, which happens when an archive lies beside its unpacked members.
@@ -57,18 +59,27 @@ class EncodedImages {
   std::string read_start(std::int64_t index, std::uint64_t count) const;
 
  private:
+  /// 40 bytes, because there may be millions.
   struct Entry {
+    /// The place of the member; zeros for a file.
+    io::MemberPlace place() const;
+
+    std::uint64_t offset = 0;
+    std::uint32_t stored = 0;
+    std::uint32_t bytes = 0;
+    std::uint32_t crc = 0;
     /// The name's place in names_.
-    std::uint64_t begin = 0;
-    std::uint32_t length = 0;
+    std::uint32_t name_begin = 0;
+    std::uint16_t name_length = 0;
+    bool deflated = false;
+    bool has_crc = false;
     /// Index in archives_, -1 for a file.
     std::int32_t archive = -1;
     std::int32_t label = -1;
-    io::MemberPlace place = {};
   };
 
   std::string_view name_of(const Entry& entry) const {
-    return std::string_view(names_).substr(entry.begin, entry.length);
+    return std::string_view(names_).substr(entry.name_begin, entry.name_length);
   }
   void add(std::string_view mount, std::string_view name, Entry entry);
   std::string member_name(const Entry& entry) const;

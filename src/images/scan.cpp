@@ -71,6 +71,7 @@ Scan scan_images(const EncodedImages& images, const OpenOptions& options) {
     };
   }
   Scan all;
+  all.shapes.reserve(images.size());
   const std::string what = options.skip_corrupt ? "images checked" : "image headers read";
   for (const std::string& text : share_work(blocks, scan, what, counting_images)) {
     std::vector<std::string> texts = split_texts(text);

@@ -229,6 +229,15 @@ void add_archives(EncodedImages& images, const std::vector<MountedArchive>& arch
                   const OpenOptions& options) {
   const auto index = [&](std::int64_t number) { return index_text(*open_archive(archives[number].path), is_image); };
   std::vector<std::string> indexes = share_work(std::ssize(archives), index, kIndexed, options);
+  // Without this, the last growth of a set of millions would take as much memory again.
+  std::size_t count = 0, name_bytes = 0;
+  for (std::size_t number = 0; number < archives.size(); ++number) {
+    visit_index(indexes[number], [&](std::string_view name, const io::MemberPlace&, std::int32_t) {
+      ++count;
+      name_bytes += archives[number].mount.size() + name.size();
+    });
+  }
+  images.reserve(count, name_bytes);
   for (std::size_t number = 0; number < archives.size(); ++number) {
     add_index(images, indexes[number], {open_archive(archives[number].path), archives[number].mount});
     indexes[number] = {};
