@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <omp.h>
 
 #include <glow/error.h>
 #include <glow/images/worker_pool.h>
 #include <glow/ops/random.h>
+
+#include "data/downscale.h"
 
 namespace glow::data {
 namespace {
@@ -26,17 +27,9 @@ struct Augmentation {
   std::uint64_t shift_right;
 };
 
-struct Size {
-  std::int64_t height;
-  std::int64_t width;
-  bool operator==(const Size&) const = default;
-};
-
 std::string text(const Size& size) { return std::to_string(size.height) + "x" + std::to_string(size.width); }
 
 Size target(const Geometry& geometry) { return {geometry.height, geometry.width}; }
-
-Size size_of(const at::Tensor& pixels) { return {pixels.size(1), pixels.size(2)}; }
 
 bool contains(const Size& outer, const Size& inner) {
   return outer.height >= inner.height && outer.width >= inner.width;
@@ -58,27 +51,18 @@ Size largest_with_proportions(const Size& size, const Size& shape) {
   return {size.height, scaled(size.height, shape.width, shape.height)};
 }
 
-at::Tensor crop(const at::Tensor& pixels, std::int64_t top, std::int64_t left, const Size& size) {
-  return pixels.narrow(1, top, size.height).narrow(2, left, size.width);
+PixelView view_of(const std::vector<std::uint8_t>& pixels, const Size& size, std::int64_t channels) {
+  return {pixels.data(), size, channels, size.width * channels};
 }
 
-at::Tensor centre_crop(const at::Tensor& pixels, const Size& size) {
-  const Size full = size_of(pixels);
-  return crop(pixels, (full.height - size.height) / 2, (full.width - size.width) / 2, size);
+PixelView crop(PixelView pixels, std::int64_t top, std::int64_t left, const Size& size) {
+  pixels.first += top * pixels.row_bytes + left * pixels.channels;
+  pixels.size = size;
+  return pixels;
 }
 
-/// Antialiased bilinear scaling, a triangle filter as wide as the scale: without negative lobes, so without ringing.
-/// `full_height`, `full_width`: the sides that are scaled to `size`; those of `pixels`, but for parts of pixels of a
-/// reduced image, whose last row and column may reach beyond its edge.
-at::Tensor downscale(const at::Tensor& pixels, const Size& size, double full_height, double full_width) {
-  if (size_of(pixels) == size) return pixels;
-  const at::Tensor image = pixels.to(at::kFloat).contiguous().unsqueeze(0);
-  c10::optional<double> vertical, horizontal;  // not set: the ratio of the sides
-  if (full_height != static_cast<double>(pixels.size(1))) vertical = static_cast<double>(size.height) / full_height;
-  if (full_width != static_cast<double>(pixels.size(2))) horizontal = static_cast<double>(size.width) / full_width;
-  const at::Tensor smaller = at::_upsample_bilinear2d_aa(image, at::IntArrayRef{size.height, size.width},
-                                                         /*align_corners=*/false, vertical, horizontal);
-  return smaller.squeeze(0).round_().clamp_(0, 255).to(at::kByte);
+PixelView centre_crop(const PixelView& pixels, const Size& size) {
+  return crop(pixels, (pixels.size.height - size.height) / 2, (pixels.size.width - size.width) / 2, size);
 }
 
 /// The part of an image that is scaled, and to which size.
@@ -114,44 +98,61 @@ int reduction_for(const std::optional<Scaling>& scaling) {
   return 1;
 }
 
-/// `reduction`: by which the decoder has reduced `pixels`.
-at::Tensor scale(const std::optional<Scaling>& scaling, const at::Tensor& pixels, int reduction) {
-  if (!scaling) return pixels;
-  const auto& [top, left, part, result] = *scaling;
-  const auto reduced = [&](std::int64_t side) { return (side + reduction - 1) / reduction; };
-  const at::Tensor cropped =
-      crop(pixels, top / reduction, left / reduction, {reduced(part.height), reduced(part.width)});
-  return downscale(cropped, result, static_cast<double>(part.height) / reduction,
-                   static_cast<double>(part.width) / reduction);
+/// The size of an image of this size after a reduction by the decoder.
+Size reduced(const Size& size, int reduction) {
+  return {(size.height + reduction - 1) / reduction, (size.width + reduction - 1) / reduction};
 }
 
-at::Tensor pad_with_black(const at::Tensor& pixels, const Size& size) {
-  const Size inner = size_of(pixels);
+/// `reduction`: by which the decoder has reduced `pixels`. `memory` holds the result if it is not a part of these.
+PixelView scale(const std::optional<Scaling>& scaling, const PixelView& pixels, int reduction,
+                std::vector<std::uint8_t>& memory) {
+  if (!scaling) return pixels;
+  const auto& [top, left, part, result] = *scaling;
+  const PixelView cropped = crop(pixels, top / reduction, left / reduction, reduced(part, reduction));
+  if (cropped.size == result) return cropped;
+  memory = downscale(cropped, result,
+                     {static_cast<double>(part.height) / reduction, static_cast<double>(part.width) / reduction});
+  return view_of(memory, result, pixels.channels);
+}
+
+/// `memory` holds the result if it is not `pixels`.
+PixelView pad_with_black(const PixelView& pixels, const Size& size, std::vector<std::uint8_t>& memory) {
+  const Size inner = pixels.size;
   if (contains(inner, size)) return pixels;
-  at::Tensor padded = at::zeros({pixels.size(0), size.height, size.width}, pixels.options());
-  centre_crop(padded, inner).copy_(pixels);
+  memory.assign(size.height * size.width * pixels.channels, 0);
+  const PixelView padded = view_of(memory, size, pixels.channels);
+  std::uint8_t* to = memory.data() + (centre_crop(padded, inner).first - padded.first);
+  for (std::int64_t y = 0; y < inner.height; ++y)
+    std::memcpy(to + y * padded.row_bytes, pixels.first + y * pixels.row_bytes, inner.width * pixels.channels);
   return padded;
 }
 
-at::Tensor random_crop(const at::Tensor& pixels, const Size& size, const Augmentation& augmentation) {
-  const Size full = size_of(pixels);
-  const auto tops = static_cast<std::uint64_t>(full.height - size.height + 1);
-  const auto lefts = static_cast<std::uint64_t>(full.width - size.width + 1);
+PixelView random_crop(const PixelView& pixels, const Size& size, const Augmentation& augmentation) {
+  const auto tops = static_cast<std::uint64_t>(pixels.size.height - size.height + 1);
+  const auto lefts = static_cast<std::uint64_t>(pixels.size.width - size.width + 1);
   return crop(pixels, static_cast<std::int64_t>(augmentation.crop_top % tops),
               static_cast<std::int64_t>(augmentation.crop_left % lefts), size);
 }
 
-/// Source indices of a line of `length` pixels that is shifted by up to a tenth of its length; its end pixels are
-/// repeated.
-at::Tensor shifted_line(std::int64_t length, std::uint64_t draw) {
+/// By how many pixels a line of `length` pixels is shifted: up to a tenth of its length.
+std::int64_t shift_of_line(std::int64_t length, std::uint64_t draw) {
   const std::int64_t most = length / 10;
-  const auto distance = static_cast<std::int64_t>(draw % static_cast<std::uint64_t>(2 * most + 1)) - most;
-  return at::arange(length, at::kLong).sub_(distance).clamp_(0, length - 1);
+  return static_cast<std::int64_t>(draw % static_cast<std::uint64_t>(2 * most + 1)) - most;
 }
 
-at::Tensor shift(const at::Tensor& pixels, const Augmentation& augmentation) {
-  return pixels.index_select(1, shifted_line(pixels.size(1), augmentation.shift_down))
-      .index_select(2, shifted_line(pixels.size(2), augmentation.shift_right));
+/// Copies a row of `width` pixels, shifted to the right; its end pixels are repeated.
+void copy_row(const std::uint8_t* from, std::int64_t width, std::int64_t channels, std::int64_t right,
+              std::uint8_t* to) {
+  const std::uint8_t* last = from + (width - 1) * channels;
+  for (std::int64_t x = 0; x < right; ++x) to = std::copy_n(from, channels, to);
+  const std::int64_t first_column = std::max<std::int64_t>(0, -right);
+  to = std::copy_n(from + first_column * channels, (width - std::abs(right)) * channels, to);
+  for (std::int64_t x = right; x < 0; ++x) to = std::copy_n(last, channels, to);
+}
+
+/// The bytes of a row of pixels from right to left.
+void mirror_row(const std::uint8_t* from, std::int64_t width, std::int64_t channels, std::uint8_t* to) {
+  for (std::int64_t x = width - 1; x >= 0; --x) to = std::copy_n(from + x * channels, channels, to);
 }
 
 /// The random choices of an image: a pure function of (seed, epoch, index). Each choice has its own number, so that an
@@ -180,46 +181,54 @@ void check_size(const Geometry& geometry, const Size& size, const images::ImageS
                                     text(target(geometry)));
 }
 
-/// uint8 [C, h, w], scaled -> uint8 [C, height, width]. Without an augmentation the crop is central, and the image is
-/// neither flipped nor shifted.
-at::Tensor crop_and_augment(const Geometry& geometry, const at::Tensor& scaled,
-                            const std::optional<Augmentation>& augmentation) {
-  const Size size = target(geometry);
-  const at::Tensor large = pad_with_black(scaled, size);
-  if (!augmentation) return centre_crop(large, size);
-  at::Tensor image = geometry.random_crop ? random_crop(large, size, *augmentation) : centre_crop(large, size);
-  if (geometry.flip && augmentation->flip % 2 == 1) image = image.flip(2);
-  if (geometry.shift) image = shift(image, *augmentation);
-  return image;
+/// Throws FormatError when an image is not what its source has announced: a file that was replaced.
+void check_unchanged(const images::ImageSource& source, std::int64_t index, const io::ImageShape& shape,
+                     const Size& expected) {
+  if (Size{shape.height, shape.width} == expected && shape.channels == source.channels()) return;
+  throw FormatError(source.name(index),
+                    "expected " + text(expected) + " pixels of " + std::to_string(source.channels()) +
+                        " channels, as when it was opened, has " + text({shape.height, shape.width}) + " of " +
+                        std::to_string(shape.channels));
 }
 
-/// Image `index` of a source, brought to the size of the geometry and copied to `result`, uint8 [C, height, width].
+/// Copies a scaled image to `result`, [height, width, channels] of the geometry. Without an augmentation the crop is
+/// central, and the image is neither flipped nor shifted.
+void crop_and_augment(const Geometry& geometry, const PixelView& scaled,
+                      const std::optional<Augmentation>& augmentation, std::uint8_t* result) {
+  const auto [height, width] = target(geometry);
+  std::vector<std::uint8_t> memory;
+  const PixelView large = pad_with_black(scaled, {height, width}, memory);
+  const bool is_random = augmentation && geometry.random_crop;
+  const PixelView image =
+      is_random ? random_crop(large, {height, width}, *augmentation) : centre_crop(large, {height, width});
+  const bool flips = augmentation && geometry.flip && augmentation->flip % 2 == 1;
+  const bool shifts = augmentation && geometry.shift;
+  const std::int64_t down = shifts ? shift_of_line(height, augmentation->shift_down) : 0;
+  const std::int64_t right = shifts ? shift_of_line(width, augmentation->shift_right) : 0;
+  std::vector<std::uint8_t> mirrored(flips ? width * image.channels : 0);
+  for (std::int64_t y = 0; y < height; ++y) {
+    const std::uint8_t* row = image.first + std::clamp<std::int64_t>(y - down, 0, height - 1) * image.row_bytes;
+    if (flips) mirror_row(row, width, image.channels, mirrored.data());
+    copy_row(flips ? mirrored.data() : row, width, image.channels, right, result + y * width * image.channels);
+  }
+}
+
+/// Image `index` of a source, brought to the size of the geometry and copied to `result`, [height, width, channels].
 void make_image(const images::ImageSource& source, const Geometry& geometry, std::int64_t index,
-                const std::optional<Augmentation>& augmentation, const at::Tensor& result) {
+                const std::optional<Augmentation>& augmentation, std::uint8_t* result) {
   const auto shape = source.shape(index);
   const int reduction = shape ? reduction_for(scaling_of(geometry, {shape->height, shape->width})) : 1;
-  io::Image image = source.reduced_image(index, reduction);
+  const io::Image image = source.reduced_image(index, reduction);
   const auto [height, width, channels] = image.shape;
   const Size size = shape ? Size{shape->height, shape->width} : Size{height, width};
   if (!shape) check_size(geometry, size, source, index);
-  const at::Tensor pixels = at::from_blob(image.pixels.data(), {height, width, channels}, at::kByte).permute({2, 0, 1});
-  const bool is_reduced = size.height != height || size.width != width;
-  const at::Tensor scaled = scale(scaling_of(geometry, size), pixels, is_reduced ? reduction : 1);
-  result.copy_(crop_and_augment(geometry, scaled, augmentation));
+  const bool is_reduced = Size{height, width} != size;
+  check_unchanged(source, index, image.shape, is_reduced ? reduced(size, reduction) : size);
+  std::vector<std::uint8_t> memory;
+  const PixelView scaled = scale(scaling_of(geometry, size), view_of(image.pixels, {height, width}, channels),
+                                 is_reduced ? reduction : 1, memory);
+  crop_and_augment(geometry, scaled, augmentation, result);
 }
-
-/// Within its lifetime, LibTorch's operations of this thread use no other threads: the images of a batch already keep
-/// all threads busy.
-class OneThread {
- public:
-  OneThread() : threads_(at::get_num_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(threads_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int threads_;
-};
 
 }  // namespace
 
@@ -241,14 +250,14 @@ Images::Images(std::shared_ptr<const images::ImageSource> source, const Geometry
 }
 
 torch::Tensor Images::bytes(const std::vector<std::int64_t>& indices) const {
-  return make_batch(std::ssize(indices), [&](std::int64_t image, const torch::Tensor& result) {
+  return make_batch(std::ssize(indices), [&](std::int64_t image, std::uint8_t* result) {
     check_index(indices[image]);
     make_image(*source_, geometry_, indices[image], std::nullopt, result);
   });
 }
 
 torch::Tensor Images::augmented_bytes(const std::vector<BatchOrder::Entry>& entries, std::uint64_t seed) const {
-  return make_batch(std::ssize(entries), [&](std::int64_t image, const torch::Tensor& result) {
+  return make_batch(std::ssize(entries), [&](std::int64_t image, std::uint8_t* result) {
     const auto [index, epoch] = entries[image];
     check_index(index);
     make_image(*source_, geometry_, index, draw_augmentation(seed, epoch, index), result);
@@ -256,17 +265,12 @@ torch::Tensor Images::augmented_bytes(const std::vector<BatchOrder::Entry>& entr
 }
 
 torch::Tensor Images::make_batch(std::int64_t count,
-                                 const std::function<void(std::int64_t, const torch::Tensor&)>& make) const {
+                                 const std::function<void(std::int64_t, std::uint8_t*)>& make) const {
   const torch::Tensor batch = at::empty({count, channels(), geometry_.height, geometry_.width},
                                         at::TensorOptions(at::kByte).memory_format(at::MemoryFormat::ChannelsLast));
   const std::int64_t image_bytes = std::int64_t{channels()} * geometry_.height * geometry_.width;
   std::uint8_t* first = batch.data_ptr<std::uint8_t>();
-  images::data_workers()->run(count, [&](std::int64_t image) {
-    const OneThread guard;
-    // Not batch[image]: if the caller is in inference mode and this thread is not, this thread must not write to it.
-    make(image, at::from_blob(first + image * image_bytes, {geometry_.height, geometry_.width, channels()}, at::kByte)
-                    .permute({2, 0, 1}));
-  });
+  images::data_workers()->run(count, [&](std::int64_t image) { make(image, first + image * image_bytes); });
   return batch;
 }
 

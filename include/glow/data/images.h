@@ -66,9 +66,8 @@ class Images {
 
  private:
   void check_index(std::int64_t index) const;
-  /// uint8 [count, C, H, W], in which make(i, image), with uint8 [C, H, W], fills in image i.
-  torch::Tensor make_batch(std::int64_t count,
-                           const std::function<void(std::int64_t, const torch::Tensor&)>& make) const;
+  /// uint8 [count, C, H, W], in which make(i, bytes) fills in image i, [H, W, C] in memory.
+  torch::Tensor make_batch(std::int64_t count, const std::function<void(std::int64_t, std::uint8_t*)>& make) const;
 
   std::shared_ptr<const images::ImageSource> source_;
   Geometry geometry_;
