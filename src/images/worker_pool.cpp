@@ -43,6 +43,7 @@ void WorkerPool::run(std::int64_t count, const std::function<void(std::int64_t)>
   const std::lock_guard one_at_a_time(run_mutex_);
   std::unique_lock lock(mutex_);
   job_ = {.task = &task, .count = count};
+  next_ = 0;
   started_.notify_all();
   work(lock);
   finished_.wait(lock, [this] { return job_.running == 0; });
@@ -50,24 +51,23 @@ void WorkerPool::run(std::int64_t count, const std::function<void(std::int64_t)>
 }
 
 void WorkerPool::work(std::unique_lock<std::mutex>& lock) {
-  while (job_.next < job_.count) {
-    const std::int64_t number = job_.next++;
-    ++job_.running;
-    lock.unlock();
-    std::exception_ptr error;
-    try {
-      (*job_.task)(number);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    lock.lock();
-    --job_.running;
-    if (!error) continue;
-    if (!job_.error || number < job_.failed) {
-      job_.error = error;
-      job_.failed = number;
-    }
-    job_.next = job_.count;
+  const auto* task = job_.task;
+  const std::int64_t count = job_.count;
+  ++job_.running;
+  lock.unlock();
+  std::int64_t number = 0;
+  std::exception_ptr error;
+  try {
+    while ((number = next_++) < count) (*task)(number);
+  } catch (...) {
+    next_ = count;
+    error = std::current_exception();
+  }
+  lock.lock();
+  --job_.running;
+  if (error && (!job_.error || number < job_.failed)) {
+    job_.error = error;
+    job_.failed = number;
   }
   if (job_.running == 0) finished_.notify_all();
 }
@@ -75,7 +75,7 @@ void WorkerPool::work(std::unique_lock<std::mutex>& lock) {
 void WorkerPool::wait_for_jobs() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    started_.wait(lock, [this] { return stop_ || job_.next < job_.count; });
+    started_.wait(lock, [this] { return stop_ || next_ < job_.count; });
     if (stop_) return;
     work(lock);
   }

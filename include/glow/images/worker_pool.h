@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -34,8 +35,7 @@ class WorkerPool {
   struct Job {
     const std::function<void(std::int64_t)>* task = nullptr;
     std::int64_t count = 0;
-    /// The next task to start.
-    std::int64_t next = 0;
+    /// Threads that run tasks.
     std::int64_t running = 0;
     std::int64_t failed = 0;
     std::exception_ptr error = nullptr;
@@ -47,11 +47,13 @@ class WorkerPool {
 
   /// Held during `run`.
   std::mutex run_mutex_;
-  /// Guards the members below.
+  /// Guards the members below, but for next_.
   std::mutex mutex_;
   std::condition_variable started_;
   std::condition_variable finished_;
   Job job_;
+  /// The next task of the job to start. Not guarded, because the tasks of small images are as short as a lock.
+  std::atomic<std::int64_t> next_ = 0;
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };
