@@ -29,7 +29,8 @@ struct ScaledSides {
 /// Antialiased bilinear scaling, a triangle filter as wide as the scale: without negative lobes, so without ringing.
 /// [height, width, channels] of `size`, which is not larger than the view. The same as LibTorch's
 /// at::_upsample_bilinear2d_aa, rounded half to even; where that is within float32's rounding of a half, it may be
-/// rounded to the other side. The result is the same on every machine.
+/// rounded to the other side. Compiled for the instructions that all x86-64 processors have, so that the result is the
+/// same on all of them.
 std::vector<std::uint8_t> downscale(const PixelView& pixels, const Size& size, const ScaledSides& sides);
 
 }  // namespace glow::data
