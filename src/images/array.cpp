@@ -10,8 +10,8 @@ ArraySource::ArraySource(Content content)
       size_(static_cast<std::int64_t>(content_.bytes.size()) / image_bytes_) {}
 
 io::Image ArraySource::image(std::int64_t index) const {
-  const std::string_view bytes = content_.bytes.substr(index * image_bytes_, image_bytes_);
-  return {content_.shape, {bytes.begin(), bytes.end()}};
+  const auto* first = reinterpret_cast<const std::uint8_t*>(content_.bytes.data()) + index * image_bytes_;
+  return {content_.shape, {first, first + image_bytes_}};
 }
 
 std::int64_t ArraySource::label(std::int64_t index) const {
