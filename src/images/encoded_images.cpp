@@ -24,11 +24,6 @@ void EncodedImages::add(std::string_view mount, std::string_view name, Entry ent
   entries_.push_back(entry);
 }
 
-void EncodedImages::reserve(std::size_t images, std::size_t name_bytes) {
-  entries_.reserve(entries_.size() + images);
-  names_.reserve(names_.size() + name_bytes);
-}
-
 void EncodedImages::add_file(std::string_view name) { add("", name, {}); }
 
 std::int32_t EncodedImages::add_archive(Archive archive) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -27,8 +28,6 @@ class EncodedImages {
   /// `root`: the folder of the files that are no members of archives; empty for paths as they are.
   explicit EncodedImages(std::filesystem::path root = {}) : root_(std::move(root)) {}
 
-  /// Makes room for more images, whose names have this many bytes in all.
-  void reserve(std::size_t images, std::size_t name_bytes);
   void add_file(std::string_view name);
   /// Returns the number of the archive for add_member.
   std::int32_t add_archive(Archive archive);
@@ -86,7 +85,8 @@ class EncodedImages {
 
   std::filesystem::path root_;
   std::vector<Archive> archives_;
-  std::vector<Entry> entries_;
+  /// Not a vector, which would take three times the memory while it grows.
+  std::deque<Entry> entries_;
   /// All names, one after the other.
   std::string names_;
 };

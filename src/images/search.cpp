@@ -163,6 +163,7 @@ std::string index_text(const io::RegularFile& file, IsImageName is_image) {
     text.append(reinterpret_cast<const char*>(&image.place), sizeof image.place);
     text.append(reinterpret_cast<const char*>(&image.label), sizeof image.label);
   }
+  text.shrink_to_fit();
   return text;
 }
 
@@ -229,18 +230,9 @@ void add_archives(EncodedImages& images, const std::vector<MountedArchive>& arch
                   const OpenOptions& options) {
   const auto index = [&](std::int64_t number) { return index_text(*open_archive(archives[number].path), is_image); };
   std::vector<std::string> indexes = share_work(std::ssize(archives), index, kIndexed, options);
-  // Without this, the last growth of a set of millions would take as much memory again.
-  std::size_t count = 0, name_bytes = 0;
   for (std::size_t number = 0; number < archives.size(); ++number) {
-    visit_index(indexes[number], [&](std::string_view name, const io::MemberPlace&, std::int32_t) {
-      ++count;
-      name_bytes += archives[number].mount.size() + name.size();
-    });
-  }
-  images.reserve(count, name_bytes);
-  for (std::size_t number = 0; number < archives.size(); ++number) {
-    add_index(images, indexes[number], {open_archive(archives[number].path), archives[number].mount});
-    indexes[number] = {};
+    const std::string index_of_one = std::move(indexes[number]);  // so that it is freed at once
+    add_index(images, index_of_one, {open_archive(archives[number].path), archives[number].mount});
   }
 }
 
