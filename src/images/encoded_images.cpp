@@ -2,12 +2,19 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "io/errors.h"
 
 namespace glow::images {
+namespace {
+
+/// A limit on the memory that an archive can demand, in which deflate makes a megabyte of a kilobyte.
+constexpr std::uint64_t kLargestImage = std::uint64_t{1} << 28;
+
+}  // namespace
 
 io::MemberPlace EncodedImages::Entry::place() const {
   return {.offset = offset, .stored = stored, .size = bytes, .crc = crc, .deflated = deflated, .has_crc = has_crc};
@@ -83,16 +90,6 @@ EncodedImages EncodedImages::take(const std::string& folder) {
   return taken;
 }
 
-void EncodedImages::append(const EncodedImages& other) {
-  const auto archives = static_cast<std::int32_t>(archives_.size());
-  archives_.insert(archives_.end(), other.archives_.begin(), other.archives_.end());
-  for (Entry entry : other.entries_) {
-    const std::string_view name = other.name_of(entry);
-    if (entry.archive >= 0) entry.archive += archives;
-    add("", name, entry);
-  }
-}
-
 void EncodedImages::remove(const std::vector<bool>& removed) {
   std::size_t index = 0;
   std::erase_if(entries_, [&](const Entry&) { return removed[index++]; });
@@ -122,12 +119,15 @@ std::string EncodedImages::read(std::int64_t index) const {
 
 std::string EncodedImages::read_start(std::int64_t index, std::uint64_t count) const {
   const Entry& entry = entries_[index];
-  if (entry.archive < 0) {
-    const io::RegularFile file(path(index));
-    return file.read(0, std::min(count, file.size()));
-  }
+  std::optional<io::RegularFile> file;
+  if (entry.archive < 0) file.emplace(path(index));
+  const std::uint64_t size = file ? file->size() : entry.bytes;
+  if (std::min(count, size) > kLargestImage)
+    throw FormatError(path(index),
+                      "expected an encoded image of at most 256 MiB, has " + std::to_string(size) + " bytes");
+  if (file) return file->read(0, std::min(count, size));
   const io::RegularFile& archive = *archives_[entry.archive].file;
-  if (count >= entry.bytes) return io::read_member(archive, member_name(entry), entry.place());
+  if (count >= size) return io::read_member(archive, member_name(entry), entry.place());
   return io::read_member_start(archive, member_name(entry), entry.place(), count);
 }
 

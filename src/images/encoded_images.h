@@ -38,8 +38,6 @@ class EncodedImages {
   void sort();
   /// Moves the images whose names begin with `folder` ("a/b/") to a new list, in which this is the root.
   EncodedImages take(const std::string& folder);
-  /// Appends the images of another list with the same root.
-  void append(const EncodedImages& other);
   /// Removes the images whose element in `removed` is true.
   void remove(const std::vector<bool>& removed);
 
@@ -53,7 +51,7 @@ class EncodedImages {
   std::int32_t label(std::int64_t index) const { return entries_[index].label; }
   /// The number of bytes of the encoded image. Throws IoError.
   std::uint64_t bytes(std::int64_t index) const;
-  /// The encoded image, and its first `count` bytes. Throw IoError, FormatError.
+  /// The encoded image, and its first `count` bytes. Throw IoError, FormatError; also for more than 256 MiB.
   std::string read(std::int64_t index) const;
   std::string read_start(std::int64_t index, std::uint64_t count) const;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <map>
 #include <set>
 #include <string>
@@ -17,6 +16,7 @@
 #include "images/image_files.h"
 #include "images/scan.h"
 #include "images/search.h"
+#include "images/split_names.h"
 #include "io/archive.h"
 #include "io/errors.h"
 #include "io/json_object.h"
@@ -42,17 +42,6 @@ constexpr std::array<const char*, 4> kSplitNames = {"train", "valid", "val", "te
 /// The images of each split, by its name.
 using Splits = std::map<std::string, EncodedImages>;
 
-/// The name of the split that an archive directly in the folder of the data set holds, because it has this name or
-/// begins with it (train.zip, train-0001.tar); empty for others.
-std::string split_of_archive(const std::string& archive) {
-  const std::string stem = fs::path(archive).stem().string();
-  for (const char* name : kSplitNames) {
-    const std::string_view rest = std::string_view(stem).substr(std::min(stem.size(), std::strlen(name)));
-    if (stem.starts_with(name) && (rest.empty() || rest[0] == '-' || rest[0] == '_')) return name;
-  }
-  return "";
-}
-
 /// "a/b/" for "a/b/c.tar".
 std::string folder_of(const std::string& file) { return file.substr(0, file.rfind('/') + 1); }
 
@@ -63,8 +52,9 @@ EncodedImages find_images(const fs::path& root, const FoundFiles& found, IsImage
   for (const std::string& file : found.images) images.add_file(file);
   std::vector<MountedArchive> archives;
   for (const std::string& archive : found.archives) {
-    const std::string split = folder_of(archive).empty() ? split_of_archive(archive) : "";
-    archives.push_back({root / archive, split.empty() ? folder_of(archive) : split + "/"});
+    // One directly in the folder of the data set may hold a split.
+    const std::string split = folder_of(archive).empty() ? split_of_file(fs::path(archive).stem().string()) : "";
+    archives.push_back({root / archive, split.empty() ? folder_of(archive) : split + "/", split});
   }
   add_archives(images, archives, is_image, options);
   return images;
@@ -75,7 +65,7 @@ void add_split_folder(const fs::path& root, EncodedImages& split, IsImageName is
   const FoundFiles found = find_files(root, is_image);
   for (const std::string& file : found.images) split.add_file(file);
   std::vector<MountedArchive> archives;
-  for (const std::string& archive : found.archives) archives.push_back({root / archive, folder_of(archive)});
+  for (const std::string& archive : found.archives) archives.push_back({root / archive, folder_of(archive), ""});
   add_archives(split, archives, is_image, options);
 }
 
@@ -104,11 +94,27 @@ bool is_below(const std::string& path, const std::set<std::string>& folders) {
   return folders.contains(std::string(top_folder(path)));
 }
 
+Splits splits_of_archive(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored) && !io::is_archive_name(path) && !io::is_compressed_tar_name(path))
+    throw FormatError(path, "expected a folder, a tar or a zip file");
+  EncodedImages all = images_of_archive(path, is_image, options);
+  Splits splits = take_splits(all);
+  if (splits.empty()) {
+    splits.emplace("train", std::move(all));
+  } else {
+    check_splits(path, splits, all);
+  }
+  return splits;
+}
+
 Splits splits_of_folder(const fs::path& directory, IsImageName is_image, const OpenOptions& options) {
   std::set<std::string> split_folders;
   for (const char* name : kSplitNames)
     if (is_folder(directory / name)) split_folders.insert(name);
   FoundFiles found = find_files(directory, is_image);
+  if (split_folders.empty() && found.images.empty() && found.archives.size() == 1)
+    return splits_of_archive(directory / found.archives[0], is_image, options);
   std::erase_if(found.images, [&](const std::string& file) { return is_below(file, split_folders); });
   std::erase_if(found.archives, [&](const std::string& file) { return is_below(file, split_folders); });
   EncodedImages all = find_images(directory, found, is_image, options);
@@ -122,20 +128,6 @@ Splits splits_of_folder(const fs::path& directory, IsImageName is_image, const O
   } else {
     all.sort();
     check_splits(directory, splits, all);
-  }
-  return splits;
-}
-
-Splits splits_of_archive(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
-  std::error_code ignored;
-  if (fs::is_regular_file(path, ignored) && !io::is_archive_name(path) && !io::is_compressed_tar_name(path))
-    throw FormatError(path, "expected a folder, a tar or a zip file");
-  EncodedImages all = images_of_archive(path, is_image, options);
-  Splits splits = take_splits(all);
-  if (splits.empty()) {
-    splits.emplace("train", std::move(all));
-  } else {
-    check_splits(path, splits, all);
   }
   return splits;
 }

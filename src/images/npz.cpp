@@ -13,6 +13,7 @@
 #include <glow/images/source.h>
 
 #include "images/list_folder.h"
+#include "images/split_names.h"
 #include "io/array_bytes.h"
 #include "io/errors.h"
 #include "io/npz.h"
@@ -175,14 +176,6 @@ class NpzSource : public ImageSource {
 /// The files of the splits train, valid and test.
 using NpzFiles = std::map<std::string, std::vector<fs::path>>;
 
-/// The split of a name that starts with one in any case; empty for other names.
-std::string split_of_name(const std::string& name) {
-  const std::string lower = to_lower(name);
-  if (lower.starts_with("train")) return "train";
-  if (lower.starts_with("test")) return "test";
-  return lower.starts_with("val") ? "valid" : "";  // valid, validation, val
-}
-
 std::vector<fs::path> npz_files_in(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const std::string& name : list_folder(folder)) {
@@ -197,7 +190,7 @@ NpzFiles files_in_split_folders(const fs::path& folder) {
   for (const char* name : {"train", "valid", "val", "test"}) {
     std::error_code ignored;
     if (!fs::is_directory(folder / name, ignored)) continue;
-    std::vector<fs::path>& split = files[split_of_name(name)];
+    std::vector<fs::path>& split = files[split_of_file(name)];
     if (!split.empty()) {
       throw FormatError(folder, "expected one validation split, has a folder valid and a folder val");
     }
@@ -215,10 +208,10 @@ NpzFiles find_npz_files(const fs::path& path) {
   if (!splits.empty() && !files.empty()) {
     throw FormatError(files[0], "expected files only in the folders train, valid (or val) and test, is beside them");
   }
-  for (const fs::path& file : files) splits[split_of_name(file.filename().string())].push_back(file);
+  for (const fs::path& file : files) splits[split_of_file(file.stem().string())].push_back(file);
   if (splits.size() == 1 && splits.contains("")) return {{"train", files}};
   if (splits.contains("")) {
-    throw FormatError(splits[""][0], "expected a name that starts with train, val or test, as other files have");
+    throw FormatError(splits[""][0], "expected one of the words train, val and test in its name, as other files have");
   }
   if (!splits.contains("train")) throw FormatError(path, "expected .npz files of training images, has none");
   return splits;

@@ -64,16 +64,19 @@ Scan scan_images(const EncodedImages& images, const OpenOptions& options) {
   };
   OpenOptions counting_images = options;
   if (options.progress) {
-    const std::int64_t first = options.shard.begin(blocks) * unit;
-    const std::int64_t own = std::min(options.shard.end(blocks) * unit, images.size()) - first;
-    counting_images.progress = [&options, unit, own](const std::string& what, std::int64_t done, std::int64_t) {
-      options.progress(what, std::min(done * unit, own), own);
+    counting_images.progress = [&options, unit](const std::string& what, std::int64_t done, std::int64_t all) {
+      options.progress(what, done * unit, all * unit);
     };
+  }
+  Work work{
+      .what = options.skip_corrupt ? "images checked" : "image headers read", .place = images.root(), .subjects = ""};
+  if (options.shard.count > 1) {
+    for (std::int64_t index = 0; index < images.size(); ++index)
+      work.subjects.append(images.name(index)).push_back('\n');
   }
   Scan all;
   all.shapes.reserve(images.size());
-  const std::string what = options.skip_corrupt ? "images checked" : "image headers read";
-  for (const std::string& text : share_work(blocks, scan, what, counting_images)) {
+  for (const std::string& text : share_work(work, blocks, scan, counting_images)) {
     std::vector<std::string> texts = split_texts(text);
     const std::size_t before = all.shapes.size();
     all.shapes.resize(before + texts[0].size() / sizeof(io::ImageShape));

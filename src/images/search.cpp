@@ -18,6 +18,7 @@
 #include <glow/error.h>
 
 #include "images/shared_work.h"
+#include "images/split_names.h"
 #include "io/archive.h"
 #include "io/errors.h"
 
@@ -99,10 +100,17 @@ class Search {
   FoundFiles found_;
 };
 
-/// Whether a part of the path starts with a dot.
-bool is_hidden(std::string_view name) { return name.starts_with('.') || name.find("/.") != std::string_view::npos; }
+/// Whether a part of the path starts with a dot, but for "..", which index_archive refuses.
+bool is_hidden(std::string_view name) {
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::string_view part = name.substr(begin, name.find('/', begin) - begin);
+    if (part.starts_with('.') && part != "..") return true;
+    begin += part.size() + 1;
+  }
+  return false;
+}
 
-bool is_label_name(std::string_view name) { return has_ending(name, ".cls"); }
+bool is_label_name(std::string_view name) { return name.ends_with(".cls"); }
 
 /// The path up to the first dot of the file's name.
 std::string_view key_of(std::string_view name) {
@@ -129,7 +137,7 @@ struct IndexedImage {
   std::int32_t label = -1;
 };
 
-/// Gives the labels in members .cls to the images that they belong to.
+/// The images among the members, with the labels in the members KEY.cls.
 std::vector<IndexedImage> with_labels(const io::RegularFile& file, std::vector<io::Member> members) {
   std::unordered_map<std::string, std::int32_t> label_of;
   std::vector<IndexedImage> images;
@@ -137,13 +145,18 @@ std::vector<IndexedImage> with_labels(const io::RegularFile& file, std::vector<i
     if (is_label_name(member.name)) {
       constexpr std::uint64_t kMostBytes = 64;
       const std::string text = io::read_member_start(file, member.name, member.place, kMostBytes);
-      label_of.emplace(key_of(member.name), parse_class(file.path() / member.name, text));
+      label_of.emplace(member.name.substr(0, member.name.rfind('.')), parse_class(file.path() / member.name, text));
     } else {
       images.push_back({std::move(member.name), member.place});
     }
   }
   if (label_of.empty()) return images;
+  std::unordered_map<std::string_view, std::string_view> image_of;
   for (IndexedImage& image : images) {
+    const auto [other, is_only] = image_of.emplace(key_of(image.name), image.name);
+    if (!is_only)
+      throw FormatError(file.path() / image.name, "expected one image of a class file .cls, but " +
+                                                      io::in_quotes(other->second) + " has the same key");
     const auto found = label_of.find(std::string(key_of(image.name)));
     if (found != label_of.end()) image.label = found->second;
   }
@@ -153,9 +166,9 @@ std::vector<IndexedImage> with_labels(const io::RegularFile& file, std::vector<i
 static_assert(std::is_trivially_copyable_v<io::MemberPlace>);
 
 /// The index of an archive as a text: for each image its name, a NUL, and the bytes of place and label.
-std::string index_text(const io::RegularFile& file, IsImageName is_image) {
+std::string index_text(const io::RegularFile& file, IsImageName is_image, bool has_labels) {
   const auto is_wanted = [&](std::string_view name) {
-    return !is_hidden(name) && (is_image(name) || is_label_name(name));
+    return !is_hidden(name) && (is_image(name) || (has_labels && is_label_name(name)));
   };
   std::string text;
   for (const IndexedImage& image : with_labels(file, io::index_archive(file, is_wanted))) {
@@ -182,15 +195,33 @@ void visit_index(std::string_view text, Visit&& visit) {
   }
 }
 
-/// The folder ("a/") that contains all images of an index, or empty.
-std::string common_folder(std::string_view index) {
+/// "a/" for "a/b/c.png", empty without a folder.
+std::string_view first_folder(std::string_view name) { return name.substr(0, name.find('/') + 1); }
+
+/// The folder ("a/") that all images of an index are in below the folder `root`, and whether another folder follows for
+/// each of them; empty if there is none.
+std::pair<std::string, bool> common_folder(std::string_view index, std::size_t root) {
   std::optional<std::string> folder;
+  bool is_above_folders = true;
   visit_index(index, [&](std::string_view name, const io::MemberPlace&, std::int32_t) {
-    const std::string_view own = name.substr(0, name.find('/') == std::string_view::npos ? 0 : name.find('/') + 1);
+    const std::string_view own = first_folder(name.substr(root));
     if (!folder) folder = own;
     if (*folder != own) folder = "";
+    is_above_folders = is_above_folders && !first_folder(name.substr(root + own.size())).empty();
   });
-  return folder.value_or("");
+  return {folder.value_or(""), is_above_folders};
+}
+
+/// The folders ("a/b/") at the beginning of the names of all images of an index that are left out of them: those of the
+/// name of the split, or, without one, those above other folders.
+std::string stripped_folders(std::string_view index, const std::string& split) {
+  std::string stripped;
+  for (;;) {
+    const auto [folder, is_above_folders] = common_folder(index, stripped.size());
+    const bool is_stripped = split.empty() ? is_above_folders : split_of_file(folder) == split;
+    if (folder.empty() || !is_stripped) return stripped;
+    stripped += folder;
+  }
 }
 
 std::shared_ptr<const io::RegularFile> open_archive(const fs::path& path) {
@@ -205,8 +236,6 @@ void add_index(EncodedImages& images, std::string_view index, EncodedImages::Arc
     images.add_member(number, name.substr(stripped), place, label);
   });
 }
-
-constexpr const char* kIndexed = "archives indexed";
 
 }  // namespace
 
@@ -228,19 +257,33 @@ FoundFiles find_files(const fs::path& directory, IsImageName is_image) {
 
 void add_archives(EncodedImages& images, const std::vector<MountedArchive>& archives, IsImageName is_image,
                   const OpenOptions& options) {
-  const auto index = [&](std::int64_t number) { return index_text(*open_archive(archives[number].path), is_image); };
-  std::vector<std::string> indexes = share_work(std::ssize(archives), index, kIndexed, options);
+  std::vector<std::string> subjects;
+  for (const MountedArchive& archive : archives)
+    subjects.push_back(archive.mount + archive.path.filename().string() + " " +
+                       std::to_string(open_archive(archive.path)->size()));
+  const auto index = [&](std::int64_t number) {
+    return index_text(*open_archive(archives[number].path), is_image, options.with_labels);
+  };
+  std::vector<std::string> indexes =
+      share_work({.what = "archives indexed", .place = images.root(), .subjects = join_texts(subjects)},
+                 std::ssize(archives), index, options);
   for (std::size_t number = 0; number < archives.size(); ++number) {
-    const std::string index_of_one = std::move(indexes[number]);  // so that it is freed at once
-    add_index(images, index_of_one, {open_archive(archives[number].path), archives[number].mount});
+    const std::string text = std::move(indexes[number]);  // so that it is freed at once
+    const auto& [path, mount, split] = archives[number];
+    const std::string stripped = split.empty() ? "" : stripped_folders(text, split);
+    add_index(images, text, {open_archive(path), mount, stripped});
   }
 }
 
 EncodedImages images_of_archive(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
   EncodedImages images(path);
-  const auto index = [&](std::int64_t) { return index_text(*open_archive(path), is_image); };
-  const std::string text = share_work(1, index, kIndexed, options).front();
-  add_index(images, text, {.file = open_archive(path), .stripped = common_folder(text)});
+  const auto file = open_archive(path);
+  const auto index = [&](std::int64_t) { return index_text(*file, is_image, options.with_labels); };
+  const std::string text =
+      share_work({.what = "archives indexed", .place = path, .subjects = std::to_string(file->size())}, 1, index,
+                 options)
+          .front();
+  add_index(images, text, {.file = file, .stripped = stripped_folders(text, "")});
   return images;
 }
 

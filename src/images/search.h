@@ -34,15 +34,20 @@ FoundFiles find_files(const std::filesystem::path& directory, IsImageName is_ima
 struct MountedArchive {
   std::filesystem::path path;
   std::string mount;
+  /// The split that the archive holds, or empty. A folder of this name in it that contains all its images is left out
+  /// of their names.
+  std::string split;
 };
 
-/// Adds the images in archives, which the processes of `options` index together. Hidden members are ignored. A member
-/// KEY.cls with a number is the label of the image KEY.EXTENSION (WebDataset's convention; KEY is the path up to the
-/// first dot of the file's name). Throws IoError, FormatError.
+/// Adds the images in archives, which the processes of `options` index together. Hidden members are ignored. With
+/// options.with_labels, a member KEY.cls with a number is the label of the image KEY.EXTENSION (WebDataset's
+/// convention; KEY is the path up to the first dot of the file's name); then two images of one key are refused. Throws
+/// IoError, FormatError.
 void add_archives(EncodedImages& images, const std::vector<MountedArchive>& archives, IsImageName is_image,
                   const OpenOptions& options);
 
-/// The images in one archive. If all its images are in one folder of the archive, that folder is the root.
+/// The images in one archive. A folder of the archive that contains all images is the root, unless it is the last
+/// folder above all of them, which may be a class.
 EncodedImages images_of_archive(const std::filesystem::path& path, IsImageName is_image, const OpenOptions& options);
 
 }  // namespace glow::images

@@ -11,6 +11,9 @@
 #include <glow/error.h>
 #include <glow/images/worker_pool.h>
 
+#include "io/digest.h"
+#include "io/errors.h"
+
 namespace glow::images {
 namespace {
 
@@ -95,25 +98,58 @@ std::vector<std::string> split_texts(std::string_view joined) {
   return texts;
 }
 
-std::vector<std::string> share_work(std::int64_t count, const std::function<std::string(std::int64_t)>& task,
-                                    const std::string& what, const OpenOptions& options) {
-  const std::int64_t own = options.shard.size(count);
-  const auto report = [&](std::int64_t done) {
-    if (options.progress) options.progress(what, done, own);
-  };
-  Part part = run_part(options.shard.begin(count), own, task, report);
-  if (options.shard.count == 1) {
-    if (part.error) std::rethrow_exception(part.error);
-    return std::move(part.results);
+namespace {
+
+/// Throws unless all processes have lists of equal lengths and content.
+void require_same_lists(const Work& work, std::int64_t count, const OpenOptions& options) {
+  io::Sha256 digest;
+  digest.update(work.subjects);
+  const std::vector<std::string> texts = options.all_gather(join_texts({std::to_string(count), digest.hex_digest()}));
+  const auto first = split_texts(texts.front());
+  for (const std::string& text : texts) {
+    if (const auto other = split_texts(text); other != first)
+      throw io::cannot_read(work.place, "the processes see different files (" + work.what + ": " + first[0] + " and " +
+                                            other[0] + "): is it the same folder on all hosts?");
   }
-  std::vector<std::string> texts = error_texts(part.error);
-  std::move(part.results.begin(), part.results.end(), std::back_inserter(texts));
+}
+
+/// Appends the results of a round of all processes.
+void append_results(const std::vector<std::string>& joined_texts, std::vector<std::string>& results) {
+  for (const std::string& joined : joined_texts) {
+    std::vector<std::string> texts = split_texts(joined);
+    if (texts[0] == kIoError) throw IoError(texts[1]);
+    if (texts[0] == kFormatError) throw FormatError(texts[1]);
+    std::move(texts.begin() + 2, texts.end(), std::back_inserter(results));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> share_work(const Work& work, std::int64_t count,
+                                    const std::function<std::string(std::int64_t)>& task, const OpenOptions& options) {
+  const bool is_alone = options.shard.count == 1;
+  if (!is_alone) require_same_lists(work, count, options);
+  // In rounds, so that no process waits for another longer than for a part of the work, and none goes on after an
+  // error.
+  constexpr std::int64_t kTasksOfARound = 256;
+  const std::int64_t round = is_alone ? std::max<std::int64_t>(count, 1) : kTasksOfARound * options.shard.count;
+  std::int64_t before = 0;
+  const auto report = [&](std::int64_t done) {
+    const std::int64_t all = is_alone ? count : count / options.shard.count;
+    if (options.progress) options.progress(work.what, std::min(before + done, all), all);
+  };
   std::vector<std::string> results;
-  for (const std::string& joined : options.all_gather(join_texts(texts))) {
-    std::vector<std::string> other = split_texts(joined);
-    if (other[0] == kIoError) throw IoError(other[1]);
-    if (other[0] == kFormatError) throw FormatError(other[1]);
-    std::move(other.begin() + 2, other.end(), std::back_inserter(results));
+  for (std::int64_t begin = 0; begin < count; begin += round) {
+    const std::int64_t size = std::min(round, count - begin), own = options.shard.size(size);
+    Part part = run_part(begin + options.shard.begin(size), own, task, report);
+    before += own;
+    if (is_alone) {
+      if (part.error) std::rethrow_exception(part.error);
+      return std::move(part.results);
+    }
+    std::vector<std::string> texts = error_texts(part.error);
+    std::move(part.results.begin(), part.results.end(), std::back_inserter(texts));
+    append_results(options.all_gather(join_texts(texts)), results);
   }
   return results;
 }

@@ -1,9 +1,12 @@
 #include <glow/images/worker_pool.h>
 
 #include <algorithm>
+#include <string>
+#include <system_error>
 
 #include <glow/checks.h>
 #include <glow/cores.h>
+#include <glow/error.h>
 
 namespace glow::images {
 
@@ -27,10 +30,17 @@ SharedPool& shared_pool() {
 
 WorkerPool::WorkerPool(std::int64_t threads) {
   require_range("data_threads", threads, 1, kMostThreads);
-  for (std::int64_t thread = 1; thread < threads; ++thread) threads_.emplace_back([this] { wait_for_jobs(); });
+  try {
+    for (std::int64_t thread = 1; thread < threads; ++thread) threads_.emplace_back([this] { wait_for_jobs(); });
+  } catch (const std::system_error& error) {
+    end_threads();
+    throw ConfigError("data_threads", "cannot start " + std::to_string(threads) + " threads: " + error.what());
+  }
 }
 
-WorkerPool::~WorkerPool() {
+WorkerPool::~WorkerPool() { end_threads(); }
+
+void WorkerPool::end_threads() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -81,7 +81,9 @@ class GzipTarFile final : public TarInput {
     int error = Z_OK;
     const std::string reason = ::gzerror(file_, &error);
     if (error == Z_ERRNO) throw cannot_read(path_, errno);
-    if (error != Z_OK && error != Z_STREAM_END) throw FormatError(path_, "not a whole gzip file: " + reason);
+    if (error != Z_OK && error != Z_STREAM_END)
+      throw FormatError(path_, "not a whole gzip file: " +
+                                   reason.substr(reason.rfind(": ") == std::string::npos ? 0 : reason.rfind(": ") + 2));
     return {};
   }
 
@@ -239,6 +241,14 @@ void check_next_header(const TarReader& reader, const Member& member) {
   }
 }
 
+/// Throws FormatError unless the file ends with a block of zeros, as every tar does: without it a tar that was cut
+/// between two members would be one with fewer members.
+void check_end(const RegularFile& file) {
+  const std::string end = file.size() < kTarBlock ? "" : file.read(file.size() - kTarBlock, kTarBlock);
+  if (end.empty() || end.find_first_not_of('\0') != std::string::npos)
+    throw FormatError(file.path(), "expected a block of zeros at the end of a tar, has none: the archive is truncated");
+}
+
 }  // namespace
 
 std::vector<Member> index_tar(const RegularFile& file, const WantedMember& wanted) {
@@ -250,7 +260,10 @@ std::vector<Member> index_tar(const RegularFile& file, const WantedMember& wante
     const bool more = reader.next();
     if (unchecked) check_next_header(reader, members.back());
     unchecked = false;
-    if (!more) return members;
+    if (!more) {
+      check_end(file);
+      return members;
+    }
     if (reader.is_directory()) continue;
     std::string name = reader.name();
     const std::uint64_t offset = reader.offset();

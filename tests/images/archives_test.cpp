@@ -85,11 +85,45 @@ TEST_F(ArchivesTest, CountAsTheirMembersWhereTheyLie) {
 
 TEST_F(ArchivesTest, LeaveOutTheFolderOfAllTheirImages) {
   put_zip("faces.zip", {{"faces/train/cat/1.png", png(1)}, {"faces/test/cat/2.png", png(2)}, {"faces/README", "text"}});
-  const auto set = open_labelled("faces.zip");
-  EXPECT_EQ(reds(*set.train), (std::vector{1}));
-  EXPECT_EQ(reds(*set.test), (std::vector{2}));
-  EXPECT_EQ(set.class_names, (Names{"cat"}));
-  EXPECT_EQ(set.test->name(0), path("faces.zip/faces/test/cat/2.png"));
+  for (const char* name : {"faces.zip", ""}) {  // the archive, and the folder that holds nothing else
+    const auto set = open_labelled(name);
+    EXPECT_EQ(reds(*set.train), (std::vector{1}));
+    EXPECT_EQ(reds(*set.test), (std::vector{2}));
+    EXPECT_EQ(set.class_names, (Names{"cat"}));
+    EXPECT_EQ(set.test->name(0), path("faces.zip/faces/test/cat/2.png"));
+  }
+  put_zip("deep.zip", {{"a/b/cat/1.png", png(1)}, {"a/b/dog/2.png", png(2)}});
+  EXPECT_EQ(open_labelled("deep.zip").class_names, (Names{"cat", "dog"}));
+  put_zip("one.zip", {{"a/cat/1.png", png(1)}, {"a/cat/2.png", png(2)}});
+  EXPECT_EQ(open_labelled("one.zip").class_names, (Names{"cat"}));
+}
+
+TEST_F(ArchivesTest, HaveNamesOfSplitsInAnyForm) {
+  put_tar("imagenet-Train-000.tar", {{"1.png", png(1)}});
+  put_tar("train2017.tar", {{"2.png", png(2)}});
+  put_zip("Validation.zip", {{"valid/cat/3.png", png(3)}});
+  put_zip("my_testing.zip", {{"test/4.png", png(4)}, {"test/5.png", png(5)}});
+  const auto set = open();
+  EXPECT_EQ(reds(*set.train), (std::vector{1, 2}));
+  EXPECT_EQ(reds(*set.valid), (std::vector{3}));
+  EXPECT_EQ(set.valid->key(0).substr(0, 9), "cat/3.png");
+  EXPECT_EQ(reds(*set.test), (std::vector{4, 5}));
+  put_tar("contest.tar", {{"6.png", png(6)}});
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path("contest.tar/6.png"), "only in the folders train"}));
+}
+
+TEST_F(ArchivesTest, MustNotHaveUnsafeNames) {
+  for (const char* name : {"../1.png", "a/../1.png", "/1.png"}) {
+    put_tar("x.tar", {{name, png(1)}, {"2.png", png(2)}});
+    EXPECT_TRUE(throws<FormatError>([&] { open(); }, {"x.tar", "1.png"})) << name;
+  }
+}
+
+TEST_F(ArchivesTest, HaveALimitOnTheMemoryOfAnImage) {
+  const std::string zeros(std::size_t{(1 << 28) + 1}, '\0');
+  put_zip("bomb.zip", {{"1.png", png(1) + zeros}});
+  const auto train = open().train;
+  EXPECT_TRUE(throws<FormatError>([&] { train->image(0); }, {path("bomb.zip/1.png"), "at most 256 MiB"}));
 }
 
 TEST_F(ArchivesTest, MayBeSplits) {
@@ -128,7 +162,11 @@ TEST_F(ArchivesTest, MayNumberTheClasses) {
   EXPECT_TRUE(throws<FormatError>([&] { open_labelled(); }, {path("2.tar/02.png"), ".cls"}));
   EXPECT_EQ(open().train->size(), 4);
   put_tar("2.tar", {{"02.png", png(3)}, {"02.cls", "-1"}});
-  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path("2.tar/02.cls"), "number of a class", "-1"}));
+  EXPECT_TRUE(throws<FormatError>([&] { open_labelled(); }, {path("2.tar/02.cls"), "number of a class", "-1"}));
+  EXPECT_EQ(open().train->size(), 4);  // class files are read only for labels
+  put_tar("2.tar", {{"02.png", png(3)}, {"02.mask.png", png(4)}, {"02.cls", "1"}});
+  EXPECT_TRUE(
+      throws<FormatError>([&] { open_labelled(); }, {path("2.tar/02.mask.png"), "\"02.png\" has the same key"}));
 }
 
 TEST_F(ArchivesTest, AreRefusedBesideTheirUnpackedMembers) {
@@ -235,6 +273,11 @@ TEST_F(ArchivesTest, AreReadByProcessesTogether) {
   };
   EXPECT_NE(skipping({}).find("2.png: "), std::string::npos);
   EXPECT_EQ(in_processes(2, skipping), std::vector<std::string>(2, skipping({})));
+  EXPECT_TRUE(in_processes(2,
+                           [&](const OpenOptions& options) {
+                             return options.shard.index == 0 ? text(options) : fingerprint(open("0.tar", options));
+                           })[1]
+                  .find("see different files") != std::string::npos);
   const auto errors = in_processes(3, text);
   EXPECT_TRUE(errors[0].starts_with(path("2.png") + ": ")) << errors[0];
   EXPECT_EQ(errors, std::vector<std::string>(3, errors[0]));

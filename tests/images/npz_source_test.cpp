@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "",
                  "a folder valid and a folder val"},
         BadFiles{"BesideFolders", {{"train/a.npz", kTwo}, {"b.npz", kTwo}}, "/b.npz", "is beside them"},
-        BadFiles{"OtherName", {{"train.npz", kTwo}, {"b.npz", kTwo}}, "/b.npz", "expected a name that starts with"},
+        BadFiles{"OtherName", {{"train.npz", kTwo}, {"b.npz", kTwo}}, "/b.npz", "expected one of the words train, val and test"},
         BadFiles{"OtherShape",
                  {{"a.npz", kTwo}, {"b.npz", with_labels("|u1", "(2,)", "ab")}},
                  "/b.npz",

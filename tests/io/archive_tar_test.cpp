@@ -177,9 +177,10 @@ TEST(TarArchive, ConcatenatedTarsAreOne) {
   EXPECT_EQ(read_bytes(first + second), (Contents{{"a", "1"}, {"b", "2"}}));
 }
 
-TEST(TarArchive, TheEndMayLackButNoMember) {
-  EXPECT_EQ(read_bytes(tar_member("a", "1")), (Contents{{"a", "1"}}));
+TEST(TarArchive, NeedsItsEnd) {
   EXPECT_EQ(read_bytes(tar_end()), Contents{});
+  EXPECT_EQ(read_bytes(tar_member("a", "1") + std::string(512, '\0')), (Contents{{"a", "1"}}));
+  EXPECT_TRUE(throws<FormatError>([] { read_bytes(tar_member("a", "1")); }, {"zeros at the end of a tar"}));
 }
 
 struct BadTar {

@@ -140,41 +140,39 @@ Specification parse_specification(const std::string& specification);
 ///   All images are grey if all training images are, otherwise RGB; alpha is composited onto white.
 ///
 ///   A .zip or an uncompressed .tar below PATH counts as its members, unpacked where it lies; one in PATH itself whose
-///   name is that of a split, alone or before "-" or "_" (train.zip, train-0001.tar), counts as that folder. PATH may
-///   also be an archive; a folder that contains all its images is then left out of their names. Members are read where
-///   they lie. Members of the same name in different archives are different images, in the order of the archives;
-///   otherwise two images of one name are an error. If an archive has members KEY.cls with numbers (WebDataset), these
-///   are the classes of the images KEY.jpg, and not the folders. A program needs one open file for each archive.
+///   name has the word train, val (or valid, validation) or test (train.zip, imagenet-train-0001.tar) counts as that
+///   folder. PATH may also be an archive, or a folder that holds nothing but one; then folders that contain all other
+///   folders are left out of the names. Members are read where they lie. Members of the same name in different archives
+///   are different images, in the order of the archives; otherwise two images of one name are an error. If an archive
+///   has members KEY.cls with numbers (WebDataset), these are the classes of the images KEY.jpg, and not the folders. A
+///   program needs one open file for each archive. An encoded image may have 256 MiB.
 /// - `lmdb:DIR`: LMDB environments, whose values are encoded images (io::decode_image), in the order of their keys. DIR
-/// has
-///   data.mdb, an environment of training images; or folders CATEGORY_train_lmdb and perhaps CATEGORY_val_lmdb and
+///   has data.mdb, an environment of training images; or folders CATEGORY_train_lmdb and perhaps CATEGORY_val_lmdb and
 ///   test_lmdb, which are the splits, in bytewise order. With labels, the categories are the classes, and images of
 ///   test_lmdb have none. All images are RGB: grey is repeated, alpha is composited onto white. The files are
 ///   memory-mapped, and nobody may write to them.
 /// - `npy:PATH`: a file with a uint8 array [N, H, W, C] or [N, H, W], memory-mapped; or a folder of .npy files, one
-/// image
-///   each: uint8 [H, W], [H, W, C], [C, H, W] or [1, C, H, W] with C = 1 or 3. Order, splits, classes and archives are
-///   those of `folder:`.
+///   image each: uint8 [H, W], [H, W, C], [C, H, W] or [1, C, H, W] with C = 1 or 3. Order, splits, classes and
+///   archives are those of `folder:`.
 /// - `npz:PATH`: arrays `data`, uint8, [N, 3 * S * S] (a red, a green and a blue plane of S rows) or [N, H, W, C], and,
 ///   where there are classes, `labels`, integers [N]; others are ignored. The classes are the distinct labels of the
 ///   training images in increasing order. PATH is a file of training images, or a folder of .npz files in bytewise
-///   order, whose split is the sub-folder train, valid (or val) or test, or the beginning of their names (train, val or
-///   test); if no name begins so, all are training images. Arrays of numpy.savez are read at random positions, those of
-///   numpy.savez_compressed are held in memory, up to 4 GiB each.
+///   order, whose split is the sub-folder train, valid (or val) or test, or a word of their names (as for archives in
+///   `folder:`); if no name has one, all are training images. Arrays of numpy.savez are read at random positions, those
+///   of numpy.savez_compressed are held in memory, up to 4 GiB each.
 /// - `tfrecord:PATH`: TFRecords as the reference code of Glow reads them: tf.Examples with the features `shape`
-/// (height,
-///   width, channels), `data` (uint8) and perhaps `label`. PATH has folders train and perhaps validation, or files, of
-///   the names NAME-rNN-s-NUMBER-of-COUNT.tfrecords, in bytewise order; or it is one file of training images. If there
-///   are several NN (images of 2^NN rows), OpenOptions::image_size chooses. With labels, the classes are 0 to the
-///   largest label of the training images.
+///   (height, width, channels), `data` (uint8) and perhaps `label`. PATH has folders train and perhaps validation, or
+///   files, of the names NAME-rNN-s-NUMBER-of-COUNT.tfrecords, in bytewise order; or it is one file of training images.
+///   If there are several NN (images of 2^NN rows), OpenOptions::image_size chooses. With labels, the classes are 0 to
+///   the largest label of the training images.
 ///
 /// Throws ConfigError naming `options.field` for an unknown specification or a resolution that does not exist, and
 /// naming skip_corrupt when it is set for a kind other than a folder; IoError and FormatError when the data cannot be
 /// read.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
-/// Opens images that are not a data set: one .npy file as above; all PNG and JPEG files at any depth below one folder
-/// (train, valid and test are ordinary folders); or the given PNG and JPEG files, in their order. Images from files
+/// Opens images that are not a data set: one .npy file as above; all PNG, JPEG and WebP files at any depth below one
+/// folder or in one archive (train, valid and test are ordinary folders); or the given files, in their order. Images from files
 /// have `channels` channels, 1 or 3: grey is repeated, alpha is composited onto white, and with 1 channel reading a
 /// colour image throws FormatError. With one folder, an image has a class if a folder on its path below that folder has
 /// the name of one of `class_names`; the outermost of them decides. If `skipped` is not null, images of the folder that

@@ -17,7 +17,7 @@ namespace glow::images {
 class WorkerPool {
  public:
   /// Starts threads - 1 threads; the thread that calls `run` is one more. Throws ConfigError naming data_threads when
-  /// there are fewer than 1 or more than 1,024.
+  /// there are fewer than 1 or more than 1,024, or when the system refuses to start them.
   explicit WorkerPool(std::int64_t threads);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -44,6 +44,7 @@ class WorkerPool {
   /// Runs tasks of the current job until none is left to start; `lock` holds mutex_.
   void work(std::unique_lock<std::mutex>& lock);
   void wait_for_jobs();
+  void end_threads();
 
   /// Held during `run`.
   std::mutex run_mutex_;
