@@ -172,12 +172,12 @@ Specification parse_specification(const std::string& specification);
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
 /// Opens images that are not a data set: one .npy file as above; all PNG, JPEG and WebP files at any depth below one
-/// folder or in one archive (train, valid and test are ordinary folders); or the given files, in their order. Images from files
-/// have `channels` channels, 1 or 3: grey is repeated, alpha is composited onto white, and with 1 channel reading a
-/// colour image throws FormatError. With one folder, an image has a class if a folder on its path below that folder has
-/// the name of one of `class_names`; the outermost of them decides. If `skipped` is not null, images of the folder that
-/// cannot be decoded are left out, as with OpenOptions::skip_corrupt, and their errors are stored there. Throws IoError
-/// and FormatError when the images cannot be read.
+/// folder or in one archive (train, valid and test are ordinary folders); or the given files, in their order. Images
+/// from files have `channels` channels, 1 or 3: grey is repeated, alpha is composited onto white, and with 1 channel
+/// reading a colour image throws FormatError. With one folder, an image has a class if a folder on its path below that
+/// folder has the name of one of `class_names`; the outermost of them decides. If `skipped` is not null, images of the
+/// folder that cannot be decoded are left out, as with OpenOptions::skip_corrupt, and their errors are stored there.
+/// Throws IoError and FormatError when the images cannot be read.
 std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesystem::path>& paths, int channels,
                                                  const std::vector<std::string>& class_names = {},
                                                  std::vector<std::string>* skipped = nullptr);
