@@ -181,14 +181,17 @@ void check_size(const Geometry& geometry, const Size& size, const images::ImageS
                                     text(target(geometry)));
 }
 
-/// Throws FormatError when an image is not what its source has announced: a file that was replaced.
+/// Throws FormatError when an image has neither the size that its source has announced, nor this after a reduction by
+/// the decoder, or has other channels: its file was replaced.
 void check_unchanged(const images::ImageSource& source, std::int64_t index, const io::ImageShape& shape,
-                     const Size& expected) {
-  if (Size{shape.height, shape.width} == expected && shape.channels == source.channels()) return;
-  throw FormatError(source.name(index),
-                    "expected " + text(expected) + " pixels of " + std::to_string(source.channels()) +
-                        " channels, as when it was opened, has " + text({shape.height, shape.width}) + " of " +
-                        std::to_string(shape.channels));
+                     const Size& announced, int reduction) {
+  const Size size{shape.height, shape.width};
+  const bool has_size = size == announced || size == reduced(announced, reduction);
+  if (has_size && shape.channels == source.channels()) return;
+  throw FormatError(source.name(index), "expected " + text(announced) + " pixels of " +
+                                            std::to_string(source.channels()) +
+                                            " channels, as when it was opened, has " + text(size) + " of " +
+                                            std::to_string(shape.channels));
 }
 
 /// Copies a scaled image to `result`, [height, width, channels] of the geometry. Without an augmentation the crop is
@@ -222,8 +225,8 @@ void make_image(const images::ImageSource& source, const Geometry& geometry, std
   const auto [height, width, channels] = image.shape;
   const Size size = shape ? Size{shape->height, shape->width} : Size{height, width};
   if (!shape) check_size(geometry, size, source, index);
+  check_unchanged(source, index, image.shape, size, reduction);
   const bool is_reduced = Size{height, width} != size;
-  check_unchanged(source, index, image.shape, is_reduced ? reduced(size, reduction) : size);
   std::vector<std::uint8_t> memory;
   const PixelView scaled = scale(scaling_of(geometry, size), view_of(image.pixels, {height, width}, channels),
                                  is_reduced ? reduction : 1, memory);

@@ -304,5 +304,32 @@ TEST(ImagesTest, RefusesIndicesOutsideTheSource) {
   EXPECT_TRUE(throws<ShapeError>([&] { images.labels({0, 2}); }, {"index 2"}));
 }
 
+/// Images that are no longer what they were when the source was opened.
+class ReplacedSource : public PictureSource {
+ public:
+  ReplacedSource(io::Image picture, const io::ImageShape& before)
+      : PictureSource({std::move(picture)}), before_(before) {}
+  int channels() const override { return before_.channels; }
+  std::optional<io::ImageShape> shape(std::int64_t) const override { return before_; }
+
+ private:
+  io::ImageShape before_;
+};
+
+TEST(ImagesTest, RefusesAnImageThatWasReplaced) {
+  const auto read = [](const io::Image& now, const io::ImageShape& before) {
+    Images(std::make_shared<ReplacedSource>(now, before), {.height = 8, .width = 8}).bytes({0});
+  };
+  EXPECT_TRUE(throws<FormatError>([&] { read(make_picture(8, 9, 3), {16, 16, 3}); }, {"picture-0", "16x16", "8x9"}));
+  EXPECT_TRUE(throws<FormatError>(
+      [&] {
+        read(make_picture(8, 8, 1), {8, 8, 3});
+      },
+      {"picture-0", "3 channels", "of 1"}));
+  // The decoder may reduce it to a quarter, twice the size of the result.
+  EXPECT_NO_THROW(read(make_picture(16, 16, 3), {64, 64, 3}));
+  EXPECT_TRUE(throws<FormatError>([&] { read(make_picture(32, 32, 3), {64, 64, 3}); }, {"64x64", "32x32"}));
+}
+
 }  // namespace
 }  // namespace glow::data::images_test
