@@ -3,7 +3,7 @@
     python3 bench/tar_shards.py FOLDER [--shards 1000] [--images 1000] [--side 8]
 
 FOLDER then has shard-0000.tar and so on, each with so many RGB PNG files of side x side pixels of noise, all of them
-different. The bytes are the same in every run. 1,000 shards of 1,000 images take 1 GB and two minutes.
+different. The bytes are the same in every run. 1,000 shards of 1,000 images take 1 GB and a minute or two.
 """
 import argparse
 import io
