@@ -1,5 +1,4 @@
-# Runs scripts/compare.sh at its smallest scale, interrupted once. Needs the Python of model_file_test.cmake, with
-# matplotlib.
+# Runs scripts/compare.sh at its smallest scale, interrupted once. Needs GLOW_PYTHON with matplotlib.
 if(GLOW_BUILD_TOOLS)
   add_test(NAME compare.tiny
     COMMAND "${GLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/compare/check_compare.py" "${PROJECT_SOURCE_DIR}/scripts/compare.sh"

@@ -1,8 +1,4 @@
 # Checks model files of this project with Python's public safetensors reader.
-find_package(Python3 COMPONENTS Interpreter)
-set(GLOW_PYTHON "${Python3_EXECUTABLE}" CACHE FILEPATH "A Python with numpy and safetensors, for the tests")
-option(GLOW_REQUIRE_PYTHON "Fail to configure without that Python instead of skipping its tests" OFF)
-
 execute_process(COMMAND "${GLOW_PYTHON}" -c "import numpy, safetensors"
   RESULT_VARIABLE python_result OUTPUT_QUIET ERROR_QUIET)
 if(NOT python_result EQUAL 0 AND GLOW_REQUIRE_PYTHON)
