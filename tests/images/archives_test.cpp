@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <turbojpeg.h>
 
 #include <glow/error.h>
 #include <glow/images/source.h>
@@ -15,6 +16,7 @@
 
 #include "support/archives.h"
 #include "support/files.h"
+#include "support/jpeg.h"
 #include "support/pictures.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
@@ -23,6 +25,7 @@ namespace glow::images::archives_test {
 namespace {
 
 namespace fs = std::filesystem;
+using glow::testing::encode_jpeg;
 using glow::testing::make_picture;
 using glow::testing::put;
 using glow::testing::tar_end;
@@ -214,6 +217,21 @@ TEST_F(ArchivesTest, HaveTheFingerprintOfTheFolder) {
   EXPECT_EQ(fingerprint(open("two/x.zip")), expected);
 }
 
+TEST_F(ArchivesTest, HaveJpegImagesThatDecodeAtAFraction) {
+  const std::string jpeg = encode_jpeg(make_picture(32, 48, 3), TJSAMP_420);
+  put_file("folder/1.jpg", jpeg);
+  put_tar("1.tar", {{"1.jpg", jpeg}});
+  put_zip("1.zip", {{"1.jpg", jpeg}});
+  const auto expected = open("folder").train->reduced_image(0, 4);
+  EXPECT_EQ(expected.shape, (io::ImageShape{8, 12, 3}));
+  for (const char* archive : {"1.tar", "1.zip"}) {
+    const auto source = open(archive).train;
+    EXPECT_EQ(source->reduced_image(0, 4).shape, expected.shape) << archive;
+    EXPECT_EQ(source->reduced_image(0, 4).pixels, expected.pixels) << archive;
+    EXPECT_EQ(source->reduced_image(0, 1).pixels, source->image(0).pixels) << archive;
+  }
+}
+
 TEST_F(ArchivesTest, OpenAsPicturesToo) {
   put_tar("x.tar", {{"train/cat/1.png", png(1)}, {"train/dog/2.png", png(2)}});
   const auto pictures = open_pictures({directory_ / "x.tar"}, 3, {"dog", "cat"});
@@ -280,6 +298,16 @@ TEST_F(ArchivesTest, AreReadByProcessesTogether) {
                   .find("see different files") != std::string::npos);
   const auto errors = in_processes(3, text);
   EXPECT_TRUE(errors[0].starts_with(path("2.png") + ": ")) << errors[0];
+  EXPECT_EQ(errors, std::vector<std::string>(3, errors[0]));
+}
+
+TEST_F(ArchivesTest, WithErrorsStopAllProcesses) {
+  put_tar("0.tar", {{"0.png", png(0)}});
+  put_tar("1.tar", {{"1.png", png(1)}});
+  put_file("2.tar", tar_member("2.png", png(2)).substr(0, 700));
+  const auto open_in = [&](const OpenOptions& options) { return open("", options).name; };
+  const auto errors = in_processes(3, open_in);
+  EXPECT_TRUE(errors[0].starts_with(path("2.tar"))) << errors[0];
   EXPECT_EQ(errors, std::vector<std::string>(3, errors[0]));
 }
 

@@ -18,12 +18,14 @@
 #include <glow/io/image.h>
 
 #include "support/files.h"
+#include "support/jpeg.h"
 #include "support/throws.h"
 
 namespace glow::io::reduced_image_test {
 namespace {
 
 using glow::testing::big_endian;
+using glow::testing::encode_jpeg;
 using glow::testing::throws;
 
 using Pixels = std::vector<std::uint8_t>;
@@ -201,19 +203,6 @@ std::vector<Picture> pictures(ImageSize size) {
          return grey(0.5 + 0.5 * std::cos(turn / 2 * (dy * dy + dx * dx) / std::max(height, width)));
        }},
   };
-}
-
-std::string encode_jpeg(const Image& image, TJSAMP subsampling, int quality = 92) {
-  tjhandle handle = tjInitCompress();
-  unsigned char* bytes = nullptr;
-  unsigned long size = 0;
-  const int failed = tjCompress2(handle, image.pixels.data(), image.shape.width, 0, image.shape.height,
-                                 image.shape.channels == 1 ? TJPF_GRAY : TJPF_RGB, &bytes, &size, subsampling, quality,
-                                 TJFLAG_ACCURATEDCT);
-  std::string file(reinterpret_cast<const char*>(bytes), failed != 0 ? 0 : size);
-  tjFree(bytes);
-  tjDestroy(handle);
-  return file;
 }
 
 // --- Tests ----------------------------------------------------------------------------------------------------------
