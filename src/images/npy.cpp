@@ -6,6 +6,7 @@
 
 #include "images/array.h"
 #include "images/folder.h"
+#include "io/archive.h"
 #include "io/errors.h"
 
 namespace glow::images {
@@ -20,10 +21,11 @@ bool holds_images(const std::vector<std::int64_t>& shape) {
   return true;
 }
 
-/// A uint8 array [N, H, W, C] or [N, H, W], or a folder of arrays of one image each.
+/// A uint8 array [N, H, W, C] or [N, H, W], or a folder or an archive of arrays of one image each.
 DataSet open_npy(const std::filesystem::path& file, const OpenOptions& options) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored)) return open_image_files(file, is_npy_name, options);
+  if (std::filesystem::is_directory(file, ignored) || io::is_archive_name(file) || io::is_compressed_tar_name(file))
+    return open_image_files(file, is_npy_name, options);
   const auto reader = std::make_shared<const io::NpyReader>(file);
   const std::vector<std::int64_t>& shape = reader->shape();
   if (reader->dtype() != "|u1" || !holds_images(shape))

@@ -10,6 +10,7 @@
 #include <glow/images/source.h>
 #include <glow/io/npy.h>
 
+#include "support/archives.h"
 #include "support/files.h"
 #include "support/temporary_directory.h"
 #include "support/throws.h"
@@ -17,7 +18,10 @@
 namespace glow::images::npy_folder_test {
 namespace {
 
+using glow::testing::get;
 using glow::testing::put;
+using glow::testing::tar_end;
+using glow::testing::tar_member;
 using glow::testing::TemporaryDirectory;
 using glow::testing::throws;
 
@@ -71,6 +75,23 @@ TEST(NpyFolder, HasSplitsClassesAndSizesOfItsOwn) {
   EXPECT_EQ(all_labels(*set.train), (std::vector<std::int64_t>{0, 1, 1}));
   EXPECT_EQ(set.train->shape(2), (io::ImageShape{5, 2, 3}));
   EXPECT_EQ(set.test->size(), 1);
+}
+
+TEST(NpyFolder, MayBeAnArchive) {
+  const TemporaryDirectory directory;
+  const auto array = directory / "array.npy";
+  io::write_npy(array, "|u1", {2, 2, 3}, "abcdefghijkl");
+  const auto file = directory / "images.tar";
+  put(file, tar_member("train/cat/1.npy", get(array)) + tar_member("test/cat/2.npy", get(array)) + tar_end());
+  const auto set = open_data_set("npy:" + file.string(), {.with_labels = true});
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"cat"}));
+  ASSERT_EQ(set.train->size(), 1);
+  EXPECT_EQ(set.train->image(0).pixels, (Pixels{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'}));
+  EXPECT_EQ(set.test->name(0), (file / "test/cat/2.npy").string());
+  const auto compressed = directory / "images.tar.gz";
+  put(compressed, "compressed");
+  EXPECT_TRUE(throws<FormatError>([&] { open_data_set("npy:" + compressed.string()); },
+                                  {compressed.string(), "decompress it"}));
 }
 
 TEST(NpyFolder, RefusesArraysThatAreNoImage) {

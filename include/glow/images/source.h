@@ -151,9 +151,9 @@ Specification parse_specification(const std::string& specification);
 ///   test_lmdb, which are the splits, in bytewise order. With labels, the categories are the classes, and images of
 ///   test_lmdb have none. All images are RGB: grey is repeated, alpha is composited onto white. The files are
 ///   memory-mapped, and nobody may write to them.
-/// - `npy:PATH`: a file with a uint8 array [N, H, W, C] or [N, H, W], memory-mapped; or a folder of .npy files, one
-///   image each: uint8 [H, W], [H, W, C], [C, H, W] or [1, C, H, W] with C = 1 or 3. Order, splits, classes and
-///   archives are those of `folder:`.
+/// - `npy:PATH`: a file with a uint8 array [N, H, W, C] or [N, H, W], memory-mapped; or a folder or an archive of .npy
+///   files, one image each: uint8 [H, W], [H, W, C], [C, H, W] or [1, C, H, W] with C = 1 or 3. Order, splits, classes
+///   and archives are those of `folder:`.
 /// - `npz:PATH`: arrays `data`, uint8, [N, 3 * S * S] (a red, a green and a blue plane of S rows) or [N, H, W, C], and,
 ///   where there are classes, `labels`, integers [N]; others are ignored. The classes are the distinct labels of the
 ///   training images in increasing order. PATH is a file of training images, or a folder of .npz files in bytewise
