@@ -64,8 +64,8 @@ Scan scan_images(const EncodedImages& images, const OpenOptions& options) {
   };
   OpenOptions counting_images = options;
   if (options.progress) {
-    counting_images.progress = [&options, unit](const std::string& what, std::int64_t done, std::int64_t all) {
-      options.progress(what, done * unit, all * unit);
+    counting_images.progress = [&](const std::string& what, std::int64_t done, std::int64_t all) {
+      options.progress(what, std::min(done * unit, images.size()), std::min(all * unit, images.size()));
     };
   }
   Work work{

@@ -133,10 +133,10 @@ std::vector<std::string> share_work(const Work& work, std::int64_t count,
   // error.
   constexpr std::int64_t kTasksOfARound = 256;
   const std::int64_t round = is_alone ? std::max<std::int64_t>(count, 1) : kTasksOfARound * options.shard.count;
+  const std::int64_t all = count / round * options.shard.size(round) + options.shard.size(count % round);
   std::int64_t before = 0;
   const auto report = [&](std::int64_t done) {
-    const std::int64_t all = is_alone ? count : count / options.shard.count;
-    if (options.progress) options.progress(work.what, std::min(before + done, all), all);
+    if (options.progress) options.progress(work.what, before + done, all);
   };
   std::vector<std::string> results;
   for (std::int64_t begin = 0; begin < count; begin += round) {

@@ -283,6 +283,19 @@ TEST_F(ArchivesTest, AreReadByProcessesTogether) {
   for (const std::int64_t count : {2, 3, 5}) {
     EXPECT_EQ(in_processes(count, text), std::vector<std::string>(count, text({}))) << count;
   }
+  // Each process reports its part of the work, from the first task to the last, and none of nothing.
+  const auto progress = [&](OpenOptions options) {
+    std::string last = "none";
+    options.progress = [&](const std::string& what, std::int64_t done, std::int64_t all) {
+      if (done < 1 || done > all) throw Error("progress " + std::to_string(done) + " of " + std::to_string(all));
+      last = std::to_string(done) + "/" + std::to_string(all) + " " + what;
+    };
+    open("", options);
+    return last;
+  };
+  EXPECT_EQ(progress({}), "150/150 image headers read");
+  EXPECT_EQ(in_processes(2, progress),
+            (std::vector<std::string>{"64/64 image headers read", "128/128 image headers read"}));
   put_file("2.png", "no image");
   put_file("3.png", png(3).substr(0, 60));
   const auto skipping = [&](OpenOptions options) {
