@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -17,6 +16,7 @@
 
 #include <glow/error.h>
 
+#include "images/list_folder.h"
 #include "images/shared_work.h"
 #include "images/split_names.h"
 #include "io/archive.h"
@@ -26,13 +26,6 @@ namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool has_ending(std::string_view name, std::string_view ending) {
-  const auto is_equal = [](unsigned char one, unsigned char other) { return std::tolower(one) == other; };
-  return name.size() >= ending.size() &&
-         std::equal(ending.begin(), ending.end(), name.end() - static_cast<std::ptrdiff_t>(ending.size()),
-                    [&](char lower, char letter) { return is_equal(letter, lower); });
-}
 
 FormatError compressed_tar(const fs::path& path) {
   return FormatError(path, "expected an uncompressed tar, whose members can be read in any order: decompress it first");
@@ -241,11 +234,12 @@ void add_index(EncodedImages& images, std::string_view index, EncodedImages::Arc
 
 bool is_image_name(std::string_view name) {
   constexpr std::array<std::string_view, 4> kEndings = {".png", ".jpg", ".jpeg", ".webp"};
+  const std::string lower = to_lower(name);
   return std::any_of(kEndings.begin(), kEndings.end(),
-                     [&](std::string_view ending) { return has_ending(name, ending); });
+                     [&](std::string_view ending) { return lower.ends_with(ending); });
 }
 
-bool is_npy_name(std::string_view name) { return has_ending(name, ".npy"); }
+bool is_npy_name(std::string_view name) { return to_lower(name).ends_with(".npy"); }
 
 FoundFiles find_files(const fs::path& directory, IsImageName is_image) {
   try {
@@ -257,21 +251,21 @@ FoundFiles find_files(const fs::path& directory, IsImageName is_image) {
 
 void add_archives(EncodedImages& images, const std::vector<MountedArchive>& archives, IsImageName is_image,
                   const OpenOptions& options) {
+  std::vector<std::shared_ptr<const io::RegularFile>> files;
   std::vector<std::string> subjects;
-  for (const MountedArchive& archive : archives)
-    subjects.push_back(archive.mount + archive.path.filename().string() + " " +
-                       std::to_string(open_archive(archive.path)->size()));
-  const auto index = [&](std::int64_t number) {
-    return index_text(*open_archive(archives[number].path), is_image, options.with_labels);
-  };
+  for (const auto& [path, mount, split] : archives) {
+    files.push_back(open_archive(path));
+    subjects.push_back(mount + path.filename().string() + " " + std::to_string(files.back()->size()));
+  }
+  const auto index = [&](std::int64_t number) { return index_text(*files[number], is_image, options.with_labels); };
   std::vector<std::string> indexes =
       share_work({.what = "archives indexed", .place = images.root(), .subjects = join_texts(subjects)},
                  std::ssize(archives), index, options);
   for (std::size_t number = 0; number < archives.size(); ++number) {
     const std::string text = std::move(indexes[number]);  // so that it is freed at once
-    const auto& [path, mount, split] = archives[number];
+    const std::string& split = archives[number].split;
     const std::string stripped = split.empty() ? "" : stripped_folders(text, split);
-    add_index(images, text, {open_archive(path), mount, stripped});
+    add_index(images, text, {files[number], archives[number].mount, stripped});
   }
 }
 
