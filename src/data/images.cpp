@@ -84,7 +84,7 @@ std::optional<Scaling> scaling_of(const Geometry& geometry, const Size& size) {
 
 /// The largest reduction by the decoder (1, 2, 4 or 8) after which the image is still at least twice as large as the
 /// result, so that the triangle filter averages over the reduced pixels, and the part begins and ends between two of
-/// them. Then the results differ by less than those of two good filters (docs/performance.md).
+/// them. docs/performance.md has the differences to whole decoding, beside those between two filters.
 int reduction_for(const std::optional<Scaling>& scaling) {
   if (!scaling) return 1;
   const auto& [top, left, part, result] = *scaling;
