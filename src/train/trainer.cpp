@@ -242,7 +242,21 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   return report;
 }
 
+StepReport Trainer::spoiled_step(const torch::Tensor& bytes, const torch::Tensor& labels, std::int64_t batch) {
+  is_spoiled_ = true;
+  const StepReport report = step(bytes, labels, batch);
+  is_spoiled_ = false;
+  return report;
+}
+
+void Trainer::forget_skipped_step() {
+  --state_.step;
+  --state_.skipped;
+  --state_.skipped_in_a_row;
+}
+
 void Trainer::count(bool skipped) {
+  is_updating_ = false;
   ++state_.step;
   state_.skipped += skipped ? 1 : 0;
   state_.skipped_in_a_row = skipped ? state_.skipped_in_a_row + 1 : 0;
@@ -295,6 +309,7 @@ void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_r
 StepNumbers<double> Trainer::run() {
   if (options_.cuda_graph) {
     if (!graph_) graph_ = std::make_shared<StepGraph>(model_->device());
+    is_updating_ = true;
     graph_->run([this] { compute(); });
     // Autograd's version counter misses the writes of a replay.
     for (const auto& tensor : {state_.parameters, state_.average}) tensor.unsafeGetTensorImpl()->bump_version();
@@ -318,6 +333,7 @@ void Trainer::compute() {
   const auto part = processes_->shard();
   numbers.gradient_norm =
       flat_norm(gradients_.narrow(0, part.begin(gradients_.numel()), part.size(gradients_.numel())));
+  if (is_spoiled_) numbers.bits_per_dim = at::full_like(numbers.bits_per_dim, std::nan(""));
   if (processes_->size() > 1) {
     const auto start = std::chrono::steady_clock::now();
     numbers = combined(numbers, *processes_);
@@ -329,6 +345,7 @@ void Trainer::compute() {
   const auto is_rebuilt_well = numbers.reconstruction_error.le(largest_error());
   const auto wanted =
       numbers.gradient_norm.isfinite().logical_and(numbers.bits_per_dim.isfinite()).logical_and(is_rebuilt_well);
+  is_updating_ = true;
   model_->update_batch_norms(encoding, wanted);
   optimizer_.apply(state_, gradients_, wanted);
 }
@@ -398,6 +415,7 @@ void Trainer::broadcast_state() {
 }
 
 void Trainer::state_replaced() {
+  is_updating_ = false;
   aligned_at_ = state_.step;
   model_->set_memory_policy(options_.memory);
   const bool fell_back = std::exchange(state_.fell_back, false);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -55,6 +56,7 @@ class TrainingRun::Impl {
 
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_done() const { return trainer_.steps_done(); }
+  std::int64_t steps_saved() const { return steps_saved_; }
   RunResult run();
   void write_checkpoint();
   void write_report() const { journal_->write_report(); }
@@ -66,9 +68,18 @@ class TrainingRun::Impl {
   /// background thread.
   data::Batches batches_from(std::int64_t first_step) const;
   bool is_over(const RunResult& result) const;
+  /// Writes a checkpoint of the last step, if its state is sound. Does not throw.
+  void save_before_failing();
+  /// Makes the work after the current step undone, so that a resumed run repeats it.
+  void undo_work(const TrainingProgress& before);
   /// Trains until the end or until the run has gone back to a checkpoint.
   void train(RunResult& result);
   void train_step(data::Batches& batches);
+  /// The next batch; if it cannot be read in one of several processes, one to spoil the step with, and the error.
+  std::pair<data::Batch, std::exception_ptr> next_batch(data::Batches& batches) const;
+  /// Ends a step for which one of the processes had no images: saves the run as it was before, and throws `error`, or
+  /// StopAsked in the other processes.
+  void give_up_step(const std::exception_ptr& error);
   /// Goes back to the newest checkpoint whose weights are sound. Throws NumericalError.
   void roll_back();
   std::string first_not_finite() const;
@@ -84,8 +95,9 @@ class TrainingRun::Impl {
   void throw_if_asked_to_stop() const {
     if (stop_asked()) throw StopAsked();
   }
-  /// Calls `work`, which may throw StopAsked in some of the processes: then it is thrown in all of them.
-  void together(const std::function<void()>& work) const;
+  /// Calls `work`, which may throw in some of the processes: StopAsked, IoError or FormatError. Then the others throw
+  /// StopAsked.
+  void together(const std::function<void()>& work);
   evaluate::ScoreSummary validate();
   evaluate::ScoreSummary test();
   evaluate::ScoreSummary score(nn::Glow model, const data::Images& images, ops::Stream noise, const std::string& key,
@@ -100,6 +112,9 @@ class TrainingRun::Impl {
   std::unique_ptr<Journal> journal_;
   /// StepReport::stop_asked of the last step.
   bool stop_agreed_ = false;
+  /// Whether one of several processes has failed, and waits for the others to save the run.
+  bool failed_together_ = false;
+  std::int64_t steps_saved_ = 0;
 };
 
 namespace {
@@ -173,6 +188,7 @@ TrainingRun::Impl::Impl(Inputs inputs, const TrainingState& state)
       total_steps_(train::total_steps(inputs_.options, inputs_.data.train->size())),
       trainer_(continued(inputs_.model, inputs_.options, inputs_.processes, state, inputs_.checkpoint)),
       journal_(is_root() ? open_journal(directory_, state) : std::make_unique<Journal>()) {
+  steps_saved_ = trainer_.steps_done();
   inputs_.callbacks = complete(std::move(inputs_.callbacks), is_root());
   inputs_.model->set_training_data(completed(inputs_.data.training_data, *inputs_.data.valid, inputs_.options));
 }
@@ -198,7 +214,14 @@ data::Batches TrainingRun::Impl::batches_from(std::int64_t first_step) const {
 
 RunResult TrainingRun::Impl::run() {
   RunResult result;
-  while (!is_over(result)) train(result);
+  try {
+    while (!is_over(result)) train(result);
+  } catch (const NumericalError&) {
+    throw;  // the weights may be the cause
+  } catch (...) {
+    save_before_failing();
+    throw;
+  }
   const auto& progress = trainer_.progress();
   result.best_bits_per_dim = progress.best_bits_per_dim;
   result.best_step = progress.best_step;
@@ -206,6 +229,18 @@ RunResult TrainingRun::Impl::run() {
   result.skipped = progress.skipped;
   result.rollbacks = progress.rollbacks;
   return result;
+}
+
+void TrainingRun::Impl::save_before_failing() {
+  const bool has_news = steps_done() > steps_saved_ || trainer_.progress().unfinished;
+  if (!is_root() || !has_news || !trainer_.is_sound() || trainer_.progress().skipped_in_a_row > 0) return;
+  try {
+    inputs_.lock.require_in_place();
+    write_checkpoint();
+    write_report();
+  } catch (const std::exception&) {
+    // The error that ends the run is reported, and the checkpoints before it are intact.
+  }
 }
 
 bool TrainingRun::Impl::is_over(const RunResult& result) const {
@@ -216,7 +251,12 @@ void TrainingRun::Impl::train(RunResult& result) {
   auto batches = batches_from(steps_done());
   while (!is_over(result)) {
     const bool steps = !trainer_.progress().unfinished;
-    if (steps) train_step(batches);
+    try {
+      if (steps) train_step(batches);
+    } catch (const StopAsked&) {
+      result.stopped = true;
+      return;
+    }
     inputs_.lock.require_in_place();
     if (steps && trainer_.progress().skipped_in_a_row >= inputs_.options.skip_limit) return roll_back();
     finish_step(result);
@@ -270,17 +310,25 @@ void TrainingRun::Impl::finish_step(RunResult& result) {
     trainer_.set_unfinished(false);
     result.stopped = steps_done() < total_steps_ && stop_agreed();
   } catch (const StopAsked&) {
-    // The resumed run repeats the evaluation.
-    journal_->forget_evaluations();
-    trainer_.set_best(before.best_bits_per_dim, before.best_step);
-    trainer_.set_unfinished(true);
+    undo_work(before);
     result.stopped = true;
+  } catch (...) {
+    undo_work(before);
+    if (failed_together_) processes().barrier();  // until rank 0 has saved the run
+    throw;
   }
   // The checkpoint is written last, so that the log is complete up to it.
   const bool is_due = steps_done() == total_steps_ || policy_.is_scheduled(trainer_.progress());
   if (is_due || result.stopped) write_checkpoint();
   const bool has_news = due(inputs_.options.eval_every) || due(inputs_.options.sample_every);
   if (is_due || result.stopped || has_news) write_report();
+  if (failed_together_) processes().barrier();
+}
+
+void TrainingRun::Impl::undo_work(const TrainingProgress& before) {
+  journal_->forget_evaluations();
+  trainer_.set_best(before.best_bits_per_dim, before.best_step);
+  trainer_.set_unfinished(true);
 }
 
 void TrainingRun::Impl::evaluate_and_sample(RunResult& result) {
@@ -303,13 +351,41 @@ bool TrainingRun::Impl::due(std::int64_t every) const {
 
 void TrainingRun::Impl::train_step(data::Batches& batches) {
   const auto start = std::chrono::steady_clock::now();
-  const auto batch = batches.next();
+  const auto [batch, error] = next_batch(batches);
   if (processes().size() > 1) stop_asked();  // tells the other processes, so that all know it after this step
-  const auto report = trainer_.step(batch.bytes, batch.labels, inputs_.options.batch);
+  const auto report = error ? trainer_.spoiled_step(batch.bytes, batch.labels, inputs_.options.batch)
+                            : trainer_.step(batch.bytes, batch.labels, inputs_.options.batch);
   stop_agreed_ = report.stop_asked;
+  if (report.stop_asked && report.skipped) return give_up_step(error);
   journal_->count(inputs_.options.batch, seconds_since(start));
   if (due(inputs_.options.log_every) || report.fell_back || report.skipped) journal_->step(report);
   inputs_.callbacks.step(report);
+}
+
+std::pair<data::Batch, std::exception_ptr> TrainingRun::Impl::next_batch(data::Batches& batches) const {
+  try {
+    return {batches.next(), nullptr};
+  } catch (const Error&) {
+    if (processes().size() == 1) throw;
+    processes().ask_to_stop();
+    const auto& model = inputs_.model->options();
+    const auto count = processes().shard().size(inputs_.options.batch);
+    const bool with_labels = model.num_classes > 0;
+    return {{.bytes = at::zeros({count, model.channels, model.height, model.width}, at::kByte),
+             .labels = with_labels ? at::zeros({count}, at::kLong) : at::Tensor(),
+             .indices = {}},
+            std::current_exception()};
+  }
+}
+
+void TrainingRun::Impl::give_up_step(const std::exception_ptr& error) {
+  // Also if the step was skipped for another reason: the resumed run does it again.
+  trainer_.forget_skipped_step();
+  write_checkpoint();
+  write_report();
+  processes().barrier();
+  if (error) std::rethrow_exception(error);
+  throw StopAsked();
 }
 
 bool TrainingRun::Impl::stop_asked() const {
@@ -318,14 +394,22 @@ bool TrainingRun::Impl::stop_asked() const {
   return is_asked || processes().stop_asked();
 }
 
-void TrainingRun::Impl::together(const std::function<void()>& work) const {
+void TrainingRun::Impl::together(const std::function<void()>& work) {
+  if (processes().size() == 1) return work();
   bool stopped = false;
+  std::exception_ptr error;
   try {
     work();
   } catch (const StopAsked&) {
     stopped = true;
+  } catch (const IoError&) {
+    error = std::current_exception();
+  } catch (const FormatError&) {
+    error = std::current_exception();
   }
-  if (processes().any(stopped)) throw StopAsked();
+  failed_together_ = processes().any(error != nullptr);
+  if (error) std::rethrow_exception(error);
+  if (processes().any(stopped) || failed_together_) throw StopAsked();
 }
 
 evaluate::ScoreSummary TrainingRun::Impl::validate() {
@@ -389,6 +473,7 @@ void TrainingRun::Impl::write_samples() {
 void TrainingRun::Impl::write_checkpoint() {
   if (!is_root()) return;
   const auto path = train::write_checkpoint(directory_.checkpoints(), trainer_.state(), inputs_.files.config, policy_);
+  steps_saved_ = steps_done();
   inputs_.callbacks.wrote(path);
 }
 
@@ -475,6 +560,7 @@ TrainingRun::~TrainingRun() = default;
 
 std::int64_t TrainingRun::total_steps() const { return impl_->total_steps(); }
 std::int64_t TrainingRun::steps_done() const { return impl_->steps_done(); }
+std::int64_t TrainingRun::steps_saved() const { return impl_->steps_saved(); }
 RunResult TrainingRun::run() { return impl_->run(); }
 
 }  // namespace glow::train

@@ -321,6 +321,33 @@ TEST(StoppedRun, CompletesDespiteRepeatedStops) {
   expect_same_end(whole_run(), stopped.path());
 }
 
+TEST(StoppedRun, ErrorsCostNoStep) {
+  for (const bool in_evaluation : {false, true}) {
+    const TemporaryDirectory failed;
+    RunCallbacks callbacks;
+    if (in_evaluation) {
+      callbacks.evaluating = [](const std::string&, std::int64_t done, std::int64_t) {
+        if (done > 0) throw std::runtime_error("fails");
+      };
+    } else {
+      callbacks.step = [](const StepReport& report) {
+        if (report.step == 7) throw std::runtime_error("fails");
+      };
+    }
+    auto options = tiny_options();
+    options.checkpoint_every = 0;
+    const std::int64_t expected = in_evaluation ? 4 : 7;
+    {
+      auto run = start(failed.path(), options, callbacks);
+      EXPECT_THROW(run.run(), std::runtime_error);
+      EXPECT_EQ(run.steps_saved(), expected);
+    }
+    EXPECT_EQ(newest_intact_checkpoint(RunDirectory(failed.path()).checkpoints())->content.state.step, expected);
+    resume(failed.path()).run();
+    expect_same_end(whole_run(), failed.path());
+  }
+}
+
 TEST(StoppedRun, DiscardsEvaluationsOfAFailedResume) {
   // Stopped between the batches of the first evaluation, in step 4.
   const TemporaryDirectory stopped;
@@ -332,9 +359,9 @@ TEST(StoppedRun, DiscardsEvaluationsOfAFailedResume) {
   // A resume finishes the step, continues and dies before its next checkpoint.
   const TemporaryDirectory before;
   fs::copy(stopped.path(), before.path(), fs::copy_options::recursive);
-  EXPECT_THROW(
-      resume(stopped.path(), tiny_options(), {.step = [](const StepReport&) { throw std::exception(); }}).run(),
-      std::exception);
+  // Before this error a run writes no checkpoint.
+  const auto dies = [](const StepReport&) { throw NumericalError("diverged"); };
+  EXPECT_THROW(resume(stopped.path(), tiny_options(), {.step = dies}).run(), NumericalError);
   ASSERT_EQ(steps_with(RunDirectory(stopped.path()).metrics(), "valid_bits_per_dim"), Steps{4});
   ASSERT_EQ(files_in(stopped / "checkpoints"), files_in(before / "checkpoints"));
   resume(stopped.path()).run();

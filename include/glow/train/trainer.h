@@ -60,11 +60,19 @@ class Trainer {
   /// (Module::zero_grad(true)).
   StepReport step(const torch::Tensor& bytes, const torch::Tensor& labels = {}, std::int64_t batch = 0);
 
+  /// A step of a process that has no images for it, in place of `step`: the others do the step, and it is skipped in
+  /// all processes. `bytes` and `labels` may have any values. Throws as `step`.
+  StepReport spoiled_step(const torch::Tensor& bytes, const torch::Tensor& labels, std::int64_t batch);
+  /// Makes the last step, which was skipped, undone: the state is that before it.
+  void forget_skipped_step();
+
   /// The averaged weights as a new model in eval mode. Throws as `step`.
   nn::Glow averaged_model();
 
   std::int64_t steps_done() const { return state_.step; }
   const TrainingProgress& progress() const { return state_; }
+  /// Whether the state is that after steps_done() steps. False after a step that threw while it changed the weights.
+  bool is_sound() const { return !is_updating_; }
   /// Set best_bits_per_dim and best_step, or unfinished, of the state. The trainer only stores them for its caller.
   void set_best(double bits_per_dim, std::int64_t step);
   void set_unfinished(bool unfinished) { state_.unfinished = unfinished; }
@@ -130,6 +138,9 @@ class Trainer {
   /// [P], the model's own flat buffer.
   torch::Tensor gradients_;
   Optimizer optimizer_;
+  bool is_updating_ = false;
+  /// Whether this process makes the current step one that is skipped.
+  bool is_spoiled_ = false;
   /// nn::FlatParameters::moves at the last call of `attach`.
   std::int64_t moves_ = 0;
   /// The last step after which all processes were known to have the same weights.

@@ -126,8 +126,11 @@ class TrainingRun {
   /// Steps that have no finite loss or gradient are skipped. After skip_limit of them in a row the run goes back to the
   /// last scheduled checkpoint after which a step was finite, and continues with half the learning rate; after two
   /// rollbacks it gives up and throws NumericalError that names the layer. Throws IoError, and the errors of reading
-  /// the images.
+  /// the images. Before it throws another error than NumericalError, it writes a checkpoint of the last step, so that
+  /// no step is lost; with several processes, if it is an error of reading or writing files, or of rank 0.
   RunResult run();
+  /// The step of the newest checkpoint that this object has written or started from.
+  std::int64_t steps_saved() const;
 
  private:
   class Impl;
