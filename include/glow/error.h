@@ -9,8 +9,8 @@
 
 namespace glow {
 
-/// Base of the exceptions that this library throws. `what()` is one line that names the file or field, the expected
-/// value and the actual one.
+/// Base of the exceptions that this library throws. `what()` names the file or field, the expected value and the actual
+/// one. It is one line; an error about several images has a line for each of them, the first twenty, after it.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -14,6 +14,7 @@
 #include <glow/ops/random.h>
 
 #include "data/downscale.h"
+#include "io/errors.h"
 
 namespace glow::data {
 namespace {
@@ -163,22 +164,14 @@ Augmentation draw_augmentation(std::uint64_t seed, std::int64_t epoch, std::int6
   return {draws[0], draws[1], draws[2], draws[3], draws[4]};
 }
 
-/// Throws ConfigError, naming image_size or resize and the image, when the geometry does not allow an image of `size`.
-void check_size(const Geometry& geometry, const Size& size, const images::ImageSource& source, std::int64_t index) {
-  constexpr const char* kNeverEnlarged = ": images are never enlarged";
-  const auto image = [&] { return source.name(index) + " of " + text(size) + " (height x width)"; };
-  if (geometry.resize == 0) {
-    const bool is_padded = source.is_on_black() && contains(target(geometry), size);
-    if (is_padded || contains(size, target(geometry))) return;
-    throw ConfigError("image_size", text(target(geometry)) + " is too large for " + image() + kNeverEnlarged);
-  }
-  const std::string resize = std::to_string(geometry.resize);
-  if (std::min(size.height, size.width) < geometry.resize)
-    throw ConfigError("resize", resize + " is too large for " + image() + kNeverEnlarged);
-  const Size resized = with_shorter_side(size, geometry.resize);
-  if (!contains(resized, target(geometry)))
-    throw ConfigError("resize", resize + " makes " + image() + ", " + text(resized) + ", too small for a crop of " +
-                                    text(target(geometry)));
+/// The field of the geometry that makes an image too small.
+std::string size_field(const Geometry& geometry) { return geometry.resize == 0 ? "image_size" : "resize"; }
+
+/// The error about images that are too small, given as "NAME: PROBLEM".
+ConfigError too_small(const Geometry& geometry, const std::vector<std::string>& problems, std::int64_t images) {
+  if (problems.size() == 1) return ConfigError(size_field(geometry), problems[0]);
+  return ConfigError(size_field(geometry), std::to_string(problems.size()) + " of " + std::to_string(images) +
+                                               " images are too small:" + io::listed(problems));
 }
 
 /// Throws FormatError when an image has neither the size that its source has announced, nor this after a reduction by
@@ -224,7 +217,10 @@ void make_image(const images::ImageSource& source, const Geometry& geometry, std
   const io::Image image = source.reduced_image(index, reduction);
   const auto [height, width, channels] = image.shape;
   const Size size = shape ? Size{shape->height, shape->width} : Size{height, width};
-  if (!shape) check_size(geometry, size, source, index);
+  if (!shape) {
+    const std::string problem = geometry.size_problem(image.shape, source.is_on_black());
+    if (!problem.empty()) throw too_small(geometry, {source.name(index) + ": " + problem}, 1);
+  }
   check_unchanged(source, index, image.shape, size, reduction);
   const bool is_reduced = Size{height, width} != size;
   std::vector<std::uint8_t> memory;
@@ -241,15 +237,36 @@ void Geometry::validate() const {
     throw ConfigError("resize", std::to_string(resize) + " is too small for a crop of " + text(target(*this)));
 }
 
+std::string Geometry::size_problem(const io::ImageShape& shape, bool is_on_black) const {
+  constexpr const char* kNeverEnlarged = ": images are never enlarged";
+  const Size size{shape.height, shape.width};
+  const std::string image = " an image of " + text(size) + " (height x width)";
+  if (resize == 0) {
+    const bool is_padded = is_on_black && contains(target(*this), size);
+    if (is_padded || contains(size, target(*this))) return "";
+    return text(target(*this)) + " is too large for" + image + kNeverEnlarged;
+  }
+  if (std::min(size.height, size.width) < resize)
+    return std::to_string(resize) + " is too large for" + image + kNeverEnlarged;
+  const Size resized = with_shorter_side(size, resize);
+  if (contains(resized, target(*this))) return "";
+  return std::to_string(resize) + " makes" + image + " one of " + text(resized) + ", too small for a crop of " +
+         text(target(*this));
+}
+
 Images::Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry)
     : source_(std::move(source)), geometry_(geometry) {
   geometry_.validate();
   const bool is_array = source_->common_shape().has_value();
   // All images of an array have the same shape, so that one check is enough.
   const std::int64_t checked = is_array ? std::min<std::int64_t>(1, size()) : size();
+  std::vector<std::string> problems;
   for (std::int64_t index = 0; index < checked; ++index) {
-    if (const auto shape = source_->shape(index)) check_size(geometry_, {shape->height, shape->width}, *source_, index);
+    const auto shape = source_->shape(index);
+    const std::string problem = shape ? geometry_.size_problem(*shape, source_->is_on_black()) : "";
+    if (!problem.empty()) problems.push_back(source_->name(index) + ": " + problem);
   }
+  if (!problems.empty()) throw too_small(geometry_, problems, size());
 }
 
 torch::Tensor Images::bytes(const std::vector<std::int64_t>& indices) const {

@@ -9,14 +9,13 @@
 
 namespace glow::images {
 
-ImageFiles::ImageFiles(EncodedImages images, std::vector<io::ImageShape> shapes, int channels,
+ImageFiles::ImageFiles(EncodedImages images, std::vector<io::ImageShape> shapes, Colour colour,
                        std::vector<std::int32_t> labels)
-    : images_(std::move(images)), shapes_(std::move(shapes)), channels_(channels), labels_(std::move(labels)) {}
+    : images_(std::move(images)), shapes_(std::move(shapes)), colour_(colour), labels_(std::move(labels)) {}
 
 std::optional<io::ImageShape> ImageFiles::shape(std::int64_t index) const {
   io::ImageShape shape = shapes_[index];
-  check_colour(shape, index);
-  shape.channels = channels_;
+  shape.channels = colour_.channels;
   return shape;
 }
 
@@ -24,17 +23,13 @@ io::Image ImageFiles::reduced_image(std::int64_t index, int reduction) const {
   const io::ImageSize least{shapes_[index].height / reduction, shapes_[index].width / reduction};
   const std::string bytes = images_.read(index);
   io::Image image = decode(bytes, images_.path(index), least);
-  check_colour(image.shape, index);
-  return to_channels(std::move(image), channels_);
+  if (colour_.channels == 1 && !colour_.to_grey && !has_no_colour(image))
+    throw FormatError(images_.path(index), kNotGrey);
+  return to_channels(std::move(image), colour_.channels);
 }
 
 std::string ImageFiles::key(std::int64_t index) const {
   return std::string(images_.name(index)) + '\0' + std::to_string(images_.bytes(index));
-}
-
-void ImageFiles::check_colour(const io::ImageShape& shape, std::int64_t index) const {
-  if (channels_ == 1 && !is_grey(shape))
-    throw FormatError(images_.path(index), "expected a grey image (1 channel is required), has colour");
 }
 
 }  // namespace glow::images

@@ -13,12 +13,19 @@ namespace glow::images {
 /// Encoded images of any size, which are decoded on request.
 class ImageFiles : public ImageSource {
  public:
-  /// `shapes`: of each image, as stored. `channels`: 1 or 3. Grey images are repeated, alpha is composited onto white,
-  /// colour images are refused for 1. `labels`: one for each image, or empty.
-  ImageFiles(EncodedImages images, std::vector<io::ImageShape> shapes, int channels, std::vector<std::int32_t> labels);
+  /// The channels of the images.
+  struct Colour {
+    /// 1 or 3. Alpha is composited onto white, grey is repeated.
+    int channels = 3;
+    /// With one channel: whether images in colour are converted. Otherwise they are refused.
+    bool to_grey = false;
+  };
+
+  /// `shapes`: of each image. `labels`: one for each image, or empty.
+  ImageFiles(EncodedImages images, std::vector<io::ImageShape> shapes, Colour colour, std::vector<std::int32_t> labels);
 
   std::int64_t size() const override { return images_.size(); }
-  int channels() const override { return channels_; }
+  int channels() const override { return colour_.channels; }
   std::optional<io::ImageShape> shape(std::int64_t index) const override;
   io::Image image(std::int64_t index) const override { return reduced_image(index, 1); }
   io::Image reduced_image(std::int64_t index, int reduction) const override;
@@ -28,11 +35,9 @@ class ImageFiles : public ImageSource {
   std::string content(std::int64_t index) const override { return images_.read(index); }
 
  private:
-  void check_colour(const io::ImageShape& shape, std::int64_t index) const;
-
   EncodedImages images_;
   std::vector<io::ImageShape> shapes_;
-  int channels_;
+  Colour colour_;
   std::vector<std::int32_t> labels_;
 };
 

@@ -48,6 +48,7 @@ SourceKind npy_kind() {
   return {.name = "npy",
           .usage = "npy:PATH",
           .description = "uint8 [N,H,W,C] or [N,H,W], or a folder of images [H,W,C] or [C,H,W]",
+          .has_split_folders = true,
           .open = open_npy};
 }
 

@@ -13,7 +13,8 @@
 #include <glow/images/source.h>
 
 #include "images/list_folder.h"
-#include "images/split_names.h"
+#include "images/search.h"
+#include "images/splits.h"
 #include "io/array_bytes.h"
 #include "io/errors.h"
 #include "io/npz.h"
@@ -184,30 +185,30 @@ std::vector<fs::path> npz_files_in(const fs::path& folder) {
   return files;
 }
 
-/// The files in the folders train, valid or val, and test.
-NpzFiles files_in_split_folders(const fs::path& folder) {
+/// The files in folders that are splits.
+NpzFiles files_in_split_folders(const fs::path& folder, const OpenOptions& options) {
+  const SplitFolders folders = find_split_folders(folders_in(folder));
+  if (!folders.empty()) check_split_folders(folder, folders, options.names.no_splits);
   NpzFiles files;
-  for (const char* name : {"train", "valid", "val", "test"}) {
-    std::error_code ignored;
-    if (!fs::is_directory(folder / name, ignored)) continue;
-    std::vector<fs::path>& split = files[split_of_file(name)];
-    if (!split.empty()) {
-      throw FormatError(folder, "expected one validation split, has a folder valid and a folder val");
-    }
-    split = npz_files_in(folder / name);
-    if (split.empty()) throw FormatError(folder / name, "expected .npz files, has none");
+  for (const auto& [name, split] : folders) {
+    files[split] = npz_files_in(folder / name);
+    if (files[split].empty()) throw FormatError(folder / name, "expected .npz files, has none");
   }
   return files;
 }
 
-NpzFiles find_npz_files(const fs::path& path) {
+NpzFiles find_npz_files(const fs::path& path, const OpenOptions& options) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return {{"train", {path}}};
-  NpzFiles splits = files_in_split_folders(path);
   const std::vector<fs::path> files = npz_files_in(path);
-  if (!splits.empty() && !files.empty()) {
-    throw FormatError(files[0], "expected files only in the folders train, valid (or val) and test, is beside them");
+  if (!options.find_splits) {
+    if (files.empty()) throw FormatError(path, "expected .npz files, has none");
+    return {{"train", files}};
   }
+  NpzFiles splits = files_in_split_folders(path, options);
+  if (!splits.empty() && !files.empty())
+    throw FormatError(files[0], "expected files only in the folders of the splits, is beside them (" +
+                                    options.names.no_splits + " takes only those beside them)");
   for (const fs::path& file : files) splits[split_of_file(file.stem().string())].push_back(file);
   if (splits.size() == 1 && splits.contains("")) return {{"train", files}};
   if (splits.contains("")) {
@@ -240,9 +241,9 @@ std::vector<std::int64_t> distinct_labels(const NpzSource& source) {
   return values;
 }
 
-DataSet open_npz_set(const fs::path& path, const OpenOptions& /*options*/) {
+DataSet open_npz_set(const fs::path& path, const OpenOptions& options) {
   std::map<std::string, std::shared_ptr<NpzSource>> splits;
-  for (const auto& [split, files] : find_npz_files(path)) splits[split] = open_npz_split(files);
+  for (const auto& [split, files] : find_npz_files(path, options)) splits[split] = open_npz_split(files);
   const NpzBatch& first = splits.at("train")->batches()[0];
   DataSet set;
   if (first.labels) {
@@ -266,6 +267,7 @@ SourceKind npz_kind() {
   return {.name = "npz",
           .usage = "npz:PATH",
           .description = "uint8 arrays data, [N,3*S*S] planes or [N,H,W,C], and labels",
+          .has_split_folders = true,
           .open = open_npz_set};
 }
 

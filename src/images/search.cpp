@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <set>
 #include <system_error>
@@ -18,7 +19,7 @@
 
 #include "images/list_folder.h"
 #include "images/shared_work.h"
-#include "images/split_names.h"
+#include "images/splits.h"
 #include "io/archive.h"
 #include "io/errors.h"
 
@@ -30,6 +31,10 @@ namespace fs = std::filesystem;
 FormatError compressed_tar(const fs::path& path) {
   return FormatError(path, "expected an uncompressed tar, whose members can be read in any order: decompress it first");
 }
+
+/// What a message calls the directories of runs, and their folder of grids of samples.
+constexpr const char* kRun = "runs of glow-train";
+constexpr const char* kSamplesOfRun = "samples";
 
 /// Finds the images and archives below a folder. Each folder is visited once, because folders that link to each other
 /// can have exponentially many paths. Real sub-folders are visited before symbolic links, and paths with fewer links
@@ -51,14 +56,17 @@ class Search {
   /// `prefix`: the path of `folder` below the root with a trailing slash, or empty for the root.
   void visit(const fs::path& folder, const std::string& prefix) {
     if (!is_new(folder)) return;
+    const bool is_run = is_run_directory(folder);
+    if (is_run && !prefix.empty()) return found_.left_out.add_folder(kRun);
     std::set<std::string> folders;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       const std::string name = entry.path().filename().string();
-      if (name.starts_with('.')) continue;
       // A dangling link with the extension of an image counts as an image, so that reading it reports the problem.
       std::error_code ignored;
       if (!entry.is_directory(ignored)) {
-        add_file(prefix + name);
+        add_file(prefix, name);
+      } else if (is_program_folder(name) || (is_run && name == kSamplesOfRun)) {
+        found_.left_out.add_folder(name);
       } else if (entry.is_symlink()) {
         links_.insert(prefix + name);
       } else {
@@ -68,13 +76,17 @@ class Search {
     for (const std::string& name : folders) visit(folder / name, prefix + name + "/");
   }
 
-  void add_file(const std::string& name) {
-    if (is_image_(name)) {
-      found_.images.push_back(name);
+  void add_file(const std::string& prefix, const std::string& name) {
+    if (name.starts_with('.')) {
+      if (is_image_(name)) found_.left_out.add_hidden_image(name);
+    } else if (is_image_(name)) {
+      found_.images.push_back(prefix + name);
     } else if (io::is_archive_name(name)) {
-      found_.archives.push_back(name);
+      found_.archives.push_back(prefix + name);
     } else if (io::is_compressed_tar_name(name)) {
-      throw compressed_tar(root_ / name);
+      throw compressed_tar(root_ / (prefix + name));
+    } else {
+      found_.left_out.add_file(name);
     }
   }
 
@@ -93,15 +105,19 @@ class Search {
   FoundFiles found_;
 };
 
-/// Whether a part of the path starts with a dot, but for "..", which index_archive refuses.
-bool is_hidden(std::string_view name) {
-  for (std::size_t begin = 0; begin < name.size();) {
-    const std::string_view part = name.substr(begin, name.find('/', begin) - begin);
-    if (part.starts_with('.') && part != "..") return true;
-    begin += part.size() + 1;
+/// The first folder of a program in the path of a member, up to its end; empty if there is none.
+std::string_view program_folder(std::string_view name) {
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = name.find('/', begin);
+    if (end == std::string_view::npos) return {};
+    const std::string_view part = name.substr(begin, end - begin);
+    // index_archive refuses the name of a wanted member that has "..".
+    if (part != ".." && is_program_folder(part)) return name.substr(0, end);
+    begin = end + 1;
   }
-  return false;
 }
+
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool is_label_name(std::string_view name) { return name.ends_with(".cls"); }
 
@@ -158,19 +174,54 @@ std::vector<IndexedImage> with_labels(const io::RegularFile& file, std::vector<i
 
 static_assert(std::is_trivially_copyable_v<io::MemberPlace>);
 
-/// The index of an archive as a text: for each image its name, a NUL, and the bytes of place and label.
+/// Decides which members of an archive are wanted, and counts the others.
+class MemberFilter {
+ public:
+  MemberFilter(IsImageName is_image, bool has_labels) : is_image_(is_image), has_labels_(has_labels) {}
+
+  bool wants(std::string_view name) {
+    const bool is_image = is_image_(name), is_hidden = file_name(name).starts_with('.');
+    if (const std::string_view folder = program_folder(name); !folder.empty()) {
+      if (folders_.emplace(folder).second) left_out_.add_folder(file_name(folder));
+    } else if (is_hidden) {
+      if (is_image) left_out_.add_hidden_image(name);
+    } else if (is_image || (has_labels_ && is_label_name(name))) {
+      return true;
+    } else {
+      left_out_.add_file(name);
+    }
+    return false;
+  }
+
+  const LeftOut& left_out() const { return left_out_; }
+
+ private:
+  IsImageName is_image_;
+  bool has_labels_;
+  LeftOut left_out_;
+  /// Folders that are counted.
+  std::set<std::string, std::less<>> folders_;
+};
+
+/// An archive: what is left out of it, and its index as a text: for each image its name, a NUL, and the bytes of place
+/// and label.
 std::string index_text(const io::RegularFile& file, IsImageName is_image, bool has_labels) {
-  const auto is_wanted = [&](std::string_view name) {
-    return !is_hidden(name) && (is_image(name) || (has_labels && is_label_name(name)));
-  };
+  MemberFilter filter(is_image, has_labels);
   std::string text;
-  for (const IndexedImage& image : with_labels(file, io::index_archive(file, is_wanted))) {
+  for (const IndexedImage& image :
+       with_labels(file, io::index_archive(file, [&](std::string_view name) { return filter.wants(name); }))) {
     text.append(image.name).push_back('\0');
     text.append(reinterpret_cast<const char*>(&image.place), sizeof image.place);
     text.append(reinterpret_cast<const char*>(&image.label), sizeof image.label);
   }
-  text.shrink_to_fit();
-  return text;
+  return join_texts({filter.left_out().to_bytes(), text});
+}
+
+/// Adds what is left out to `left_out` and returns the index.
+std::string take_index(std::string text, LeftOut& left_out) {
+  std::vector<std::string> parts = split_texts(text);
+  left_out.add(LeftOut::from_bytes(parts.at(0)));
+  return std::move(parts.at(1));
 }
 
 /// Calls visit(name, place, label) for each image in the result of index_text.
@@ -241,6 +292,19 @@ bool is_image_name(std::string_view name) {
 
 bool is_npy_name(std::string_view name) { return to_lower(name).ends_with(".npy"); }
 
+std::set<std::string> folders_in(const fs::path& directory) {
+  std::set<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    std::error_code ignored;
+    if (entry->is_directory(ignored) && !is_program_folder(name) && !is_run_directory(entry->path()))
+      names.insert(std::move(name));
+  }
+  if (error) throw io::cannot_read(directory, error.value());
+  return names;
+}
+
 FoundFiles find_files(const fs::path& directory, IsImageName is_image) {
   try {
     return Search(directory, is_image).run();
@@ -250,7 +314,7 @@ FoundFiles find_files(const fs::path& directory, IsImageName is_image) {
 }
 
 void add_archives(EncodedImages& images, const std::vector<MountedArchive>& archives, IsImageName is_image,
-                  const OpenOptions& options) {
+                  const OpenOptions& options, LeftOut& left_out) {
   std::vector<std::shared_ptr<const io::RegularFile>> files;
   std::vector<std::string> subjects;
   for (const auto& [path, mount, split] : archives) {
@@ -262,21 +326,23 @@ void add_archives(EncodedImages& images, const std::vector<MountedArchive>& arch
       share_work({.what = "archives indexed", .place = images.root(), .subjects = join_texts(subjects)},
                  std::ssize(archives), index, options);
   for (std::size_t number = 0; number < archives.size(); ++number) {
-    const std::string text = std::move(indexes[number]);  // so that it is freed at once
+    const std::string text = take_index(std::move(indexes[number]), left_out);  // is freed at once
     const std::string& split = archives[number].split;
     const std::string stripped = split.empty() ? "" : stripped_folders(text, split);
     add_index(images, text, {files[number], archives[number].mount, stripped});
   }
 }
 
-EncodedImages images_of_archive(const fs::path& path, IsImageName is_image, const OpenOptions& options) {
+EncodedImages images_of_archive(const fs::path& path, IsImageName is_image, const OpenOptions& options,
+                                LeftOut& left_out) {
   EncodedImages images(path);
   const auto file = open_archive(path);
   const auto index = [&](std::int64_t) { return index_text(*file, is_image, options.with_labels); };
   const std::string text =
-      share_work({.what = "archives indexed", .place = path, .subjects = std::to_string(file->size())}, 1, index,
-                 options)
-          .front();
+      take_index(share_work({.what = "archives indexed", .place = path, .subjects = std::to_string(file->size())}, 1,
+                            index, options)
+                     .front(),
+                 left_out);
   add_index(images, text, {.file = file, .stripped = stripped_folders(text, "")});
   return images;
 }

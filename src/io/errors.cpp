@@ -64,6 +64,14 @@ std::string in_quotes(std::string_view text) {
   return value.dump(-1, ' ', kEnsureAscii, nlohmann::json::error_handler_t::replace);
 }
 
+std::string listed(const std::vector<std::string>& lines) {
+  constexpr std::size_t kMostLines = 20;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) text += "\n  " + lines[i];
+  if (lines.size() > kMostLines) text += "\n  and " + std::to_string(lines.size() - kMostLines) + " more";
+  return text;
+}
+
 std::string to_text(const std::vector<std::int64_t>& shape) { return nlohmann::json(shape).dump(); }
 
 }  // namespace glow::io

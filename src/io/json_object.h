@@ -69,6 +69,8 @@ class JsonObject {
   void operator()(const char* key, Kind& value) {
     from_string(take(key, &Json::is_string).template get<std::string>(), value);
   }
+  /// Whether a key is left.
+  bool has(const char* key) const { return json_.contains(key); }
   /// Reads the key format_version, which must have the value `expected`.
   void format_version(std::int64_t expected);
   /// Call after all keys are read. Throws FormatError when a key is left.

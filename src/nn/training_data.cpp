@@ -1,6 +1,8 @@
 #include <glow/nn/training_data.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -20,6 +22,12 @@ bool is_digest(const std::string& text) {
   return text.size() == kDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+std::map<std::string, bool> optional_fields(const TrainingData& data) {
+  std::map<std::string, bool> fields;
+  visit_optional_fields(data, [&](const char* key, bool value) { fields.emplace(key, value); });
+  return fields;
+}
+
 }  // namespace
 
 void TrainingData::validate() const {
@@ -35,6 +43,10 @@ void TrainingData::validate() const {
 std::string to_json(const TrainingData& data) {
   nlohmann::ordered_json json{{"format_version", kDataVersion}};
   json.update(io::json_of_fields(data));
+  const auto defaults = optional_fields(TrainingData());
+  for (const auto& [key, value] : optional_fields(data)) {
+    if (value != defaults.at(key)) json[key] = value;
+  }
   // A path may contain line breaks or bytes that are not UTF-8.
   auto source = io::to_utf8(data.source);
   std::replace_if(
@@ -48,6 +60,9 @@ TrainingData training_data_from_json(const std::string& text) {
   reader.format_version(kDataVersion);
   TrainingData data;
   visit_fields(data, reader);
+  visit_optional_fields(data, [&](const char* key, bool& value) {
+    if (reader.has(key)) reader(key, value);
+  });
   reader.require_empty();
   try {
     data.validate();

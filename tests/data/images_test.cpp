@@ -256,30 +256,40 @@ struct TooSmall {
   int height;
   int width;
   Geometry geometry;
+  const char* field;
   const char* asked;
 };
 
 class TooSmallTest : public ::testing::TestWithParam<TooSmall> {};
 
-TEST_P(TooSmallTest, ErrorNamesTheFirstImageAndBothSizes) {
-  const auto& [height, width, geometry, asked] = GetParam();
+TEST_P(TooSmallTest, ErrorNamesTheImageAndBothSizes) {
+  const auto& [height, width, geometry, field, asked] = GetParam();
   const auto source = folder_of({make_picture(90, 180, 1), make_picture(height, width, 1)});
   const std::string size = std::to_string(height) + "x" + std::to_string(width);
-  EXPECT_TRUE(throws<ConfigError>([&] { Images(source, geometry); }, {"picture-1", size, asked}));
+  EXPECT_TRUE(
+      throws<ConfigError>([&] { Images(source, geometry); }, {std::string(field) + ": picture-1: " + asked, size}));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Sizes, TooSmallTest,
-    ::testing::Values(TooSmall{31, 60, {.height = 32, .width = 32}, "image_size: 32x32"},
-                      TooSmall{60, 31, {.height = 32, .width = 32, .random_crop = true}, "image_size: 32x32"},
-                      TooSmall{28, 28, {.height = 32, .width = 32}, "image_size: 32x32"},
-                      TooSmall{60, 47, {.height = 32, .width = 32, .resize = 48}, "resize: 48"},
-                      TooSmall{60, 60, {.height = 32, .width = 64, .resize = 40}, "resize: 40 makes picture-1"}));
+    ::testing::Values(
+        TooSmall{31, 60, {.height = 32, .width = 32}, "image_size", "32x32 is too large"},
+        TooSmall{60, 31, {.height = 32, .width = 32, .random_crop = true}, "image_size", "32x32 is too large"},
+        TooSmall{28, 28, {.height = 32, .width = 32}, "image_size", "32x32 is too large"},
+        TooSmall{60, 47, {.height = 32, .width = 32, .resize = 48}, "resize", "48 is too large"},
+        TooSmall{60, 60, {.height = 32, .width = 64, .resize = 40}, "resize", "40 makes an image of 60x60"}));
+
+TEST(ImagesTest, ErrorNamesAllImagesThatAreTooSmall) {
+  const auto source = folder_of({make_picture(7, 8, 1), make_picture(8, 8, 1), make_picture(8, 6, 1)});
+  EXPECT_TRUE(throws<ConfigError>([&] { Images(source, {.height = 8, .width = 8}); },
+                                  {"image_size: 2 of 3 images are too small:\n  picture-0: 8x8 is too large",
+                                   "\n  picture-2: 8x8 is too large for an image of 8x6"}));
+}
 
 TEST(ImagesTest, OnlyImagesOnBlackArePadded) {
   const io::Image picture = make_picture(28, 28, 1);
   EXPECT_TRUE(throws<ConfigError>([&] { Images(array_of(picture), {.height = 32, .width = 32}); },
-                                  {"image_size: 32x32", "image 0 of array", "28x28"}));
+                                  {"image_size: image 0 of array: 32x32", "28x28"}));
 }
 
 TEST(ImagesTest, RefusesImagesOnBlackThatAreTooSmallOnOneSideOnly) {
@@ -287,7 +297,7 @@ TEST(ImagesTest, RefusesImagesOnBlackThatAreTooSmallOnOneSideOnly) {
                                   {"image 0 of array", "40x28", "32x32"}));
   EXPECT_TRUE(throws<ConfigError>(
       [] { Images(array_of(make_picture(28, 28, 1), true), {.height = 32, .width = 32, .resize = 32}); },
-      {"image 0 of array", "28x28", "resize: 32"}));
+      {"resize: image 0 of array: 32", "28x28"}));
 }
 
 TEST(ImagesTest, GeometryNamesTheField) {

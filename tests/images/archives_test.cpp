@@ -112,7 +112,7 @@ TEST_F(ArchivesTest, HaveNamesOfSplitsInAnyForm) {
   EXPECT_EQ(set.valid->key(0).substr(0, 9), "cat/3.png");
   EXPECT_EQ(reds(*set.test), (std::vector{4, 5}));
   put_tar("contest.tar", {{"6.png", png(6)}});
-  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path("contest.tar/6.png"), "only in the folders train"}));
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path("contest.tar/6.png"), "only in the folders of the splits"}));
 }
 
 TEST_F(ArchivesTest, MustNotHaveUnsafeNames) {
@@ -125,7 +125,7 @@ TEST_F(ArchivesTest, MustNotHaveUnsafeNames) {
 TEST_F(ArchivesTest, HaveALimitOnTheMemoryOfAnImage) {
   const std::string zeros(std::size_t{(1 << 28) + 1}, '\0');
   put_zip("bomb.zip", {{"1.png", png(1) + zeros}});
-  const auto train = open().train;
+  const auto train = open("", {.channels = 3}).train;
   EXPECT_TRUE(throws<FormatError>([&] { train->image(0); }, {path("bomb.zip/1.png"), "at most 256 MiB"}));
 }
 
@@ -142,7 +142,7 @@ TEST_F(ArchivesTest, MayBeSplits) {
   EXPECT_EQ(all_labels(*set.train), (Labels{0, 1, 1}));
   EXPECT_EQ(set.train->name(1), path("train-0000.tar/dog/0.png"));
   put_tar("others.tar", {{"dog/5.png", png(5)}});
-  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path("others.tar/dog/5.png"), "only in the folders train"}));
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path("others.tar/dog/5.png"), "only in the folders of the splits"}));
 }
 
 TEST_F(ArchivesTest, HaveHiddenMembersThatAreIgnored) {
@@ -234,7 +234,7 @@ TEST_F(ArchivesTest, HaveJpegImagesThatDecodeAtAFraction) {
 
 TEST_F(ArchivesTest, OpenAsPicturesToo) {
   put_tar("x.tar", {{"train/cat/1.png", png(1)}, {"train/dog/2.png", png(2)}});
-  const auto pictures = open_pictures({directory_ / "x.tar"}, 3, {"dog", "cat"});
+  const auto pictures = open_pictures({directory_ / "x.tar"}, {.class_names = {"dog", "cat"}}).train;
   EXPECT_EQ(reds(*pictures), (std::vector{1, 2}));
   EXPECT_EQ(all_labels(*pictures), (Labels{1, 0}));
 }

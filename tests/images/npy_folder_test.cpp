@@ -68,7 +68,7 @@ TEST(NpyFolder, HasSplitsClassesAndSizesOfItsOwn) {
     std::filesystem::create_directories((directory / name).parent_path());
     io::write_npy(directory / name, "|u1", {2, 2, 3}, std::string(12, name[name[1] == 'r' ? 10 : 9]));
   }
-  io::write_npy(directory / "train/dog/4.npy", "|u1", {5, 2, 3}, std::string(30, 'x'));
+  io::write_npy(directory / "train/dog/4.npy", "|u1", {5, 2, 3}, "colour" + std::string(24, 'x'));
   put(directory / "train/dog/picture.png", "is ignored");
   const auto set = open(directory, /*with_labels=*/true);
   EXPECT_EQ(set.class_names, (std::vector<std::string>{"cat", "dog"}));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <initializer_list>
 #include <string>
@@ -10,7 +11,8 @@
 
 namespace glow::testing {
 
-/// Whether `call` throws exactly `Exception` with a message of one line that contains all of `parts`.
+/// Whether `call` throws exactly `Exception` with a message that contains all of `parts`. It has one line, or
+/// indented lines after it.
 /// EXPECT_TRUE(throws<FormatError>([&] { read_idx(path); }, {path.string(), "not an idx file"}));
 template <typename Exception, typename Call>
 ::testing::AssertionResult throws(Call call, std::initializer_list<std::string_view> parts) {
@@ -21,8 +23,9 @@ template <typename Exception, typename Call>
     if (typeid(error) != typeid(Exception)) {
       return ::testing::AssertionFailure() << "threw another exception: " << message;
     }
-    if (message.find('\n') != std::string::npos) {
-      return ::testing::AssertionFailure() << "the message has several lines: " << message;
+    for (std::size_t end = message.find('\n'); end != std::string::npos; end = message.find('\n', end + 1)) {
+      if (message.compare(end + 1, 2, "  ") != 0)
+        return ::testing::AssertionFailure() << "a line of the message is not one of a list: " << message;
     }
     for (const std::string_view part : parts) {
       if (message.find(part) == std::string::npos) {

@@ -118,7 +118,9 @@ inline const std::string kClassModel = fixture_model("conditional_conv1x1_affine
 inline ::testing::AssertionResult failed(const Outcome& outcome, const std::string& tool, int exit_code,
                                          const std::vector<std::string>& parts) {
   const auto& err = outcome.err;
-  const bool one_line = err.starts_with(tool + ": ") && err.find('\n') == err.size() - 1;
+  bool one_line = err.starts_with(tool + ": ") && err.ends_with('\n');
+  for (auto end = err.find('\n'); end + 1 < err.size(); end = err.find('\n', end + 1))
+    one_line = one_line && err.compare(end + 1, 2, "  ") == 0;  // of a list of images
   bool holds_all = true;
   for (const auto& part : parts) holds_all = holds_all && err.find(part) != std::string::npos;
   if (outcome.exit_code == exit_code && outcome.out.empty() && one_line && holds_all) {

@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
                 {"--valid-images: 5 leaves no"}},
         Refusal{"WrongNumberOfChannels", {}, {"--data: ", "grey.npy have 1 channel,", " 3"}, "colour_conv1x1_affine"},
         Refusal{"TooSmall", {"--data", "npy:DIRECTORY/small.npy"}, {"--data: ", "small.npy", "2x8", "4x8"}},
-        Refusal{"ResizeTooLarge", {"--resize", "64"}, {"--resize: 64 is too large for "}},
+        Refusal{"ResizeTooLarge", {"--resize", "64"}, {"--resize: image 0 of ", "64 is too large for an image of 4x8"}},
         Refusal{"WithoutClasses",
                 {},
                 {"--data: ", "grey.npy", "has no classes", "--classes marginal"},

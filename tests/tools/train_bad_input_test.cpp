@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(
                 return folder_with(d, "b.png", png(7));
               },
               2,
-              {"b.png", "7x7", "--image-size: 8x8"}},
+              {"b.png", "7x7", "--image-size: "}},
         Input{"NoImageSize",
               [](const fs::path& d) {
                 for (const char* name : {"a.png", "b.png"}) put(d / name, png(8));

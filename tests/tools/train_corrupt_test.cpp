@@ -1,4 +1,5 @@
 // Tests damaged images, which end the training or are left out by --skip-corrupt.
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -70,10 +71,13 @@ class GlowTrainCorrupt : public ::testing::Test {
   fs::path folder_ = directory_ / "pictures";
 };
 
-TEST_F(GlowTrainCorrupt, ImageDamagedDuringTheRunEndsItAndKeepsItsCheckpoints) {
+TEST_F(GlowTrainCorrupt, ImageDamagedDuringTheRunEndsItWithACheckpoint) {
   Process process(
-      command("glow-train", flags("run") + Arguments{"--quiet", "--checkpoint-every", "1", "--steps", "1000000"}));
-  ASSERT_TRUE(process.wait_until([&] { return newest_step(directory_ / "run") >= 2; })) << process.err();
+      command("glow-train", flags("run") + Arguments{"--quiet", "--checkpoint-every", "0", "--steps", "1000000"}));
+  const auto steps_logged = [&] { return std::ranges::count(get(directory_ / "run" / "metrics.jsonl"), '\n'); };
+  ASSERT_TRUE(process.wait_until([&] {
+    return fs::exists(directory_ / "run" / "metrics.jsonl") && steps_logged() > 2;
+  })) << process.err();
   process.pause();
   // Replaced by a rename, because a file that is being read must not be shortened.
   const auto image = folder_ / "train" / "111.png";
@@ -83,11 +87,53 @@ TEST_F(GlowTrainCorrupt, ImageDamagedDuringTheRunEndsItAndKeepsItsCheckpoints) {
   process.send(SIGCONT);
   EXPECT_TRUE(failed(process.wait(), "glow-train", 1, {image.string() + ": not a whole PNG file"}));
 
+  EXPECT_GT(newest_step(directory_ / "run"), 1);
   fs::rename(directory_ / "whole", image);
   const auto end = std::to_string(newest_step(directory_ / "run") + 2);
   EXPECT_TRUE(succeeded(run("run", end, {"--resume", "--quiet"})));
   EXPECT_TRUE(succeeded(run("undisturbed", end, {"--quiet"})));
   expect_same_run("run", "undisturbed");
+}
+
+TEST_F(GlowTrainCorrupt, TornValidationImageCostsNoStep) {
+  const auto image = folder_ / "valid" / "107.png";
+  put(image, torn_picture());  // its header is intact
+  const auto outcome = run("run", "5", {"--eval-every", "5", "--checkpoint-every", "0"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.err.find("after step 5 of 5; the newest checkpoint is of step 5, --resume"), std::string::npos)
+      << outcome.err;
+  EXPECT_NE(outcome.err.find("glow-train: " + image.string() + ": not a whole PNG"), std::string::npos) << outcome.err;
+  put_picture(image, 57);
+  const Arguments resume{"--eval-every", "5", "--checkpoint-every", "0", "--resume", "--quiet"};
+  EXPECT_TRUE(failed(run("run", "5", resume), "glow-train", 1, {"content of the images has changed", "--accept-data"}));
+  EXPECT_TRUE(succeeded(run("run", "5", resume + Arguments{"--accept-data"})));
+  EXPECT_TRUE(succeeded(run("undisturbed", "5", {"--eval-every", "5", "--checkpoint-every", "0", "--quiet"})));
+  expect_same_run("run", "undisturbed");
+}
+
+TEST_F(GlowTrainCorrupt, NamesAllImagesThatCannotBeUsed) {
+  damage();
+  const auto outcome = run("run", "1", {"--quiet"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.err.find("3 of 44 images cannot be used (--skip-corrupt leaves out damaged images):\n"),
+            std::string::npos)
+      << outcome.err;
+  for (const auto* name : {"train/110-a.png", "train/999.jpg", "valid/103-a.png"})
+    EXPECT_NE(outcome.err.find("\n  " + (folder_ / name).string() + ": "), std::string::npos) << outcome.err;
+  EXPECT_FALSE(fs::exists(directory_ / "run"));
+}
+
+TEST_F(GlowTrainCorrupt, SmallImagesAreNamedOrLeftOut) {
+  for (const auto* name : {"train/small-1.png", "train/small-2.png", "test/small.png"})
+    put(folder_ / name, io::encode_png(make_picture(8, 7, 1, 3)));
+  const auto outcome = run("run", "1", {"--quiet"});
+  EXPECT_TRUE(failed(outcome, "glow-train", 2,
+                     {"--image-size: 2 of 26 images are too small:\n", "small-1.png: 8x8 is",
+                      "small-2.png: 8x8 is too large for an image of 8x7"}));
+  ASSERT_TRUE(succeeded(run("skipping", "2", {"--skip-small"})));
+  for (const auto* name : {"train/small-1.png", "train/small-2.png", "test/small.png"}) fs::remove(folder_ / name);
+  ASSERT_TRUE(succeeded(run("without", "2", {"--quiet"})));
+  expect_same_run("skipping", "without");
 }
 
 TEST_F(GlowTrainCorrupt, CorruptImageEndsTheRunByDefault) {
@@ -106,8 +152,7 @@ TEST_F(GlowTrainCorrupt, SkippingEqualsARunWithoutTheImages) {
   for (const auto* name : {"train/000.png", "train/110-a.png", "train/999.jpg", "valid/103-a.png"}) {
     EXPECT_NE(outcome.err.find("left out " + (folder_ / name).string() + ": "), std::string::npos) << outcome.err;
   }
-  EXPECT_NE(outcome.err.find("24 training, 8 validation, 8 test, 4 corrupt left out"), std::string::npos)
-      << outcome.err;
+  EXPECT_NE(outcome.err.find("24 training, 8 validation, 8 test, 4 left out"), std::string::npos) << outcome.err;
 
   ASSERT_TRUE(succeeded(train({"--resume", "--out", directory_ / "damaged", "--steps", "6", "--quiet"})));
   expect_same_run("whole", "damaged");
@@ -124,7 +169,7 @@ TEST_F(GlowTrainCorrupt, ResumeRefusesARepairedImage) {
 TEST_F(GlowTrainCorrupt, RefusesASplitWithoutIntactImages) {
   for (const auto& entry : fs::directory_iterator(folder_ / "test")) put(entry.path(), "");
   EXPECT_TRUE(failed(run("run", "1", {"--skip-corrupt", "--quiet"}), "glow-train", 1,
-                     {(folder_ / "test").string() + ": expected an image that can be decoded"}));
+                     {(folder_ / "test").string() + ": expected an image that can be used"}));
 }
 
 TEST_F(GlowTrainCorrupt, UnreadableImageIsAnErrorDespiteSkipping) {
@@ -138,7 +183,7 @@ TEST_F(GlowTrainCorrupt, TerminalShowsTheProgressOfTheSearch) {
                             /*terminal_columns=*/100);
   EXPECT_TRUE(succeeded(outcome));
   EXPECT_NE(outcome.err.find(" images checked"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.out.find("0 corrupt left out"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("0 left out"), std::string::npos) << outcome.out;
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ TEST_F(GlowTrainLost, RandomKillsDamageNoFile) {
   expect_that_it_goes_on();
 }
 
-TEST_F(GlowTrainLost, ErrorDuringTrainingIsReportedOnceWithItsRank) {
+TEST_F(GlowTrainLost, ErrorDuringTrainingIsReportedOnceWithItsRankAndCostsNoStep) {
   // The path is relative to each process's working directory, so that only one of them can miss a picture.
   for (const auto* place : {"here", "elsewhere"}) {
     const auto pictures = directory_ / place / "pictures";
@@ -92,17 +92,22 @@ TEST_F(GlowTrainLost, ErrorDuringTrainingIsReportedOnceWithItsRank) {
       put_picture(pictures / (std::to_string(100 + i) + ".png"), make_picture(8, 8, 1, i));
     }
   }
-  auto arguments = flags({"--steps", "1000000", "--image-size", "8"});
+  auto arguments = flags({"--steps", "1000000", "--image-size", "8", "--checkpoint-every", "0", "--log-every", "1"});
   arguments[2] = "folder:pictures";
+  const auto steps_logged = [&] {
+    return fs::exists(run_ / "metrics.jsonl") ? std::ranges::count(get(run_ / "metrics.jsonl"), '\n') : 0;
+  };
   Ranks ranks(2);
   for (const auto* place : {"here", "elsewhere"}) {
     ranks.start(arguments, {"/usr/bin/env", "-C", (directory_ / place).string()});
   }
-  ASSERT_TRUE(ranks[0].wait_until([&] { return newest_step(run_) >= 2; })) << ranks[0].err();
+  ASSERT_TRUE(ranks[0].wait_until([&] { return steps_logged() >= 2; })) << ranks[0].err();
   fs::remove_all(directory_ / "elsewhere" / "pictures");
   const auto outcomes = ranks.wait();
   EXPECT_TRUE(ended(outcomes[1], 1, "rank 1: cannot read pictures/"));
   EXPECT_TRUE(ended(outcomes[0], 1, "rank 0: rank 1 failed"));
+  EXPECT_GE(newest_step(run_), 2);
+  EXPECT_EQ(newest_step(run_), steps_logged());
 }
 
 TEST_F(GlowTrainLost, ErrorAtTheStartIsReportedOnceWithItsRank) {

@@ -62,7 +62,7 @@ TEST_F(GlowTrainResume, ChecksTheContentOfTheImagesNotTheirPath) {
   put(directory_ / "other.npy", bytes);
   const Arguments resume{"--resume", "--out", run_.string(), "--steps", "4", "--quiet", "--data"};
   EXPECT_TRUE(failed(train(resume + Arguments{"npy:" + (directory_ / "other.npy").string()}), "glow-train", 1,
-                     {"config.json: the run had ", "fingerprint"}));
+                     {"config.json: the content of the images has changed", "--accept-data"}));
   fs::rename(images_, directory_ / "moved.npy");
   EXPECT_TRUE(succeeded(train(resume + Arguments{"npy:" + (directory_ / "moved.npy").string()})));
 }

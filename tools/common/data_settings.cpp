@@ -72,9 +72,8 @@ bool is_framed(const images::ImageSource& source, const data::Geometry& geometry
          shape->width <= geometry.width;
 }
 
-/// A geometry, and FittedImages::from.
-std::pair<data::Geometry, GeometryFrom> choose_geometry(const images::ImageSource& source, const nn::Glow& model,
-                                                        const GeometrySettings& settings) {
+/// The geometry for images that do not have the model's size, and the reason for it.
+std::pair<data::Geometry, GeometryFrom> geometry_for(const nn::Glow& model, const GeometrySettings& settings) {
   data::Geometry geometry{.height = static_cast<int>(model->options().height),
                           .width = static_cast<int>(model->options().width)};
   if (settings.resize || settings.random_crop) {
@@ -82,13 +81,20 @@ std::pair<data::Geometry, GeometryFrom> choose_geometry(const images::ImageSourc
     geometry.random_crop = settings.random_crop;
     return {geometry, GeometryFrom::kFlags};
   }
-  // Images that already have the model's size, for example its samples, are not resized as its training images were.
-  if (all_have_size(source, model->options())) return {geometry, GeometryFrom::kImages};
   const auto& record = model->training_data();
   if (!record) return {geometry, GeometryFrom::kDefault};
   geometry.resize = static_cast<int>(record->resize);
   geometry.random_crop = record->random_crop;
   return {geometry, GeometryFrom::kModel};
+}
+
+/// A geometry, and FittedImages::from.
+std::pair<data::Geometry, GeometryFrom> choose_geometry(const images::ImageSource& source, const nn::Glow& model,
+                                                        const GeometrySettings& settings) {
+  const auto chosen = geometry_for(model, settings);
+  // Images that already have the model's size, for example its samples, are not resized as its training images were.
+  if (chosen.second == GeometryFrom::kFlags || !all_have_size(source, model->options())) return chosen;
+  return {{.height = chosen.first.height, .width = chosen.first.width}, GeometryFrom::kImages};
 }
 
 }  // namespace
@@ -104,18 +110,38 @@ images::OpenOptions shared_opening(const Processes& processes, StatusLine& statu
   return options;
 }
 
+images::OpenOptions options_for_model(const nn::Glow& model, const ReadingSettings& settings,
+                                      const images::OpenOptions& how) {
+  const nn::GlowOptions& of_model = model->options();
+  const SourceSettings source = with_training(settings.source, model->training_data());
+  images::OpenOptions options = how;
+  options.channels = static_cast<int>(of_model.channels);
+  options.image_size = static_cast<int>(of_model.height);
+  options.class_names = model->class_names();
+  const auto geometry = geometry_for(model, settings.geometry).first;
+  set_options(
+      source,
+      [=, height = of_model.height, width = of_model.width](const io::ImageShape& shape) {
+        return shape.height == height && shape.width == width ? "" : geometry.size_problem(shape);
+      },
+      options);
+  if (options.channels != of_model.channels) {
+    throw ConfigError("channels", "got " + to_string(source.channels) + ", and the images of the model have " +
+                                      count_text(of_model.channels, "channel"));
+  }
+  return options;
+}
+
 images::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
-                               Labels labels, const images::OpenOptions& how) {
-  const auto& record = model->training_data();
+                               Labels labels, const ReadingSettings& settings, const images::OpenOptions& how) {
   const auto* kind = images::parse_specification(specification).kind;
   const bool wants_labels = model->options().num_classes > 0 && labels != Labels::kUnused;
-  images::OpenOptions options = how;
+  check_for_kind(settings.source, specification);
+  images::OpenOptions options = options_for_model(model, settings, how);
   options.with_labels = wants_labels || labels == Labels::kOfData;
-  options.skip_corrupt = record && record->skip_corrupt && kind != nullptr && kind->has_image_files;
-  options.channels = static_cast<int>(model->options().channels);
-  options.image_size = static_cast<int>(model->options().height);
+  options.skip_corrupt = options.skip_corrupt && kind != nullptr && kind->has_image_files;
   options.field = field;
-  if (labels != Labels::kOfData) options.class_names = model->class_names();
+  if (labels == Labels::kOfData) options.class_names.clear();
   if (!options.with_labels || labels == Labels::kOfData) return images::open_data_set(specification, options);
   std::string problem;
   try {
@@ -138,13 +164,14 @@ bool same_classes(const images::DataSet& set, const nn::Glow& model) {
   return count > 0 && count == model->options().num_classes && (names.empty() || names == set.class_names);
 }
 
-std::vector<FlagText> geometry_rows(const std::string& group) {
-  return {
+std::vector<FlagText> reading_rows(const std::string& group) {
+  const std::vector<FlagText> rows{
       {"resize", group, "R",
        "scale the shorter side to R pixels, then crop the centre; 0: scale the largest centre part down; if neither "
        "this nor --random-crop is given: as in the training"},
       {"random_crop", group, "", "crop the centre without scaling, as in the evaluations of glow-train --random-crop"},
   };
+  return rows + source_setting_rows(group);
 }
 
 std::string FittedImages::geometry_text() const {
@@ -191,7 +218,12 @@ ImageSize common_size(const images::DataSet& set) {
 
 images::DataSet open_undivided(const DataSettings& settings, images::OpenOptions options) {
   options.with_labels = settings.conditional;
-  options.skip_corrupt = settings.skip_corrupt;
+  check_for_kind(settings.source, settings.data);
+  auto geometry = settings.geometry;
+  geometry.height = static_cast<int>(settings.image_size.height);
+  geometry.width = static_cast<int>(settings.image_size.width);
+  set_options(
+      settings.source, [geometry](const io::ImageShape& shape) { return geometry.size_problem(shape); }, options);
   options.image_size = static_cast<int>(settings.image_size.height);
   options.field = "data";
   auto set = images::open_data_set(settings.data, options);
@@ -204,7 +236,10 @@ nn::TrainingData record_of(const images::DataSet& set, const DataSettings& setti
   return {.source = set.name,
           .images = set.train->size(),
           .fingerprint = images::fingerprint(set),
-          .skip_corrupt = settings.skip_corrupt};
+          .skip_corrupt = settings.source.skip_corrupt,
+          .skip_small = settings.source.skip_small,
+          .find_splits = settings.source.splits == SplitFolders::kAuto,
+          .to_grey = settings.source.channels == Channels::kGrey};
 }
 
 }  // namespace
@@ -214,6 +249,7 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
   require_given("data", settings.data, "a data set");
   auto set = open_undivided(settings, how);
   auto record = record_of(set, settings);
+  SourceNotes notes(set);
   auto& held_out = settings.held_out;
   set = divide(std::move(set), record.fingerprint, held_out, before, before_file, seed);
   if (!set.valid) {
@@ -237,7 +273,7 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
           .valid = images(set.valid),
           .test = images(set.test),
           .class_names = settings.conditional ? set.class_names : std::vector<std::string>{},
-          .skipped = set.skipped,
+          .notes = std::move(notes),
           .record = std::move(record),
           .may_be_known = may_be_known};
 }

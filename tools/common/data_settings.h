@@ -16,6 +16,7 @@
 #include "tools/common/console.h"
 #include "tools/common/flags.h"
 #include "tools/common/processes.h"
+#include "tools/common/source_settings.h"
 
 namespace glow::tools {
 
@@ -64,12 +65,6 @@ enum class Labels {
 /// `status` shows how much of it this process has done. Both arguments must outlive the result.
 images::OpenOptions shared_opening(const Processes& processes, StatusLine& status);
 
-/// Opens a data set for a model, with the model's number of channels. Images that cannot be decoded are left out if the
-/// model's training left them out. Throws as images::open_data_set, ConfigError naming `field`.
-/// `how`: see shared_opening.
-images::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
-                               Labels labels, const images::OpenOptions& how = {});
-
 /// Whether the classes of the data are those of the model, as far as their names are known.
 bool same_classes(const images::DataSet& set, const nn::Glow& model);
 
@@ -85,8 +80,30 @@ void visit_fields(GeometrySettings& settings, Visitor&& visit) {
   visit("random_crop", settings.random_crop);
 }
 
-/// The rows of GeometrySettings.
-std::vector<FlagText> geometry_rows(const std::string& group);
+/// Which images are read for a model, and how they are brought to its size.
+struct ReadingSettings {
+  SourceSettings source;
+  GeometrySettings geometry;
+};
+
+template <class Visitor>
+void visit_fields(ReadingSettings& settings, Visitor&& visit) {
+  visit_fields(settings.source, visit);
+  visit_fields(settings.geometry, visit);
+}
+
+/// The rows of ReadingSettings.
+std::vector<FlagText> reading_rows(const std::string& group);
+
+/// The options for opening images for a model: its channels, classes and size, and what its training left out. Throws
+/// ConfigError naming channels.
+images::OpenOptions options_for_model(const nn::Glow& model, const ReadingSettings& settings,
+                                      const images::OpenOptions& how = {});
+
+/// Opens a data set for a model. Throws as images::open_data_set, ConfigError naming `field` or a field of the
+/// settings. `how`: see shared_opening.
+images::DataSet open_for_model(const std::string& field, const std::string& specification, const nn::Glow& model,
+                               Labels labels, const ReadingSettings& settings, const images::OpenOptions& how = {});
 
 /// The reason why images were resized in this way to a model's size.
 enum class GeometryFrom {
@@ -137,8 +154,7 @@ struct DataSettings {
   /// Whether the model is class-conditional.
   bool conditional = false;
   HeldOutSettings held_out;
-  /// Whether images of a folder that cannot be decoded are left out. Otherwise they are an error.
-  bool skip_corrupt = false;
+  SourceSettings source;
 };
 
 template <class Visitor>
@@ -151,7 +167,7 @@ void visit_fields(DataSettings& settings, Visitor&& visit) {
   visit("shift", settings.geometry.shift);
   visit("conditional", settings.conditional);
   visit_fields(settings.held_out, visit);
-  visit("skip_corrupt", settings.skip_corrupt);
+  visit_fields(settings.source, visit);
 }
 
 /// The splits of a data set as images of one size. `test` is null where the source has no such split.
@@ -159,8 +175,7 @@ struct ImageSplits {
   std::shared_ptr<const data::Images> train, valid, test;
   /// Empty without classes.
   std::vector<std::string> class_names;
-  /// images::DataSet::skipped
-  std::vector<std::string> skipped;
+  SourceNotes notes;
   /// For train::RunData.
   nn::TrainingData record;
   /// Whether the held-out images may be among those that the model to start from was trained on.

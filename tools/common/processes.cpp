@@ -144,7 +144,7 @@ void Processes::print(const std::string& message) const {
   const auto rank = are_several() ? "rank " + std::to_string(launch_.rank) + ": " : "";
   std::string line = tool_;
   // In one write, because other processes may write there too.
-  line.append(": ").append(rank).append(message.substr(0, message.find('\n'))).append("\n");
+  line.append(": ").append(rank).append(message).append("\n");
   console_.err << line << std::flush;
 }
 
@@ -220,6 +220,9 @@ int run_tool(const std::string& name, Console& console, const std::function<int(
 
 namespace {
 
+/// LibTorch's messages may have several lines, in a form of their own.
+std::string first_line(const std::string& message) { return message.substr(0, message.find('\n')); }
+
 /// Allows as many open files as the system does, because each archive of a data set stays open. By default Linux allows
 /// 1,024, for the sake of programs that use select().
 void raise_limit_of_open_files() {
@@ -250,11 +253,13 @@ int run_tool(const std::string& name, Console& console, const std::function<int(
     return processes.fail_for_another(error.what());
   } catch (const c10::Error& error) {
     // Its what() appends a stack trace.
-    return processes.fail(error.what_without_backtrace(), kFailure);
+    return processes.fail(first_line(error.what_without_backtrace()), kFailure);
   } catch (const std::bad_alloc&) {
     return processes.fail("out of memory", kFailure);
-  } catch (const std::exception& error) {
+  } catch (const Error& error) {
     return processes.fail(error.what(), kFailure);
+  } catch (const std::exception& error) {
+    return processes.fail(first_line(error.what()), kFailure);
   }
 }
 

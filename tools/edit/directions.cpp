@@ -29,7 +29,7 @@ namespace {
 struct DirectionsSettings {
   EditSettings common;
   std::string data;
-  GeometrySettings geometry;
+  ReadingSettings reading;
   /// A list of attributes; empty: the classes of the data are used as attributes.
   std::string attributes;
   /// 0: all images.
@@ -41,7 +41,7 @@ template <class Visitor>
 void visit_fields(DirectionsSettings& settings, Visitor&& visit) {
   visit_fields(settings.common, visit);
   visit("data", settings.data);
-  visit_fields(settings.geometry, visit);
+  visit_fields(settings.reading, visit);
   visit("attributes", settings.attributes);
   visit("count", settings.count);
   visit("seed", settings.seed);
@@ -121,7 +121,8 @@ std::pair<std::vector<std::int64_t>, torch::Tensor> classes_of(const images::Dat
 /// have them.
 images::DataSet open_training_images(const DirectionsSettings& settings, const nn::Glow& model) {
   require_given("data", settings.data, "a data set");
-  return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown);
+  return open_for_model("data", settings.data, model, settings.attributes.empty() ? Labels::kOfData : Labels::kIfKnown,
+                        settings.reading);
 }
 
 /// See EditImages::model_labels.
@@ -160,12 +161,12 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
   std::vector<std::int64_t> model_labels;
   if (settings.attributes.empty() && !same_classes(set, model)) model_labels = labels_of_model(set, model);
   const bool labelled = std::any_of(model_labels.begin(), model_labels.end(), [](auto label) { return label >= 0; });
-  return {{.fitted = fitted("data", settings.data, source, model, settings.geometry),
+  return {{.fitted = fitted("data", settings.data, source, model, settings.reading.geometry),
            .name = settings.data,
            .labelled = labelled || same_classes(set, model),
            .model_labels = std::move(model_labels),
            .places = places,
-           .skipped = set.skipped},
+           .notes = SourceNotes(set)},
           std::move(names),
           has};
 }
@@ -230,7 +231,7 @@ Subcommand directions_command() {
                   "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
                   "list_attr_celeba.txt --out attributes.safetensors\n"},
       edit_flag_table("FILE.safetensors: per attribute, the mean eps of images with it minus that of images without",
-                      directions_rows() + geometry_rows("Images")),
+                      directions_rows() + reading_rows("Images")),
       directions, check_seed);
 }
 

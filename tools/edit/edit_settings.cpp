@@ -24,7 +24,7 @@ std::vector<FlagText> image_flag_rows() {
       {"pick", "Images", "I,J,...", "indices of the images to use, from 0; not given: all"},
       {"fit", "Images", "", "the same as --resize 0"},
   };
-  return rows + geometry_rows("Images");
+  return rows + reading_rows("Images");
 }
 
 FlagText scale_row() { return {"scale", "Output", "S", "for a grid (FILE.png): each pixel becomes S x S pixels"}; }
@@ -69,25 +69,23 @@ std::vector<fs::path> paths_in(const std::string& text) {
 struct Opened {
   std::shared_ptr<const images::ImageSource> source;
   bool labelled = false;
-  std::vector<std::string> skipped = {};
+  SourceNotes notes;
 };
 
-Opened open_source(const std::string& text, const nn::Glow& model) {
+Opened open_source(const std::string& text, const nn::Glow& model, const ReadingSettings& settings) {
   if (is_there(text) || images::parse_specification(text).kind == nullptr) {
-    const bool skips = model->training_data() && model->training_data()->skip_corrupt;
-    std::vector<std::string> skipped;
-    const auto source = images::open_pictures(paths_in(text), static_cast<int>(model->options().channels),
-                                              model->class_names(), skips ? &skipped : nullptr);
-    const auto labels = images::all_labels(*source);
-    return {source, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; }), skipped};
+    const auto set = images::open_pictures(paths_in(text), options_for_model(model, settings));
+    const auto labels = images::all_labels(*set.train);
+    return {set.train, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; }),
+            SourceNotes(set)};
   }
-  const auto set = open_for_model("images", text, model, Labels::kIfKnown);
-  return {set.test ? set.test : set.train, same_classes(set, model), set.skipped};
+  const auto set = open_for_model("images", text, model, Labels::kIfKnown, settings);
+  return {set.test ? set.test : set.train, same_classes(set, model), SourceNotes(set)};
 }
 
 /// The geometry for images of another size than the model's.
 GeometrySettings geometry_of(const ImageSettings& settings) {
-  auto geometry = settings.geometry;
+  auto geometry = settings.reading.geometry;
   if (!settings.fit) return geometry;
   if (geometry.resize || geometry.random_crop) {
     throw ConfigError("fit", "is --resize 0, and cannot be combined with --resize or --random-crop");
@@ -139,7 +137,7 @@ torch::Tensor EditImages::labels() const {
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
   require_given("images", settings.images, "images");
   const auto geometry = geometry_of(settings);
-  auto [source, labelled, skipped] = open_source(settings.images, model);
+  auto [source, labelled, notes] = open_source(settings.images, model, {settings.reading.source, geometry});
   add_files(settings.images, *source, inputs);
   check_pick(settings.pick, source->size());
   auto places = settings.pick;
@@ -155,7 +153,7 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
           .name = settings.images,
           .labelled = labelled,
           .places = std::move(places),
-          .skipped = std::move(skipped)};
+          .notes = std::move(notes)};
 }
 
 EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {

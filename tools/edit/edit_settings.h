@@ -46,9 +46,9 @@ struct ImageSettings {
   std::string images;
   /// Indices of the images to edit; empty: all.
   std::vector<std::int64_t> pick;
-  /// The same as geometry.resize = 0.
+  /// The same as reading.geometry.resize = 0.
   bool fit = false;
-  GeometrySettings geometry;
+  ReadingSettings reading;
 };
 
 template <class Visitor>
@@ -56,7 +56,7 @@ void visit_fields(ImageSettings& settings, Visitor&& visit) {
   visit("images", settings.images);
   visit("pick", settings.pick);
   visit("fit", settings.fit);
-  visit_fields(settings.geometry, visit);
+  visit_fields(settings.reading, visit);
 }
 
 /// The rows of a subcommand, combined with those of EditSettings. `out`: the help text of --out.
@@ -80,8 +80,7 @@ struct EditImages {
   std::vector<std::int64_t> model_labels = {};
   /// The indices of the images in the source.
   std::vector<std::int64_t> places;
-  /// images::DataSet::skipped
-  std::vector<std::string> skipped = {};
+  SourceNotes notes = {};
 
   const data::Images& images() const { return *fitted.images; }
   std::int64_t size() const { return images().size(); }

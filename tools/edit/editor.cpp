@@ -85,7 +85,7 @@ void Editor::show(const std::string& done, std::int64_t images, std::int64_t tot
 }
 
 void Editor::tell(const EditImages& images) {
-  for (const auto& problem : images.skipped) status_.log("left out " + problem);
+  images.notes.log(status_);
   if (images.fitted.from != GeometryFrom::kImages) status_.log("images: " + images.fitted.geometry_text());
 }
 

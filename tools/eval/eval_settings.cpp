@@ -56,7 +56,7 @@ const std::vector<FlagText>& eval_flag_table() {
       batch_row("that of the evaluations in the model's training, else 64"),
   };
   static const auto table =
-      images + geometry_rows("Evaluation") + rest + compute_rows(Launchable::kYes) + std::vector{data_threads_row()};
+      images + reading_rows("Evaluation") + rest + compute_rows(Launchable::kYes) + std::vector{data_threads_row()};
   return table;
 }
 
@@ -159,25 +159,29 @@ Source first_images(Source source, std::int64_t count) {
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how) {
   const bool conditional = model->options().num_classes > 0;
   const bool needs_labels = conditional && settings.score.classes == evaluate::ClassDensity::kLabel;
-  const auto set =
-      open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown, how);
+  const auto set = open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown,
+                                  settings.reading, how);
   const bool labelled = conditional && same_classes(set, model);
   const auto [source, split, noise] = find_split(settings, set, model);
-  return {.fitted = fitted("data", set.name, first_images(source, settings.count), model, settings.geometry),
+  return {.fitted = fitted("data", set.name, first_images(source, settings.count), model, settings.reading.geometry),
           .source = set.name,
           .split = to_string(split),
           .noise = noise,
           .labelled = labelled,
-          .skipped = set.skipped};
+          .notes = SourceNotes(set)};
 }
 
 EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how) {
-  const auto set = open_for_model("ood", settings.ood, model, Labels::kUnused, how);
+  auto reading = settings.reading;
+  const auto* kind = images::parse_specification(settings.ood).kind;
+  // The flags are about --data, which may be of another kind.
+  if (kind == nullptr || !kind->has_image_files) reading.source = {};
+  const auto set = open_for_model("ood", settings.ood, model, Labels::kUnused, reading, how);
   const auto source = first_images(set.test ? set.test : set.train, settings.count);
-  return {.fitted = fitted("ood", set.name, source, model, settings.geometry),
+  return {.fitted = fitted("ood", set.name, source, model, settings.reading.geometry),
           .source = set.name,
           .split = to_string(set.test ? EvalSplit::kTest : EvalSplit::kAll),
-          .skipped = set.skipped};
+          .notes = SourceNotes(set)};
 }
 
 }  // namespace glow::tools

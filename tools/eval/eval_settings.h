@@ -45,7 +45,7 @@ struct EvalSettings {
   std::string data;
   EvalSplit split = EvalSplit::kAuto;
   HeldOutSettings held_out;
-  GeometrySettings geometry;
+  ReadingSettings reading;
   /// Scores only this many images of a source, from the first; 0: all.
   std::int64_t count = 0;
   /// Another source, whose scores are compared; empty: none.
@@ -72,7 +72,7 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
   visit("data", settings.data);
   visit("split", settings.split);
   visit_fields(settings.held_out, visit);
-  visit_fields(settings.geometry, visit);
+  visit_fields(settings.reading, visit);
   visit("count", settings.count);
   visit("ood", settings.ood);
   visit("draws", settings.score.draws);
@@ -112,8 +112,7 @@ struct EvalImages {
   ops::Stream noise = ops::Stream::kOtherNoise;
   /// Whether the labels are classes of the model.
   bool labelled = false;
-  /// images::DataSet::skipped
-  std::vector<std::string> skipped = {};
+  SourceNotes notes = {};
 
   const data::Images& images() const { return *fitted.images; }
 };

@@ -109,10 +109,8 @@ class Evaluation {
     if (!settings_.ood.empty())
       result_.ood = ScoredImages{.images = open_ood_images(settings_, model_, shared_opening(processes_, status_))};
     status_.clear();
-    for (const auto& problem : result_.data.images.skipped) status_.log("left out " + problem);
-    if (result_.ood) {
-      for (const auto& problem : result_.ood->images.skipped) status_.log("left out " + problem);
-    }
+    result_.data.images.notes.log(status_);
+    if (result_.ood) result_.ood->images.notes.log(status_);
   }
 
   ScoredImages score(EvalImages images, const std::string& what) {

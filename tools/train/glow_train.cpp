@@ -1,4 +1,5 @@
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <ostream>
 #include <utility>
@@ -67,6 +68,7 @@ class Run {
     auto alike = flags_.kept();
     alike.update({{"out", settings_.run.out},
                   {"resume", settings_.run.resume},
+                  {"accept-data", settings_.run.accept_data},
                   {"dry-run", settings_.run.dry_run},
                   {"process-timeout", settings_.compute.process_timeout}});
     processes_.require_same(alike);
@@ -87,7 +89,7 @@ class Run {
     const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
     images_ = open_images(settings_.data, settings_.training.seed, before, start, shared_opening(processes_, status_));
     status_.clear();
-    for (const auto& problem : images_.skipped) status_.log("left out " + problem);
+    images_.notes.log(status_);
     if (images_.may_be_known) {
       status_.log("note: " + start +
                   (before ? " was trained on other images than these; where the two overlap, it may have been trained "
@@ -103,7 +105,7 @@ class Run {
     note_interruptions();
     auto run = begin(progress.callbacks());
     progress.set_total_steps(run.total_steps());
-    const auto result = run.run();
+    const auto result = run_or_save(run);
     status_.clear();
     if (result.stopped) {
       status_.log("stopped after step " + std::to_string(result.steps_done) + " of " +
@@ -111,6 +113,18 @@ class Run {
       processes_.throw_if_one_was_interrupted();
     }
     return result;
+  }
+
+  /// Says what an error leaves behind.
+  train::RunResult run_or_save(train::TrainingRun& run) {
+    try {
+      return run.run();
+    } catch (const std::exception&) {
+      status_.log("ended by an error after step " + std::to_string(run.steps_done()) + " of " +
+                  std::to_string(run.total_steps()) + "; the newest checkpoint is of step " +
+                  std::to_string(run.steps_saved()) + ", --resume continues from it");
+      throw;
+    }
   }
 
   train::TrainingRun begin(train::RunCallbacks callbacks) {
@@ -123,8 +137,10 @@ class Run {
       alike["the model file"] = nn::read_model_info(settings_.run.init_from).checksum;
     }
     processes_.require_same(alike);
-    if (resumes && processes_.is_root()) check_same_run(config, directory.config());
-    callbacks.resumed = [this, config, announce = callbacks.resumed](const train::IntactCheckpoint& checkpoint) {
+    const auto expected = settings_.run.accept_data ? without_content(config) : config;
+    if (resumes && processes_.is_root()) check_same_run(expected, directory.config());
+    callbacks.resumed = [this, config = expected,
+                         announce = callbacks.resumed](const train::IntactCheckpoint& checkpoint) {
       check_same_run(config, checkpoint);
       announce(checkpoint);
       const auto changes = changed_arithmetic(config, checkpoint);

@@ -106,6 +106,11 @@ RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, con
       .command = make_command(settings, flags, compute)};
 }
 
+RunConfig without_content(RunConfig config) {
+  config.images.erase(kFingerprint);
+  return config;
+}
+
 std::string to_json_text(const RunConfig& config) {
   const Json json{
       {"tool", kTool},         {"command", config.command}, {"options", config.options},  {"resolved", config.resolved},
@@ -127,10 +132,14 @@ bool is_alike(const RunConfig& one, const RunConfig& other) {
 void check_same_run(const RunConfig& config, const fs::path& path) {
   const auto before = read_run_config(path);
   for (auto [now, then] : {std::pair{config.model, before.model}, std::pair{config.images, before.images}}) {
-    if (!then.contains(kFingerprint)) now.erase(kFingerprint);
-    if (now != then) {
-      throw FormatError(path, "the run had " + then.dump() + ", its data now give " + now.dump());
-    }
+    const bool has_content = now.contains(kFingerprint) && then.contains(kFingerprint);
+    const bool is_content = has_content && now.at(kFingerprint) != then.at(kFingerprint);
+    now.erase(kFingerprint);
+    then.erase(kFingerprint);
+    if (now != then) throw FormatError(path, "the run had " + then.dump() + ", its data now give " + now.dump());
+    if (is_content)
+      throw FormatError(path,
+                        "the content of the images has changed since the run (--accept-data continues with them)");
   }
 }
 

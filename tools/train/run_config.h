@@ -38,6 +38,9 @@ RunConfig read_run_config(const std::filesystem::path& path);
 /// Whether options, model, images and versions are the same; device, threads and processes may differ.
 bool is_alike(const RunConfig& one, const RunConfig& other);
 
+/// The configuration without the fingerprint of the images, so that the functions below do not compare it.
+RunConfig without_content(RunConfig config);
+
 /// Throws FormatError unless the run that `path` describes had the same model and as many images as `config`.
 void check_same_run(const RunConfig& config, const std::filesystem::path& path);
 

@@ -37,9 +37,6 @@ std::vector<FlagText> data_rows() {
        "seed that chooses the held-out images; not given: --seed, or with --init-from the images that were held out "
        "from that model",
        kFixed},
-      {"skip_corrupt", "Data", "",
-       "leave out images of a folder that cannot be decoded; to find them, all are decoded once before the run",
-       kFixed},
   };
 }
 
@@ -48,6 +45,10 @@ std::vector<FlagText> run_rows() {
       {"out", "Run", "DIR", "directory of the run"},
       overwrite_row("Run"),
       {"resume", "Run", "", "continue the run in the directory --out"},
+      {"accept_data", "Run", "",
+       "with --resume: continue although the content of images has changed, because one was repaired for example; "
+       "their "
+       "number must be the same"},
       {"preset", "Run", "NAME", "use the settings of a preset, listed below; other flags override them"},
       {"init_from", "Run", "MODEL", "start from the weights of a model file", kFixed},
       {"dry_run", "Run", "", "print what would be trained and how much memory it takes, then stop", kNo},
@@ -157,6 +158,9 @@ void restore(TrainSettings& settings, const Flags& flags, const std::filesystem:
     const auto before = read_run_config(config);
     flags.restore(before.options);
     keep_decays(settings.training, before.resolved);
+    // Earlier versions judged the channels by how the images are stored, so that a set in grey could be RGB.
+    const bool has_channels = before.options.contains("channels");
+    if (!has_channels && before.model.value("channels", Json()) == 3) settings.data.source.channels = Channels::kRgb;
   } catch (const ConfigError& error) {
     throw FormatError(config, error.what());
   }
@@ -180,14 +184,16 @@ std::string earlier_layer(TrainSettings& settings, const Flags& flags) {
 }  // namespace
 
 const std::vector<FlagText>& train_flag_table() {
-  static const auto table = data_rows() + run_rows() + model_rows() + training_rows() + reporting_rows() +
-                            compute_rows(Launchable::kYes) + std::vector{data_threads_row()};
+  static const auto table = data_rows() + source_setting_rows("Data", kFixed) + run_rows() + model_rows() +
+                            training_rows() + reporting_rows() + compute_rows(Launchable::kYes) +
+                            std::vector{data_threads_row()};
   return table;
 }
 
 void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given) {
   refuse_together(given, "steps", "epochs");
   refuse_together(given, "overwrite", "resume");
+  if (settings.run.accept_data && !settings.run.resume) throw ConfigError("accept_data", "is only for --resume");
   auto wanted = preset_layer(given, settings, flags);
   wanted.insert(wanted.end(), given.begin(), given.end());
   if (settings.run.out.empty() && !settings.run.dry_run) {

@@ -18,6 +18,8 @@ struct RunSettings {
   std::string out;
   bool overwrite = false;
   bool resume = false;
+  /// With resume: whether the content of the images may have changed.
+  bool accept_data = false;
   std::string preset;
   /// A model file to start from.
   std::string init_from;
@@ -30,6 +32,7 @@ void visit_fields(RunSettings& settings, Visitor&& visit) {
   visit("out", settings.out);
   visit("overwrite", settings.overwrite);
   visit("resume", settings.resume);
+  visit("accept_data", settings.accept_data);
   visit("preset", settings.preset);
   visit("init_from", settings.init_from);
   visit("dry_run", settings.dry_run);

@@ -88,7 +88,8 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
   const auto test = images.test ? grouped(images.test->size()) + " test" : "no test split";
   std::string text = data.data + "\n" + grouped(images.train->size()) + " training, " + grouped(images.valid->size()) +
                      " validation" + (images.record.held_out > 0 ? " (held out)" : "") + ", " + test;
-  if (data.skip_corrupt) text += ", " + grouped(std::ssize(images.skipped)) + " corrupt left out";
+  const bool skips = data.source.skip_corrupt || data.source.skip_small;
+  if (skips) text += ", " + grouped(std::ssize(images.notes.skipped)) + " left out";
   if (data.geometry.random_crop) text += ", random crops";
   if (data.geometry.flip) text += ", flips";
   if (data.geometry.shift) text += ", shifts";

@@ -32,6 +32,9 @@ struct Geometry {
   /// Throws ConfigError naming the field (image_size: height and width): sizes below 1, resize below the size of the
   /// crop.
   void validate() const;
+  /// The reason why images of this shape are too small, or an empty text: "64x64 is too large for an image of 32x48
+  /// (height x width): images are never enlarged". Images on black (images::ImageSource::is_on_black) may be smaller.
+  std::string size_problem(const io::ImageShape& shape, bool is_on_black = false) const;
 };
 
 /// The images of a source, brought to one size by a geometry: uint8 tensors on the CPU. An image that has that size is
@@ -42,7 +45,7 @@ class Images {
   /// except that images on black (images::ImageSource::is_on_black) without resize are centred and padded with black
   /// when neither side is too long.
   ///
-  /// Throws ConfigError naming image_size or resize, the first image that is too small and both sizes.
+  /// Throws ConfigError naming image_size or resize and the images that are too small, the first twenty of them.
   Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry);
 
   std::int64_t size() const { return source_->size(); }

@@ -58,12 +58,26 @@ struct DataSet {
   std::shared_ptr<const ImageSource> test;
   /// Names of the classes, in the order of the labels; empty when it has none.
   std::vector<std::string> class_names;
-  /// With OpenOptions::skip_corrupt: one line for each image that was left out, with its file and the error.
+  /// One line for each image that OpenOptions::skip_corrupt or size_problem left out, with its file and the reason.
   std::vector<std::string> skipped;
+  /// For people, about a folder or an archive: the folders of its splits, and its first classes, or other folders of
+  /// training images: "splits in the folders Train, Test; 3 folders: cat, dog, horse". Empty if it has no folders.
+  std::string layout;
+  /// For people: the files that are no images, counted by their endings, and the folders that were not searched,
+  /// because programs put them there: "files: 3 .gif, 1 .txt; folders: 2 @eaDir". Empty if there are none.
+  std::string left_out;
 };
 
 /// Called with "image headers read" or another description of the work, how much is done, and how much there is.
 using OpenProgress = std::function<void(const std::string&, std::int64_t, std::int64_t)>;
+
+/// How a caller of open_data_set, a tool for example, names its options in messages.
+struct OptionNames {
+  std::string no_splits = "find_splits = false";
+  std::string skip_corrupt = "skip_corrupt = true";
+  std::string rgb = "channels = 3";
+  std::string to_grey = "to_grey = true";
+};
 
 /// Options of open_data_set.
 struct OpenOptions {
@@ -75,8 +89,18 @@ struct OpenOptions {
   /// Whether to decode every image of a folder once, on the threads of data_workers, and to leave out those that cause
   /// a FormatError. The result is the same as for a folder without these images.
   bool skip_corrupt = false;
-  /// Channels of the images of a folder: 3 converts grey images to RGB; 0: 1 if all training images are grey, else 3.
+  /// Whether images of a folder that are too small are left out: called with the shape of each image, returns the
+  /// reason to leave it out, or an empty text. The result is the same as for a folder without these images.
+  std::function<std::string(const io::ImageShape&)> size_problem = nullptr;
+  /// Whether folders named after splits are splits. Otherwise all images of a folder, an archive or a folder of .npz
+  /// files are training images, and a folder `train` may be a class.
+  bool find_splits = true;
+  /// Channels of the images of files. 3: RGB; grey is repeated. 1: grey; an image is grey if its three planes are
+  /// equal, however it is stored, and others are refused, or converted with `to_grey`. 0: 1 if all training images are
+  /// grey, else 3.
   int channels = 0;
+  /// With channels = 1: convert RGB to grey, (299 R + 587 G + 114 B) / 1000 (ITU-R BT.601).
+  bool to_grey = false;
   /// The preferred height of the images of a data set that has them in several resolutions; 0: the largest. A height
   /// that it does not have: ConfigError naming image_size.
   int image_size = 0;
@@ -89,6 +113,8 @@ struct OpenOptions {
   std::function<std::vector<std::string>(const std::string&)> all_gather = nullptr;
   /// ConfigError::field of errors about the specification: the caller's name of the option.
   std::string field = {};
+  /// The caller's names for options that an error message gives as a way out.
+  OptionNames names = {};
 };
 
 /// A kind of data set: its name in specifications, and the function that opens it.
@@ -101,8 +127,10 @@ struct SourceKind {
   std::string description = {};
   /// The path of the data when a specification has none; empty: a path is required.
   std::string default_path = {};
-  /// Whether each image is a file, so that OpenOptions::skip_corrupt can leave it out.
+  /// Whether each image is a file, so that OpenOptions::skip_corrupt, size_problem, channels and to_grey apply.
   bool has_image_files = false;
+  /// Whether folders can be splits, so that OpenOptions::find_splits applies.
+  bool has_split_folders = false;
   /// Opens the data set at a path; DataSet::name stays empty. Throws IoError, FormatError.
   DataSet (*open)(const std::filesystem::path& path, const OpenOptions& options) = nullptr;
 };
@@ -134,18 +162,24 @@ Specification parse_specification(const std::string& specification);
 ///   and meta. Files of both versions in one place are refused. The classes of CIFAR-100 are the fine labels. Pickles
 ///   are read without Python; they may also be those of Python 3 (protocols 3 to 5).
 /// - `folder:PATH`: the PNG, JPEG and WebP files at any depth below the folder PATH, in bytewise path order. Links are
-///   followed, hidden names are ignored. A folder with several paths is visited once, by a path with the fewest links,
-///   so that cycles of links end and no split contains an image twice. If PATH/train, PATH/valid, PATH/val or PATH/test
-///   is a folder, these folders are the splits: then train must exist, and an image outside of the splits is an error.
-///   All images are grey if all training images are, otherwise RGB; alpha is composited onto white.
+///   followed. Hidden names and what programs put among pictures (folders whose names begin with @, __MACOSX, recycle
+///   bins, runs of glow-train) are left out. A folder with several paths is visited once, by a path with the fewest
+///   links, so that cycles of links end and no split contains an image twice.
+///
+///   Folders directly in PATH are splits if their names are train (or training), val (valid, validation) and test
+///   (testing), in any case, or if the names of two of them or more contain different words of these (train2017,
+///   val2017). Then there must be training images, one folder for each split, and no image beside them; otherwise, and
+///   if folders with such names are deeper (PATH/data/train and PATH/data/test), the data set is refused, unless
+///   OpenOptions::find_splits is false. All images are grey if all training images are, otherwise RGB; alpha is
+///   composited onto white.
 ///
 ///   A .zip or an uncompressed .tar below PATH counts as its members, unpacked where it lies; one in PATH itself whose
-///   name has the word train, val (or valid, validation) or test (train.zip, imagenet-train-0001.tar) counts as that
-///   folder. PATH may also be an archive, or a folder that holds nothing but one; then folders that contain all other
-///   folders are left out of the names. Members are read where they lie. Members of the same name in different archives
-///   are different images, in the order of the archives; otherwise two images of one name are an error. If an archive
-///   has members KEY.cls with numbers (WebDataset), these are the classes of the images KEY.jpg, and not the folders. A
-///   program needs one open file for each archive. An encoded image may have 256 MiB.
+///   name has a word of a split (train.zip, imagenet-train-0001.tar) counts as the folder of this split. PATH may also
+///   be an archive, or a folder that holds nothing but one; then folders that contain all other folders are left out of
+///   the names. Members are read where they lie. Members of the same name in different archives are different images,
+///   in the order of the archives; otherwise two images of one name are an error. If an archive has members KEY.cls
+///   with numbers (WebDataset), these are the classes of the images KEY.jpg, and not the folders. A program needs one
+///   open file for each archive. An encoded image may have 256 MiB.
 /// - `lmdb:DIR`: LMDB environments, whose values are encoded images (io::decode_image), in the order of their keys. DIR
 ///   has data.mdb, an environment of training images; or folders CATEGORY_train_lmdb and perhaps CATEGORY_val_lmdb and
 ///   test_lmdb, which are the splits, in bytewise order. With labels, the categories are the classes, and images of
@@ -157,8 +191,8 @@ Specification parse_specification(const std::string& specification);
 /// - `npz:PATH`: arrays `data`, uint8, [N, 3 * S * S] (a red, a green and a blue plane of S rows) or [N, H, W, C], and,
 ///   where there are classes, `labels`, integers [N]; others are ignored. The classes are the distinct labels of the
 ///   training images in increasing order. PATH is a file of training images, or a folder of .npz files in bytewise
-///   order, whose split is the sub-folder train, valid (or val) or test, or a word of their names (as for archives in
-///   `folder:`); if no name has one, all are training images. Arrays of numpy.savez are read at random positions, those
+///   order, whose split is their folder, or a word of their names, as in `folder:`; if no name has one, all are
+///   training images. Arrays of numpy.savez are read at random positions, those
 ///   of numpy.savez_compressed are held in memory, up to 4 GiB each.
 /// - `tfrecord:PATH`: TFRecords as the reference code of Glow reads them: tf.Examples with the features `shape`
 ///   (height, width, channels), `data` (uint8) and perhaps `label`. PATH has folders train and perhaps validation, or
@@ -167,20 +201,18 @@ Specification parse_specification(const std::string& specification);
 ///   the largest label of the training images.
 ///
 /// Throws ConfigError naming `options.field` for an unknown specification or a resolution that does not exist, and
-/// naming skip_corrupt when it is set for a kind other than a folder; IoError and FormatError when the data cannot be
-/// read.
+/// naming skip_corrupt, splits or channels when it is set for a kind that does not have it; IoError and FormatError
+/// when the data cannot be read. If several images of a folder cannot be read, the message has a line for each, the
+/// first twenty of them.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
-/// Opens images that are not a data set: one .npy file as above; all PNG, JPEG and WebP files at any depth below one
-/// folder or in one archive (train, valid and test are ordinary folders); or the given files, in their order. Images
-/// from files have `channels` channels, 1 or 3: grey is repeated, alpha is composited onto white, and with 1 channel
-/// reading a colour image throws FormatError. With one folder, an image has a class if a folder on its path below that
-/// folder has the name of one of `class_names`; the outermost of them decides. If `skipped` is not null, images of the
-/// folder that cannot be decoded are left out, as with OpenOptions::skip_corrupt, and their errors are stored there.
-/// Throws IoError and FormatError when the images cannot be read.
-std::shared_ptr<const ImageSource> open_pictures(const std::vector<std::filesystem::path>& paths, int channels,
-                                                 const std::vector<std::string>& class_names = {},
-                                                 std::vector<std::string>* skipped = nullptr);
+/// Opens images that are not a data set, as DataSet::train: one .npy file as above; all PNG, JPEG and WebP files at any
+/// depth below one folder or in one archive (train, valid and test are ordinary folders); or the given files, in their
+/// order. `options.channels` (0 is 3), to_grey, skip_corrupt and size_problem are as for a folder, but apply neither to
+/// an .npy file nor, the last two, to given files. With one folder, an image has a class if a folder on its path below
+/// that folder has the name of one of `options.class_names`; the outermost of them decides. Throws IoError and
+/// FormatError when the images cannot be read.
+DataSet open_pictures(const std::vector<std::filesystem::path>& paths, const OpenOptions& options = {});
 
 /// Identifies a source: 64 hexadecimal digits, a SHA-256 of the number of images, the relative path and the size of
 /// every file, and the contents of the images. If the contents exceed 256 MiB, only those of evenly spaced images are

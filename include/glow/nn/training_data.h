@@ -17,6 +17,12 @@ struct TrainingData {
   std::string fingerprint = {};
   /// Whether images that cannot be decoded were left out first (images::OpenOptions::skip_corrupt).
   bool skip_corrupt = false;
+  /// Whether images that were too small for the model were left out (images::OpenOptions::size_problem).
+  bool skip_small = false;
+  /// Whether folders named after splits were splits, and whether colour was converted to grey
+  /// (images::OpenOptions::find_splits, to_grey).
+  bool find_splits = true;
+  bool to_grey = false;
   /// Number of validation images that data::hold_out_validation drew with split_seed; 0: the data set has its own.
   std::int64_t held_out = 0;
   std::uint64_t split_seed = 0;
@@ -33,7 +39,7 @@ struct TrainingData {
   void validate() const;
 };
 
-/// Calls `visit(name, field)` for each field.
+/// Calls `visit(name, field)` for each field that every model file has.
 template <class Data, class Visitor>
 requires std::same_as<std::remove_const_t<Data>, TrainingData>
 void visit_fields(Data& data, Visitor&& visit) {
@@ -47,6 +53,14 @@ void visit_fields(Data& data, Visitor&& visit) {
   visit("random_crop", data.random_crop);
   visit("seed", data.seed);
   visit("batch", data.batch);
+}
+/// The same for the others, which a model file has only if they do not have their defaults.
+template <class Data, class Visitor>
+requires std::same_as<std::remove_const_t<Data>, TrainingData>
+void visit_optional_fields(Data& data, Visitor&& visit) {
+  visit("skip_small", data.skip_small);
+  visit("find_splits", data.find_splits);
+  visit("to_grey", data.to_grey);
 }
 
 /// The value of a model file's glow.data (docs/formats.md).
