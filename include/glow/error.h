@@ -56,8 +56,11 @@ class FormatError : public Error {
 
   /// The file; empty when it is unknown.
   const std::filesystem::path& path() const noexcept;
+  /// what() without the path.
+  std::string_view text() const noexcept { return what() + text_begin_; }
 
  private:
+  std::size_t text_begin_ = 0;
   /// Shared, so that copying the exception does not throw.
   std::shared_ptr<const std::filesystem::path> path_;
 };

@@ -13,6 +13,7 @@
 #include <glow/error.h>
 
 #include "io/archive_formats.h"
+#include "io/file_kind.h"
 
 namespace glow::io {
 namespace {
@@ -143,30 +144,6 @@ FormatError second_member(const std::filesystem::path& archive, std::string_view
   return FormatError(member_path(archive, name), "is twice in the archive: expected names that differ");
 }
 
-const char* compression_of(std::string_view start) {
-  struct Magic {
-    std::string_view bytes;
-    const char* name;
-  };
-  // bzip2's is followed by a digit, and another magic, because a tar may start with the letters BZh: a member's name.
-  constexpr std::array<Magic, 6> kMagics = {{{"\x1f\x8b", "gzip"},
-                                             {"\x1f\x9d", "compress"},
-                                             {{"\xfd"
-                                               "7zXZ\0",
-                                               6},
-                                              "xz"},
-                                             {"\x28\xb5\x2f\xfd", "zstd"},
-                                             {"\x04\x22\x4d\x18", "lz4"},
-                                             {"LZIP\x01", "lzip"}}};
-  constexpr std::size_t kBlockMagic = 4;
-  if (start.starts_with("BZh") && start.substr(std::min(start.size(), kBlockMagic)).starts_with("1AY&SY")) {
-    return "bzip2";
-  }
-  const auto* found =
-      std::find_if(kMagics.begin(), kMagics.end(), [&](const Magic& magic) { return start.starts_with(magic.bytes); });
-  return found == kMagics.end() ? nullptr : found->name;
-}
-
 bool is_archive_name(const std::filesystem::path& path) {
   constexpr std::array<std::string_view, 2> kEnds = {".tar", ".zip"};
   return name_ends_with(path, kEnds);
@@ -180,16 +157,12 @@ bool is_compressed_tar_name(const std::filesystem::path& path) {
 }
 
 std::vector<Member> index_archive(const RegularFile& file, const WantedMember& wanted) {
-  constexpr std::uint64_t kLongestMagic = 16;
-  const std::string start = file.read(0, std::min(file.size(), kLongestMagic));
+  const std::string start = file_start(file);
   if (const char* compression = compression_of(start)) {
     throw FormatError(file.path(), "is compressed (" + std::string(compression) +
                                        "): a compressed tar cannot be read at random positions, decompress it first");
   }
-  constexpr std::array<std::string_view, 3> kZipStarts = {"PK\x03\x04", "PK\x05\x06", "PK\x07\x08"};
-  const bool is_zip = std::any_of(kZipStarts.begin(), kZipStarts.end(),
-                                  [&](std::string_view magic) { return start.starts_with(magic); });
-  std::vector<Member> members = is_zip ? index_zip(file, wanted) : index_tar(file, wanted);
+  std::vector<Member> members = begins_as_zip(start) ? index_zip(file, wanted) : index_tar(file, wanted);
   refuse_equal_names(file.path(), members);
   return members;
 }

@@ -30,7 +30,4 @@ void refuse_equal_names(const std::filesystem::path& archive, const std::vector<
 /// The error of a second member of a name.
 FormatError second_member(const std::filesystem::path& archive, std::string_view name);
 
-/// The compression of a file that starts with these bytes ("gzip", "xz", ...), or null.
-const char* compression_of(std::string_view start);
-
 }  // namespace glow::io

@@ -16,6 +16,7 @@
 
 #include "io/archive_formats.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
 
 namespace glow::io {
 namespace {
@@ -116,7 +117,9 @@ class PlainLocale {
 /// The headers and contents of a tar, by libarchive.
 class TarReader {
  public:
-  TarReader(std::filesystem::path path, TarInput& input) : path_(std::move(path)), input_(input) {
+  /// `expected`: a description of the files that are expected here, with its article.
+  TarReader(std::filesystem::path path, TarInput& input, const char* expected)
+      : path_(std::move(path)), input_(input), expected_(expected) {
     if (!archive_) throw std::bad_alloc();
     archive_read_support_format_tar(archive_.get());
     archive_read_set_options(archive_.get(), "read_concatenated_archives");
@@ -199,6 +202,7 @@ class TarReader {
     auto& reader = *static_cast<TarReader*>(self);
     return reader.guarded([&] {
       const std::string_view block = reader.input_.next();
+      if (reader.start_.empty()) reader.start_ = block;
       *bytes = block.data();
       return block.size();
     });
@@ -219,13 +223,17 @@ class TarReader {
     if (status == ARCHIVE_OK) return;
     const char* reason = archive_error_string(archive_.get());
     const la_int64_t header = archive_read_header_position(archive_.get());  // negative before the first
-    throw FormatError(path, "not a whole tar (or zip): " +
-                                (header < 0 ? "" : "at the header at byte " + std::to_string(header) + ": ") +
-                                (reason == nullptr ? "damaged" : reason));
+    if (header < 0 && !begins_as_tar(start_)) throw other_kind(path, expected_, start_);
+    throw FormatError(
+        path, "not a whole tar: " + (header < 0 ? "" : "at the header at byte " + std::to_string(header) + ": ") +
+                  (reason == nullptr ? "damaged" : reason));
   }
 
   std::filesystem::path path_;
   TarInput& input_;
+  const char* expected_;
+  /// The first bytes of the input.
+  std::string start_;
   std::unique_ptr<archive, Free> archive_{archive_read_new()};
   archive_entry* entry_ = nullptr;
   std::exception_ptr exception_;
@@ -253,7 +261,7 @@ void check_end(const RegularFile& file) {
 
 std::vector<Member> index_tar(const RegularFile& file, const WantedMember& wanted) {
   TarFile input(file);
-  TarReader reader(file.path(), input);
+  TarReader reader(file.path(), input, "a tar or a zip");
   std::vector<Member> members;
   bool unchecked = false;
   while (true) {
@@ -283,7 +291,7 @@ void read_tar(const std::filesystem::path& path, const WantedMember& wanted, std
               const std::function<void(std::string&& name, std::string&& content)>& visit) {
   const RegularFile file(path);
   GzipTarFile input(file);
-  TarReader reader(path, input);
+  TarReader reader(path, input, "a tar, which may be compressed by gzip");
   std::unordered_set<std::string> names;
   while (reader.next()) {
     if (reader.is_directory()) continue;

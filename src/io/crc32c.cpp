@@ -51,4 +51,10 @@ std::uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
+std::uint32_t masked_crc32c(std::string_view bytes) {
+  constexpr std::uint32_t kMaskDelta = 0xa282ead8;
+  const std::uint32_t crc = crc32c(bytes);
+  return (crc >> 15 | crc << 17) + kMaskDelta;
+}
+
 }  // namespace glow::io

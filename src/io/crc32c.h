@@ -9,4 +9,8 @@ namespace glow::io {
 /// B.4).
 std::uint32_t crc32c(std::string_view bytes);
 
+/// The same as TFRecords store it: rotated and shifted, because the CRC of bytes that contain their CRC is not a good
+/// checksum.
+std::uint32_t masked_crc32c(std::string_view bytes);
+
 }  // namespace glow::io

@@ -29,6 +29,7 @@ ConfigError::ConfigError(std::string_view field, std::string_view text)
 
 FormatError::FormatError(const std::filesystem::path& path, std::string_view text)
     : Error(io::path_text(path).append(": ").append(text)),
+      text_begin_(std::string_view(what()).size() - text.size()),
       path_(std::make_shared<const std::filesystem::path>(path)) {}
 
 const std::filesystem::path& FormatError::path() const noexcept {

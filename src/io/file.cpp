@@ -131,6 +131,14 @@ std::string read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes
   return content;
 }
 
+std::string lower_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  for (char& letter : extension) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  return extension;
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   refuse_special_file(path_);
   constexpr int kAttempts = 100;

@@ -1,9 +1,12 @@
 #include "io/idx.h"
 
+#include <glow/error.h>
 #include <glow/io/file.h>
 
 #include "io/array_bytes.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
+#include "io/regular_file.h"
 
 namespace glow::io {
 namespace {
@@ -18,9 +21,7 @@ std::uint8_t byte_at(const std::string& content, std::size_t position) {
 
 /// The number of dimensions, from the magic: two zeros, the type, the number.
 std::size_t dimension_count(const std::filesystem::path& path, const std::string& content) {
-  if (content.size() < kMagicSize || content[0] != 0 || content[1] != 0) {
-    throw FormatError(path, "not an idx file");
-  }
+  if (content.size() < kMagicSize || content[0] != 0 || content[1] != 0) throw other_kind(path, "an idx file", content);
   constexpr std::uint8_t kUnsignedByte = 0x08;
   if (byte_at(content, 2) != kUnsignedByte) {
     throw FormatError(
@@ -47,7 +48,9 @@ std::vector<std::int64_t> read_shape(const std::string& content, std::size_t cou
 IdxArray read_idx(const std::filesystem::path& path) {
   constexpr std::size_t kMostDimensions = 255;
   constexpr std::uint64_t kMostFile = kMostBytes + kMagicSize + kMostDimensions * kDimensionSize;
-  std::string content = path.extension() == ".gz" ? read_gzip(path, kMostFile) : read_file(path, kMostFile);
+  // Not by the name: programs that download files unpack some of them without a change of the name.
+  const bool is_gzip = file_start(RegularFile(path)).starts_with("\x1f\x8b");
+  std::string content = is_gzip ? read_gzip(path, kMostFile) : read_file(path, kMostFile);
   const std::size_t count = dimension_count(path, content);
   const std::size_t header_size = kMagicSize + count * kDimensionSize;
   std::vector<std::int64_t> shape = read_shape(content, count);

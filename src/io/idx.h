@@ -14,7 +14,7 @@ struct IdxArray {
   std::string bytes;
 };
 
-/// Reads an idx file of unsigned bytes (type 0x08), gzipped when its name ends in .gz.
+/// Reads an idx file of unsigned bytes (type 0x08), which may be compressed by gzip.
 /// Throws IoError, and FormatError when magic, dimensions or length are wrong or above 2^31 bytes.
 IdxArray read_idx(const std::filesystem::path& path);
 

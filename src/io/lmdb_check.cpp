@@ -9,6 +9,7 @@
 #include <glow/error.h>
 
 #include "io/array_bytes.h"
+#include "io/file_kind.h"
 
 namespace glow::io {
 namespace {
@@ -42,15 +43,18 @@ void check_magic(const RegularFile& file, std::string_view page) {
   if (lmdb_number<std::uint32_t>(page, kPlaceOf32Bits) == kMagic) {
     throw FormatError(file.path(), "expected an LMDB environment of a 64-bit machine, is of a 32-bit one");
   }
-  throw FormatError(file.path(), "not an LMDB environment");
+  throw other_kind(file.path(), "an LMDB environment", file_start(file));
 }
 
 LmdbMeta read_lmdb_meta(const RegularFile& file, std::uint64_t offset) {
   constexpr std::uint64_t kMetaPage = 152;
   constexpr std::uint16_t kMetaFlag = 8;
   constexpr std::uint32_t kDataVersion = 1;
-  if (file.size() < offset + kMetaPage)
-    throw FormatError(file.path(), "not an LMDB environment: a meta page is missing");
+  if (file.size() < offset + kMetaPage) {
+    const std::string start = file_start(file);
+    if (!begins_as_lmdb(start)) throw other_kind(file.path(), "an LMDB environment", start);
+    throw FormatError(file.path(), "truncated: a meta page of LMDB is missing");
+  }
   const std::string page = file.read(offset, kMetaPage);
   check_magic(file, page);
   const auto version = lmdb_number<std::uint32_t>(page, 20);

@@ -6,6 +6,7 @@
 #include <glow/error.h>
 
 #include "io/archive.h"
+#include "io/file_kind.h"
 
 namespace glow::io {
 namespace {
@@ -14,6 +15,9 @@ constexpr std::string_view kNpyEnd = ".npy";
 
 /// Bytes that a header of version 1.0 may have; numpy writes longer ones for records of many fields only.
 constexpr std::uint64_t kLongestNpyHeader = 65536 + 10;
+
+/// The name of the array in a member NAME.npy.
+std::string_view array_name(std::string_view member) { return member.substr(0, member.size() - kNpyEnd.size()); }
 
 std::shared_ptr<const std::string> inflate_array(const RegularFile& file, const Member& member,
                                                  const std::filesystem::path& path) {
@@ -37,11 +41,8 @@ void NpzArray::read_at(std::uint64_t offset, std::span<char> bytes) const {
 
 std::map<std::string, NpzArray> open_npz(const std::filesystem::path& path, const std::vector<std::string>& names) {
   const auto file = std::make_shared<const RegularFile>(path);
-  constexpr std::uint64_t kMagicSize = 2;
-  if (file->size() < kMagicSize || file->read(0, kMagicSize) != "PK") {
-    throw FormatError(path, "not an npz file: it is no zip");
-  }
-  const auto array_name = [](std::string_view member) { return member.substr(0, member.size() - kNpyEnd.size()); };
+  const std::string beginning = file_start(*file);
+  if (!begins_as_zip(beginning)) throw other_kind(path, "an npz file", beginning);
   const std::vector<Member> members = index_archive(*file, [&](std::string_view member) {
     return member.ends_with(kNpyEnd) && std::find(names.begin(), names.end(), array_name(member)) != names.end();
   });
@@ -58,6 +59,14 @@ std::map<std::string, NpzArray> open_npz(const std::filesystem::path& path, cons
     array.offset_ = array.header_.size + (place.deflated ? 0 : place.offset);
   }
   return arrays;
+}
+
+std::vector<std::string> npz_names(const std::filesystem::path& path) {
+  std::vector<std::string> names;
+  for (const Member& member : index_archive(RegularFile(path), [](std::string_view) { return true; })) {
+    if (member.name.ends_with(kNpyEnd)) names.emplace_back(array_name(member.name));
+  }
+  return names;
 }
 
 }  // namespace glow::io

@@ -44,4 +44,7 @@ class NpzArray {
 /// that is no zip, and for a compressed array of more than 4 GiB.
 std::map<std::string, NpzArray> open_npz(const std::filesystem::path& path, const std::vector<std::string>& names);
 
+/// The names of all arrays of an .npz file, in the order of the zip. Throws IoError, FormatError as index_archive.
+std::vector<std::string> npz_names(const std::filesystem::path& path);
+
 }  // namespace glow::io

@@ -10,6 +10,7 @@
 
 #include "io/array_bytes.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
 
 namespace glow::io {
 namespace {
@@ -52,7 +53,7 @@ class PickleReader {
   PickleDict read() {
     constexpr char kProtocol = '\x80';
     if (bytes_.size() < 2 || bytes_[0] != kProtocol || bytes_[1] < 2 || bytes_[1] > 5) {
-      throw FormatError(path_, "expected a pickle of protocol 2 to 5");
+      throw other_kind(path_, "a pickle of protocol 2 to 5", bytes_);
     }
     position_ = 2;
     for (char opcode = next_opcode(); opcode != '.'; opcode = next_opcode()) {

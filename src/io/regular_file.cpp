@@ -1,6 +1,8 @@
 #include "io/regular_file.h"
 
 #include <cerrno>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -12,12 +14,27 @@
 namespace glow::io {
 namespace {
 
+/// A sentence about a directory that was given in place of a file, with the file that may have been meant.
+std::string directory_problem(const std::filesystem::path& directory) {
+  constexpr const char* kModel = "model.safetensors";  // of a run of glow-train
+  std::error_code ignored;
+  const auto folder = directory.has_filename() ? directory : directory.parent_path();
+  if (std::filesystem::exists(folder / kModel, ignored)) {
+    return "is the directory of a run: its model is " + (folder / kModel).string();
+  }
+  if (folder.filename() == "checkpoints" && std::filesystem::exists(folder.parent_path() / kModel, ignored)) {
+    return "is the directory of a run's checkpoints: its model is " + (folder.parent_path() / kModel).string();
+  }
+  return "expected a file, is a directory";
+}
+
 /// The size of an open regular file. Throws IoError when it is something else.
 std::uint64_t checked_size(int descriptor, const std::filesystem::path& path) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) {
     throw cannot_read(path, errno);
   }
+  if (S_ISDIR(status.st_mode)) throw cannot_read(path, directory_problem(path));
   if (!S_ISREG(status.st_mode)) {
     throw cannot_read(path, "not a regular file");
   }

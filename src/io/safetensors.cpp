@@ -19,6 +19,7 @@
 #include "io/array_bytes.h"
 #include "io/digest.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
 
 namespace glow::io {
 namespace {
@@ -75,9 +76,6 @@ class StructureCheck {
 };
 
 HeaderJson parse_json(const std::filesystem::path& path, std::string_view text) {
-  if (!text.starts_with('{')) {
-    throw FormatError(path, "the header does not begin with {");
-  }
   if (text.find('\0') != std::string_view::npos) {
     // The parser would stop there and ignore the rest.
     throw FormatError(path, "the header holds a NUL byte");
@@ -231,16 +229,10 @@ SafetensorsHeader parse_safetensors_header(const std::filesystem::path& path, st
 
 constexpr std::size_t kLengthSize = sizeof(std::uint64_t);
 
-/// The length of the JSON, from the first eight bytes. Throws FormatError when the file is shorter.
+/// The length of the JSON, from the first eight bytes. Throws FormatError when the file is shorter or of another kind.
 std::size_t json_size(const std::filesystem::path& path, std::string_view bytes) {
-  if (bytes.size() < kLengthSize) {
-    throw FormatError(path, "not a safetensors file: it has only " + std::to_string(bytes.size()) + " bytes");
-  }
+  if (!begins_as_safetensors(bytes)) throw other_kind(path, "a safetensors file", bytes);
   const auto size = read_little_endian<std::uint64_t>(bytes);
-  if (size > kMaxHeaderSize) {
-    throw FormatError(path, "a safetensors header of " + std::to_string(size) + " bytes, more than the " +
-                                std::to_string(kMaxHeaderSize) + " accepted");
-  }
   if (size > bytes.size() - kLengthSize) {
     throw FormatError(
         path, "truncated: a header of " + std::to_string(size) + " bytes in a file of " + std::to_string(bytes.size()));
@@ -334,6 +326,15 @@ std::size_t digits_position(const std::string& start) {
   return start.find(before) + before.size();
 }
 
+/// ": the model of its run is PATH" for a checkpoint in the directory of a run that has a model.
+std::string model_of_run(const std::filesystem::path& checkpoint) {
+  const std::filesystem::path folder = std::filesystem::absolute(checkpoint).parent_path();
+  const std::filesystem::path model = checkpoint.parent_path() / ".." / "model.safetensors";
+  std::error_code ignored;
+  if (folder.filename() != "checkpoints" || !std::filesystem::exists(model, ignored)) return "";
+  return ": the model of its run is " + model.lexically_normal().string();
+}
+
 }  // namespace
 
 std::uint64_t dtype_size(std::string_view dtype) {
@@ -371,7 +372,9 @@ SafetensorsReader::SafetensorsReader(const std::filesystem::path& path) : path_(
 const std::string& SafetensorsReader::metadata_value(const std::string& key) const {
   const auto found = metadata_.find(key);
   if (found == metadata_.end()) {
-    throw FormatError(path_, "the metadata lack " + in_quotes(key));
+    const bool is_checksum = key == kChecksumKey;
+    throw FormatError(path_,
+                      "the metadata lack " + in_quotes(key) + (is_checksum ? ": add it as in docs/formats.md" : ""));
   }
   return found->second;
 }
@@ -385,9 +388,34 @@ void SafetensorsReader::verify_checksum() const {
   sha256.update(std::string(expected.size(), '0'));
   sha256.update(bytes.substr(position + expected.size()));
   const std::string seen = sha256.hex_digest();
-  if (seen != expected) {
+  if (seen == expected) return;
+  if (is_written_here()) {
     throw FormatError(path_, "damaged: its checksum is " + expected + ", that of its content " + seen);
   }
+  throw FormatError(path_, std::string("another program saved it, and its checksum, ") + kChecksumKey +
+                               ", is not that of its content: if the program did not renew it, docs/formats.md tells "
+                               "how, else the file is damaged");
+}
+
+/// Whether the header has the layout of SafetensorsWriter. Other programs order metadata and tensors in other ways.
+bool SafetensorsReader::is_written_here() const {
+  std::vector<std::uint64_t> sizes;
+  for (const TensorEntry& entry : entries_) sizes.push_back(entry.data.size());
+  return file_.bytes().starts_with(safetensors_start(path_, metadata_, entries_, sizes));
+}
+
+void SafetensorsReader::require_format(const std::string& format, const std::string& expected) const {
+  const auto found = metadata_.find("format");
+  const std::string seen = found == metadata_.end() ? "" : found->second;
+  if (seen == format) return;
+  if (const char* other = name_of_format(seen)) {
+    throw FormatError(
+        path_, "expected " + expected + ", is " + other + (seen == "glow-checkpoint" ? model_of_run(path_) : ""));
+  }
+  throw FormatError(path_,
+                    "expected " + expected + ", " +
+                        (seen.empty() ? "has no \"format\" in its metadata" : "its \"format\" is " + in_quotes(seen)) +
+                        ": another program wrote it, or saved it without its metadata (docs/formats.md)");
 }
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, Metadata metadata,

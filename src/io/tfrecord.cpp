@@ -13,6 +13,7 @@
 #include "io/array_bytes.h"
 #include "io/crc32c.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
 
 namespace glow::io {
 namespace {
@@ -22,13 +23,6 @@ constexpr std::uint64_t kRecordChecksumSize = sizeof(std::uint32_t);
 constexpr std::uint64_t kBeforeMessage = kRecordLengthSize + kRecordChecksumSize;
 /// Protobuf's limit of a message. ImageRecord relies on it too.
 constexpr std::uint64_t kMostMessage = std::numeric_limits<std::int32_t>::max();
-
-/// A checksum as stored. It is masked, because the CRC of bytes that contain their CRC is not a good checksum.
-std::uint32_t masked_crc32c(std::string_view bytes) {
-  constexpr std::uint32_t kMaskDelta = 0xa282ead8;
-  const std::uint32_t crc = crc32c(bytes);
-  return (crc >> 15 | crc << 17) + kMaskDelta;
-}
 
 [[noreturn]] void fail_record(const std::filesystem::path& path, std::size_t record, const std::string& problem) {
   throw FormatError(path, "record " + std::to_string(record) + ": " + problem);
@@ -305,6 +299,8 @@ class RecordParser {
 
 ImageRecords::ImageRecords(const std::filesystem::path& path) : file_(path) {
   RecordWindow window(file_);
+  const std::string start = file_start(file_);
+  if (!start.empty() && !begins_as_tfrecord(start)) refuse_known_kind(path, "a TFRecord file", start);
   for (std::uint64_t offset = 0; offset < file_.size();) {
     window.record = records_.size();
     records_.push_back(RecordParser(window).parse(offset));

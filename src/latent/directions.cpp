@@ -176,10 +176,7 @@ void save_directions(const Directions& directions, const std::string& model_chec
 Directions load_directions(const std::filesystem::path& path, const nn::GlowOptions& options,
                            const std::string& model_checksum) {
   const io::SafetensorsReader file(path);
-  const auto& format = file.metadata_value("format");
-  if (format != kDirectionsFormat) {
-    throw FormatError(path, "expected directions, its format is " + io::in_quotes(format));
-  }
+  file.require_format(kDirectionsFormat, "a file of directions");
   check_model(file, model_checksum);
   Directions directions{.names = parse_names(file), .vectors = {}, .counts = {}};
   const auto attributes = static_cast<std::int64_t>(directions.names.size());

@@ -9,12 +9,15 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
+#include <glow/io/file.h>
 #include <glow/io/npy.h>
 #include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
 #include <glow/version.h>
 
 #include "io/errors.h"
+#include "io/file_kind.h"
+#include "io/regular_file.h"
 #include "latent/model_reference.h"
 #include "nn/tensor_bytes.h"
 #include "ops/check.h"
@@ -116,9 +119,10 @@ LatentsWriter::LatentsWriter(const std::filesystem::path& path, const nn::GlowOp
     ops::check_shape(labels.dim() == 1 && labels.size(0) == images && labels.scalar_type() == torch::kLong,
                      "latents: expected labels int64 [N]", labels);
   }
-  if (path.extension() == ".npy") {
+  const auto extension = io::lower_extension(path);
+  if (extension == ".npy") {
     content_->open_rows();
-  } else if (path.extension() == ".safetensors") {
+  } else if (extension == ".safetensors") {
     content_->open_arrays(model_checksum, labels);
   } else {
     throw unknown_extension(path);
@@ -239,6 +243,10 @@ torch::Tensor read_labels(const io::SafetensorsReader& file, const nn::GlowOptio
 template <class Content>
 void read_safetensors(Content& content, const std::string& model_checksum) {
   const auto file = std::make_shared<const io::SafetensorsReader>(content.path);
+  // Other programs need not write the format.
+  const auto format = file->metadata().find("format");
+  const bool is_of_glow = format != file->metadata().end() && io::name_of_format(format->second) != nullptr;
+  if (is_of_glow || !file->metadata().contains(kModelKey)) file->require_format(kLatentsFormat, "a file of latents");
   check_model(*file, model_checksum);
   for (std::int64_t l = 0; l < content.options.levels; ++l) {
     const auto entry = level_entry(*file, content.options, l);
@@ -258,12 +266,13 @@ void read_safetensors(Content& content, const std::string& model_checksum) {
 LatentsReader::LatentsReader(const std::filesystem::path& path, const nn::GlowOptions& options,
                              const std::string& model_checksum) {
   auto content = std::make_unique<Content>(Content{path, options, nullptr, {}, {}});
-  if (path.extension() == ".npy") {
+  const auto start = io::file_start(io::RegularFile(path));
+  if (io::begins_as_npy(start)) {
     read_npy(*content);
-  } else if (path.extension() == ".safetensors") {
+  } else if (io::begins_as_safetensors(start)) {
     read_safetensors(*content, model_checksum);
   } else {
-    throw unknown_extension(path);
+    throw io::other_kind(path, "a file of latents (.npy or .safetensors)", start);
   }
   content_ = std::move(content);
 }

@@ -40,9 +40,7 @@ auto naming(const std::filesystem::path& path, Read&& read) {
 }
 
 ModelInfo parse_info(const io::SafetensorsReader& file) {
-  if (file.metadata_value("format") != kFormat) {
-    throw FormatError("not a glow model: its format is " + io::in_quotes(file.metadata_value("format")));
-  }
+  file.require_format(kFormat, "a model of Glow");
   for (const auto& [key, value] : file.metadata()) {
     if (key.starts_with("glow.") && !kKnownKeys.contains(key)) {
       throw FormatError("unknown metadata key " + io::in_quotes(key));

@@ -79,10 +79,7 @@ TrainingState parse_state(const std::string& training, const std::vector<io::Ten
 
 /// Parses a file whose checksum has been verified.
 LoadedCheckpoint parse_checkpoint(const io::SafetensorsReader& file) {
-  const auto& format = file.metadata_value("format");
-  if (format != kFormat) {
-    throw FormatError(file.path(), "expected the format " + std::string(kFormat) + ", got " + io::in_quotes(format));
-  }
+  file.require_format(kFormat, "a checkpoint of glow-train");
   const auto& config = file.metadata_value("glow.config");
   const auto& training = file.metadata_value("glow.training");
   try {

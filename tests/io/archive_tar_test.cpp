@@ -237,8 +237,8 @@ std::vector<BadTar> bad_tars() {
   const std::string cut_size = tar_header({.name = "a.txt", .size = octal(100'000, 12)});
   const std::string bad_pax = tar_member("x", "9999 path=b.png\n", 'x');
   return {
-      {"empty file", "", {"not a whole tar (or zip): Unrecognized"}},
-      {"text", std::string(2000, 't'), {"not a whole tar (or zip): Unrecognized"}},
+      {"empty file", "", {"expected a tar or a zip, is an empty file"}},
+      {"text", std::string(2000, 't'), {"expected a tar or a zip, is a text that begins with \"ttt"}},
       {"gzip", gzip(whole), {"is compressed (gzip)", "decompress it first"}},
       {"bzip2", "BZh91AY&SY" + std::string(600, 'x'), {"is compressed (bzip2)"}},
       {"xz",
@@ -318,7 +318,7 @@ TEST(ReadTar, RefusesDamageAndTooMuch) {
       {"two of a name", tar_member("a.png", "1") + tar_member("a.png", "2"), {"/a.png: is twice"}},
       {"link", tar_member("a.png", "", '2', "b.png"), {"/a.png: is a symbolic link"}},
       {"name above", tar_member("../a.png", "1"), {"/../a.png: has a name with"}},
-      {"text", std::string(1000, 't'), {"not a whole tar"}}};
+      {"text", std::string(1000, 't'), {"expected a tar, which may be compressed by gzip, is a text"}}};
   for (const BadTar& bad : cases) {
     const TemporaryDirectory directory;
     put(directory / "file.tar.gz", bad.bytes);

@@ -91,7 +91,7 @@ TEST_P(EveryReader, RefusesAPathBelowAFile) {
   expect_refusal(directory_ / "file" / "below", "Not a directory");
 }
 
-TEST_P(EveryReader, RefusesADirectory) { expect_refusal(directory_.path(), "not a regular file"); }
+TEST_P(EveryReader, RefusesADirectory) { expect_refusal(directory_.path(), "expected a file, is a directory"); }
 
 TEST_P(EveryReader, RefusesADevice) { expect_refusal("/dev/zero", "not a regular file"); }
 

@@ -35,10 +35,12 @@ TEST(Idx, ReadsPlainAndGzippedFilesOfAnyRank) {
   const TemporaryDirectory directory;
   const std::string bytes = idx({2, 1, 3}, "abcdef");
   put(directory / "plain", bytes);
+  put(directory / "plain.gz", bytes);
   put(directory / "packed.gz", gzip(bytes));
+  put(directory / "packed", gzip(bytes));
   put(directory / "labels", idx({4}, std::string("\x00\x01\xff\x03", 4)));
   put(directory / "empty", idx({0, 28, 28}, ""));
-  for (const char* name : {"plain", "packed.gz"}) {
+  for (const char* name : {"plain", "packed.gz", "packed", "plain.gz"}) {
     const IdxArray array = read_idx(directory / name);
     EXPECT_EQ(array.shape, (std::vector<std::int64_t>{2, 1, 3})) << name;
     EXPECT_EQ(array.bytes, "abcdef") << name;
@@ -62,18 +64,17 @@ TEST_P(InvalidIdx, IsRefused) {
                                   {(directory / "file").string() + ": ", GetParam().reason}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Idx, InvalidIdx,
-                         ::testing::Values(BadFile{"Empty", "", "not an idx file"},
-                                           BadFile{"WrongMagic", "\x01" + idx({1}, "a").substr(1), "not an idx file"},
-                                           BadFile{"Gzipped", gzip(idx({1}, "a")), "not an idx file"},
-                                           BadFile{"FloatElements", idx({1}, "abcd", 0x0d),
-                                                   "type 13, expected unsigned bytes"},
-                                           BadFile{"NoDimensions", idx({}, "a"), "0 dimensions"},
-                                           BadFile{"TruncatedHeader", idx({2, 3}, "").substr(0, 11), "2 dimensions"},
-                                           BadFile{"TooShort", idx({2, 3}, "abcde"), "shape [2,3], found 5 bytes"},
-                                           BadFile{"TooLong", idx({2, 3}, "abcdefg"), "shape [2,3], found 7 bytes"},
-                                           BadFile{"Overflow", idx({1u << 31, 1u << 31, 4}, ""), "found 0 bytes"}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Idx, InvalidIdx,
+    ::testing::Values(BadFile{"Empty", "", "expected an idx file, is an empty file"},
+                      BadFile{"WrongMagic", "\x01" + idx({1}, "a").substr(1), "expected an idx file, is not one"},
+                      BadFile{"FloatElements", idx({1}, "abcd", 0x0d), "type 13, expected unsigned bytes"},
+                      BadFile{"NoDimensions", idx({}, "a"), "0 dimensions"},
+                      BadFile{"TruncatedHeader", idx({2, 3}, "").substr(0, 11), "2 dimensions"},
+                      BadFile{"TooShort", idx({2, 3}, "abcde"), "shape [2,3], found 5 bytes"},
+                      BadFile{"TooLong", idx({2, 3}, "abcdefg"), "shape [2,3], found 7 bytes"},
+                      BadFile{"Overflow", idx({1u << 31, 1u << 31, 4}, ""), "found 0 bytes"}),
+    [](const auto& test) { return test.param.name; });
 
 TEST(Idx, RefusesAGzippedFileThatEndsEarly) {
   const TemporaryDirectory directory;

@@ -99,7 +99,7 @@ TEST_P(DamagedLmdb, IsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Meta, DamagedLmdb,
-                         ::testing::Values(Damage{"Magic", 16, "x", "not an LMDB environment"},
+                         ::testing::Values(Damage{"Magic", 16, "x", "expected an LMDB environment, is not one"},
                                            Damage{"BigEndian", 16, "\xbe\xef\xc0\xde", "is of a big-endian one"},
                                            Damage{"OtherWord", 12, std::string("\xde\xc0\xef\xbe\x01\0\0\0", 8),
                                                   "is of a 32-bit one"},

@@ -163,7 +163,8 @@ TEST_F(SafetensorsChecksum, ErrorsNameTheDefect) {
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"abc\"}"), {path_.string(), "not 64 lower-case"}));
   EXPECT_TRUE(
       throws<FormatError>(verify("{\"glow.checksum\":\"" + std::string(64, 'A') + "\"}"), {"not 64 lower-case"}));
-  EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\"}"), {"damaged", digits}));
+  EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\"}"),
+                                  {"another program saved it", "glow.checksum, is not that of its content"}));
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"" + digits + "\",\"copy\":\"" + digits + "\"}"),
                                   {"does not appear in the header exactly once"}));
   EXPECT_TRUE(throws<FormatError>(verify("{\"glow.checksum\":\"\\u0061" + digits.substr(1) + "\"}"),
@@ -198,16 +199,16 @@ TEST_F(Safetensors, RefusesEveryTruncation) {
   for (std::size_t length = 0; length < whole.size(); ++length) {
     EXPECT_TRUE(refuses(whole.substr(0, length), {})) << length;
   }
-  EXPECT_TRUE(refuses(whole.substr(0, 7), {"only 7 bytes"}));
+  EXPECT_TRUE(refuses(whole.substr(0, 7), {"expected a safetensors file, is not one"}));
   EXPECT_TRUE(refuses(whole.substr(0, 20), {"truncated", "in a file of 20"}));
   EXPECT_TRUE(
       refuses(whole.substr(0, whole.size() - 1), {"truncated", "tensor \"t\" ends at offset 8, the data at 7"}));
 }
 
 TEST_F(Safetensors, RefusesAHeaderLengthBeyondTheFile) {
-  EXPECT_TRUE(refuses(little_endian(std::uint64_t{1} << 63, 8) + "{}", {"9223372036854775808", "100000000 accepted"}));
-  EXPECT_TRUE(refuses(little_endian(~std::uint64_t{0}, 8) + "{}", {"100000000 accepted"}));
-  EXPECT_TRUE(refuses(little_endian(100'000'001, 8) + "{}", {"100000000 accepted"}));
+  EXPECT_TRUE(refuses(little_endian(std::uint64_t{1} << 63, 8) + "{}", {"expected a safetensors file, is not one"}));
+  EXPECT_TRUE(refuses(little_endian(~std::uint64_t{0}, 8) + "{}", {"expected a safetensors file, is not one"}));
+  EXPECT_TRUE(refuses(little_endian(100'000'001, 8) + "{}", {"expected a safetensors file, is not one"}));
   EXPECT_TRUE(refuses(little_endian(100'000'000, 8) + "{}", {"truncated"}));
 }
 
@@ -301,9 +302,10 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Json, InvalidSafetensors,
     ::testing::Values(
-        BadHeader{"Empty", "", "does not begin with {"}, BadHeader{"Array", "[]", "does not begin with {"},
-        BadHeader{"LeadingSpace", " {}", "does not begin with {"}, BadHeader{"Unclosed", "{", "is not JSON"},
-        BadHeader{"TwoJsonValues", "{}{}", "is not JSON"},
+        BadHeader{"Empty", "", "expected a safetensors file, is not one"},
+        BadHeader{"Array", "[]", "expected a safetensors file, is not one"},
+        BadHeader{"LeadingSpace", " {}", "expected a safetensors file, is not one"},
+        BadHeader{"Unclosed", "{", "is not JSON"}, BadHeader{"TwoJsonValues", "{}{}", "is not JSON"},
         BadHeader{"TrailingNul", std::string("{}\0", 3), "a NUL byte"}, BadHeader{"Comment", "{/* */}", "is not JSON"},
         BadHeader{"NotUtf8", "{\"\xff\":1}", "is not JSON"},
         BadHeader{"HugeNumber", R"({"t":1e999})", "a number in the header is too large"},

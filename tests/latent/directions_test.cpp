@@ -165,7 +165,7 @@ TEST_F(DirectionsFile, ErrorsNameTheField) {
     return metadata;
   };
   put_file(with("format", "glow"), vectors_, counts_);
-  EXPECT_TRUE(refused({path_.string(), "expected directions", "\"glow\""}));
+  EXPECT_TRUE(refused({path_.string(), "expected a file of directions, is a model of Glow"}));
   for (const char* names : {"a", "{}", "[]", "[1]", R"(["a", 2])"}) {
     put_file(with("glow.names", names), vectors_, counts_);
     EXPECT_TRUE(refused({path_.string(), "glow.names"})) << names;

@@ -206,7 +206,9 @@ TEST_F(LatentsFile, RefusesOtherExtensionsAndRanges) {
   const auto z = random_latents(2, 1);
   const auto other = directory_ / "z.bin";
   EXPECT_TRUE(throws<ConfigError>([&] { save(z, {}, kModel, other); }, {"latents: ", ".npy or", "z.bin"}));
-  EXPECT_TRUE(throws<ConfigError>([&] { LatentsReader(other, small_options(3), kModel); }, {"latents: ", "z.bin"}));
+  glow::testing::put(other, "text");
+  EXPECT_TRUE(throws<FormatError>([&] { LatentsReader(other, small_options(3), kModel); },
+                                  {"z.bin: expected a file of latents (.npy or .safetensors), is a text"}));
   save(z, {}, kModel, npy_);
   const LatentsReader reader(npy_, small_options(3), kModel);
   EXPECT_TRUE(throws<ShapeError>([&] { reader.read(1, 2); }, {"images 1 to 2 of 2"}));

@@ -356,7 +356,7 @@ TEST_F(BrokenModelFile, NamesWithControlCharactersAreEscaped) {
   EXPECT_TRUE(refused({"unknown metadata key", "\"glow.torn\\nname\\u001b[2J\\u00e4\""}));
   metadata.erase(std::string("glow.") + kTornName);
   const auto format = std::exchange(metadata["format"], kTornName);
-  EXPECT_TRUE(refused({"not a glow model", kTornNameInQuotes}));
+  EXPECT_TRUE(refused({"expected a model of Glow", kTornNameInQuotes}));
   metadata["format"] = format;
   write();
   EXPECT_EQ(load_model(path)->class_names().size(), 2u);
@@ -367,7 +367,7 @@ TEST_F(BrokenModelFile, PathWithANewlineIsEscaped) {
   metadata["format"] = "pt";
   write();
   std::filesystem::rename(path, torn);
-  EXPECT_TRUE(throws<FormatError>([&] { load_model(torn); }, {"torn?model: not a glow model", "\"pt\""}));
+  EXPECT_TRUE(throws<FormatError>([&] { load_model(torn); }, {"torn?model: expected a model of Glow", "\"pt\""}));
 }
 
 TEST_F(BrokenModelFile, UnknownMetadata) {
@@ -385,7 +385,7 @@ TEST_F(BrokenModelFile, MissingMetadata) {
 
 TEST_F(BrokenModelFile, UnknownFormat) {
   metadata["format"] = "pt";
-  EXPECT_TRUE(refused({"not a glow model", "\"pt\""}));
+  EXPECT_TRUE(refused({"expected a model of Glow, its \"format\" is \"pt\": another program wrote it"}));
 }
 
 TEST_F(BrokenModelFile, ConfigOfUnknownVersion) {

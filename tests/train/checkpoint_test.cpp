@@ -228,7 +228,7 @@ TEST(NewestIntactCheckpoint, ErrorsNameTheDefect) {
     return throws<FormatError>([&] { read_newest(path); }, parts);
   };
   EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata["format"] = "glow"; },
-                      {"step-000000005.safetensors", "glow-checkpoint", "\"glow\""}));
+                      {"step-000000005.safetensors", "expected a checkpoint of glow-train, is a model of Glow"}));
   EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata["glow.training"] = R"({"format_version": 7})"; },
                       {"step-000000005.safetensors", "format_version 7"}));
   EXPECT_TRUE(refuses([](auto& metadata, auto&) { metadata["glow.training"] = R"({"format_version": 1})"; },

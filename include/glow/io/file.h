@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <glow/error.h>
+
 namespace glow::io {
 
 /// The whole content of a regular file.
@@ -18,6 +20,14 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 /// Throws IoError like read_file, FormatError when the stream is damaged, truncated or expands beyond
 /// `max_bytes`.
 std::string read_gzip(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+/// The error of a file that is of another kind than expected: "PATH: expected EXPECTED, is a pointer of Git LFS: `git
+/// lfs pull` fetches the file", or, for content of no known kind, "PATH: expected EXPECTED, is not one". `expected`:
+/// with its article. `start`: the first bytes of the file, 4 KiB or all.
+FormatError other_kind(const std::filesystem::path& path, std::string_view expected, std::string_view start);
+
+/// The extension of a path with letters A to Z in lower case: ".npy" for a.NPY.
+std::string lower_extension(const std::filesystem::path& path);
 
 /// Replaces the file at `path` by `content` atomically (see AtomicFile). Throws IoError.
 void write_file(const std::filesystem::path& path, std::string_view content);

@@ -45,11 +45,17 @@ class SafetensorsReader {
   const std::vector<TensorEntry>& entries() const { return entries_; }
   /// The value of a metadata key. Throws FormatError naming the file and key when it is missing.
   const std::string& metadata_value(const std::string& key) const;
+  /// Throws FormatError unless the metadata key "format" has this value. The error says what the file is, and if its
+  /// metadata were lost. `expected`: the file's description, with its article.
+  void require_format(const std::string& format, const std::string& expected) const;
   /// Compares the checksum of the whole file with that in its metadata. Throws FormatError when the metadata have no
-  /// checksum, or a malformed or different one.
+  /// checksum, or a malformed or different one. The error of a different one says whether another program wrote the
+  /// file, without renewing the checksum (docs/formats.md has a recipe), or whether it is damaged.
   void verify_checksum() const;
 
  private:
+  bool is_written_here() const;
+
   std::filesystem::path path_;
   MappedFile file_;
   Metadata metadata_;

@@ -18,7 +18,8 @@ namespace glow::latent {
 class LatentsWriter {
  public:
   /// For latents of `images` images of the model with these options and this checksum, and their labels, int64 [N] or
-  /// undefined. Throws ConfigError for another extension, ShapeError for labels of another shape, IoError.
+  /// undefined. Throws ConfigError for another extension (in any
+  /// case), ShapeError for labels of another shape, IoError.
   LatentsWriter(const std::filesystem::path& path, const nn::GlowOptions& options, const std::string& model_checksum,
                 std::int64_t images, const torch::Tensor& labels = {});
   ~LatentsWriter();
@@ -39,9 +40,9 @@ class LatentsWriter {
 /// Reads latents of a file in parts.
 class LatentsReader {
  public:
-  /// For the model with these options and this checksum. Throws ConfigError for an extension other than .npy and
-  /// .safetensors; IoError; FormatError naming the file when it is damaged, has another format or belongs to another
-  /// model (for .npy only the dimensions are checked).
+  /// For the model with these options and this checksum. The content decides between .npy and .safetensors. Throws
+  /// IoError; FormatError naming the file when it is damaged, of another kind or belongs to another model (for .npy
+  /// only the dimensions are checked).
   LatentsReader(const std::filesystem::path& path, const nn::GlowOptions& options, const std::string& model_checksum);
   ~LatentsReader();
   LatentsReader(const LatentsReader&) = delete;
