@@ -9,6 +9,7 @@
 
 #include "io/array_bytes.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
 #include "io/npy_header.h"
 
 namespace glow::io {
@@ -194,9 +195,7 @@ std::string without_byte_order(std::string descr) {
 /// The text of the dictionary in a header, which ends with it.
 std::string_view dictionary_text(const std::filesystem::path& path, std::string_view bytes) {
   const std::size_t length_start = kMagic.size() + kVersion1.size();
-  if (!bytes.starts_with(kMagic)) {
-    throw FormatError(path, "not an npy file");
-  }
+  if (!begins_as_npy(bytes)) throw other_kind(path, "an npy file", bytes);
   const std::string_view version = bytes.substr(kMagic.size(), kVersion1.size());
   if (version != kVersion1 && version != kVersion2) {
     throw FormatError(path, "not of npy version 1.0 or 2.0");

@@ -158,7 +158,8 @@ const std::string kWhole = npy("{'descr': '|u1', 'fortran_order': False, 'shape'
 INSTANTIATE_TEST_SUITE_P(
     Header, InvalidNpy,
     ::testing::Values(
-        BadFile{"Empty", "", "not an npy file"}, BadFile{"WrongMagic", "\x93NUMPX\x01", "not an npy file"},
+        BadFile{"Empty", "", "expected an npy file, is an empty file"},
+        BadFile{"WrongMagic", "\x93NUMPX\x01", "expected an npy file, is not one"},
         BadFile{"Version3", npy("{}", "", 3), "not of npy version"},
         BadFile{"OnlyMagic", kWhole.substr(0, 6), "not of npy version"},
         BadFile{"MissingHeaderLength", kWhole.substr(0, 9), "the npy header ends early"},

@@ -76,7 +76,7 @@ TEST(Npz, RefusesOtherContents) {
   };
   EXPECT_TRUE(refused("", "expected an npz file, is an empty file"));
   EXPECT_TRUE(refused(npy_bytes("|u1", "(1,)", "a"), "expected an npz file, is a NumPy array (.npy)"));
-  EXPECT_TRUE(refused(stored_zip({{"data.npy", "\x80\x02K\x01."}}), "data.npy: not an npy file"));
+  EXPECT_TRUE(refused(stored_zip({{"data.npy", "\x80\x02K\x01."}}), "data.npy: expected an npy file, is a pickle"));
   EXPECT_TRUE(refused(stored_zip({{"data.npy", npy_bytes("|u1", "(3,)", "ab")}}), "shape [3], found 2 bytes"));
   EXPECT_TRUE(refused(stored_zip({{"data.npy", npy_bytes("|u1", "(1,)", "ab")}}), "shape [1], found 2 bytes"));
   const std::string stored = get(of_numpy("stored.npz"));
