@@ -341,8 +341,8 @@ TEST_F(ImageFile, BeginningHasTheShapeOfTheWhole) {
 
 TEST_F(ImageFile, RefusesOtherFormats) {
   for (const std::string bytes : {"", "\x89PNG", "RIFF", "RIFFWEBP", "RIFF1234WAVE", "BM", "BMW and others, a text"}) {
-    EXPECT_TRUE(refuses(bytes, "neither a PNG, a JPEG nor a WebP file")) << bytes;
-    EXPECT_TRUE(refuses_shape(bytes, "neither a PNG, a JPEG nor a WebP file")) << bytes;
+    EXPECT_TRUE(refuses(bytes, "expected a PNG, JPEG or WebP image, is ")) << bytes;
+    EXPECT_TRUE(refuses_shape(bytes, "expected a PNG, JPEG or WebP image, is ")) << bytes;
   }
   EXPECT_THROW(read_image(directory_ / "missing"), IoError);
 }
@@ -382,7 +382,7 @@ TEST_F(ImageFile, NamesFormatsThatItDoesNotRead) {
   for (const std::string& bytes : {file_type("isom\0\0\0\0isom"s) + "avif", file_type("isomavif"s),
                                    "\0\0\0\x10moov"
                                    "avif\0\0\0\0"s}) {
-    EXPECT_TRUE(refuses(bytes, "neither a PNG, a JPEG nor a WebP file"));
+    EXPECT_TRUE(refuses(bytes, "expected a PNG, JPEG or WebP image, is "));
   }
 }
 

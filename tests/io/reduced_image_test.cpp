@@ -447,7 +447,11 @@ TEST(ReducedImage, IsRefusedLikeTheWholeImage) {
         decode_reduced_image(large, "tar/a", {8, 8});
       },
       {"tar/a: has 65000x65001 pixels, more than the 2^28"}));
-  EXPECT_TRUE(throws<FormatError>([&] { decode_reduced_image("text", "tar/a", {8, 8}); }, {"tar/a: neither a PNG"}));
+  EXPECT_TRUE(throws<FormatError>(
+      [&] {
+        decode_reduced_image("text", "tar/a", {8, 8});
+      },
+      {"tar/a: expected a PNG, JPEG or WebP image, is a text"}));
 }
 
 }  // namespace
