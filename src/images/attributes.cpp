@@ -10,6 +10,7 @@
 #include <glow/io/file.h>
 
 #include "io/errors.h"
+#include "io/file_kind.h"
 
 namespace glow::images {
 namespace {
@@ -93,7 +94,11 @@ class Lines {
   explicit Lines(const std::filesystem::path& path) : path_(path) {
     constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 28;
     text_ = io::read_file(path, kMostBytes);
+    if (const auto kind = io::identify_file(text_); !kind.name.empty() && !kind.is_plain_text)
+      throw io::other_kind(path, "a list of attributes", text_);
     rest_ = text_;
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // that editors of Windows write
+    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
   }
 
   /// Advances to the next line; false after the last.
@@ -218,7 +223,7 @@ bool Attributes::add(const std::string& image, Row row) {
 
 Attributes read_attributes(const std::filesystem::path& path) {
   Lines lines(path);
-  if (!lines.next()) lines.fail("expected a list of attributes, the file is empty");
+  if (!lines.next()) lines.fail("expected a list of attributes, has no text");
   const auto images = lone_number(lines.line());
   return images ? read_celeba(lines, *images) : read_csv(lines);
 }

@@ -13,8 +13,10 @@
 #include <glow/io/file.h>
 
 #include "images/array.h"
+#include "images/list_folder.h"
 #include "io/archive.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
 #include "io/pickle.h"
 
 namespace glow::images {
@@ -83,6 +85,7 @@ struct CifarBatch {
 CifarBatch binary_batch(const CifarFormat& format, const fs::path& path, std::string_view content) {
   const std::size_t record = format.label_bytes + kCifarImage;
   if (content.empty() || content.size() % record != 0) {
+    io::refuse_known_kind(path, "a file of the binary version", content);
     throw FormatError(
         path, "expected a multiple of " + std::to_string(record) + " bytes, has " + std::to_string(content.size()));
   }
@@ -287,6 +290,20 @@ fs::path cifar_folder(const CifarFormat& format, const fs::path& path) {
   return folders.empty() ? path : folders[0];
 }
 
+/// The only archive in a folder that has a name of the published ones (cifar-10-python.tar.gz); empty if there is none.
+fs::path cifar_archive(const CifarFormat& format, const fs::path& folder) {
+  std::vector<fs::path> archives;
+  const std::string_view binary = format.folders[kCifarBinary];
+  const std::string start(binary.substr(0, binary.find("0-") + 2));
+  for (const std::string& name : list_folder(folder)) {
+    const std::string lower = to_lower(name);
+    if (lower.starts_with(start) && (lower.ends_with(".tar.gz") || lower.ends_with(".tar"))) {
+      archives.push_back(folder / name);
+    }
+  }
+  return archives.size() == 1 ? archives[0] : fs::path();
+}
+
 DataSet open_cifar_folder(const CifarFormat& format, const fs::path& folder) {
   std::error_code ignored;
   CifarReader reader(format, folder);
@@ -301,7 +318,11 @@ DataSet open_cifar_folder(const CifarFormat& format, const fs::path& folder) {
 
 DataSet open_cifar(const CifarFormat& format, const fs::path& path) {
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return open_cifar_folder(format, cifar_folder(format, path));
+  if (fs::is_directory(path, ignored)) {
+    const fs::path folder = cifar_folder(format, path);
+    const fs::path archive = has_cifar_files(format, folder) ? fs::path() : cifar_archive(format, path);
+    return archive.empty() ? open_cifar_folder(format, folder) : open_cifar(format, archive);
+  }
   CifarReader reader(format, path);
   io::read_tar(
       path, [&](std::string_view name) { return reader.wants(name); }, kMostCifarBytes,

@@ -5,13 +5,12 @@
 
 #include <glow/error.h>
 
-#include "io/errors.h"
+#include "images/array_shape.h"
+#include "io/file_kind.h"
 #include "io/npy_header.h"
 
 namespace glow::images {
 namespace {
-
-constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
 struct NpyImage {
   io::ImageShape shape;
@@ -33,8 +32,8 @@ NpyImage parse_npy(std::string_view start, std::uint64_t size, const std::filesy
   const bool is_image = axes.size() == 3 && is_channels(axes[2]) && axes[0] >= 1 && axes[1] >= 1 &&
                         axes[0] <= kLongest && axes[1] <= kLongest;
   if (header.dtype != "|u1" || !is_image)
-    throw FormatError(name, "expected an image, \"|u1\" (uint8) [H, W], [H, W, C] or [C, H, W] with C = 1 or 3, is " +
-                                io::in_quotes(header.dtype) + " " + io::to_text(header.shape));
+    throw other_array(name, "an image, \"|u1\" (uint8) [H, W], [H, W, C] or [C, H, W] with C = 1 or 3", header.dtype,
+                      header.shape);
   return {{static_cast<int>(axes[0]), static_cast<int>(axes[1]), static_cast<int>(axes[2])},
           is_planar,
           static_cast<std::size_t>(header.size)};
@@ -57,11 +56,11 @@ io::Image decode_npy(std::string_view bytes, const std::filesystem::path& name) 
 }  // namespace
 
 io::ImageShape encoded_shape(std::string_view start, std::uint64_t size, const std::filesystem::path& name) {
-  return start.starts_with(kNpyMagic) ? parse_npy(start, size, name).shape : io::decode_image_shape(start, name);
+  return io::begins_as_npy(start) ? parse_npy(start, size, name).shape : io::decode_image_shape(start, name);
 }
 
 io::Image decode(std::string_view bytes, const std::filesystem::path& name, io::ImageSize least) {
-  return bytes.starts_with(kNpyMagic) ? decode_npy(bytes, name) : io::decode_reduced_image(bytes, name, least).image;
+  return io::begins_as_npy(bytes) ? decode_npy(bytes, name) : io::decode_reduced_image(bytes, name, least).image;
 }
 
 }  // namespace glow::images

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -13,6 +14,9 @@ namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Of Debian's package dataset-fashion-mnist.
+constexpr const char* kDefaultDirectory = "/usr/share/datasets/fashion-mnist";
 
 const std::vector<std::string> kClassNames = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                               "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
@@ -54,8 +58,34 @@ std::shared_ptr<const ImageSource> read_split(const fs::path& directory, const s
                            /*is_on_black=*/true);
 }
 
-/// The directory has train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k, each .gz or plain.
-DataSet open_fashion_mnist(const fs::path& directory, const OpenOptions& /*options*/) {
+bool has_idx_files(const fs::path& directory) {
+  std::error_code ignored;
+  return fs::exists(idx_path(directory, "train-images-idx3-ubyte"), ignored);
+}
+
+/// The directory itself, or the one below it in which torchvision keeps the files.
+fs::path idx_directory(const fs::path& given) {
+  std::error_code ignored;
+  if (given == kDefaultDirectory && !fs::exists(given, ignored)) {
+    throw io::cannot_read(given,
+                          "it does not exist: install Debian's dataset-fashion-mnist, or give fashion-mnist:DIR");
+  }
+  if (!fs::exists(given, ignored)) throw io::cannot_read(given, ENOENT);
+  if (!fs::is_directory(given, ignored)) {
+    throw FormatError(given, "expected a folder of idx files, is a file" +
+                                 (has_idx_files(given.parent_path()) ? ": give its folder" : std::string()));
+  }
+  for (const char* below : {"", "raw", "FashionMNIST/raw"}) {
+    if (has_idx_files(given / below)) return *below == '\0' ? given : given / below;
+  }
+  throw FormatError(given,
+                    "expected the files train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the same of "
+                    "t10k, compressed or not, has no train-images-idx3-ubyte");
+}
+
+/// See idx_directory for the files.
+DataSet open_fashion_mnist(const fs::path& given, const OpenOptions& /*options*/) {
+  const fs::path directory = idx_directory(given);
   DataSet set;
   set.train = read_split(directory, "train");
   set.test = read_split(directory, "t10k");
@@ -69,7 +99,7 @@ SourceKind fashion_mnist_kind() {
   return {.name = "fashion-mnist",
           .usage = "fashion-mnist[:DIR]",
           .description = "idx files",
-          .default_path = "/usr/share/datasets/fashion-mnist",
+          .default_path = kDefaultDirectory,
           .open = open_fashion_mnist};
 }
 

@@ -28,15 +28,22 @@ constexpr const char* kLmdbFile = "data.mdb";
 struct LmdbPart {
   /// The category in its name, empty for another name.
   std::string category;
-  fs::path folder;
+  /// Its folder, or its file.
+  fs::path place;
 };
 
 /// The parts of the splits train, valid and test.
 using LmdbSplits = std::map<std::string, std::vector<LmdbPart>>;
 
-bool is_environment(const fs::path& folder) {
+/// The file of an environment whose folder or file is given.
+fs::path data_file(const fs::path& place) {
   std::error_code ignored;
-  return fs::exists(folder / kLmdbFile, ignored);
+  return fs::is_directory(place, ignored) ? place / kLmdbFile : place;
+}
+
+bool is_environment(const fs::path& place) {
+  std::error_code ignored;
+  return fs::exists(data_file(place), ignored);
 }
 
 /// The environments in a folder by their names: CATEGORY_train_lmdb, CATEGORY_val_lmdb, test_lmdb.
@@ -118,7 +125,7 @@ std::vector<std::string> categories_of(const std::vector<LmdbPart>& parts) {
   std::set<std::string> categories;
   for (const LmdbPart& part : parts) {
     if (!io::is_utf8(part.category)) {
-      throw FormatError(part.folder, "expected the name of a category in UTF-8, is not");
+      throw FormatError(part.place, "expected the name of a category in UTF-8, is not");
     }
     categories.insert(part.category);
   }
@@ -134,12 +141,12 @@ std::shared_ptr<const ImageSource> open_environments(const std::vector<LmdbPart>
     if (class_names != nullptr && !part.category.empty()) {
       const auto place = std::find(class_names->begin(), class_names->end(), part.category);
       if (place == class_names->end()) {
-        throw FormatError(part.folder,
+        throw FormatError(part.place,
                           "expected a category of the classes, is none of the " + std::to_string(class_names->size()));
       }
       label = place - class_names->begin();
     }
-    environments.push_back({part.category, std::make_unique<const io::LmdbValues>(part.folder / kLmdbFile), label});
+    environments.push_back({part.category, std::make_unique<const io::LmdbValues>(data_file(part.place)), label});
   }
   return std::make_shared<LmdbSource>(std::move(environments));
 }
@@ -151,7 +158,10 @@ DataSet open_lmdb_set(const fs::path& directory, const OpenOptions& options) {
     splits = find_environments(directory);
   } else {
     splits["train"].push_back({"", directory});
-    if (options.with_labels) throw FormatError(directory, "expected folders CATEGORY_train_lmdb as classes, has none");
+    if (options.with_labels) {
+      throw FormatError(directory,
+                        "expected a folder of folders CATEGORY_train_lmdb, which are the classes, is one environment");
+    }
   }
   DataSet set;
   if (options.with_labels) {
@@ -167,7 +177,7 @@ DataSet open_lmdb_set(const fs::path& directory, const OpenOptions& options) {
 }  // namespace
 
 SourceKind lmdb_kind() {
-  return {.name = "lmdb", .usage = "lmdb:DIR", .description = "LSUN's LMDB environments", .open = open_lmdb_set};
+  return {.name = "lmdb", .usage = "lmdb:PATH", .description = "LSUN's LMDB environments", .open = open_lmdb_set};
 }
 
 }  // namespace glow::images

@@ -12,11 +12,13 @@
 #include <glow/error.h>
 #include <glow/images/source.h>
 
+#include "images/array_shape.h"
 #include "images/list_folder.h"
 #include "images/search.h"
 #include "images/splits.h"
 #include "io/array_bytes.h"
 #include "io/errors.h"
+#include "io/file_kind.h"
 #include "io/npz.h"
 
 namespace glow::images {
@@ -46,7 +48,8 @@ void describe_images(NpzBatch& batch) {
   const std::vector<std::int64_t>& shape = batch.data.shape();
   constexpr std::int64_t kMostBytes = std::int64_t{1} << 31;
   std::vector<std::int64_t> image;
-  if (batch.data.dtype() == "|u1" && shape.size() == 4) image.assign(shape.begin() + 1, shape.end());
+  if (batch.data.dtype() == "|u1" && shape.size() == 4 && !has_channels_first(shape))
+    image.assign(shape.begin() + 1, shape.end());
   if (batch.data.dtype() == "|u1" && shape.size() == 2 && shape[1] < kMostBytes) {
     const std::int64_t side = side_of_planes(shape[1]);
     image = {side, side, 3};
@@ -54,9 +57,8 @@ void describe_images(NpzBatch& batch) {
   }
   const auto bytes = io::array_bytes(image, 1);
   if (image.empty() || shape[0] < 1 || !bytes || *bytes == 0 || *bytes >= std::uint64_t{kMostBytes}) {
-    throw FormatError(batch.data.path(),
-                      "expected images, \"|u1\" (uint8) [N, 3 * S * S] or [N, H, W, C] and not empty, is " +
-                          io::in_quotes(batch.data.dtype()) + " " + io::to_text(shape));
+    throw other_array(batch.data.path(), "images, \"|u1\" (uint8) [N, 3 * S * S] or [N, H, W, C] and not empty",
+                      batch.data.dtype(), shape);
   }
   batch.shape = {static_cast<int>(image[0]), static_cast<int>(image[1]), static_cast<int>(image[2])};
   batch.size = shape[0];
@@ -96,9 +98,21 @@ std::vector<std::int64_t> read_label_values(const io::NpzArray& array, std::int6
   return reader->second(array);
 }
 
+/// The error of a file without an array data.
+FormatError no_data(const fs::path& file) {
+  const std::vector<std::string> names = io::npz_names(file);
+  if (names.empty())
+    return io::other_kind(file, "an npz file with an array data", io::file_start(io::RegularFile(file)));
+  constexpr std::size_t kMost = 8;
+  std::string text = "expected an array data, has ";
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) text += (i > 0 ? ", " : "") + io::in_quotes(names[i]);
+  if (names.size() > kMost) text += ", ...";
+  return FormatError(file, text + ": save the images as data, np.savez(FILE, data=..., labels=...)");
+}
+
 NpzBatch open_npz_batch(const fs::path& file) {
   std::map<std::string, io::NpzArray> arrays = io::open_npz(file, {"data", "labels"});
-  if (!arrays.contains("data")) throw FormatError(file, "expected an array data, has none");
+  if (!arrays.contains("data")) throw no_data(file);
   NpzBatch batch;
   batch.data = std::move(arrays.at("data"));
   describe_images(batch);

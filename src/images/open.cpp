@@ -1,10 +1,14 @@
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <glow/error.h>
 #include <glow/images/source.h>
 
+#include "images/likely_source.h"
+#include "images/list_folder.h"
 #include "io/digest.h"
 
 namespace glow::images {
@@ -56,7 +60,8 @@ std::string describe_source_kinds() {
 
 Specification parse_specification(const std::string& specification) {
   const auto colon = specification.find(':');
-  const auto name = specification.substr(0, colon);
+  // Without a colon it may be the name of a folder.
+  const auto name = colon == std::string::npos ? specification : to_lower(specification.substr(0, colon));
   for (const auto& kind : source_kinds()) {
     if (kind.name != name) continue;
     return {&kind, colon == std::string::npos ? kind.default_path : specification.substr(colon + 1)};
@@ -64,20 +69,48 @@ Specification parse_specification(const std::string& specification) {
   return {};
 }
 
+namespace {
+
+/// The end of the error of a specification without a kind.
+std::string expected_kinds(const std::string& specification) {
+  const std::string likely = likely_specification(specification);
+  if (!likely.empty()) return "has no kind: " + likely + " may read it";
+  return "is of no known kind: expected " + usages([](const SourceKind&) { return true; });
+}
+
+/// Whether the specification is that of this kind and of the same file or folder.
+bool is_of(const std::string& specification, const SourceKind& kind, const std::string& path) {
+  const auto other = parse_specification(specification);
+  std::error_code ignored;
+  return other.kind == &kind && std::filesystem::equivalent(other.path, path, ignored);
+}
+
+/// Opens the data set. The error of a path where another data set is says which.
+DataSet open_path(const SourceKind& kind, const std::string& path, const OpenOptions& options) {
+  try {
+    return kind.open(path, options);
+  } catch (const FormatError& error) {
+    std::error_code ignored;
+    const bool is_split = error.path().parent_path() == path && std::filesystem::is_directory(error.path(), ignored);
+    const std::string likely = is_split || error.path() == path ? likely_specification(path) : "";
+    if (likely.empty() || is_of(likely, kind, path)) throw;
+    throw FormatError(error.path(), std::string(error.text()) + " (" + likely + " may read it)");
+  }
+}
+
+}  // namespace
+
 DataSet open_data_set(const std::string& specification, const OpenOptions& options) {
   const auto [kind, path] = parse_specification(specification);
   const auto quoted = "data set \"" + specification + "\"";
-  if (kind == nullptr) {
-    throw ConfigError(options.field,
-                      quoted + " is of no known kind: expected " + usages([](const SourceKind&) { return true; }));
-  }
+  if (kind == nullptr) throw ConfigError(options.field, quoted + " " + expected_kinds(specification));
   if (path.empty()) throw ConfigError(options.field, quoted + " names no path: expected " + kind->usage);
   if (options.skip_corrupt && !kind->has_image_files) {
     throw ConfigError("skip_corrupt", "expected " +
                                           usages([](const SourceKind& each) { return each.has_image_files; }) +
                                           ", where each image is a file, got \"" + specification + "\"");
   }
-  DataSet set = kind->open(path, options);
+  DataSet set = open_path(*kind, path, options);
   set.name = specification;
   return set;
 }

@@ -119,7 +119,7 @@ std::string_view program_folder(std::string_view name) {
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-bool is_label_name(std::string_view name) { return name.ends_with(".cls"); }
+bool is_label_name(std::string_view name) { return to_lower(name).ends_with(".cls"); }
 
 /// The path up to the first dot of the file's name.
 std::string_view key_of(std::string_view name) {

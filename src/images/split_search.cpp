@@ -9,6 +9,8 @@
 #include <glow/error.h>
 
 #include "io/archive.h"
+#include "io/file_kind.h"
+#include "io/regular_file.h"
 
 namespace glow::images {
 namespace {
@@ -29,6 +31,13 @@ std::string_view parent_of(std::string_view file) {
 /// "a/b/" for "a/b/c.tar".
 std::string mount_of(const std::string& file) { return file.substr(0, file.rfind('/') + 1); }
 
+/// Throws FormatError for a file that is no archive, whatever its name.
+void refuse_other_file(const fs::path& path) {
+  const std::string start = io::file_start(io::RegularFile(path));
+  const std::string kind = io::identify_file(start).name;
+  if (kind != "a tar" && kind != "a zip file") throw io::other_kind(path, "a folder, a tar or a zip file", start);
+}
+
 /// Opens a folder or an archive as a data set with splits.
 class SplitSearch {
  public:
@@ -47,7 +56,7 @@ class SplitSearch {
   void search_archive(const fs::path& archive) {
     std::error_code ignored;
     if (fs::is_regular_file(archive, ignored) && !io::is_archive_name(archive) && !io::is_compressed_tar_name(archive))
-      throw FormatError(archive, "expected a folder, a tar or a zip file");
+      refuse_other_file(archive);
     EncodedImages all = images_of_archive(archive, is_image_, options_, set_.left_out);
     divide(archive, std::move(all), {});
   }

@@ -41,6 +41,8 @@ bool take_end(std::string_view& text, std::string_view end) {
   return true;
 }
 
+bool is_records_name(std::string_view name) { return to_lower(name).ends_with(kRecordsEnd); }
+
 /// What the name of a file says: NAME-rRESOLUTION-s-NUMBER-of-COUNT.tfrecords, where images have 2^RESOLUTION rows.
 struct ShardName {
   int resolution = 0;
@@ -50,7 +52,8 @@ struct ShardName {
 
 std::optional<ShardName> parse_shard_name(std::string_view name) {
   constexpr int kHighestResolution = 16;
-  if (!take_end(name, kRecordsEnd)) return std::nullopt;
+  if (!is_records_name(name)) return std::nullopt;
+  name.remove_suffix(kRecordsEnd.size());
   const auto count = take_last_number(name);
   if (!count || !take_end(name, "-of-")) return std::nullopt;
   const auto number = take_last_number(name);
@@ -91,7 +94,7 @@ void check_shards(const fs::path& folder, const std::vector<fs::path>& files) {
 ShardFiles find_shards(const fs::path& folder) {
   ShardFiles shards;
   for (const std::string& file : list_folder(folder)) {
-    if (!file.ends_with(kRecordsEnd)) continue;
+    if (!is_records_name(file)) continue;
     const auto name = parse_shard_name(file);
     if (!name) throw FormatError(folder / file, "expected a name NAME-rNN-s-NUMBER-of-COUNT.tfrecords");
     shards[1 << name->resolution].push_back(folder / file);
@@ -109,8 +112,8 @@ int choose_resolution(const fs::path& folder, const ShardFiles& shards, const Op
   for (const auto& [resolution, files] : shards) {
     existing += (existing.empty() ? "" : ", ") + std::to_string(resolution);
   }
-  throw ConfigError("image_size", folder.string() + " has images of " + existing + " rows, expected " +
-                                      std::to_string(options.image_size));
+  throw ConfigError(options.field, folder.string() + " has images of " + existing + " rows, expected " +
+                                       std::to_string(options.image_size) + ", the size of the images");
 }
 
 /// The images of a split. Some 32 bytes for each are in memory.

@@ -118,7 +118,7 @@ TEST_F(AttributesTest, RefusesTooManyOrTooLongNames) {
 
 TEST_F(AttributesTest, ErrorsNameTheLine) {
   const auto path = path_.string();
-  EXPECT_TRUE(refused("", {path, "line 0", "empty"}));
+  EXPECT_TRUE(refused("", {path, "expected a list of attributes, is an empty file"}));
   EXPECT_TRUE(refused("just words\n", {"line 1", "just words"}));
   EXPECT_TRUE(refused("1\n", {"line 1", "names of attributes"}));
   EXPECT_TRUE(refused("1\na b\n1.jpg 1\n", {path, "line 3", "2 attributes", "2 fields"}));

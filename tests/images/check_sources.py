@@ -7,9 +7,11 @@ back by these, but for TFRecords, whose only other reader is TensorFlow. All pix
 where decoders with another inverse cosine transform may differ by one grey level.
 """
 
+import bz2
 import collections
 import gzip
 import io
+import lzma
 import os
 import pathlib
 import pickle
@@ -641,6 +643,205 @@ class FashionMnistTest(SourceTest):
                     file.write(struct.pack(">II", 0x0801, images) + labels)
                 splits[split] = [Picture("", image[:, :, None], label) for image, label in zip(pixels, labels)]
             self.check(f"fashion-mnist:{folder}", splits, self.NAMES)
+
+
+class KindTest(SourceTest):
+    """Files and folders given in place of others: the error says what they are and which specification reads them."""
+
+    LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 132735\n"
+    FETCH = "is a pointer of Git LFS: `git lfs pull` fetches the file"
+
+    def refused(self, specification, *parts):
+        with self.subTest(specification=specification):
+            done = subprocess.run([dump_source, specification, "train", self.folder / "dump"], capture_output=True)
+            self.assertEqual(done.returncode, 1)
+            error = done.stderr.decode()
+            self.assertEqual(error.count("\n"), 1, error)
+            for part in parts:
+                self.assertIn(part, error)
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def write_others(self):
+        """Files that are no data set of this library, and the sentences about them."""
+        pixels = make_pixels(1, 8, 8, 3)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("model/data.pkl", pickle.dumps({"weight": 1}, 2))
+        html = b"<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
+        office = io.BytesIO()
+        with zipfile.ZipFile(office, "w") as archive:
+            archive.writestr("[Content_Types].xml", "<Types/>")
+        return {
+            "lfs": (self.LFS, self.FETCH),
+            "empty": (b"", "is an empty file"),
+            "html": (html, "is an HTML page: probably the error page of a download"),
+            "json": (b'{"message": "Not Found"}', "is a JSON text"),
+            "text": (b"Quota exceeded\n", 'is a text that begins with "Quota exceeded"'),
+            "pickle": (pickle.dumps([1, 2], 4), "is a pickle"),
+            "torch": (packed.getvalue(), "is a PyTorch file (.pt, .pth): save its tensors with numpy or safetensors"),
+            "office": (office.getvalue(), "is an Office document: save it as CSV"),
+            "gif": (encode(pixels, "GIF"), "is a GIF image"),
+            "bmp": (encode(pixels, "BMP"), "is a BMP image"),
+            "png": (encode(pixels, "PNG"), "is a PNG image"),
+            "webp": (encode(pixels, "WEBP"), "is a WebP image"),
+            "xz": (lzma.compress(b"x" * 999), "is compressed data (xz): unpack it first"),
+            "bz2": (bz2.compress(b"x" * 999), "is compressed data (bzip2): unpack it first"),
+        }
+
+    def test_other_files(self):
+        expected = {"npy": "an npy file", "npz": "an npz file", "tfrecord": "a TFRecord file",
+                    "lmdb": "an LMDB environment", "cifar10": "a tar, which may be compressed by gzip"}
+        for name, (content, sentence) in self.write_others().items():
+            path = self.write(name, content)
+            for kind, what in expected.items():
+                if kind == "tfrecord" and name == "empty":  # a TFRecord file without records
+                    continue
+                if kind == "npz" and name in ("torch", "office"):
+                    what = "an npz file with an array data"
+                self.refused(f"{kind}:{path}", f"dump_source: {path}: expected {what}, {sentence}")
+
+    def test_other_images(self):
+        for name, (content, sentence) in self.write_others().items():
+            if name in ("png", "webp"):
+                continue
+            path = self.write(f"pictures/{name}/a.png", content)
+            if name in ("gif", "bmp"):
+                sentence += ", which is not supported: convert it to PNG, JPEG or WebP"
+            else:
+                sentence = f"expected a PNG, JPEG or WebP image, {sentence}"
+            self.refused(f"folder:{path.parent}", f"dump_source: {path}: {sentence}\n")
+
+    def test_pictures_under_the_name_of_another_format(self):
+        pixels = make_pixels(3, 6, 7, 3)
+        self.write("pictures/a.jpg", encode(pixels, "PNG"))
+        self.write("pictures/b.png", encode(pixels, "WEBP", lossless=True))
+        self.check(f"folder:{self.folder / 'pictures'}", {"train": [Picture("a.jpg", pixels), Picture("b.png", pixels)]},
+                   flags=())
+
+    def test_archives_by_content(self):
+        pixels = make_pixels(3, 6, 7, 3)
+        write_zip(self.folder / "download", {"a.png": encode(pixels, "PNG")})
+        self.check(f"folder:{self.folder / 'download'}", {"train": [Picture("a.png", pixels)]}, flags=())
+        path = self.write("model.pt", self.write_others()["torch"][0])
+        self.refused(f"folder:{path}", f"{path}: expected a folder, a tar or a zip file, is a PyTorch file")
+        path = self.write("photo.png", encode(pixels, "PNG"))
+        self.refused(f"folder:{path}", f"{path}: expected a folder, a tar or a zip file, is a PNG image (folder:"
+                     f"{self.folder} may read it)\n")
+
+    def test_arrays(self):
+        advice = {
+            (5, 3, 8, 9): ("arr.transpose(0, 2, 3, 1)", numpy.uint8),
+            (5, 4, 8, 9): ("arr.transpose(0, 2, 3, 1)[..., :3]", numpy.uint8),
+            (5, 8, 9, 3): ("(255 * arr).round().astype(np.uint8) if its values are from 0 to 1", numpy.float32),
+            (5, 3, 9, 8): ("(255 * arr.transpose(0, 2, 3, 1)).round().astype(np.uint8) if its", numpy.float64),
+            (5, 8, 9, 1): ("arr.astype(np.uint8)", numpy.int64),
+            (6, 8, 9, 3): ("255 * arr.astype(np.uint8)", numpy.bool_),
+        }
+        for shape, (expression, dtype) in advice.items():
+            array = numpy.ones(shape, dtype)
+            numpy.save(self.folder / "a.npy", array)
+            numpy.savez(self.folder / "a.npz", data=array)
+            for kind, name in (("npy", "a.npy"), ("npz", "a.npz")):
+                self.refused(f"{kind}:{self.folder / name}", "expected images, ", ": save " + expression)
+        numpy.save(self.folder / "one.npy", numpy.ones((20, 30, 3), numpy.uint8))
+        self.refused(f"npy:{self.folder / 'one.npy'}", "looks like one image [H, W, C]: save arr[None]")
+        numpy.savez(self.folder / "mnist.npz", x_train=numpy.ones((5, 8, 8), numpy.uint8), y_train=numpy.arange(5))
+        self.refused(f"npz:{self.folder / 'mnist.npz'}", 'expected an array data, has "x_train", "y_train": save')
+        numpy.savez(self.folder / "grey.npz", data=numpy.ones((5, 8, 9), numpy.uint8))
+        self.refused(f"npz:{self.folder / 'grey.npz'}", "save arr[..., None]\n")
+        (self.folder / "rgba").mkdir()
+        numpy.save(self.folder / "rgba" / "a.npy", numpy.ones((8, 9, 4), numpy.uint8))
+        self.refused(f"npy:{self.folder / 'rgba'}", "a.npy: expected an image, ", "is \"|u1\" [8,9,4]: save arr[..., :3]\n")
+
+    def write_data_sets(self):
+        """A data set of each kind, in a folder of its name."""
+        numpy.savez(self.write("npz/train_1.npz", b""), data=numpy.ones((5, 8, 8, 3), numpy.uint8))
+        numpy.save(self.write("npy/a.npy", b""), numpy.ones((5, 8, 8, 3), numpy.uint8))
+        self.write("tfrecord/train/x-r03-s-0000-of-0001.tfrecords", record(make_pixels(1, 8, 8, 3), 0, 0))
+        environment = self.folder / "lmdb" / "cat_train_lmdb"
+        environment.mkdir(parents=True)
+        with lmdb.open(str(environment), map_size=1 << 20) as opened, opened.begin(write=True) as transaction:
+            transaction.put(b"a", encode(make_pixels(1, 8, 8, 3), "PNG"))
+        self.write("folder/cat/a.png", encode(make_pixels(1, 8, 8, 3), "PNG"))
+        write_zip(self.folder / "folder.zip", {"a.png": encode(make_pixels(1, 8, 8, 3), "PNG")})
+        batch = bytes([1]) + bytes(3072)
+        for name in ["test_batch.bin"] + [f"data_batch_{i}.bin" for i in range(1, 6)]:
+            self.write(f"cifar10/cifar-10-batches-bin/{name}", batch)
+        self.write("cifar10/cifar-10-batches-bin/batches.meta.txt", b"cat\ndog\n")
+        for name in ("train.bin", "test.bin"):
+            self.write(f"cifar100/cifar-100-binary/{name}", bytes(2) + bytes(3072))
+        self.write("cifar100/cifar-100-binary/fine_label_names.txt", b"cat\ndog\n")
+
+    def test_specifications(self):
+        """Another kind, the parent of the right folder, and no kind."""
+        self.write_data_sets()
+        reads = {"npz": "npz", "npy": "npy", "tfrecord": "tfrecord", "lmdb": "lmdb", "folder": "folder",
+                 "cifar10": "cifar10/cifar-10-batches-bin", "cifar100": "cifar100/cifar-100-binary"}
+        for kind, place in reads.items():
+            likely = f"{kind}:{self.folder / place}"
+            given = self.folder / kind
+            self.refused(str(given), f'data set "{given}" has no kind: {likely} may read it\n')
+            for other in ("npz", "tfrecord", "folder", "cifar10"):
+                if other != kind:
+                    self.refused(f"{other}:{given}", f"dump_source: {given}", ": expected ", f" ({likely} may read it)\n")
+        for name in ("npz/train_1.npz", "npy/a.npy", "folder.zip"):
+            kind, path = name.split("/")[0].split(".")[0], self.folder / name
+            self.refused(str(path), f'data set "{path}" has no kind: {kind}:{path} may read it\n')
+        self.refused(f"npy:{self.folder / 'npz/train_1.npz'}", "is an .npz file of NumPy (npz:")
+        self.refused(f"npz:{self.folder / 'npy/a.npy'}", "is a NumPy array (.npy) (npy:")
+        self.refused(f"cifar10:{self.folder / 'cifar100'}", "(cifar100:")
+        self.refused(f"cifar100:{self.folder / 'cifar10'}", "(cifar10:")
+        (self.folder / "above").mkdir()
+        (self.folder / "npz").rename(self.folder / "above" / "imagenet32")
+        self.refused(f"npz:{self.folder / 'above'}", f"(npz:{self.folder / 'above' / 'imagenet32'} may read it)")
+
+    def test_places_that_are_found(self):
+        self.write_data_sets()
+        white = [Picture("", numpy.ones((8, 8, 3), numpy.uint8))] * 5
+        self.check(f"NPZ:{self.folder / 'npz'}", {"train": white}, flags=())
+        environment = self.folder / "lmdb" / "cat_train_lmdb"
+        expected = {"train": [Picture("a", make_pixels(1, 8, 8, 3))]}
+        self.check(f"lmdb:{environment / 'data.mdb'}", expected, flags=())
+        (environment / "data.mdb").rename(self.folder / "one.lmdb")
+        self.check(f"lmdb:{self.folder / 'one.lmdb'}", expected, flags=())
+        records = self.folder / "tfrecord/train/x-r03-s-0000-of-0001.tfrecords"
+        records.rename(records.with_suffix(".TFRecords"))
+        self.check(f"tfrecord:{self.folder / 'tfrecord'}", {"train": [Picture("", make_pixels(1, 8, 8, 3))]}, flags=())
+        black = [Picture("", numpy.zeros((32, 32, 3), numpy.uint8), 1)]
+        self.check(f"cifar10:{self.folder / 'cifar10'}", {"test": black}, ("cat", "dog"))
+        with tarfile.open(self.folder / "cifar-10-binary.tar.gz", "w:gz") as archive:
+            archive.add(self.folder / "cifar10/cifar-10-batches-bin", "cifar-10-batches-bin")
+        self.check(f"cifar10:{self.folder}", {"test": black}, ("cat", "dog"))
+
+    def test_fashion_mnist_of_torchvision(self):
+        for prefix in ("train", "t10k"):
+            images = struct.pack(">IIII", 0x0803, 1, 28, 28) + bytes(28 * 28)
+            # A download that was unpacked without a change of the name.
+            self.write(f"root/FashionMNIST/raw/{prefix}-images-idx3-ubyte.gz", images)
+            self.write(f"root/FashionMNIST/raw/{prefix}-labels-idx1-ubyte", struct.pack(">II", 0x0801, 1) + b"\x03")
+        expected = {"test": [Picture("", numpy.zeros((28, 28, 1), numpy.uint8), 3)]}
+        root = self.folder / "root"
+        for place in (root, root / "FashionMNIST", root / "FashionMNIST" / "raw"):
+            self.check(f"fashion-mnist:{place}", expected, FashionMnistTest.NAMES)
+        file = root / "FashionMNIST/raw/train-images-idx3-ubyte.gz"
+        self.refused(f"fashion-mnist:{file}", "expected a folder of idx files, is a file: give its folder\n")
+        self.refused(f"fashion-mnist:{self.folder}", "has no train-images-idx3-ubyte (fashion-mnist:" + str(file.parent))
+        file.write_bytes(self.LFS)
+        self.refused(f"fashion-mnist:{root}", f"{file}: expected an idx file, {self.FETCH}\n")
+
+    def test_batches_of_cifar(self):
+        self.write_data_sets()
+        folder = self.folder / "cifar10/cifar-10-batches-bin"
+        (folder / "data_batch_2.bin").write_bytes(self.LFS)
+        self.refused(f"cifar10:{folder}", f"data_batch_2.bin: expected a file of the binary version, {self.FETCH}\n")
+        for path in list(folder.iterdir()):
+            path.rename(folder / path.name.replace(".bin", "").replace(".txt", ""))
+        self.refused(f"cifar10:{folder}", "batches.meta: expected a pickle of protocol 2 to 5, is a text that begins")
 
 
 def main():

@@ -339,7 +339,7 @@ INSTANTIATE_TEST_SUITE_P(
     Binary, CifarErrors,
     ::testing::Values(
         BadFile{"cifar10", "data_batch_2.bin", binary({{0, 1}}, false).substr(1), "a multiple of 3073 bytes, has 3072"},
-        BadFile{"cifar10", "test_batch.bin", "", "a multiple of 3073 bytes, has 0"},
+        BadFile{"cifar10", "test_batch.bin", "", "expected a file of the binary version, is an empty file"},
         BadFile{"cifar10", "test_batch.bin", binary({{0, 1}, {3, 1}}, false), "labels 0..2, image 1 has 3"},
         BadFile{"cifar10", "batches.meta.txt", "\n\n", "the names of the classes, has none"},
         BadFile{"cifar100", "train.bin", binary({{0, 1}}, false), "a multiple of 3074 bytes, has 3073"},

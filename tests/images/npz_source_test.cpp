@@ -164,7 +164,7 @@ std::string with_labels(const std::string& descr, const std::string& shape, cons
 INSTANTIATE_TEST_SUITE_P(
     Npz, InvalidNpzSource,
     ::testing::Values(
-        BadArrays{"NoData", stored_zip({{"images.npy", ""}}), "expected an array data, has none"},
+        BadArrays{"NoData", stored_zip({{"images.npy", ""}}), "expected an array data, has \"images\": save"},
         BadArrays{"NoSquare", four_bytes("|u1", "(1, 4)"), "data.npy: expected images, \"|u1\""},
         BadArrays{"OneDimension", four_bytes("|u1", "(4,)"), "data.npy: expected images, \"|u1\""},
         BadArrays{"Floats", four_bytes("<f4", "(1, 1, 1, 1)"), "is \"<f4\" [1,1,1,1]"},
@@ -212,7 +212,10 @@ INSTANTIATE_TEST_SUITE_P(
                  "",
                  "expected one folder of validation images, has val and valid"},
         BadFiles{"BesideFolders", {{"train/a.npz", kTwo}, {"b.npz", kTwo}}, "/b.npz", "is beside them"},
-        BadFiles{"OtherName", {{"train.npz", kTwo}, {"b.npz", kTwo}}, "/b.npz", "expected one of the words train, val and test"},
+        BadFiles{"OtherName",
+                 {{"train.npz", kTwo}, {"b.npz", kTwo}},
+                 "/b.npz",
+                 "expected one of the words train, val and test"},
         BadFiles{"OtherShape",
                  {{"a.npz", kTwo}, {"b.npz", with_labels("|u1", "(2,)", "ab")}},
                  "/b.npz",

@@ -18,7 +18,7 @@ struct BadSpecification {
 };
 
 constexpr const char* kAllUsages =
-    "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH, lmdb:DIR, npy:PATH, npz:PATH or tfrecord:PATH";
+    "fashion-mnist[:DIR], cifar10:PATH, cifar100:PATH, folder:PATH, lmdb:PATH, npy:PATH, npz:PATH or tfrecord:PATH";
 
 class OpenErrors : public ::testing::TestWithParam<BadSpecification> {};
 

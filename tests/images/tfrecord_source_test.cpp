@@ -77,7 +77,7 @@ TEST(TfrecordSource, ChoosesTheResolutionOfTheOptions) {
   EXPECT_EQ(pixels(*open(directory.path(), {.image_size = 4}).valid, 0), "t");
   EXPECT_EQ(pixels(*open(directory.path(), {.image_size = 8}).train, 0), "a");
   EXPECT_TRUE(throws<ConfigError>([&] { open(directory.path(), {.image_size = 16}); },
-                                  {"image_size: ", (directory / "train").string(), "4, 8 rows, expected 16"}));
+                                  {(directory / "train").string(), "4, 8 rows, expected 16, the size of the images"}));
   std::filesystem::remove(directory / "train/train-r02-s-0000-of-0001.tfrecords");
   EXPECT_EQ(pixels(*open(directory.path(), {.image_size = 16}).train, 0), "a");  // the only one
   std::filesystem::remove(directory / "validation/validation-r03-s-0-of-1.tfrecords");
@@ -141,7 +141,8 @@ TEST_P(InvalidRecords, AreRefused) {
 INSTANTIATE_TEST_SUITE_P(
     Tfrecord, InvalidRecords,
     ::testing::Values(
-        BadRecords{"Empty", "", "expected images, has none"}, BadRecords{"Damaged", "x", "record 0: "},
+        BadRecords{"Empty", "", "expected images, has none"},
+        BadRecords{"Text", "x", "expected a TFRecord file, is a text that begins with \"x\""},
         BadRecords{"OtherChannels", record("abc", -1, 3) + record("abc"), "record 1: expected 3 channels"},
         BadRecords{"LabelMissing", record("a", 1) + record("b"), "record 1: expected a label, has none"},
         BadRecords{"LabelAdded", record("a") + record("b", 1), "record 1: expected no label"},

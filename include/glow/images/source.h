@@ -102,7 +102,7 @@ struct OpenOptions {
   /// With channels = 1: convert RGB to grey, (299 R + 587 G + 114 B) / 1000 (ITU-R BT.601).
   bool to_grey = false;
   /// The preferred height of the images of a data set that has them in several resolutions; 0: the largest. A height
-  /// that it does not have: ConfigError naming image_size.
+  /// that it does not have: ConfigError naming `field`.
   int image_size = 0;
   /// Called on the calling thread while archives are indexed and headers read; may be null.
   OpenProgress progress = nullptr;
@@ -149,14 +149,15 @@ struct Specification {
   std::string path = {};
 };
 
-/// The parts of a specification, KIND or KIND:PATH.
+/// The parts of a specification, KIND or KIND:PATH; before a path KIND may be in any case.
 Specification parse_specification(const std::string& specification);
 
 /// Opens a data set by its specification:
-/// - `fashion-mnist[:DIR]`: four idx files, gzipped or not; the default DIR is that of Debian's dataset-fashion-mnist.
+/// - `fashion-mnist[:DIR]`: four idx files, gzipped or not, in DIR, DIR/raw or DIR/FashionMNIST/raw (torchvision's
+///   folder); the default DIR is that of Debian's dataset-fashion-mnist.
 /// - `cifar10:PATH` and `cifar100:PATH`: the binary or the Python version as published, which give the same images in
 ///   the same order. PATH is the archive, compressed by gzip or not; or the folder of its files; or one that contains
-///   this folder under the name that it has in the archive (cifar-10-batches-bin, cifar-10-batches-py,
+///   the archive, or this folder under the name that it has in the archive (cifar-10-batches-bin, cifar-10-batches-py,
 ///   cifar-100-binary or cifar-100-python). CIFAR-10's files are data_batch_1..5, test_batch and batches.meta, with
 ///   .bin and .txt in the binary version; CIFAR-100's are train.bin, test.bin and fine_label_names.txt, or train, test
 ///   and meta. Files of both versions in one place are refused. The classes of CIFAR-100 are the fine labels. Pickles
@@ -180,11 +181,11 @@ Specification parse_specification(const std::string& specification);
 ///   in the order of the archives; otherwise two images of one name are an error. If an archive has members KEY.cls
 ///   with numbers (WebDataset), these are the classes of the images KEY.jpg, and not the folders. A program needs one
 ///   open file for each archive. An encoded image may have 256 MiB.
-/// - `lmdb:DIR`: LMDB environments, whose values are encoded images (io::decode_image), in the order of their keys. DIR
-///   has data.mdb, an environment of training images; or folders CATEGORY_train_lmdb and perhaps CATEGORY_val_lmdb and
-///   test_lmdb, which are the splits, in bytewise order. With labels, the categories are the classes, and images of
-///   test_lmdb have none. All images are RGB: grey is repeated, alpha is composited onto white. The files are
-///   memory-mapped, and nobody may write to them.
+/// - `lmdb:PATH`: LMDB environments, whose values are encoded images (io::decode_image), in the order of their keys.
+///   PATH is data.mdb or its folder, an environment of training images; or it has folders CATEGORY_train_lmdb and
+///   perhaps CATEGORY_val_lmdb and test_lmdb, which are the splits, in bytewise order. With labels, the categories are
+///   the classes, and images of test_lmdb have none. All images are RGB: grey is repeated, alpha is composited onto
+///   white. The files are memory-mapped, and nobody may write to them.
 /// - `npy:PATH`: a file with a uint8 array [N, H, W, C] or [N, H, W], memory-mapped; or a folder or an archive of .npy
 ///   files, one image each: uint8 [H, W], [H, W, C], [C, H, W] or [1, C, H, W] with C = 1 or 3. Order, splits, classes
 ///   and archives are those of `folder:`.
@@ -201,9 +202,9 @@ Specification parse_specification(const std::string& specification);
 ///   the largest label of the training images.
 ///
 /// Throws ConfigError naming `options.field` for an unknown specification or a resolution that does not exist, and
-/// naming skip_corrupt, splits or channels when it is set for a kind that does not have it; IoError and FormatError
-/// when the data cannot be read. If several images of a folder cannot be read, the message has a line for each, the
-/// first twenty of them.
+/// naming skip_corrupt when it is set for a kind other than a folder; IoError and FormatError when the data cannot be
+/// read. If several images of a folder cannot be read, the message has a line for each, the first twenty of them. If
+/// another data set is at PATH, or PATH is the parent of one, the error names the specification that may read it.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
 /// Opens images that are not a data set, as DataSet::train: one .npy file as above; all PNG, JPEG and WebP files at any
