@@ -16,8 +16,8 @@ BatchOrder::BatchOrder(std::int64_t size, std::int64_t batch, std::uint64_t seed
     : size_(size), batch_(batch), seed_(seed) {
   require_at_least("batch", batch, 1);
   if (batch > size)
-    throw ConfigError(
-        "batch", std::to_string(batch) + " is larger than the training set of " + std::to_string(size) + " images");
+    throw ConfigError("batch", "expected at most " + std::to_string(size) + ", the number of training images, got " +
+                                   std::to_string(batch));
 }
 
 std::vector<BatchOrder::Entry> BatchOrder::batch(std::int64_t step) {

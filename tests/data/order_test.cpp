@@ -60,9 +60,11 @@ TEST(BatchOrderTest, BatchDoesNotDependOnEarlierCalls) {
 }
 
 TEST(BatchOrderTest, RefusesAnInvalidBatchSize) {
-  EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 11, 0); }, {"batch: ", "11", "10 images"}));
+  EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 11, 0); },
+                                  {"batch: expected at most 10, the number of training images, got 11"}));
   EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(10, 0, 0); }, {"batch: ", "at least 1", "got 0"}));
-  EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(0, 1, 0); }, {"batch: ", "0 images"}));
+  EXPECT_TRUE(throws<ConfigError>([] { BatchOrder(0, 1, 0); },
+                                  {"batch: expected at most 0, the number of training images, got 1"}));
 }
 
 }  // namespace

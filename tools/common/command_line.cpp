@@ -45,10 +45,20 @@ std::vector<std::string> groups_of(const Flags& flags) {
   return groups;
 }
 
-void refuse_leftovers(const std::vector<std::string>& unmatched) {
+/// The switch before this argument; nullptr if another argument is before it.
+const Flag* switch_before(const std::string& argument, const Flags& flags, Arguments arguments) {
+  const auto place = std::find(arguments.begin(), arguments.end(), argument);
+  if (place == arguments.begin() || place == arguments.end() || !(place - 1)->starts_with("--")) return nullptr;
+  const auto* flag = flags.find((place - 1)->substr(2));
+  return flag != nullptr && flag->is_switch() ? flag : nullptr;
+}
+
+void refuse_leftovers(const std::vector<std::string>& unmatched, const Flags& flags, Arguments arguments) {
   if (unmatched.empty()) return;
   const auto& first = unmatched.front();
   if (first.starts_with("-")) throw ConfigError("unknown flag " + first + " (--help lists them all)");
+  const auto* before = switch_before(first, flags, arguments);
+  if (before != nullptr) throw before->error("takes no value, got '" + first + "'");
   throw ConfigError("'" + first + "' belongs to no flag (--help lists them all)");
 }
 
@@ -96,7 +106,7 @@ std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& 
   check_values(flags, arguments);
   auto parser = make_parser(tool, flags);
   const auto result = parse(parser, tool.name, arguments);
-  refuse_leftovers(result.unmatched());
+  refuse_leftovers(result.unmatched(), flags, arguments);
   if (result.count("help")) {
     out << parser.help(groups_of(flags)) << "\n" << tool.closing;
     return std::nullopt;

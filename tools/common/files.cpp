@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <system_error>
 
@@ -40,7 +41,8 @@ void InputFiles::refuse(const std::string& field, const std::filesystem::path& f
 
 void check_output_file(const OutputFile& file) {
   const auto& expected = file.extensions;
-  if (!expected.empty() && std::find(expected.begin(), expected.end(), file.path.extension()) == expected.end()) {
+  if (!expected.empty() &&
+      std::find(expected.begin(), expected.end(), io::lower_extension(file.path)) == expected.end()) {
     std::string names;
     for (const auto& extension : expected) names += (names.empty() ? "FILE" : " or FILE") + extension;
     throw ConfigError(file.field, "expected " + names + ", got " + file.path.string());
@@ -62,6 +64,31 @@ void check_replaceable(const OutputFile& file) {
 bool is_there(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
+}
+
+std::string with_home(const std::string& text) {
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') return text;
+  std::string result;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto comma = std::min(text.find(',', begin), text.size());
+    const auto piece = text.substr(begin, comma - begin);
+    const auto colon = piece.find(':');
+    const bool is_specification = colon != std::string::npos && images::parse_specification(piece).kind != nullptr;
+    const auto path = is_specification ? colon + 1 : 0;
+    const bool is_home = piece.substr(path) == "~" || piece.substr(path).starts_with("~/");
+    result += is_home ? piece.substr(0, path) + home + piece.substr(path + 1) : piece;
+    if (comma < text.size()) result += ',';
+    begin = comma + 1;
+  }
+  return result;
+}
+
+std::string with_absolute_path(const std::string& specification) {
+  const auto colon = specification.find(':');
+  const auto path = images::parse_specification(specification).path;
+  if (colon == std::string::npos || path.empty()) return specification;
+  return specification.substr(0, colon + 1) + std::filesystem::absolute(path).lexically_normal().string();
 }
 
 }  // namespace glow::tools

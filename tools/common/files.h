@@ -31,7 +31,7 @@ struct OutputFile {
   /// The field of the settings, for messages.
   std::string field = "out";
   std::filesystem::path path = {};
-  /// The allowed extensions (".npy"); empty: any.
+  /// The allowed extensions (".npy"), in any case; empty: any.
   std::vector<std::string> extensions = {};
   /// Whether an existing file may be replaced.
   bool overwrite = false;
@@ -50,5 +50,13 @@ void check_output_file(const OutputFile& file);
 void check_replaceable(const OutputFile& file);
 
 bool is_there(const std::filesystem::path& path);
+
+/// The text of a flag with the home directory in place of the "~" that begins a path: the text itself, an element of a
+/// list with commas, or the path of a data set ("folder:~/photos"), where no shell replaces it. "~NAME" stays, as does
+/// everything if HOME is not set.
+std::string with_home(const std::string& text);
+
+/// The specification with an absolute path: "folder:/home/ann/photos" for "folder:photos". Unchanged without a path.
+std::string with_absolute_path(const std::string& specification);
 
 }  // namespace glow::tools

@@ -13,6 +13,8 @@
 #include <glow/error.h>
 #include <glow/nn/latents.h>
 
+#include "tools/common/files.h"
+
 namespace glow::tools {
 
 using Json = nlohmann::ordered_json;
@@ -185,7 +187,7 @@ class Flags {
     flag.get = [&value] { return to_json(value); };
     flag.restore = [&value](const Json& json) { parse_value(to_text(json), value); };
     flag.set = [&value, turns_off = flag.name.starts_with("no-")](const std::string& text) {
-      parse_value(text, value);
+      parse_value(std::is_same_v<Value, std::string> ? with_home(text) : text, value);
       if constexpr (std::is_same_v<Value, bool>) value = value != turns_off;
     };
   }

@@ -13,6 +13,7 @@
 #include <glow/data/image_grid.h>
 #include <glow/error.h>
 #include <glow/io/animated_png.h>
+#include <glow/io/file.h>
 #include <glow/io/image.h>
 #include <glow/io/npy.h>
 
@@ -194,7 +195,7 @@ io::ImageShape image_shape(const nn::GlowOptions& model) {
 }
 
 std::unique_ptr<ImageOutput> open_image_output(const ImageOutputOptions& options) {
-  const auto extension = options.path.extension().string();
+  const auto extension = io::lower_extension(options.path);
   std::error_code ignored;
   const bool is_folder = fs::is_directory(options.path, ignored) || extension.empty();
   const bool is_grid = !is_folder && extension == ".png";

@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 
 #include <glow/error.h>
+#include <glow/io/file.h>
 #include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
 
@@ -103,7 +104,7 @@ std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t col
   return open_image_output({.path = path,
                             .count = count,
                             .shape = image_shape(options()),
-                            .columns = path.extension() == ".png" ? columns : 0,
+                            .columns = io::lower_extension(path) == ".png" ? columns : 0,
                             .overwrite = settings_.overwrite,
                             .inputs = inputs_,
                             .labels = labels,
@@ -113,7 +114,7 @@ std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t col
 
 void Editor::check_file_output(const std::vector<std::string>& extensions, const std::string& format) const {
   const auto another_format = [&](const std::filesystem::path& path) {
-    const bool is_fine = path.extension() != ".safetensors" || has_format(path, format);
+    const bool is_fine = io::lower_extension(path) != ".safetensors" || has_format(path, format);
     return is_fine ? "" : "is not of the format " + format;
   };
   check_output_file({.path = settings_.out,

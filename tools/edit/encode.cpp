@@ -1,6 +1,6 @@
-#include <filesystem>
 #include <ostream>
 
+#include <glow/io/file.h>
 #include <glow/latent/latents_file.h>
 #include <glow/nn/latents.h>
 
@@ -27,7 +27,7 @@ void encode(const EncodeSettings& settings, Console& console) {
   const auto images = open_edit_images(settings.images, editor.model(), editor.inputs());
   editor.check_file_output({".npy", ".safetensors"}, "glow-latents");
   const auto labels = editor.labels(images);
-  if (labels.defined() && std::filesystem::path(settings.common.out).extension() == ".npy") {
+  if (labels.defined() && io::lower_extension(settings.common.out) == ".npy") {
     console.err << "the images' classes are not kept in " << settings.common.out
                 << ": decoding it needs --class, one for all images (a .safetensors file keeps them)\n";
   }

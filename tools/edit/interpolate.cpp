@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <glow/checks.h>
+#include <glow/io/file.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/interpolate.h>
 
@@ -84,7 +85,7 @@ nn::Latents encode_all(Editor& editor, const EditImages& images, const torch::Te
 }
 
 void check_time(const InterpolateSettings& settings, const GivenFlags& given) {
-  if (std::filesystem::path(settings.common.out).extension() != ".apng") {
+  if (io::lower_extension(settings.common.out) != ".apng") {
     refuse(given, {"frame-milliseconds"}, "only an animation (.apng) has a frame duration, not " + settings.common.out);
   }
 }
@@ -97,7 +98,7 @@ void interpolate(const InterpolateSettings& settings, Console& console) {
   const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
   require_at_least("images", images.size(), 2);
   const auto labels = editor.common_labels(images);
-  const bool as_grid = std::filesystem::path(settings.common.out).extension() == ".png";
+  const bool as_grid = io::lower_extension(settings.common.out) == ".png";
   const auto legs = images.size() - (options.closed ? 0 : 1);
   const auto pictures = picture_count(options, legs, as_grid);
   const auto output = editor.output(pictures, options.points, interpolate_labels(images, legs, options.points),
