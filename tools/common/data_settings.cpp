@@ -226,8 +226,8 @@ images::DataSet open_undivided(const DataSettings& settings, images::OpenOptions
       settings.source, [geometry](const io::ImageShape& shape) { return geometry.size_problem(shape); }, options);
   options.image_size = static_cast<int>(settings.image_size.height);
   options.field = "data";
-  auto set = images::open_data_set(settings.data, options);
-  if (settings.conditional && set.class_names.empty()) throw ConfigError("conditional", set.name + " has no classes");
+  auto set = images::open_data_set(settings.found_data.empty() ? settings.data : settings.found_data, options);
+  set.name = settings.data;
   return set;
 }
 
@@ -248,6 +248,10 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
                         const std::string& before_file, const images::OpenOptions& how) {
   require_given("data", settings.data, "a data set");
   auto set = open_undivided(settings, how);
+  if (settings.conditional && set.class_names.empty()) {
+    if (before_file.empty()) throw ConfigError("conditional", set.name + " has no classes");
+    throw ConfigError("init_from", before_file + " is a conditional model, and " + set.name + " has no classes");
+  }
   auto record = record_of(set, settings);
   SourceNotes notes(set);
   auto& held_out = settings.held_out;

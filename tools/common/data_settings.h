@@ -145,8 +145,11 @@ FittedImages fitted(const std::string& field, const std::string& name,
 
 /// The images to train on, and how they are brought to one size.
 struct DataSettings {
-  /// A specification for images::open_data_set.
+  /// A specification for images::open_data_set, as given.
   std::string data;
+  /// The same with the place where the data are, if this process finds a relative path of `data` in another directory
+  /// than the process that it was given to; otherwise empty.
+  std::string found_data;
   /// 0x0: the common size of all images of the source.
   ImageSize image_size;
   /// Its height and width are those of image_size.
