@@ -31,3 +31,14 @@ foreach(model lu_classes shuffle_additive reverse_fixed_top
   glow_add_model_file_test(${model} "${models}/${model}.safetensors")
   set_tests_properties(reference.${model} PROPERTIES FIXTURES_REQUIRED models)
 endforeach()
+
+if(GLOW_BUILD_TOOLS)
+  add_test(NAME reference.saved_again
+    COMMAND "${GLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/reference/check_saved_again.py" $<TARGET_FILE:glow-sample>
+      "${CMAKE_CURRENT_SOURCE_DIR}/reference/fixtures/grey_lu_affine.model.safetensors"
+      "${PROJECT_SOURCE_DIR}/docs/formats.md")
+  set_tests_properties(reference.saved_again PROPERTIES LABELS reference TIMEOUT 60)
+  if(NOT python_result EQUAL 0)
+    set_tests_properties(reference.saved_again PROPERTIES DISABLED ON)
+  endif()
+endif()

@@ -149,6 +149,30 @@ INSTANTIATE_TEST_SUITE_P(
               {"a.png", "class"}}),
     name_of);
 
+/// A flag that was not given is no cause of an error: a model, a run or a preset set its value.
+TEST(GlowTrainNotGiven, ErrorNamesWhereTheValueComesFrom) {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory / "small");
+  for (char name = 'a'; name < 'u'; ++name) put(directory / "small" / (std::string(1, name) + ".png"), png(4));
+  put(directory / "m.safetensors", get(fixture_model(kModel)));
+  put(directory / "classes.safetensors", get(kClassModel));
+  const auto data = put_images(directory / "images.npy", {40, 8, 8, 3});
+  const auto out = (directory / "run").string();
+  const Arguments small{"--data", "folder:" + (directory / "small").string()}, whole{"--data", "npy:" + data.string()};
+  const auto refused = [&](const Arguments& flags, const std::vector<std::string>& message) {
+    return failed(train(flags + Arguments{"--out", out}), "glow-train", 2, message);
+  };
+  const Arguments from{"--init-from", (directory / "m.safetensors").string()};
+  EXPECT_TRUE(refused(small + from, {"--init-from: 8x8 is too large for ", "png", "(the size of ", "m.safetensors)"}));
+  EXPECT_TRUE(refused(whole + Arguments{"--init-from", (directory / "classes.safetensors").string()},
+                      {"--init-from: ", "classes.safetensors is a conditional model, and npy:", "has no classes"}));
+  EXPECT_TRUE(refused(whole + from + Arguments{"--preset", "cifar10"},
+                      {"--preset: cifar10: --depth 32 contradicts ", "m.safetensors"}));
+  EXPECT_TRUE(refused(whole + Arguments{"--levels", "4"}, {"images of 8x8: height: expected a multiple of 16"}));
+  ASSERT_TRUE(succeeded(train(whole + tiny_model() + Arguments{"--out", out, "--steps", "1", "--quiet"})));
+  EXPECT_TRUE(refused(small + Arguments{"--resume"}, {"--data: 8x8 is too large for ", "(image_size of the run)"}));
+}
+
 /// Expects that the run could not write its model and left only small files.
 void expect_no_part_of_a_model(const fs::path& out) {
   const std::set<std::string> small{"config.json", "metrics.jsonl", "timing.jsonl"};

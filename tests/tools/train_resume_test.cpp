@@ -215,7 +215,7 @@ TEST_F(GlowTrainResumeCheckpoint, RefusesAnUnknownFormatVersion) {
 
 TEST_F(GlowTrainResumeCheckpoint, RefusesAModelFile) {
   fs::copy_file(run_ / "model.safetensors", foreign());
-  EXPECT_TRUE(is_refused("expected the format glow-checkpoint, got \"glow\""));
+  EXPECT_TRUE(is_refused("expected a checkpoint of glow-train, is a model of Glow\n"));
 }
 
 TEST_F(GlowTrainResumeCheckpoint, FlippedBitIsReportedAndTheEarlierCheckpointUsed) {

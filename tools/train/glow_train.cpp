@@ -87,7 +87,9 @@ class Run {
     // The settings of a resumed run already say which images are held out.
     const std::string start = settings_.run.resume ? "" : settings_.run.init_from;
     const auto before = start.empty() ? std::nullopt : nn::read_model_info(start).training_data;
-    images_ = open_images(settings_.data, settings_.training.seed, before, start, shared_opening(processes_, status_));
+    images_ = naming_origin([&] {
+      return open_images(settings_.data, settings_.training.seed, before, start, shared_opening(processes_, status_));
+    });
     status_.clear();
     images_.notes.log(status_);
     if (images_.may_be_known) {
@@ -97,6 +99,23 @@ class Run {
                           : " does not say what it was trained on; it may have been trained on images that are held "
                             "out here (if it was on these data by glow-train --seed S, --split-seed S holds out the "
                             "same images)"));
+    }
+  }
+
+  /// Runs `open`. An error about a value that a run or a model has set, and no flag of this call, names its origin.
+  template <class Open>
+  ImageSplits naming_origin(Open&& open) const {
+    const auto& run = settings_.run;
+    try {
+      return open();
+    } catch (const ConfigError& error) {
+      const std::string field(error.field()), text(error.text());
+      const bool is_size = field == "image_size";
+      if (run.resume && (is_size || field == "resize" || field == "valid_images")) {
+        throw ConfigError("data", text + " (" + field + " of the run)");
+      }
+      if (run.resume || run.init_from.empty() || !is_size) throw;
+      throw ConfigError("init_from", text + " (the size of " + run.init_from + ")");
     }
   }
 

@@ -7,6 +7,7 @@
 #include <torch/version.h>
 
 #include <glow/error.h>
+#include <glow/images/source.h>
 #include <glow/io/file.h>
 #include <glow/train/options.h>
 #include <glow/train/run_directory.h>
@@ -20,6 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTool = "glow-train";
+/// The specification of the data: among the options as given, among the resolved values with an absolute path.
+constexpr const char* kData = "data";
 /// images::fingerprint of the training images; earlier versions did not write it.
 constexpr const char* kFingerprint = "fingerprint";
 
@@ -43,6 +46,7 @@ RunConfig parse_run_config(const std::string& text, const fs::path& path) {
     if (depth > kDeepest) throw FormatError(path, std::string("not the configuration of a run of ") + kTool);
     return true;
   };
+  if (!text.starts_with('{')) throw io::other_kind(path, std::string("the configuration of a run of ") + kTool, text);
   const auto json = Json::parse(text, check_depth, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("tool", Json()) != kTool) {
     throw FormatError(path, std::string("not the configuration of a run of ") + kTool);
@@ -86,6 +90,7 @@ RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, con
   const auto size = [](const auto& split) { return split ? split->size() : 0; };
   const auto& training = settings.training;
   const auto& model = settings.model;
+  const auto& data = settings.data;
   const train::Schedule schedule(training, model.height, model.width);
   const auto train_images = images.train->size();
   return {
@@ -96,7 +101,8 @@ RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, con
                    {"init_images", train::init_images(training.init_images, train_images, model.height, model.width)},
                    {"processes", processes},
                    {"threads", at::get_num_threads()},
-                   {"device", compute.device.str()}},
+                   {"device", compute.device.str()},
+                   {kData, with_absolute_path(data.found_data.empty() ? data.data : data.found_data)}},
       .model = Json::parse(nn::to_json(settings.model)),
       .images = {{"train", size(images.train)},
                  {"valid", size(images.valid)},
@@ -122,6 +128,25 @@ std::string to_json_text(const RunConfig& config) {
 RunConfig read_run_config(const fs::path& path) {
   constexpr std::uint64_t kMostBytes = 1 << 20;
   return parse_run_config(io::read_file(path, kMostBytes), path);
+}
+
+std::string place_of_data(const RunConfig& config) {
+  const auto place = config.resolved.value(kData, Json());
+  if (!place.is_string()) return "";
+  const auto given = to_text(config.options.value(kData, Json()));
+  const auto path_of = [](const std::string& specification) { return images::parse_specification(specification).path; };
+  const bool is_moved = !is_there(path_of(place.get<std::string>())) && is_there(path_of(given));
+  return is_moved ? given : place.get<std::string>();
+}
+
+void require_data(const DataSettings& settings, const fs::path& config) {
+  const auto& specification = settings.found_data.empty() ? settings.data : settings.found_data;
+  const fs::path path = images::parse_specification(specification).path;
+  if (path.empty() || is_there(path)) return;
+  const bool is_relative = path.is_relative();
+  throw IoError("cannot read " + path.string() + ": it does not exist" + (is_relative ? " in this directory" : "") +
+                "; it is the --data of " + config.string() + (is_relative ? ", relative to where the run began" : "") +
+                " (--data KIND:PATH says where the data are now)");
 }
 
 bool is_alike(const RunConfig& one, const RunConfig& other) {

@@ -35,6 +35,14 @@ std::string to_json_text(const RunConfig& config);
 /// Throws IoError, and FormatError when the file was not written by glow-train.
 RunConfig read_run_config(const std::filesystem::path& path);
 
+/// The specification of the run's data with an absolute path, where the run found them; if nothing is there now, the
+/// one as it was given, whose path may be relative. Empty for a run of an earlier version, which stored only that.
+std::string place_of_data(const RunConfig& config);
+
+/// Throws IoError unless something is at the path of a run's data, which its file `config` has and no flag of this
+/// call.
+void require_data(const DataSettings& settings, const std::filesystem::path& config);
+
 /// Whether options, model, images and versions are the same; device, threads and processes may differ.
 bool is_alike(const RunConfig& one, const RunConfig& other);
 

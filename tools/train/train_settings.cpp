@@ -131,6 +131,16 @@ GivenFlags preset_layer(const GivenFlags& given, const TrainSettings& settings, 
   return layer;
 }
 
+/// Runs `set`. A ConfigError that it throws names the preset, whose flags the user did not write.
+template <class Set>
+void naming_preset(const std::string& preset, Set&& set) {
+  try {
+    set();
+  } catch (const ConfigError& error) {
+    throw ConfigError("preset", preset + ": " + error.what());
+  }
+}
+
 void refuse_together(const GivenFlags& given, const char* one, const char* other) {
   if (find(given, one) && find(given, other)) {
     throw ConfigError("--" + std::string(one) + " and --" + other + " contradict each other");
@@ -161,6 +171,7 @@ void restore(TrainSettings& settings, const Flags& flags, const std::filesystem:
     // Earlier versions judged the channels by how the images are stored, so that a set in grey could be RGB.
     const bool has_channels = before.options.contains("channels");
     if (!has_channels && before.model.value("channels", Json()) == 3) settings.data.source.channels = Channels::kRgb;
+    settings.data.found_data = place_of_data(before);
   } catch (const ConfigError& error) {
     throw FormatError(config, error.what());
   }
@@ -190,11 +201,17 @@ const std::vector<FlagText>& train_flag_table() {
   return table;
 }
 
-void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given) {
+void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags given) {
   refuse_together(given, "steps", "epochs");
   refuse_together(given, "overwrite", "resume");
   if (settings.run.accept_data && !settings.run.resume) throw ConfigError("accept_data", "is only for --resume");
-  auto wanted = preset_layer(given, settings, flags);
+  for (auto& [name, value] : given) {
+    // As it is stored, so that a resume in another directory may repeat the flag.
+    if (name == "init-from" && !value.empty())
+      value = std::filesystem::absolute(with_home(value)).lexically_normal().string();
+  }
+  const auto of_preset = preset_layer(given, settings, flags);
+  auto wanted = of_preset;
   wanted.insert(wanted.end(), given.begin(), given.end());
   if (settings.run.out.empty() && !settings.run.dry_run) {
     throw ConfigError("out", "expected a directory, none is given");
@@ -204,7 +221,15 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFl
   settings.model = nn::GlowOptions::of_family(settings.model.family);
   flags.set(wanted);
   const auto earlier = earlier_layer(settings, flags);
-  if (!earlier.empty()) flags.set_agreeing(wanted, earlier);
+  if (!earlier.empty()) {
+    naming_preset(settings.run.preset, [&] { flags.set_agreeing(of_preset, earlier); });
+    flags.set_agreeing(given, earlier);
+  }
+  if (find(wanted, "data")) {
+    settings.data.found_data = "";
+  } else if (settings.run.resume) {
+    require_data(settings.data, earlier);
+  }
 
   if (find(wanted, "epochs") && !find(wanted, "steps")) settings.training.steps = 0;
   settings.training.validate();
@@ -242,7 +267,9 @@ void fit_model_to_images(TrainSettings& settings, const ImageSplits& images) {
     model.validate();
   } catch (const ConfigError& error) {
     if (error.field() != "height" && error.field() != "width") throw;
-    throw ConfigError("image_size", error.what());
+    // Flags need not have been given: the images have a size, and the family a number of levels.
+    throw ConfigError("images of " + std::to_string(model.height) + "x" + std::to_string(model.width) + ": " +
+                      error.what() + " (--image-size changes the size)");
   }
 }
 

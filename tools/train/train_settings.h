@@ -69,7 +69,7 @@ const std::vector<FlagText>& train_flag_table();
 /// 4. the flags of layer 2 again, if they may change the values of layer 3.
 /// Throws ConfigError for a flag that is missing, or that contradicts another flag or layer 3; IoError and FormatError
 /// when a file cannot be read.
-void resolve_settings(TrainSettings& settings, const Flags& flags, const GivenFlags& given);
+void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags given);
 
 /// Sets the fields of `settings.model` that depend on the images. Throws ConfigError naming the field when the model is
 /// invalid, or when the model of --init-from does not fit the images.
