@@ -8,7 +8,7 @@
 
 #include "images/list_folder.h"
 #include "images/search.h"
-#include "images/split_names.h"
+#include "images/splits.h"
 #include "io/archive.h"
 #include "io/file_kind.h"
 #include "io/regular_file.h"
