@@ -18,12 +18,15 @@ std::int64_t square_side(std::int64_t values, std::int64_t channels) {
   return channels * side * side == values ? side : 0;
 }
 
-/// The expression of NumPy that gives the array the axes [N, H, W, C]; "arr" if it has them or they are not known.
-std::string with_image_axes(const std::vector<std::int64_t>& shape) {
-  if (has_channels_first(shape))
+/// The expression of NumPy that gives the array the axes; "arr" if it has them or it is not known how.
+std::string with_axes(ArrayAxes axes, const std::vector<std::int64_t>& shape) {
+  const bool has_alpha = shape.size() >= 3 && shape.back() == 4;
+  if (axes == ArrayAxes::kImage) return shape.size() == 3 && has_alpha ? "arr[..., :3]" : "arr";
+  if (has_channels_first(shape)) {
     return shape[1] == 4 ? "arr.transpose(0, 2, 3, 1)[..., :3]" : "arr.transpose(0, 2, 3, 1)";
-  if (shape.size() >= 3 && shape.back() == 4) return "arr[..., :3]";
-  if (shape.size() == 3 && shape.back() > 4) return "arr[..., None]";
+  }
+  if (shape.size() == 4 && has_alpha) return "arr[..., :3]";
+  if (shape.size() == 3 && axes == ArrayAxes::kImagesWithChannels) return "arr[..., None]";
   if (shape.size() != 2) return "arr";
   for (const std::int64_t channels : {3, 1}) {
     const std::int64_t side = square_side(shape[1], channels);
@@ -41,10 +44,10 @@ bool has_channels_first(const std::vector<std::int64_t>& shape) {
   return shape.size() == 4 && is_channel_count(shape[1]) && shape[2] >= kFewestPixels && shape[3] >= kFewestPixels;
 }
 
-FormatError other_array(const std::filesystem::path& path, const std::string& expected, const std::string& dtype,
-                        const std::vector<std::int64_t>& shape) {
+FormatError other_array(const std::filesystem::path& path, const std::string& expected, ArrayAxes axes,
+                        const std::string& dtype, const std::vector<std::int64_t>& shape) {
   const bool is_real = dtype.size() > 1 && dtype[1] == 'f';
-  std::string expression = with_image_axes(shape);
+  std::string expression = with_axes(axes, shape);
   if (is_real) {
     expression = "(255 * " + expression + ").round().astype(np.uint8)";
   } else if (dtype == "|b1") {
@@ -53,7 +56,7 @@ FormatError other_array(const std::filesystem::path& path, const std::string& ex
     expression += ".astype(np.uint8)";
   }
   std::string text = "expected " + expected + ", is " + io::in_quotes(dtype) + " " + io::to_text(shape);
-  if (has_channels_first(shape)) text += " (channels first)";
+  if (axes != ArrayAxes::kImage && has_channels_first(shape)) text += " (channels first)";
   if (expression != "arr") text += ": save " + expression;
   if (is_real) text += " if its values are from 0 to 1";
   return FormatError(path, text);

@@ -32,8 +32,8 @@ NpyImage parse_npy(std::string_view start, std::uint64_t size, const std::filesy
   const bool is_image = axes.size() == 3 && is_channels(axes[2]) && axes[0] >= 1 && axes[1] >= 1 &&
                         axes[0] <= kLongest && axes[1] <= kLongest;
   if (header.dtype != "|u1" || !is_image)
-    throw other_array(name, "an image, \"|u1\" (uint8) [H, W], [H, W, C] or [C, H, W] with C = 1 or 3", header.dtype,
-                      header.shape);
+    throw other_array(name, "an image, \"|u1\" (uint8) [H, W], [H, W, C] or [C, H, W] with C = 1 or 3",
+                      ArrayAxes::kImage, header.dtype, header.shape);
   return {{static_cast<int>(axes[0]), static_cast<int>(axes[1]), static_cast<int>(axes[2])},
           is_planar,
           static_cast<std::size_t>(header.size)};

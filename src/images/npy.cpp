@@ -41,7 +41,8 @@ DataSet open_npy(const std::filesystem::path& file, const OpenOptions& options) 
                                 ", which looks like one image [H, W, C]: save arr[None]");
   }
   if (reader->dtype() != "|u1" || !holds_images(shape))
-    throw other_array(file, "images, \"|u1\" (uint8) [N, H, W, C] or [N, H, W] and not empty", reader->dtype(), shape);
+    throw other_array(file, "images, \"|u1\" (uint8) [N, H, W, C] or [N, H, W] and not empty", ArrayAxes::kImages,
+                      reader->dtype(), shape);
   const int channels = shape.size() == 4 ? static_cast<int>(shape[3]) : 1;
   DataSet set;
   set.train = std::make_shared<ArraySource>(

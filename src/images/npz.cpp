@@ -58,7 +58,7 @@ void describe_images(NpzBatch& batch) {
   const auto bytes = io::array_bytes(image, 1);
   if (image.empty() || shape[0] < 1 || !bytes || *bytes == 0 || *bytes >= std::uint64_t{kMostBytes}) {
     throw other_array(batch.data.path(), "images, \"|u1\" (uint8) [N, 3 * S * S] or [N, H, W, C] and not empty",
-                      batch.data.dtype(), shape);
+                      ArrayAxes::kImagesWithChannels, batch.data.dtype(), shape);
   }
   batch.shape = {static_cast<int>(image[0]), static_cast<int>(image[1]), static_cast<int>(image[2])};
   batch.size = shape[0];

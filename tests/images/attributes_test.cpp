@@ -55,6 +55,18 @@ TEST_F(AttributesTest, ReadsCsvWithQuotesEmptyFieldsAndCrlf) {
   EXPECT_EQ(row_of(attributes, "2.png"), (Row{0, -1}));
 }
 
+TEST_F(AttributesTest, SkipsAByteOrderMark) {
+  const auto celeba = read(
+      "\xef\xbb\xbf"
+      "1\r\nSmiling\r\n000001.jpg 1\r\n");
+  EXPECT_EQ(row_of(celeba, "000001.jpg"), Row{1});
+  const auto csv = read(
+      "\xef\xbb\xbf"
+      "\"file\",Smiling\r\n1.png,0\r\n");
+  EXPECT_EQ(csv.names(), Names{"Smiling"});
+  EXPECT_EQ(row_of(csv, "1.png"), Row{0});
+}
+
 TEST_F(AttributesTest, IgnoresFolderAndExtension) {
   const auto attributes = read("image,a\nx/000001.jpg,1\n7,0");
   EXPECT_EQ(row_of(attributes, "/data/celeba/000001.png"), Row{1});
@@ -119,6 +131,10 @@ TEST_F(AttributesTest, RefusesTooManyOrTooLongNames) {
 TEST_F(AttributesTest, ErrorsNameTheLine) {
   const auto path = path_.string();
   EXPECT_TRUE(refused("", {path, "expected a list of attributes, is an empty file"}));
+  EXPECT_TRUE(refused(std::string_view("\xff\xfe"
+                                       "f\0,\0a\0",
+                                       8),
+                      {path, "expected a list of attributes, is a text in UTF-16: save it as UTF-8"}));
   EXPECT_TRUE(refused("just words\n", {"line 1", "just words"}));
   EXPECT_TRUE(refused("1\n", {"line 1", "names of attributes"}));
   EXPECT_TRUE(refused("1\na b\n1.jpg 1\n", {path, "line 3", "2 attributes", "2 fields"}));
