@@ -168,6 +168,12 @@ TEST(GlowTrainNotGiven, ErrorNamesWhereTheValueComesFrom) {
                       {"--init-from: ", "classes.safetensors is a conditional model, and npy:", "has no classes"}));
   EXPECT_TRUE(refused(whole + from + Arguments{"--preset", "cifar10"},
                       {"--preset: cifar10: --depth 32 contradicts ", "m.safetensors"}));
+  EXPECT_TRUE(refused(small + Arguments{"--preset", "imagenet32"},
+                      {"--preset: imagenet32 sets --image-size: 32x32 is too large for "}));
+  EXPECT_TRUE(refused(whole + Arguments{"--preset", "cifar10-conditional"},
+                      {"--preset: cifar10-conditional sets --conditional: npy:", "has no classes"}));
+  EXPECT_TRUE(
+      refused(small + Arguments{"--preset", "imagenet32", "--image-size", "32"}, {"glow-train: --image-size: "}));
   EXPECT_TRUE(refused(whole + Arguments{"--levels", "4"}, {"images of 8x8: height: expected a multiple of 16"}));
   ASSERT_TRUE(succeeded(train(whole + tiny_model() + Arguments{"--out", out, "--steps", "1", "--quiet"})));
   EXPECT_TRUE(refused(small + Arguments{"--resume"}, {"--data: 8x8 is too large for ", "(image_size of the run)"}));

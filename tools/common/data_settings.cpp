@@ -193,8 +193,10 @@ FittedImages fitted(const std::string& field, const std::string& name,
                     const GeometrySettings& settings) {
   const auto channels = model->options().channels;
   if (source->channels() != channels) {
+    const bool has_alpha = source->channels() == 4 && channels == 3;
     throw ConfigError(field, "the images of " + name + " have " + count_text(source->channels(), "channel") +
-                                 ", the model's " + std::to_string(channels));
+                                 ", the model's " + std::to_string(channels) +
+                                 (has_alpha ? " (without alpha: save arr[..., :3])" : ""));
   }
   const auto [geometry, from] = choose_geometry(*source, model, settings);
   try {

@@ -204,10 +204,14 @@ int train_model(Arguments arguments, Processes& processes, Console& console) {
   flags.bind(settings);
   const auto given = parse_joining(train_text(), flags, arguments, settings.compute, processes, console);
   if (!given) return kSuccess;
-  return flags.naming_flags([&] {
-    resolve_settings(settings, flags, *given);
-    return Run(settings, flags, processes, console).train();
-  });
+  try {
+    return flags.naming_flags([&] {
+      resolve_settings(settings, flags, *given);
+      return Run(settings, flags, processes, console).train();
+    });
+  } catch (const ConfigError& error) {
+    throw with_origin(error, settings.run.preset, *given);
+  }
 }
 
 }  // namespace

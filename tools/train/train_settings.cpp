@@ -235,6 +235,13 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags gi
   settings.training.validate();
 }
 
+ConfigError with_origin(const ConfigError& error, const std::string& preset, const GivenFlags& given) {
+  const std::string field(error.field());
+  const auto name = field.substr(field.starts_with("--") ? 2 : 0);
+  if (preset.empty() || find(given, name) || !find(preset_flags(preset), name)) return error;
+  return {"--preset", preset + " sets " + error.what()};
+}
+
 namespace {
 
 void refuse_other_model(const TrainSettings& settings, const nn::ModelInfo& info, const ImageSplits& images) {

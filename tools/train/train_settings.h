@@ -71,6 +71,9 @@ const std::vector<FlagText>& train_flag_table();
 /// when a file cannot be read.
 void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags given);
 
+/// The error about a flag that names the preset if that, and not the command line, has set the flag.
+ConfigError with_origin(const ConfigError& error, const std::string& preset, const GivenFlags& given);
+
 /// Sets the fields of `settings.model` that depend on the images. Throws ConfigError naming the field when the model is
 /// invalid, or when the model of --init-from does not fit the images.
 void fit_model_to_images(TrainSettings& settings, const ImageSplits& images);
