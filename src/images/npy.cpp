@@ -24,9 +24,9 @@ bool holds_images(const std::vector<std::int64_t>& shape) {
 
 /// Whether the array looks like one image [H, W, C]. Images of 3 or 4 columns do not exist.
 bool is_one_image(const std::vector<std::int64_t>& shape) {
-  constexpr std::int64_t kFewestPixels = 8;
-  return shape.size() == 3 && (shape[2] == 3 || shape[2] == 4) && shape[0] >= kFewestPixels &&
-         shape[1] >= kFewestPixels;
+  constexpr std::int64_t kSmallestSide = 8;
+  return shape.size() == 3 && (shape[2] == 3 || shape[2] == 4) && shape[0] >= kSmallestSide &&
+         shape[1] >= kSmallestSide;
 }
 
 /// A uint8 array [N, H, W, C] or [N, H, W], or a folder or an archive of arrays of one image each.
