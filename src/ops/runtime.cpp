@@ -28,7 +28,7 @@ void keep_openblas_on_one_thread() {
 
 void use_threads(int count) {
   require_at_least("threads", std::int64_t{count}, 0);
-  at::set_num_threads(count > 0 ? count : static_cast<int>(available_cores()));
+  at::set_num_threads(count > 0 ? count : static_cast<int>(default_threads()));
   keep_openblas_on_one_thread();
   try {
     at::set_num_interop_threads(1);

@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <glow/cores.h>
-
-#include <glow/cores.h>
 #include <glow/error.h>
 
 #include "support/throws.h"
@@ -13,11 +11,11 @@
 namespace glow::ops::runtime_test {
 namespace {
 
-TEST(UseThreads, UsesTheGivenNumberOrAllAvailable) {
+TEST(UseThreads, UsesTheGivenNumberOrTheDefault) {
   use_threads(3);
   EXPECT_EQ(at::get_num_threads(), 3);
   use_threads();
-  EXPECT_EQ(at::get_num_threads(), available_cores());
+  EXPECT_EQ(at::get_num_threads(), default_threads());
   EXPECT_EQ(at::get_num_interop_threads(), 1);
 }
 

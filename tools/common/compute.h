@@ -31,7 +31,7 @@ struct ComputeSettings {
   /// "auto", "cpu", "cuda" or "cuda:1"
   std::string device = "auto";
   Precision precision = Precision::kFp32;
-  /// 0: all cores that the process may use.
+  /// 0: default_threads() (glow/cores.h), in several processes this process's part (Processes::own_part).
   std::int64_t threads = 0;
   /// The threads that read and decode images; 0: as many as `threads`.
   std::int64_t data_threads = 0;

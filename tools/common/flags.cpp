@@ -262,7 +262,10 @@ std::vector<FlagText> compute_rows(Launchable launchable) {
        "fp32, fp64, or fp32 with the coupling networks in bf16 or (CUDA only) tf32; glow-edit takes fp32 and fp64",
        Kept::kFixed},
       {"threads", "Computing", "N",
-       "CPU threads; 0: all cores that the process may use, divided among the processes on a host", Kept::kChangeable},
+       "CPU threads; 0: one per core that the process may use (CPU affinity, a container's CPU quota), divided among "
+       "the "
+       "processes on a host, and at most OMP_NUM_THREADS, if that is set",
+       Kept::kChangeable},
   };
   if (launchable == Launchable::kYes) {
     rows.push_back({"process_timeout", "Computing", "SECONDS",

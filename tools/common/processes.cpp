@@ -48,6 +48,11 @@ std::string core_set() {
   return text;
 }
 
+/// Whether OMP_NUM_THREADS was set by the user. torchrun sets it to 1 in several processes when it is not set.
+bool follows_openmp(const distributed::Launch& launch) {
+  return launch.launcher != "torchrun" || launch.local_size == 1 || default_threads() != 1;
+}
+
 /// Turns off LibTorch's warnings about names that it cannot look up and connections that broke: many lines from every
 /// process about an error that this class reports in one line. TORCH_CPP_LOG_LEVEL turns them on again.
 void keep_libtorch_quiet() {
@@ -89,7 +94,7 @@ std::string Processes::text() const {
 
 ComputeSettings Processes::own_part(ComputeSettings settings) const {
   if (!are_several()) return settings;
-  if (settings.threads == 0) settings.threads = cores_;
+  if (settings.threads == 0) settings.threads = follows_openmp(launch_) ? std::min(cores_, default_threads()) : cores_;
   const bool wants_cuda = settings.device == "cuda" || (settings.device == "auto" && torch::cuda::is_available());
   if (!wants_cuda || !torch::cuda::is_available()) return settings;
   const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());

@@ -2,10 +2,10 @@
 
 namespace glow::ops {
 
-/// Sets the number of threads of one LibTorch operation (intra-op) to `count`, or to available_cores() if it is 0, and
-/// the number of operations that run at the same time (inter-op) to one. Without this call Debian's LibTorch uses one
-/// thread. OpenBLAS is limited to one thread of its own. Call it once, before any work. Throws ConfigError when
-/// negative.
+/// Sets the number of threads of one LibTorch operation (intra-op) to `count`, or to default_threads() (glow/cores.h)
+/// if it is 0, and the number of operations that run at the same time (inter-op) to one. Without this call Debian's
+/// LibTorch uses one thread. OpenBLAS is limited to one thread of its own. Call it once, before any work. Throws
+/// ConfigError when negative.
 void use_threads(int count = 0);
 
 /// Makes malloc keep the memory of freed tensors. By default glibc returns the megabytes of every hidden layer to the
