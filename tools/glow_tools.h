@@ -8,9 +8,9 @@
 namespace glow::tools {
 
 // Each tool as a function of the words after its name on the command line. It returns the exit code: 0 success, 1
-// failure, 2 usage error, 130 and 143 after SIGINT and SIGTERM. A call sets LibTorch's number of threads, ignores
-// SIGXFSZ and, when its work starts, installs handlers of SIGINT and SIGTERM. It does not depend on earlier calls. When
-// a launcher has started several processes, a call may end the process instead of returning.
+// failure, 2 usage error, 128 + the signal after one that announces an end (note_interruptions). A call sets LibTorch's
+// number of threads, ignores SIGXFSZ and, when its work starts, handles those signals. It does not depend on earlier
+// calls. When a launcher has started several processes, a call may end the process instead of returning.
 
 int run_glow_train(std::span<const std::string> arguments, Console& console);
 int run_glow_eval(std::span<const std::string> arguments, Console& console);

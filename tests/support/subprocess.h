@@ -127,6 +127,8 @@ class Process {
   /// Calls only functions that are safe between fork and exec.
   [[noreturn]] void run_child(const std::vector<char*>& arguments, int out, int err) const {
     const int in = ::open("/dev/null", O_RDONLY);
+    // They may be ignored in this process, under nohup for example.
+    for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU}) ::signal(signal, SIG_DFL);
     if (options_.file_size) {
       const rlimit limit{*options_.file_size, *options_.file_size};
       ::setrlimit(RLIMIT_FSIZE, &limit);

@@ -51,7 +51,8 @@ class KeptSettings {
   KeptSettings& operator=(const KeptSettings&) = delete;
 
  private:
-  static constexpr std::array kSignals{SIGINT, SIGTERM, SIGXFSZ};
+  static constexpr std::array kSignals{SIGALRM, SIGHUP,  SIGINT,  SIGPIPE, SIGPWR,
+                                       SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
   std::array<struct sigaction, kSignals.size()> actions_{};
   int threads_ = at::get_num_threads();
 };

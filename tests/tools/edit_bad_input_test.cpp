@@ -302,8 +302,17 @@ TEST_F(GlowEditBadInput, InterruptionLeavesNoPartialFile) {
   process.send(SIGINT);
   const auto outcome = process.wait();
   EXPECT_EQ(outcome.exit_code, 130);
-  EXPECT_NE(outcome.err.find("glow-edit: interrupted"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("glow-edit: stopped by SIGINT"), std::string::npos) << outcome.err;
   EXPECT_EQ(count_files(directory_.path()), before);
+}
+
+TEST_F(GlowEditBadInput, SaysHowADecimalCommaWasTaken) {
+  put_colour(1);
+  const auto outcome =
+      run_edit("vary", kColourModel,
+               {"--images", path("colour.npy"), "--out", path("out.npy"), "--count", "1", "--amounts", "0,1"});
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.err, "note: --amounts 0,1 was taken as two numbers; a decimal is written with a point, 0.1\n");
 }
 
 TEST_F(GlowEditBadInput, RefusesNonFiniteLatents) {

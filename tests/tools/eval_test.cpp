@@ -273,7 +273,7 @@ TEST_F(GlowEval, WritesNothingWhenInterrupted) {
   const auto outcome = process.wait();
   EXPECT_EQ(outcome.exit_code, 130);
   EXPECT_EQ(outcome.out, "");
-  EXPECT_NE(outcome.err.find("glow-eval: interrupted"), std::string::npos);
+  EXPECT_NE(outcome.err.find("glow-eval: stopped by SIGINT"), std::string::npos);
   EXPECT_EQ(count_files(directory_.path()), 1u);
 }
 

@@ -25,7 +25,8 @@ using Batch = std::vector<std::int64_t>;
 
 /// The signal arrives on the thread that makes batches. Exits as glow-train does.
 void train_until(int signal) {
-  note_interruptions();
+  std::signal(signal, SIG_DFL);  // the parent may ignore it
+  save_after_interruptions();
   auto console = Console::of_process();
   StatusLine status(console, /*quiet=*/false);
   data::Prefetcher<Batch> batches(
@@ -49,12 +50,47 @@ void train_until(int signal) {
 }
 
 TEST(Interruption, SignalOnAnyThreadStopsTheLoop) {
-  EXPECT_EXIT(train_until(SIGINT), ExitedWithCode(130), "batch 9");
-  EXPECT_EXIT(train_until(SIGTERM), ExitedWithCode(143), "batch 9");
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGPWR}) {
+    EXPECT_EXIT(train_until(signal), ExitedWithCode(128 + signal), "batch 9");
+  }
+}
+
+/// Raises a signal that the parent ignores, then another one. Exits with the number of the recorded signal.
+void raise_ignored(int signal) {
+  std::signal(signal, SIG_IGN);
+  note_interruptions();
+  std::raise(signal);
+  const int first = interruption();
+  std::raise(SIGUSR1);
+  std::exit(first != 0 ? 1 : interruption());
+}
+
+TEST(Interruption, IgnoredSignalsStayIgnored) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) EXPECT_EXIT(raise_ignored(signal), ExitedWithCode(SIGUSR1), "^$");
+}
+
+TEST(Interruption, IsNamedInTheMessage) {
+  EXPECT_STREQ(Interrupted(SIGHUP).what(), "stopped by SIGHUP");
+  EXPECT_STREQ(Interrupted(SIGTERM).what(), "stopped by SIGTERM");
+}
+
+/// Never looks at the signal.
+void hang(bool has_work) {
+  note_interruptions(std::chrono::seconds(1));
+  if (has_work) save_after_interruptions();
+  std::raise(SIGTERM);
+  std::this_thread::sleep_for(std::chrono::seconds(has_work ? 2 : 60));
+  std::exit(7);
+}
+
+TEST(Interruption, EndsAHangingProcessThatHasNoWorkToSave) {
+  EXPECT_EXIT(hang(/*has_work=*/false), ExitedWithCode(143), "^$");
+  EXPECT_EXIT(hang(/*has_work=*/true), ExitedWithCode(7), "^$");
 }
 
 /// Two threads raise a signal at the same moment. Exits with the number of the recorded signal.
 void interrupt_twice() {
+  std::signal(SIGINT, SIG_DFL);
   note_interruptions();
   std::latch ready(2);
   const auto interrupt = [&](int signal) {
@@ -71,6 +107,7 @@ TEST(Interruption, SimultaneousSignalsCountAsOne) {
 
 /// Raises the second signal two seconds after the first.
 void interrupt_again(int first, int second) {
+  for (const int signal : {first, second}) std::signal(signal, SIG_DFL);
   note_interruptions();
   std::raise(first);
   std::this_thread::sleep_for(std::chrono::seconds(2));

@@ -27,7 +27,7 @@ class GlowTrainStop : public TrainRanks {
       EXPECT_EQ(outcomes[rank].exit_code, 143) << "rank " << rank << ": " << outcomes[rank].err;
     }
     for (std::size_t rank = 1; rank < outcomes.size(); ++rank) EXPECT_EQ(outcomes[rank].err, "");
-    EXPECT_NE(outcomes[0].err.find("glow-train: terminated\n"), std::string::npos) << outcomes[0].err;
+    EXPECT_NE(outcomes[0].err.find("glow-train: stopped by SIGTERM\n"), std::string::npos) << outcomes[0].err;
   }
 };
 
@@ -179,7 +179,7 @@ TEST_F(GlowTrainStop, AllRanksAbortAnEvaluationOfGlowEval) {
   ranks[1].send(SIGTERM);
   const auto outcomes = ranks.wait();
   for (const auto& outcome : outcomes) EXPECT_EQ(outcome.exit_code, 143) << outcome.err;
-  EXPECT_NE(outcomes[0].err.find("glow-eval: terminated"), std::string::npos) << outcomes[0].err;
+  EXPECT_NE(outcomes[0].err.find("glow-eval: stopped by SIGTERM"), std::string::npos) << outcomes[0].err;
   EXPECT_EQ(outcomes[1].err, "");
   EXPECT_FALSE(fs::exists(directory_ / "scores.csv"));
 }

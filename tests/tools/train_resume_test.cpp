@@ -1,7 +1,11 @@
+#include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <tuple>
+
+#include <sys/stat.h>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -308,8 +312,32 @@ TEST_P(GlowTrainSignal, LeavesACheckpointToResumeFrom) {
   EXPECT_TRUE(fs::exists(out / "model.safetensors"));
 }
 
-INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal, ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}),
+INSTANTIATE_TEST_SUITE_P(, GlowTrainSignal,
+                         ::testing::Values(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}, std::pair{SIGHUP, 129},
+                                           std::pair{SIGUSR1, 138}, std::pair{SIGUSR2, 140}, std::pair{SIGXCPU, 152}),
                          [](const auto& test) { return "Exit" + std::to_string(test.param.second); });
+
+TEST(GlowTrainHangup, LeavesACheckpointWhenTheReaderOfItsMessagesHasEnded) {
+  const TemporaryDirectory directory;
+  const auto data = put_images(directory / "images.npy", {40, 8, 8});
+  const auto out = directory / "run", pipe = directory / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto train = command("glow-train", Arguments{"--data", "npy:" + data.string(), "--out", out.string(),
+                                                     "--log-every", "1", "--steps", "1000000"} +
+                                               tiny_model());
+  Process process(Arguments{"/bin/sh", "-c", "exec \"$@\" 2> " + pipe.string(), "sh"} + train);
+  {
+    std::ifstream messages(pipe);
+    for (std::string line; line.find("step 2/1,000,000: ") == std::string::npos;) {
+      ASSERT_TRUE(std::getline(messages, line));
+    }
+    process.pause();
+  }
+  process.send(SIGHUP);
+  process.send(SIGCONT);
+  EXPECT_EQ(process.wait().exit_code, 129);
+  EXPECT_GE(newest_step(out), 2);
+}
 
 TEST(GlowTrainEvaluationSignal, ResumeRepeatsTheInterruptedEvaluation) {
   const TemporaryDirectory directory;

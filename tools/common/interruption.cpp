@@ -1,5 +1,6 @@
 #include "tools/common/interruption.h"
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdint>
@@ -21,7 +22,10 @@ constexpr std::int64_t kSameSignal = 1'000'000'000;
 std::atomic<int> noted = 0;
 /// Time of the first signal in nanoseconds; 0 before it.
 std::atomic<std::int64_t> noted_at = 0;
-static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free,
+/// Seconds from the first signal to the end of the process; 0: no limit.
+std::atomic<unsigned> longest = 0;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free &&
+                  std::atomic<unsigned>::is_always_lock_free,
               "a signal handler may not wait");
 
 void note(int signal) {
@@ -31,22 +35,66 @@ void note(int signal) {
   std::int64_t first = 0;
   if (noted_at.compare_exchange_strong(first, now)) {
     noted = signal;
+    ::alarm(longest);
   } else if (signal == SIGINT && now - first > kSameSignal) {
     ::_exit(kSignalExit + signal);
   }
 }
 
-std::string text(int signal) { return signal == SIGINT ? "interrupted" : "terminated"; }
+void end_at_once(int) {
+  if (longest != 0) ::_exit(kSignalExit + noted);
+}
+
+struct Announcement {
+  int signal;
+  const char* name;
+};
+
+constexpr std::array<Announcement, 7> kAnnouncements{{{SIGINT, "SIGINT"},
+                                                      {SIGTERM, "SIGTERM"},
+                                                      {SIGHUP, "SIGHUP"},
+                                                      {SIGUSR1, "SIGUSR1"},
+                                                      {SIGUSR2, "SIGUSR2"},
+                                                      {SIGXCPU, "SIGXCPU"},
+                                                      {SIGPWR, "SIGPWR"}}};
+
+std::string name_of(int signal) {
+  for (const auto& each : kAnnouncements) {
+    if (each.signal == signal) return each.name;
+  }
+  return "signal " + std::to_string(signal);
+}
+
+void handle_signal(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(signal, &action, nullptr);
+}
+
+void install_handlers() {
+  handle_signal(SIGALRM, end_at_once);
+  for (const auto& each : kAnnouncements) {
+    struct sigaction before {};
+    if (::sigaction(each.signal, nullptr, &before) != 0 || before.sa_handler == SIG_IGN) continue;
+    handle_signal(each.signal, note);
+  }
+}
 
 }  // namespace
 
-Interrupted::Interrupted(int signal) : std::runtime_error(text(signal)), exit_code_(kSignalExit + signal) {}
+Interrupted::Interrupted(int signal)
+    : std::runtime_error("stopped by " + name_of(signal)), exit_code_(kSignalExit + signal) {}
 
-void note_interruptions() {
-  struct sigaction action {};
-  action.sa_handler = note;
-  action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+void note_interruptions(std::chrono::seconds patience) {
+  longest = static_cast<unsigned>(patience.count());
+  install_handlers();
+  if (noted != 0) ::alarm(longest);
+}
+
+void save_after_interruptions() {
+  note_interruptions(std::chrono::seconds(0));
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 int interruption() { return noted; }

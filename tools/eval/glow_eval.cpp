@@ -79,7 +79,8 @@ class Evaluation {
       check_eval_output("histogram", settings_.histogram, ".svg", settings_);
     }
     prepare();
-    note_interruptions();
+    // Several processes stop together, which a process that ends by itself would prevent.
+    processes_.are_several() ? save_after_interruptions() : note_interruptions();
     result_.data = score(std::move(result_.data.images), "images");
     if (result_.ood) {
       result_.ood = score(std::move(result_.ood->images), "other images");

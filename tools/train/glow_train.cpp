@@ -121,8 +121,10 @@ class Run {
 
   train::RunResult run_to_end() {
     TrainProgress progress(status_, settings_.training);
-    note_interruptions();
+    // Several processes stop together, which a process that ends by itself would prevent.
+    processes_.are_several() ? save_after_interruptions() : note_interruptions();
     auto run = begin(progress.callbacks());
+    save_after_interruptions();
     progress.set_total_steps(run.total_steps());
     const auto result = run_or_save(run);
     status_.clear();
