@@ -72,6 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
     , GlowEditUsage,
     ::testing::Values(
         Usage{"UnknownSubcommand", {"encod"}, {"unknown subcommand 'encod'", "encode, decode, reconstruct"}},
+        Usage{"OutIsTheStandardOutput", decode({"--out", "-"}), {"--out: '-' is not", "./-"}},
         Usage{"UnknownFlag", encode({"--latents", "z.npy"}), {"unknown flag --latents"}},
         Usage{"UnsupportedPrecision",
               encode({"--precision", "bf16"}),

@@ -39,6 +39,8 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"NoModel", {"--model", ""}, {"--model: expected a model file"}},
         Usage{"NoOut", {"--out", ""}, {"--out: expected a file or folder"}},
         Usage{"OutWithWrongExtension", {"--out", "DIRECTORY/out.gif"}, {"--out: expected FILE.png", "out.gif"}},
+        Usage{"OutIsTheStandardOutput", {"--out", "-"}, {"--out: '-' is not", "./-"}},
+        Usage{"ModelIsTheStandardInput", {"--model", "-"}, {"--model: '-' is not", "./-"}},
         Usage{"ZeroCount", {"--count", "0"}, {"--count: ", "got 0"}},
         Usage{"ColumnsForAFolder", {"--out", "DIRECTORY/images", "--columns", "3"}, {"--columns: only a grid"}},
         Usage{"NegativeTemperature", {"--temperature", "-1"}, {"--temperature: ", "-1"}},

@@ -83,6 +83,33 @@ TEST_F(GlowSample, TemperaturesArePerLevel) {
   EXPECT_LE(largest_difference(mean.substr(0, mean.size() / 2), mean.substr(mean.size() / 2)), 1);
 }
 
+TEST_F(GlowSample, SaysHowADecimalCommaWasTaken) {
+  const auto err = [&](const Arguments& flags) {
+    return sample(Arguments{"--model", kColourModel, "--count", "1", "--out", (directory_ / "out.npy").string(),
+                            "--overwrite", "--threads", "1"} +
+                  flags)
+        .err;
+  };
+  EXPECT_EQ(
+      err({"--temperature", "0,1"}),
+      "note: --temperature 0,1 was taken as two numbers, one per level; a decimal is written with a point, 0.1\n");
+  for (const auto* unmistakable : {"0.7", "0.5,0.7"}) EXPECT_EQ(err({"--temperature", unmistakable}), "");
+}
+
+TEST_F(GlowSample, RewritesItsLineOnlyOnATerminalThatCan) {
+  const auto err = [&](const std::string& kind) {
+    Process process(Arguments{"/usr/bin/env", "TERM=" + kind} +
+                        command("glow-sample", {"--model", kGreyModel, "--count", "2", "--batch", "1", "--out",
+                                                (directory_ / "out.npy").string(), "--overwrite"}),
+                    {.on_terminal = true});
+    const auto outcome = process.wait();
+    EXPECT_TRUE(succeeded(outcome));
+    return outcome.err;
+  };
+  EXPECT_NE(err("xterm").find("\x1b["), std::string::npos);
+  EXPECT_EQ(err("dumb"), "");
+}
+
 TEST_F(GlowSample, ClassIsGivenByNameOrIndex) {
   const Arguments flags{"--count", "4"};
   const auto bag = array(kClassModel, flags + Arguments{"--class", "bag"});

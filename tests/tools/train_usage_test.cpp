@@ -173,6 +173,7 @@ INSTANTIATE_TEST_SUITE_P(
               {"--batch: expected at most 18, the number of training images, got 64"}},
         Usage{"ZeroLevels", {"--levels", "0"}, {"--levels: ", "got 0"}},
         Usage{"NineBits", {"--bits", "9"}, {"--bits: expected 1 to 8, got 9"}},
+        Usage{"DecimalComma", {"--lr", "0,001"}, {"--lr: expected a number, with a point as in 0.001, got '0,001'"}},
         Usage{"NaNLearningRate", {"--lr", "nan"}, {"--lr: expected a number, got 'nan'"}},
         Usage{"NegativeSteps", {"--steps", "-1"}, {"--steps: ", "got -1"}},
         Usage{"StepsAndEpochs", {"--steps", "3", "--epochs", "2"}, {"--steps and --epochs contradict"}},

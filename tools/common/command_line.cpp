@@ -62,11 +62,22 @@ void refuse_leftovers(const std::vector<std::string>& unmatched, const Flags& fl
   throw ConfigError("'" + first + "' belongs to no flag (--help lists them all)");
 }
 
-GivenFlags given_flags(const std::vector<cxxopts::KeyValue>& arguments) {
+/// Whether the flag's value is the path of a file or folder.
+bool takes_path(const Flag& flag) {
+  const auto& value = flag.text.value;
+  return value.starts_with("FILE") || value == "OUT" || value == "DIR" || value == "MODEL" || value == "SOURCE" ||
+         value == "IMAGES";
+}
+
+GivenFlags given_flags(const Flags& flags, const std::vector<cxxopts::KeyValue>& arguments) {
   GivenFlags given;
   for (const auto& argument : arguments) {
     if (argument.value().starts_with("--")) {
       throw ConfigError("--" + argument.key() + ": expected a value, got the flag " + argument.value());
+    }
+    const auto* flag = flags.find(argument.key());
+    if (argument.value() == "-" && flag != nullptr && takes_path(*flag)) {
+      throw flag->error("'-' is not the standard input or output here; give a path (./- for a file of this name)");
     }
     given.push_back({argument.key(), argument.value()});
   }
@@ -115,7 +126,7 @@ std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& 
     out << tool.name << " " << kVersion << " (LibTorch " << TORCH_VERSION << ")\n";
     return std::nullopt;
   }
-  return given_flags(result.arguments());
+  return given_flags(flags, result.arguments());
 }
 
 namespace {

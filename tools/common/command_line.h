@@ -56,6 +56,7 @@ Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& ta
         flags.set(*given);
         if (check) check(settings, *given);
         work(settings, console);
+        for (const auto& note : notes_on_decimal_commas(flags, *given)) console.err << note << std::endl;
       });
     }
     return static_cast<int>(kSuccess);

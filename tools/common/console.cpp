@@ -5,16 +5,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <iostream>
 #include <ostream>
+#include <string_view>
 
 #include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {
 
+/// Whether the terminal can erase a line. An editor's shell window says that it cannot.
+bool has_escapes() {
+  const char* kind = std::getenv("TERM");
+  const std::string_view name = kind != nullptr ? kind : "";
+  return name != "dumb" && name != "unknown";
+}
+
 std::size_t stderr_columns() {
-  if (::isatty(STDERR_FILENO) != 1) return 0;
+  if (::isatty(STDERR_FILENO) != 1 || !has_escapes()) return 0;
   winsize size{};
   constexpr std::size_t kUsual = 80;
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;

@@ -16,7 +16,7 @@ enum ExitCode { kSuccess = 0, kFailure = 1, kUsageError = 2 };
 struct Console {
   std::ostream& out;
   std::ostream& err;
-  /// Columns of the terminal that `err` writes to; 0: `err` is not a terminal.
+  /// Columns of the terminal that `err` writes to; 0: `err` is not a terminal, or one without escapes (TERM=dumb).
   std::function<std::size_t()> terminal_columns = [] { return std::size_t{0}; };
 
   /// stdout and stderr.
@@ -33,7 +33,7 @@ class StatusLine {
   StatusLine(const StatusLine&) = delete;
   StatusLine& operator=(const StatusLine&) = delete;
 
-  /// Whether stderr is a terminal, whose last line can be rewritten.
+  /// Whether stderr is a terminal whose last line can be rewritten.
   bool is_live() const { return is_live_; }
   /// Rewrites the line, at most ten times a second. Does nothing without a terminal.
   void show(const std::string& text);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include <glow/error.h>
 #include <glow/images/source.h>
@@ -33,6 +34,14 @@ void parse_number(const std::string& text, const std::string& expected, Number& 
   const auto number = number_in<Number>(text);
   if (!number) throw unexpected(expected, text);
   value = *number;
+}
+
+/// "0.7" for "0,7"; nullopt for a text that is not a number with a decimal comma.
+std::optional<std::string> with_decimal_point(std::string text) {
+  const auto comma = text.find(',');
+  if (comma == std::string::npos || text.find_first_not_of("-0123456789,") != std::string::npos) return std::nullopt;
+  text[comma] = '.';
+  return number_in<double>(text) ? std::optional(text) : std::nullopt;
 }
 
 template <class Item>
@@ -68,6 +77,7 @@ void parse_value(const std::string& text, std::uint64_t& value) {
 
 void parse_value(const std::string& text, double& value) {
   const auto number = number_in<double>(text);
+  if (const auto meant = with_decimal_point(text)) throw unexpected("a number, with a point as in " + *meant, text);
   if (!number || !std::isfinite(*number)) throw unexpected("a number", text);
   value = *number;
 }
@@ -226,6 +236,19 @@ void Flags::restore(const Json& kept) const {
     if (found == flags_.end()) throw ConfigError("unknown option '" + item.key() + "'");
     naming(*found, [&] { found->restore(item.value()); });
   }
+}
+
+std::vector<std::string> notes_on_decimal_commas(const Flags& flags, const GivenFlags& given) {
+  std::vector<std::string> notes;
+  for (const auto& [name, value] : given) {
+    const auto& flag = flags.at(name);
+    const auto meant = with_decimal_point(value);
+    // A list like "-1,1" is more likely than a single negative number.
+    if (!flag.is_list_of_decimals || !meant || value.starts_with("-")) continue;
+    notes.push_back("note: --" + name + " " + value + " was taken as two numbers" +
+                    (flag.is_per_level ? ", one per level" : "") + "; a decimal is written with a point, " + *meant);
+  }
+  return notes;
 }
 
 FlagText model_row(const std::string& group) { return {"model", group, "FILE", "the model file"}; }

@@ -114,6 +114,9 @@ struct Flag {
   std::function<Json()> get;
   std::function<void(const Json&)> restore;
 
+  /// Whether the field is a list of numbers that need not be whole; and whether it has one number for each level.
+  bool is_list_of_decimals = false, is_per_level = false;
+
   bool is_switch() const { return text.value.empty(); }
   /// "--NAME: `problem`"
   ConfigError error(std::string_view problem) const { return {"--" + name, problem}; }
@@ -130,6 +133,11 @@ using GivenFlags = std::vector<GivenFlag>;
 const GivenFlag* find(const GivenFlags& given, const std::string& name);
 /// Throws ConfigError "--NAME: `reason`" for the first of these flags that was given but would have no effect.
 void refuse(const GivenFlags& given, const std::vector<std::string>& names, const std::string& reason);
+
+class Flags;
+/// For each given list of decimals that could also be one number with a decimal comma, "0,7": a line that says how it
+/// was taken.
+std::vector<std::string> notes_on_decimal_commas(const Flags& flags, const GivenFlags& given);
 
 /// The table of flags that a tool uses for its command line, its --help and its configuration file: rows of text,
 /// connected to the fields of the tool's settings that `visit_fields` names.
@@ -184,6 +192,8 @@ class Flags {
 
   template <class Value>
   static void tie(Flag& flag, Value& value) {
+    flag.is_per_level = std::is_same_v<Value, nn::Temperature>;
+    flag.is_list_of_decimals = flag.is_per_level || std::is_same_v<Value, std::vector<double>>;
     flag.get = [&value] { return to_json(value); };
     flag.restore = [&value](const Json& json) { parse_value(to_text(json), value); };
     flag.set = [&value, turns_off = flag.name.starts_with("no-")](const std::string& text) {

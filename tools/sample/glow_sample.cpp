@@ -146,9 +146,10 @@ std::int64_t draw(const SampleSettings& settings, const nn::Glow& model, ImageOu
   return std::ssize(codec.not_finite());
 }
 
-int sample(const SampleSettings& settings, Console& console) {
+int sample(const SampleSettings& settings, const std::vector<std::string>& notes, Console& console) {
   const auto compute = start_computing(settings.compute);
   const auto model = open_sampled_model(settings, compute);
+  for (const auto& note : notes) console.err << note << std::endl;
   InputFiles inputs;
   inputs.add(settings.model);
   note_interruptions();
@@ -174,7 +175,7 @@ int sample_or_describe(Arguments arguments, Console& console) {
   return flags.naming_flags([&] {
     flags.set(*given);
     check(settings);
-    if (!settings.describe) return sample(settings, console);
+    if (!settings.describe) return sample(settings, notes_on_decimal_commas(flags, *given), console);
     console.out << describe_model(settings.model);
     return static_cast<int>(kSuccess);
   });
