@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include <glow/images/source.h>
 #include <glow/nn/compute.h>
 #include <glow/nn/model_file.h>
 #include <glow/train/options.h>
@@ -93,6 +94,9 @@ std::string data_text(const DataSettings& data, const ImageSplits& images) {
   if (data.geometry.random_crop) text += ", random crops";
   if (data.geometry.flip) text += ", flips";
   if (data.geometry.shift) text += ", shifts";
+  const auto* kind = images::parse_specification(data.data).kind;
+  const bool has_metadata = kind != nullptr && kind->has_image_files;
+  if (has_metadata) text += "\nturned upright by their Exif orientation; colour profiles and gamma are ignored";
   return text;
 }
 
