@@ -108,6 +108,7 @@ class HeaderParser {
       fail("expected a dimension before " + in_quotes(rest_.substr(0, 20)));
     }
     rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    accept("L");  // a long integer of Python 2
     return size;
   }
 
@@ -126,6 +127,7 @@ class HeaderParser {
 
   void parse_value(const std::string& key, NpyDictionary& header) {
     if (key == "descr") {
+      if (accept("[")) fail("expected an array of numbers or booleans, its elements are records");
       header.descr = parse_string();
     } else if (key == "fortran_order") {
       header.fortran_order = parse_bool();
@@ -159,6 +161,7 @@ std::string format_npy_dictionary(const NpyDictionary& header) {
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::string_view kVersion1{"\x01\x00", 2};
 constexpr std::string_view kVersion2{"\x02\x00", 2};
+constexpr std::string_view kVersion3{"\x03\x00", 2};  // as 2, in UTF-8 instead of Latin-1
 
 struct Dtype {
   std::string_view name;
@@ -197,8 +200,8 @@ std::string_view dictionary_text(const std::filesystem::path& path, std::string_
   const std::size_t length_start = kMagic.size() + kVersion1.size();
   if (!begins_as_npy(bytes)) throw other_kind(path, "an npy file", bytes);
   const std::string_view version = bytes.substr(kMagic.size(), kVersion1.size());
-  if (version != kVersion1 && version != kVersion2) {
-    throw FormatError(path, "not of npy version 1.0 or 2.0");
+  if (version != kVersion1 && version != kVersion2 && version != kVersion3) {
+    throw FormatError(path, "not of npy version 1.0, 2.0 or 3.0");
   }
   const std::string_view rest = bytes.substr(length_start);
   const std::size_t length_size = version == kVersion1 ? sizeof(std::uint16_t) : sizeof(std::uint32_t);

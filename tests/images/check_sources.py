@@ -22,6 +22,7 @@ import tarfile
 import tempfile
 import unittest
 import unittest.mock
+import warnings
 import zipfile
 
 import lmdb
@@ -470,6 +471,20 @@ class ArrayTest(SourceTest):
             numpy.save(path, numpy.random.default_rng(1).integers(0, 256, shape, numpy.uint8))
             images = numpy.load(path)
             self.check(f"npy:{path}", {"train": [Picture(pixels=image.reshape(5, 6, -1)) for image in images]})
+
+    def test_npy_headers(self):
+        pixels = numpy.random.default_rng(1).integers(0, 256, (7, 5, 6, 3), numpy.uint8)
+        path = self.folder / "images.npy"
+        for version in ((1, 0), (2, 0), (3, 0)):
+            with open(path, "wb") as file:
+                numpy.lib.format.write_array(file, pixels, version)
+            self.check(f"npy:{path}", {"train": [Picture(pixels=image) for image in pixels]})
+        numpy.save(path, pixels)
+        path.write_bytes(path.read_bytes().replace(b"(7, 5, 6, 3), }    ", b"(7L, 5L, 6L, 3L), }"))  # of Python 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.assertTrue((numpy.load(path) == pixels).all())
+        self.check(f"npy:{path}", {"train": [Picture(pixels=image) for image in pixels]})
 
     def test_npy_folder(self):
         def as_npy(array):

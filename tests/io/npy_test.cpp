@@ -104,6 +104,8 @@ INSTANTIATE_TEST_SUITE_P(
     Npy, ValidNpy,
     ::testing::Values(Header{"Plain", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }  \n"},
                       Header{"Version2", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", 2},
+                      Header{"Version3", "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", 3},
+                      Header{"Python2", "{'descr': '|u1', 'fortran_order': False, 'shape': (2L, 3L), }  \n"},
                       Header{"OtherKeyOrder", "{'shape': (2, 3), 'descr': '|u1', 'fortran_order': False}"},
                       Header{"OtherQuotesAndSpaces", "{\"shape\":(2,3,),\"fortran_order\":False,\"descr\":\"|u1\"}"},
                       Header{"ByteWithEndianness", "{'descr': '<u1', 'fortran_order': False, 'shape': (2, 3)}"}),
@@ -149,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(Type, InvalidNpy,
                                            six_bytes("Complex", "'<c8'", "(6,)", "dtype \"<c8\""),
                                            six_bytes("Text", "'<U1'", "(6,)", "dtype \"|U1\""),
                                            six_bytes("ControlCharacters", "'\n\xff'", "(6,)", "dtype \"\\n\\ufffd\""),
-                                           six_bytes("Record", "[('a', '<f4')]", "(6,)", "npy header: expected"),
+                                           six_bytes("Record", "[('a', '<f4')]", "(6,)", "its elements are records"),
                                            six_bytes("Unquoted", "u1", "(6,)", "npy header: expected")),
                          [](const auto& test) { return test.param.name; });
 
@@ -160,7 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         BadFile{"Empty", "", "expected an npy file, is an empty file"},
         BadFile{"WrongMagic", "\x93NUMPX\x01", "expected an npy file, is not one"},
-        BadFile{"Version3", npy("{}", "", 3), "not of npy version"},
+        BadFile{"Version4", npy("{}", "", 4), "not of npy version"},
         BadFile{"OnlyMagic", kWhole.substr(0, 6), "not of npy version"},
         BadFile{"MissingHeaderLength", kWhole.substr(0, 9), "the npy header ends early"},
         BadFile{"TruncatedHeader", kWhole.substr(0, 20), "the npy header ends early"},
