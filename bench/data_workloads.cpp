@@ -6,14 +6,15 @@
 #include <random>
 #include <utility>
 
+#include <jpeglib.h>
 #include <png.h>
-#include <turbojpeg.h>
 
 #include <glow/error.h>
 #include <glow/io/file.h>
 #include <glow/io/image.h>
 
 #include "images/array.h"
+#include "tests/support/jpeg.h"
 
 namespace glow::bench {
 namespace {
@@ -44,16 +45,7 @@ io::Image make_photograph(int side, std::uint32_t seed) {
 }
 
 std::string encode_jpeg(const io::Image& image) {
-  constexpr int kQuality = 92;
-  tjhandle handle = tjInitCompress();
-  unsigned char* bytes = nullptr;
-  unsigned long size = 0;
-  const int failed = tjCompress2(handle, image.pixels.data(), image.shape.width, 0, image.shape.height, TJPF_RGB,
-                                 &bytes, &size, TJSAMP_420, kQuality, TJFLAG_ACCURATEDCT);
-  std::string file(reinterpret_cast<const char*>(bytes), failed != 0 ? 0 : size);
-  tjFree(bytes);
-  tjDestroy(handle);
-  return file;
+  return testing::encode_jpeg(image, {.sampling = "2x2", .quality = 92});
 }
 
 // What decoding takes at least: no checks of errors, and memory that is allocated once.
@@ -95,21 +87,42 @@ void decode_png_alone(const fs::path& path) {
   png_destroy_read_struct(&png, &info, nullptr);
 }
 
-struct DestroyJpeg {
-  void operator()(tjhandle handle) const { tjDestroy(handle); }
+/// A decompressor of libjpeg, which keeps its memory.
+class JpegAlone {
+ public:
+  JpegAlone() {
+    jpeg_.err = jpeg_std_error(&errors_);
+    jpeg_create_decompress(&jpeg_);
+  }
+  ~JpegAlone() { jpeg_destroy_decompress(&jpeg_); }
+  JpegAlone(const JpegAlone&) = delete;
+  JpegAlone& operator=(const JpegAlone&) = delete;
+
+  void decode(const std::vector<unsigned char>& bytes, int reduction) {
+    jpeg_mem_src(&jpeg_, bytes.data(), bytes.size());
+    jpeg_read_header(&jpeg_, TRUE);
+    jpeg_.scale_num = 1;
+    jpeg_.scale_denom = static_cast<unsigned int>(reduction);
+    jpeg_.dct_method = JDCT_ISLOW;
+    jpeg_start_decompress(&jpeg_);
+    const std::size_t row_bytes = 3 * static_cast<std::size_t>(jpeg_.output_width);
+    pixels_.resize(jpeg_.output_height * row_bytes);
+    while (jpeg_.output_scanline < jpeg_.output_height) {
+      JSAMPROW row = pixels_.data() + jpeg_.output_scanline * row_bytes;
+      jpeg_read_scanlines(&jpeg_, &row, 1);
+    }
+    jpeg_finish_decompress(&jpeg_);
+  }
+
+ private:
+  jpeg_error_mgr errors_{};
+  jpeg_decompress_struct jpeg_{};
+  std::vector<unsigned char> pixels_;
 };
 
 void decode_jpeg_alone(const fs::path& path, int reduction) {
-  static thread_local std::vector<unsigned char> pixels;
-  static thread_local const std::unique_ptr<std::remove_pointer_t<tjhandle>, DestroyJpeg> handle(tjInitDecompress());
-  const auto& bytes = read_alone(path);
-  int width = 0, height = 0, subsampling = 0, colour_space = 0;
-  tjDecompressHeader3(handle.get(), bytes.data(), bytes.size(), &width, &height, &subsampling, &colour_space);
-  width /= reduction;
-  height /= reduction;
-  pixels.resize(3 * static_cast<std::size_t>(width) * height);
-  tjDecompress2(handle.get(), bytes.data(), bytes.size(), pixels.data(), width, 0, height, TJPF_RGB,
-                TJFLAG_ACCURATEDCT);
+  static thread_local JpegAlone jpeg;
+  jpeg.decode(read_alone(path), reduction);
 }
 
 /// Paths of image files, which are written by `encode` if they do not exist.

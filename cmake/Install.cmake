@@ -21,6 +21,5 @@ install(FILES
   "${PROJECT_SOURCE_DIR}/cmake/FindLibTorch.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLibraryTarget.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLMDB.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/FindTurboJPEG.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindWebP.cmake"
   DESTINATION "${package_dir}")

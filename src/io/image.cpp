@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include <glow/error.h>
 #include <glow/io/file.h>
@@ -36,36 +37,47 @@ void check_pixels(const ImageShape& shape, const std::filesystem::path& name) {
   }
 }
 
-Image blank_image(const ImageShape& shape) {
-  const std::size_t pixels = static_cast<std::size_t>(shape.height) * static_cast<std::size_t>(shape.width);
-  return {shape, std::vector<std::uint8_t>(pixels * static_cast<std::size_t>(shape.channels))};
+/// The largest reduction of an image after which it has at least the size `least`.
+int find_reduction(const ImageHeader& header, ImageSize least) {
+  constexpr int kBlock = 8;  // of JPEG's cosine transform; a smaller image is not worth a reduction
+  const ImageShape& shape = header.shape;
+  if (!header.is_reducible || std::max(shape.height, shape.width) < kBlock) return 1;
+  for (const int factor : {8, 4, 2}) {
+    // whole / factor >= least, without overflow.
+    if (shape.height / factor >= least.height && shape.width / factor >= least.width) return factor;
+  }
+  return 1;
+}
+
+/// Decodes an image at the largest reduction after which it has at least the size `least`.
+ReducedImage decode_at_least(std::string_view bytes, const std::filesystem::path& name, ImageSize least) {
+  const auto decoder = make_decoder(bytes, name);
+  const ImageHeader header = decoder->read_header();
+  check_pixels(header.shape, name);
+  const int reduction = find_reduction(header, least);
+  Image image{header.shape, {}};
+  image.shape.height = (image.shape.height + reduction - 1) / reduction;
+  image.shape.width = (image.shape.width + reduction - 1) / reduction;
+  const auto [height, width, channels] = image.shape;
+  image.pixels.resize(static_cast<std::size_t>(height) * static_cast<std::size_t>(width) *
+                      static_cast<std::size_t>(channels));
+  decoder->read_pixels(image, reduction);
+  return {std::move(image), reduction};
 }
 
 }  // namespace
 
 ImageShape decode_image_shape(std::string_view bytes, const std::filesystem::path& name) {
-  return make_decoder(bytes, name)->read_header();
+  return make_decoder(bytes, name)->read_header().shape;
 }
 
 Image decode_image(std::string_view bytes, const std::filesystem::path& name) {
-  const auto decoder = make_decoder(bytes, name);
-  const ImageShape shape = decoder->read_header();
-  check_pixels(shape, name);
-  Image image = blank_image(shape);
-  decoder->read_pixels(image);
-  return image;
+  constexpr int kWhole = std::numeric_limits<int>::max();
+  return decode_at_least(bytes, name, {kWhole, kWhole}).image;
 }
 
 ReducedImage decode_reduced_image(std::string_view bytes, const std::filesystem::path& name, ImageSize least) {
-  const auto decoder = make_decoder(bytes, name);
-  ImageShape shape = decoder->read_header();
-  check_pixels(shape, name);
-  const int reduction = decoder->find_reduction(shape, least);
-  shape.height = (shape.height + reduction - 1) / reduction;
-  shape.width = (shape.width + reduction - 1) / reduction;
-  ReducedImage reduced{blank_image(shape), reduction};
-  decoder->read_pixels(reduced.image);
-  return reduced;
+  return decode_at_least(bytes, name, least);
 }
 
 ImageShape read_image_shape(const std::filesystem::path& path) {

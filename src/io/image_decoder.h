@@ -8,19 +8,23 @@
 
 namespace glow::io {
 
+/// What the header of an image says.
+struct ImageHeader {
+  ImageShape shape;
+  /// Whether it can be decoded at 1/2, 1/4 and 1/8 of its size.
+  bool is_reducible = false;
+};
+
 /// Decodes one image held in memory, from one thread. Call read_header, then read_pixels at most once.
 class ImageDecoder {
  public:
   virtual ~ImageDecoder() = default;
 
-  /// The shape of the image. Throws FormatError.
-  virtual ImageShape read_header() = 0;
-  /// The factor, 1, 2, 4 or 8, by which read_pixels can reduce the image of the shape that read_header returned while
-  /// both sides divided by it are at least `least`. 1 for a format that can only be decoded in full.
-  virtual int find_reduction(const ImageShape& /*whole*/, ImageSize /*least*/) const { return 1; }
-  /// Fills the pixels of an image whose shape is the one that read_header returned, or its sides divided by a factor
-  /// that find_reduction returned, rounded up. Throws FormatError.
-  virtual void read_pixels(Image& image) = 0;
+  /// Throws FormatError; if the bytes are the beginning of a file, also when they do not suffice.
+  virtual ImageHeader read_header() = 0;
+  /// Fills the pixels of an image of the shape in the header, its sides divided by `reduction` and rounded up.
+  /// `reduction`: 1, and for a reducible image also 2, 4 or 8. Throws FormatError.
+  virtual void read_pixels(Image& image, int reduction) = 0;
 };
 
 // Each decoder refers to `bytes` and to `name`, the name of the file in error messages. It does not check the file's

@@ -15,25 +15,38 @@
 #include <glow/error.h>
 
 #include "io/errors.h"
+#include "io/png_start.h"
 
 namespace glow::io {
 namespace {
 
 /// The state of libpng's callbacks: the unread bytes, and the message of the error that stopped libpng.
 struct PngState {
+  /// Read before `unread`.
+  std::string_view unread_header;
   std::string_view unread;
+  bool reads_pixels = false;
   std::array<char, 160> message{};
 };
 
-/// libpng's error and warning handler. Must not return.
+/// libpng's error handler. Must not return.
 void stop(png_structp png, png_const_charp text) {
   auto& message = static_cast<PngState*>(png_get_error_ptr(png))->message;
   std::snprintf(message.data(), message.size(), "%s", text);
   png_longjmp(png, 1);
 }
 
+/// libpng's warning handler. In the header, libpng warns of what it ignores; with the pixels, of surplus data, which do
+/// not matter, and of a wrong checksum of all pixels.
+void judge_png_warning(png_structp png, png_const_charp text) {
+  const std::string_view warning = text;
+  const bool is_surplus = warning.ends_with("Too much image data") || warning.ends_with("Extra compressed data");
+  if (static_cast<PngState*>(png_get_error_ptr(png))->reads_pixels && !is_surplus) stop(png, text);
+}
+
 void read_bytes(png_structp png, png_bytep destination, std::size_t count) {
-  std::string_view& unread = static_cast<PngState*>(png_get_io_ptr(png))->unread;
+  auto& state = *static_cast<PngState*>(png_get_io_ptr(png));
+  std::string_view& unread = state.unread_header.empty() ? state.unread : state.unread_header;
   if (count > unread.size()) {
     png_error(png, "the file ends early");
   }
@@ -56,8 +69,9 @@ class PngDecoder final : public ImageDecoder {
  public:
   PngDecoder(std::string_view bytes, const std::filesystem::path& name)
       : name_(name),
-        state_{.unread = bytes},
-        png_(png_create_read_struct(PNG_LIBPNG_VER_STRING, &state_, stop, stop)),
+        start_(read_png_start(bytes, name)),
+        state_{.unread_header = start_.header, .unread = bytes.substr(start_.pixels)},
+        png_(png_create_read_struct(PNG_LIBPNG_VER_STRING, &state_, stop, judge_png_warning)),
         info_(png_ != nullptr ? png_create_info_struct(png_) : nullptr) {
     if (info_ == nullptr) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
@@ -69,43 +83,43 @@ class PngDecoder final : public ImageDecoder {
   PngDecoder& operator=(const PngDecoder&) = delete;
 
   /// Reads up to the pixels and asks for 8-bit samples.
-  ImageShape read_header() override {
+  ImageHeader read_header() override {
     check(completes(png_, [this] {
       png_set_read_fn(png_, &state_, read_bytes);
-      // Discard optional chunks (profiles, text, times); libpng still verifies their checksums.
-      constexpr int kAllChunks = -1;
-      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, kAllChunks);
+      // Some programs state a smaller window of zlib than they use.
+      png_set_option(png_, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON);
       png_read_info(png_, info_);
       png_set_expand(png_);
       png_set_scale_16(png_);
       png_set_interlace_handling(png_);
       png_read_update_info(png_, info_);
     }));
-    return {.height = static_cast<int>(png_get_image_height(png_, info_)),
-            .width = static_cast<int>(png_get_image_width(png_, info_)),
-            .channels = png_get_channels(png_, info_)};
+    return {.shape = {.height = static_cast<int>(png_get_image_height(png_, info_)),
+                      .width = static_cast<int>(png_get_image_width(png_, info_)),
+                      .channels = png_get_channels(png_, info_)}};
   }
 
-  void read_pixels(Image& image) override {
+  void read_pixels(Image& image, int /*reduction*/) override {
     const std::size_t row_bytes = png_get_rowbytes(png_, info_);
     std::vector<png_bytep> rows;
     for (std::size_t start = 0; start < image.pixels.size(); start += row_bytes) {
       rows.push_back(image.pixels.data() + start);
     }
-    check(completes(png_, [this, first_row = rows.data()] {
-      png_read_image(png_, first_row);
-      png_read_end(png_, nullptr);
-    }));
+    state_.reads_pixels = true;
+    // Reads up to the end of the last IDAT chunk that has pixels. Whatever follows does not matter.
+    check(completes(png_, [this, first_row = rows.data()] { png_read_image(png_, first_row); }));
   }
 
  private:
   void check(bool completed) const {
-    if (!completed) {
-      throw FormatError(name_, std::string("not a whole PNG file: ") + state_.message.data());
-    }
+    if (completed) return;
+    const std::string_view message = state_.message.data();
+    if (message.ends_with("ut of memory") || message.ends_with("insufficient memory")) throw std::bad_alloc();
+    throw FormatError(name_, "not a whole PNG file: " + std::string(message));
   }
 
   const std::filesystem::path& name_;
+  PngStart start_;
   PngState state_;
   png_structp png_;
   png_infop info_;

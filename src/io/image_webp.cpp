@@ -31,16 +31,16 @@ class WebpDecoder final : public ImageDecoder {
  public:
   WebpDecoder(std::string_view bytes, const std::filesystem::path& name) : name_(name), bytes_(bytes) {}
 
-  ImageShape read_header() override {
+  ImageHeader read_header() override {
     const WebPBitstreamFeatures features = get_features(bytes_);
     if (features.has_animation != 0) {
       throw FormatError(name_, "is an animated WebP file, expected one image: convert its frames to PNG, JPEG or WebP");
     }
     if (!reaches_image()) check(VP8_STATUS_NOT_ENOUGH_DATA);
-    return {.height = features.height, .width = features.width, .channels = features.has_alpha != 0 ? 4 : 3};
+    return {.shape = {.height = features.height, .width = features.width, .channels = features.has_alpha != 0 ? 4 : 3}};
   }
 
-  void read_pixels(Image& image) override {
+  void read_pixels(Image& image, int /*reduction*/) override {
     WebPDecoderConfig config;
     // Fails only when the header and the library are of different versions.
     if (WebPInitDecoderConfig(&config) == 0) check(VP8_STATUS_INVALID_PARAM);

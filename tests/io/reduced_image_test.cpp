@@ -12,7 +12,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <turbojpeg.h>
 
 #include <glow/error.h>
 #include <glow/io/image.h>
@@ -234,7 +233,7 @@ ImageSize times(ImageSize size, int factor) { return {factor * size.height, fact
 struct Downscaling {
   ImageSize whole;
   ImageSize small;
-  TJSAMP subsampling;
+  const char* sampling;
   /// The decoded image is at least so many times as large as the small one.
   int headroom;
   /// Of the decoding.
@@ -243,8 +242,8 @@ struct Downscaling {
 
 void PrintTo(const Downscaling& scaling, std::ostream* out) {
   *out << scaling.whole.height << "x" << scaling.whole.width << " to " << scaling.small.height << "x"
-       << scaling.small.width << " by 1/" << scaling.reduction << " and >= " << scaling.headroom
-       << (scaling.subsampling == TJSAMP_420 ? " (4:2:0)" : " (4:4:4)");
+       << scaling.small.width << " by 1/" << scaling.reduction << " and >= " << scaling.headroom << " ("
+       << scaling.sampling << ")";
 }
 
 class ReducedImages : public ::testing::TestWithParam<Downscaling> {};
@@ -274,7 +273,7 @@ Downscaled compare(const std::string& jpeg, const Downscaling& scaling) {
 
 TEST_P(ReducedImages, DifferLessThanTriangleAndAreaFilter) {
   for (const auto& [name, paint_picture] : pictures(GetParam().whole)) {
-    const std::string jpeg = encode_jpeg(paint(GetParam().whole, paint_picture), GetParam().subsampling);
+    const std::string jpeg = encode_jpeg(paint(GetParam().whole, paint_picture), {.sampling = GetParam().sampling});
     const auto [reduced, of_area, of_lanczos] = compare(jpeg, GetParam());
     PrintTo(GetParam(), &std::cout);
     std::cout << std::setw(13) << name << ": reduced " << reduced << ", area " << of_area << ", Lanczos " << of_lanczos
@@ -286,21 +285,18 @@ TEST_P(ReducedImages, DifferLessThanTriangleAndAreaFilter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Jpeg, ReducedImages,
-                         ::testing::Values(Downscaling{{512, 512}, {64, 64}, TJSAMP_444, 2, 4},
-                                           Downscaling{{512, 512}, {64, 64}, TJSAMP_420, 2, 4},
-                                           Downscaling{{768, 1024}, {128, 170}, TJSAMP_444, 2, 2},
-                                           Downscaling{{768, 1024}, {128, 170}, TJSAMP_420, 2, 2},
-                                           Downscaling{{375, 500}, {64, 85}, TJSAMP_420, 2, 2},
-                                           Downscaling{{523, 781}, {64, 95}, TJSAMP_420, 2, 4},
-                                           Downscaling{{515, 517}, {32, 32}, TJSAMP_420, 2, 8},
-                                           Downscaling{{512, 512}, {64, 64}, TJSAMP_444, 4, 2},
-                                           Downscaling{{523, 781}, {64, 95}, TJSAMP_420, 4, 2},
-                                           Downscaling{{515, 517}, {32, 32}, TJSAMP_420, 4, 4}));
+INSTANTIATE_TEST_SUITE_P(
+    Jpeg, ReducedImages,
+    ::testing::Values(Downscaling{{512, 512}, {64, 64}, "1x1", 2, 4}, Downscaling{{512, 512}, {64, 64}, "2x2", 2, 4},
+                      Downscaling{{768, 1024}, {128, 170}, "1x1", 2, 2},
+                      Downscaling{{768, 1024}, {128, 170}, "2x2", 2, 2}, Downscaling{{375, 500}, {64, 85}, "2x2", 2, 2},
+                      Downscaling{{523, 781}, {64, 95}, "2x2", 2, 4}, Downscaling{{515, 517}, {32, 32}, "2x2", 2, 8},
+                      Downscaling{{512, 512}, {64, 64}, "1x1", 4, 2}, Downscaling{{523, 781}, {64, 95}, "2x2", 4, 2},
+                      Downscaling{{515, 517}, {32, 32}, "2x2", 4, 4}));
 
 TEST(ReducedImage, ScalingByTheSidesOfTheTwoImagesDisplacesThePicture) {
   const Paint stripes = [](int, int x) { return grey(x % 37 < 18 ? 1 : 0); };
-  const std::string jpeg = encode_jpeg(paint({523, 781}, stripes), TJSAMP_444);
+  const std::string jpeg = encode_jpeg(paint({523, 781}, stripes), {});
   constexpr ImageSize kSmall = {64, 95};
   const Image whole = decode_image(jpeg, "whole");
   const ReducedImage reduced = decode_reduced_image(jpeg, "reduced", times(kSmall, 2));
@@ -344,7 +340,7 @@ TEST(ReducedImage, WorstPictureDiffersLessThanThatOfTriangleAndAreaFilter) {
   const auto of_triangle = weights_of(triangle, kSide, kSmall, kPixel);
   const auto of_reduced = weights_after_reduction(kSide, kSmall, kReduction, kPixel);
 
-  const std::string jpeg = encode_jpeg(worst_picture(of_triangle, of_reduced), TJSAMP_444, 100);
+  const std::string jpeg = encode_jpeg(worst_picture(of_triangle, of_reduced), {.quality = 100});
   const ReducedImage reduced = decode_reduced_image(jpeg, "a", {2 * kSmall, 2 * kSmall});
   ASSERT_EQ(reduced.reduction, kReduction);
   const auto whole = downscale(triangle, decode_image(jpeg, "a"), {kSmall, kSmall});
@@ -366,8 +362,8 @@ TEST(ReducedImage, WorstFrequencyDiffersLessThanThatOfTriangleAndAreaFilter) {
     const std::string jpeg = encode_jpeg(
         paint(kWhole,
               [&](int, int x) { return grey(0.5 + 0.5 * std::cos(2 * std::numbers::pi * cycles * (x + 0.5) / 512)); }),
-        TJSAMP_444, 100);
-    const auto [reduced, of_area, of_lanczos] = compare(jpeg, {kWhole, kSmall, TJSAMP_444, 2, 4});
+        {.quality = 100});
+    const auto [reduced, of_area, of_lanczos] = compare(jpeg, {kWhole, kSmall, "1x1", 2, 4});
     worst = std::max(worst, reduced.largest);
     worst_of_area = std::max(worst_of_area, of_area.largest);
   }
@@ -378,7 +374,7 @@ TEST(ReducedImage, WorstFrequencyDiffersLessThanThatOfTriangleAndAreaFilter) {
 TEST(ReducedImage, HasTheMeansOfThePixels) {
   // Without the values at both ends, which the decoder cuts off before and after the mean.
   const Paint octaves_of_grey = [](int y, int x) { return grey(0.3 + 0.4 * octaves(y, x, 0)); };
-  const std::string jpeg = encode_jpeg(paint({64, 96}, octaves_of_grey), TJSAMP_444);
+  const std::string jpeg = encode_jpeg(paint({64, 96}, octaves_of_grey), {});
   const Image whole = decode_image(jpeg, "a");
   for (const int reduction : {2, 4, 8}) {
     const ImageSize size = {64 / reduction, 96 / reduction};
@@ -407,7 +403,7 @@ TEST(ReducedImage, HasTheSmallestSizeThatSuffices) {
   };
   for (const auto& [whole, least, reduction] : cases) {
     const Image picture = paint(whole, [](int y, int x) { return grey(0.01 * (y + x)); });
-    const auto [image, used] = decode_reduced_image(encode_jpeg(picture, TJSAMP_420), "a", least);
+    const auto [image, used] = decode_reduced_image(encode_jpeg(picture, {.sampling = "2x2"}), "a", least);
     EXPECT_EQ(used, reduction) << whole.height << "x" << whole.width;
     EXPECT_EQ(image.shape,
               (ImageShape{(whole.height + reduction - 1) / reduction, (whole.width + reduction - 1) / reduction, 3}));
@@ -416,7 +412,7 @@ TEST(ReducedImage, HasTheSmallestSizeThatSuffices) {
 }
 
 TEST(ReducedImage, IsGreyIfTheImageIs) {
-  const std::string jpeg = encode_jpeg({{16, 24, 1}, Pixels(16 * 24, 77)}, TJSAMP_GRAY);
+  const std::string jpeg = encode_jpeg({{16, 24, 1}, Pixels(16 * 24, 77)}, {});
   const auto [image, reduction] = decode_reduced_image(jpeg, "a", {4, 4});
   EXPECT_EQ(reduction, 4);
   EXPECT_EQ(image.shape, (ImageShape{4, 6, 1}));
@@ -432,7 +428,8 @@ TEST(ReducedImage, OfAPngFileIsTheWholeImage) {
 }
 
 TEST(ReducedImage, IsRefusedLikeTheWholeImage) {
-  const std::string jpeg = encode_jpeg(paint({64, 64}, [](int y, int x) { return grey(random(y, x, 0)); }), TJSAMP_420);
+  const std::string jpeg =
+      encode_jpeg(paint({64, 64}, [](int y, int x) { return grey(random(y, x, 0)); }), {.sampling = "2x2"});
   for (std::size_t length = 3; length < jpeg.size(); length += 50) {
     EXPECT_TRUE(throws<FormatError>(
         [&] {

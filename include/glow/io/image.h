@@ -42,10 +42,19 @@ struct ReducedImage {
 // name:
 // - PNG (W3C PNG, third edition). Palettes and transparent colours are expanded, 16-bit samples rounded to 8 bits. Of
 //   an animation, the default image.
-// - JPEG (ITU-T T.81), baseline and progressive, 8 bits: grey (1 channel) and colour (3). CMYK is refused.
+// - JPEG (ITU-T T.81), baseline, extended and progressive, Huffman or arithmetic coding, 8 bits: grey (1 channel),
+//   colour (3), and CMYK and YCCK (3), which are taken for inverted, as Adobe's programs store them: RGB is C K / 255,
+//   M K / 255, Y K / 255 of the stored values.
 // - WebP (RFC 9649), lossy and lossless: 3 channels, with alpha 4. An animation is refused.
-// They throw FormatError naming the file for any other format (AVIF, HEIC, GIF, BMP, TIFF, JPEG 2000 and JPEG XL are
-// named, with the advice to convert the image) and for any decoder warning (truncated data, a bad checksum).
+//
+// Files with oddities are read as long as they hold all pixels: bytes before a marker of JPEG and after the pixels,
+// wrong checksums and contents of chunks of PNG that the pixels do not depend on. FormatError names the file and what
+// it is:
+// - "not a whole PNG file: ...": pixels are missing or damaged, as far as the decoder can tell. The data of JPEG have
+//   no checksum, so that changes after which they still decode to all pixels are not noticed.
+// - "is a 12-bit JPEG image, which is not supported: ..." and the like; formats that are not read (AVIF, HEIC, GIF,
+//   BMP, TIFF, JPEG 2000 and JPEG XL) are named, with the advice to convert the image.
+// - more than 2^28 pixels, or 500 scans of a JPEG file.
 
 /// The shape of the image that decode_image would return, from the header alone. `bytes`: the file in memory, or its
 /// beginning; the first 64 KiB suffice unless a large profile or thumbnail, or the alpha of a large WebP image, comes
@@ -54,7 +63,7 @@ struct ReducedImage {
 /// `name`: of the file, or of the member of an archive, in messages.
 ImageShape decode_image_shape(std::string_view bytes, const std::filesystem::path& name);
 
-/// Decodes an image in memory. Throws FormatError, also for more than 2^28 pixels.
+/// Decodes an image in memory. Throws FormatError, and std::bad_alloc if the memory does not suffice.
 Image decode_image(std::string_view bytes, const std::filesystem::path& name);
 
 /// Decodes an image for scaling down: at the smallest of 1/2, 1/4 and 1/8 of its size whose sides are at least `least`,
