@@ -37,23 +37,29 @@ void check_pixels(const ImageShape& shape, const std::filesystem::path& name) {
   }
 }
 
-/// The largest reduction of an image after which it has at least the size `least`.
+/// The largest reduction of an image after which it has at least the size `least`, both as they are stored.
 int find_reduction(const ImageHeader& header, ImageSize least) {
   constexpr int kBlock = 8;  // of JPEG's cosine transform; a smaller image is not worth a reduction
-  const ImageShape& shape = header.shape;
-  if (!header.is_reducible || std::max(shape.height, shape.width) < kBlock) return 1;
+  const auto& [shape, orientation, is_reducible] = header;
+  if (!is_reducible || std::max(shape.height, shape.width) < kBlock) return 1;
   for (const int factor : {8, 4, 2}) {
     // whole / factor >= least, without overflow.
-    if (shape.height / factor >= least.height && shape.width / factor >= least.width) return factor;
+    if (shape.height / factor < least.height || shape.width / factor < least.width) continue;
+    // Reversing would put a pixel that is partly beyond the edge first.
+    const bool has_partial_row = shape.height % factor != 0, has_partial_column = shape.width % factor != 0;
+    const bool is_displaced =
+        (orientation.reverses_rows && has_partial_row) || (orientation.reverses_columns && has_partial_column);
+    return is_displaced ? 1 : factor;
   }
   return 1;
 }
 
-/// Decodes an image at the largest reduction after which it has at least the size `least`.
-ReducedImage decode_at_least(std::string_view bytes, const std::filesystem::path& name, ImageSize least) {
+/// Decodes an image at the largest reduction after which the upright image has at least the size `least`.
+ReducedImage decode_upright(std::string_view bytes, const std::filesystem::path& name, ImageSize least) {
   const auto decoder = make_decoder(bytes, name);
   const ImageHeader header = decoder->read_header();
   check_pixels(header.shape, name);
+  if (header.orientation.transposes) std::swap(least.height, least.width);
   const int reduction = find_reduction(header, least);
   Image image{header.shape, {}};
   image.shape.height = (image.shape.height + reduction - 1) / reduction;
@@ -62,22 +68,23 @@ ReducedImage decode_at_least(std::string_view bytes, const std::filesystem::path
   image.pixels.resize(static_cast<std::size_t>(height) * static_cast<std::size_t>(width) *
                       static_cast<std::size_t>(channels));
   decoder->read_pixels(image, reduction);
-  return {std::move(image), reduction};
+  return {turn_upright(std::move(image), header.orientation), reduction};
 }
 
 }  // namespace
 
 ImageShape decode_image_shape(std::string_view bytes, const std::filesystem::path& name) {
-  return make_decoder(bytes, name)->read_header().shape;
+  const ImageHeader header = make_decoder(bytes, name)->read_header();
+  return upright_shape(header.shape, header.orientation);
 }
 
 Image decode_image(std::string_view bytes, const std::filesystem::path& name) {
   constexpr int kWhole = std::numeric_limits<int>::max();
-  return decode_at_least(bytes, name, {kWhole, kWhole}).image;
+  return decode_upright(bytes, name, {kWhole, kWhole}).image;
 }
 
 ReducedImage decode_reduced_image(std::string_view bytes, const std::filesystem::path& name, ImageSize least) {
-  return decode_at_least(bytes, name, least);
+  return decode_upright(bytes, name, least);
 }
 
 ImageShape read_image_shape(const std::filesystem::path& path) {

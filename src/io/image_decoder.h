@@ -6,11 +6,15 @@
 
 #include <glow/io/image.h>
 
+#include "io/orientation.h"
+
 namespace glow::io {
 
 /// What the header of an image says.
 struct ImageHeader {
+  /// The shape in which the image is stored.
   ImageShape shape;
+  Orientation orientation = {};
   /// Whether it can be decoded at 1/2, 1/4 and 1/8 of its size.
   bool is_reducible = false;
 };

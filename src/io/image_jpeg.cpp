@@ -18,6 +18,8 @@
 namespace glow::io {
 namespace {
 
+using namespace std::string_view_literals;
+
 /// A file with more scans is refused, because a small one could take minutes to decode.
 constexpr int kMostScans = 500;
 
@@ -100,10 +102,13 @@ class JpegDecoder final : public ImageDecoder {
 
   ImageHeader read_header() override {
     check(completes_jpeg(stop_, [this] {
+      constexpr int kMetadata = JPEG_APP0 + 1;
+      constexpr unsigned int kLongestSegment = 0xffff;
       jpeg_create_decompress(&jpeg_);
       jpeg_mem_src(&jpeg_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
       jpeg_.src->fill_input_buffer = stop_at_end;
       jpeg_.progress = &progress_;
+      jpeg_save_markers(&jpeg_, kMetadata, kLongestSegment);
       jpeg_read_header(&jpeg_, TRUE);
     }));
     if (jpeg_.data_precision != 8) refuse_precision();
@@ -116,6 +121,7 @@ class JpegDecoder final : public ImageDecoder {
     return {.shape = {.height = static_cast<int>(jpeg_.image_height),
                       .width = static_cast<int>(jpeg_.image_width),
                       .channels = components == 1 ? 1 : 3},
+            .orientation = orientation(),
             .is_reducible = true};
   }
 
@@ -146,6 +152,19 @@ class JpegDecoder final : public ImageDecoder {
   }
 
  private:
+  /// From the Exif segments, which are one block if there are several, and the last XMP segment (Adobe XMP, part 3).
+  Orientation orientation() const {
+    constexpr std::string_view kExif = "Exif\0\0"sv, kXmp = "http://ns.adobe.com/xap/1.0/\0"sv;
+    std::string exif;
+    std::string_view xmp;
+    for (auto* marker = jpeg_.marker_list; marker != nullptr; marker = marker->next) {
+      const std::string_view segment(reinterpret_cast<const char*>(marker->data), marker->data_length);
+      if (segment.starts_with(kExif)) exif += segment.substr(exif.empty() ? 0 : kExif.size());
+      if (segment.starts_with(kXmp)) xmp = segment.substr(kXmp.size());
+    }
+    return find_orientation(exif, xmp);
+  }
+
   [[noreturn]] void refuse_precision() const {
     throw FormatError(name_, "is a " + std::to_string(jpeg_.data_precision) +
                                  "-bit JPEG image, which is not supported: convert it to 8 bits");

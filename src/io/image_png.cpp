@@ -96,7 +96,8 @@ class PngDecoder final : public ImageDecoder {
     }));
     return {.shape = {.height = static_cast<int>(png_get_image_height(png_, info_)),
                       .width = static_cast<int>(png_get_image_width(png_, info_)),
-                      .channels = png_get_channels(png_, info_)}};
+                      .channels = png_get_channels(png_, info_)},
+            .orientation = find_orientation(start_.exif, start_.xmp)};
   }
 
   void read_pixels(Image& image, int /*reduction*/) override {

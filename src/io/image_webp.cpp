@@ -9,6 +9,8 @@
 
 #include <glow/error.h>
 
+#include "io/array_bytes.h"
+
 namespace glow::io {
 namespace {
 
@@ -37,7 +39,8 @@ class WebpDecoder final : public ImageDecoder {
       throw FormatError(name_, "is an animated WebP file, expected one image: convert its frames to PNG, JPEG or WebP");
     }
     if (!reaches_image()) check(VP8_STATUS_NOT_ENOUGH_DATA);
-    return {.shape = {.height = features.height, .width = features.width, .channels = features.has_alpha != 0 ? 4 : 3}};
+    return {.shape = {.height = features.height, .width = features.width, .channels = features.has_alpha != 0 ? 4 : 3},
+            .orientation = orientation()};
   }
 
   void read_pixels(Image& image, int /*reduction*/) override {
@@ -65,16 +68,50 @@ class WebpDecoder final : public ImageDecoder {
   /// Whether `bytes` reach beyond the header of the image, which decides on alpha. For less of a file with a VP8X chunk
   /// libwebp returns the size and the alpha flag of that chunk, which the image may contradict.
   bool reaches_image() const {
-    constexpr std::size_t kFirstChunk = 12;
     constexpr std::size_t kLosslessHeader = 5;  // after the name and the size of its chunk
     if (bytes_.substr(kFirstChunk, 4) != "VP8X") return true;
     return get_features(bytes_.substr(0, bytes_.size() - kLosslessHeader)).format != 0;
+  }
+
+  /// From the first EXIF and XMP chunks, which usually follow the image, if the flags of the VP8X chunk say that they
+  /// exist. They must be in `bytes` then.
+  Orientation orientation() const {
+    constexpr std::size_t kFlags = kFirstChunk + kChunkHeader;
+    constexpr unsigned kExifFlag = 0x08, kXmpFlag = 0x04;
+    if (bytes_.substr(kFirstChunk, 4) != "VP8X") return {};
+    const auto flags = static_cast<std::uint8_t>(bytes_[kFlags]);
+    return find_orientation((flags & kExifFlag) != 0 ? find_chunk("EXIF") : "",
+                            (flags & kXmpFlag) != 0 ? find_chunk("XMP ") : "");
+  }
+
+  /// The data of the first chunk (name, size, data, a zero if the size is odd) of this name, empty without one. Throws
+  /// FormatError when `bytes` do not reach the end of the chunk or, without one, of the file.
+  std::string_view find_chunk(std::string_view name) const {
+    const std::size_t end = kRiffSize + 4 + riff_number(kRiffSize);
+    for (std::size_t start = kFirstChunk; start + kChunkHeader <= end;) {
+      if (start + kChunkHeader > bytes_.size()) check(VP8_STATUS_NOT_ENOUGH_DATA);
+      const std::size_t data = start + kChunkHeader, size = riff_number(start + 4);
+      if (size > end - data) break;
+      if (bytes_.substr(start, 4) == name) {
+        if (size > bytes_.size() - data) check(VP8_STATUS_NOT_ENOUGH_DATA);
+        return bytes_.substr(data, size);
+      }
+      start = data + size + size % 2;
+    }
+    return {};
+  }
+
+  std::size_t riff_number(std::size_t offset) const {
+    return read_little_endian<std::uint32_t>(bytes_.substr(offset, sizeof(std::uint32_t)));
   }
 
   void check(VP8StatusCode status) const {
     if (status == VP8_STATUS_OUT_OF_MEMORY) throw std::bad_alloc();
     if (status != VP8_STATUS_OK) throw FormatError(name_, "not a whole WebP file: " + webp_problem(status));
   }
+
+  // Offsets in a RIFF file: its size, its first chunk; and the size of a chunk's name and size.
+  static constexpr std::size_t kRiffSize = 4, kFirstChunk = 12, kChunkHeader = 8;
 
   const std::filesystem::path& name_;
   std::string_view bytes_;

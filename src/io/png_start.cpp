@@ -1,6 +1,7 @@
 #include "io/png_start.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <utility>
 
@@ -10,6 +11,8 @@
 
 namespace glow::io {
 namespace {
+
+using namespace std::string_view_literals;
 
 constexpr std::size_t kPngSignature = 8;
 /// Before the data of a chunk: their length, the type of the chunk. After them: a checksum.
@@ -44,14 +47,67 @@ std::string cut_chunk(std::string_view chunk, std::size_t size) {
   return png_bytes(static_cast<std::uint32_t>(size)) + body + png_bytes(static_cast<std::uint32_t>(checksum));
 }
 
-/// The chunks that read_png_start looks at. The last of a type counts.
+/// The text that zlib has compressed to `bytes`, empty if they are damaged or it exceeds 1 MiB.
+std::string uncompress_text(std::string_view bytes) {
+  if (bytes.empty()) return "";
+  std::string text(std::size_t{1} << 20, '\0');
+  uLongf size = text.size();
+  const int status = uncompress(reinterpret_cast<Bytef*>(text.data()), &size,
+                                reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+  text.resize(status == Z_OK ? size : 0);
+  return text;
+}
+
+constexpr std::string_view kXmpKeyword = "XML:com.adobe.xmp\0"sv;
+/// Of a text in which programs stored Exif before there was the eXIf chunk (ImageMagick, ExifTool).
+constexpr std::string_view kExifKeyword = "Raw profile type exif\0"sv;
+
+/// The XMP packet in the data of an iTXt chunk, or nothing if there is none.
+std::string read_xmp(std::string_view data) {
+  data.remove_prefix(std::min(data.size(), kXmpKeyword.size()));
+  if (data.size() < 2) return "";
+  const bool is_compressed = data[0] != 0;
+  data.remove_prefix(2);
+  for (int string = 0; string < 2; ++string)  // the language and the translated keyword, which end with a zero
+    data.remove_prefix(std::min(data.size(), data.substr(0, data.find('\0')).size() + 1));
+  return is_compressed ? uncompress_text(data) : std::string(data);
+}
+
+/// The Exif block in the data of a text chunk: nothing, "exif" and the size on a line each, then hexadecimal digits.
+std::string read_exif_text(std::string_view data, bool is_compressed) {
+  const std::size_t start = kExifKeyword.size() + (is_compressed ? 1 : 0);  // 0, the method of compression
+  data.remove_prefix(std::min(data.size(), start));
+  std::string text = is_compressed ? uncompress_text(data) : std::string(data);
+  for (int line = 0; line < 3; ++line) text.erase(0, text.find('\n') + 1);
+  std::erase(text, '\n');
+  std::string exif;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    std::uint8_t byte = 0;
+    std::from_chars(text.data() + i, text.data() + i + 2, byte, 16);
+    exif += static_cast<char>(byte);
+  }
+  return exif;
+}
+
+/// The chunks of one type that read_png_start looks at: whole ones, and the data of others. The last counts.
 struct PngChunks {
   std::string_view image_header, palette, transparency;
+  std::string_view exif, text, compressed_text, xmp;
 
   void add(std::string_view type, std::string_view chunk) {
+    const std::string_view data = chunk.substr(kChunkStart, chunk.size() - kChunkStart - kChunkEnd);
     if (type == "IHDR") image_header = chunk;
     if (type == "PLTE") palette = chunk;
     if (type == "tRNS") transparency = chunk;
+    if (type == "eXIf") exif = data;
+    if (type == "tEXt" && data.starts_with(kExifKeyword)) text = data;
+    if (type == "zTXt" && data.starts_with(kExifKeyword)) compressed_text = data;
+    if (type == "iTXt" && data.starts_with(kXmpKeyword)) xmp = data;
+  }
+
+  std::string exif_block() const {
+    if (!exif.empty()) return std::string(exif);
+    return text.empty() ? read_exif_text(compressed_text, true) : read_exif_text(text, false);
   }
 };
 
@@ -80,7 +136,7 @@ PngStart read_png_start(std::string_view bytes, const std::filesystem::path& nam
   header += chunks.image_header;
   header += chunks.palette;
   header += cut_chunk(chunks.transparency, largest_transparency(chunks.image_header, chunks.palette));
-  return {.header = std::move(header), .pixels = start};
+  return {.header = std::move(header), .pixels = start, .exif = chunks.exif_block(), .xmp = read_xmp(chunks.xmp)};
 }
 
 }  // namespace glow::io

@@ -14,6 +14,10 @@ struct PngStart {
   std::string header;
   /// Where the first IDAT chunk begins.
   std::size_t pixels = 0;
+  /// Metadata that can have an orientation, see find_orientation. Those after the pixels are ignored: the specification
+  /// has the eXIf chunk before them.
+  std::string exif = {};
+  std::string xmp = {};
 };
 
 /// `bytes`: a PNG file or its beginning. Checksums are left to libpng; other chunks and their checksums do not matter.

@@ -1,4 +1,4 @@
-"""Compares the pixels that the library reads from image files with those of Pillow:
+"""Compares the pixels that the library reads from image files with those of Pillow, upright (ImageOps.exif_transpose):
 
     python check_images.py DUMP_IMAGES [TEST...]
 
@@ -10,16 +10,18 @@ by one grey level in each component.
 import io
 import os
 import pathlib
+import random
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import zlib
 
 import numpy
-from PIL import Image
+from PIL import Image, ImageOps
 
 dump_images = None
 
@@ -45,9 +47,17 @@ def cjpeg(*arguments, seed=1, channels=3):
     return subprocess.run(["cjpeg", *arguments], input=picture, stdout=subprocess.PIPE, check=True).stdout
 
 
-def pillow_pixels(content):
+def upright(content):
+    """The pixels as Pillow shows them, [height, width, channel]; as stored where Pillow cannot read the orientation."""
     with Image.open(io.BytesIO(content)) as picture:
-        return as_array(picture)
+        picture.load()
+        try:
+            picture.getexif().get(0x0112)
+        except Exception:  # of several kinds, for damaged metadata
+            return as_array(picture)
+        # Writing the metadata of the result fails for some, and does not matter.
+        with unittest.mock.patch("PIL.Image.Exif.tobytes", lambda exif: b""):
+            return as_array(ImageOps.exif_transpose(picture))
 
 
 def as_array(picture):
@@ -66,6 +76,67 @@ def as_array(picture):
 def tolerance(content):
     with Image.open(io.BytesIO(content)) as picture:
         return {"JPEG": 2 if picture.mode == "CMYK" else 1}.get(picture.format, 0)
+
+
+# Exif blocks
+
+def exif_block(orientation, order="<", kind=3, count=1, before=(), code=b""):
+    """A TIFF structure with the tag; `before`: fields (tag, type, count, 4 bytes) that precede it."""
+    sizes = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
+    value = struct.pack(order + sizes.get(kind, "I"), orientation).ljust(4, b"\0")
+    fields = [*before, (0x0112, kind, count, value)]
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    directory = struct.pack(order + "H", len(fields))
+    for tag, field_kind, field_count, field_value in fields:
+        directory += struct.pack(order + "HHI", tag, field_kind, field_count) + field_value
+    return code + header + directory + bytes(4)
+
+
+def xmp_packet(orientation, attribute=True):
+    tag = f'tiff:Orientation="{orientation}"' if attribute else f"><tiff:Orientation>{orientation}</tiff:Orientation"
+    return f'<x:xmpmeta><rdf:RDF><rdf:Description {tag}/></rdf:RDF></x:xmpmeta>'.encode()
+
+
+def exif_blocks():
+    """By name, blocks for orientation 6, and such that have none."""
+    text = (0x010E, 2, 4, b"abc\0")
+    blocks = {
+        "big endian": exif_block(6, ">"),
+        "long": exif_block(6, kind=4),
+        "big long": exif_block(6, ">", kind=4),
+        "signed byte": exif_block(6, kind=6),
+        "signed short": exif_block(6, ">", kind=8),
+        "byte": exif_block(6, kind=1),
+        "text": exif_block(6, kind=2),
+        "unknown type": exif_block(6, kind=99),
+        "two values": exif_block(6, count=2),
+        "three values": exif_block(40, count=3) + struct.pack("<HHH", 8, 6, 6),
+        "three values at the end": exif_block(26, count=3) + struct.pack("<H", 6),
+        "no value": exif_block(6, count=0),
+        "after text": exif_block(6, before=[text]),
+        "twice": exif_block(6, before=[(0x0112, 3, 1, b"\3\0\0\0")]),
+        "twice, first unusable": exif_block(6, before=[(0x0112, 99, 1, b"\3\0\0\0")]),
+        "text beyond the end": exif_block(6, before=[(0x010E, 2, 20, struct.pack("<I", 60))]),
+        "huge text": exif_block(6, before=[(0x010E, 2, 1 << 31, struct.pack("<I", 60))]),
+        "text far away": exif_block(6, before=[(0x010E, 2, 20, b"\xff\xff\xff\xff")]),
+        "code": exif_block(6, code=b"Exif\0\0"),
+        "two codes": exif_block(6, code=b"Exif\0\0Exif\0\0"),
+        "three codes": exif_block(6, code=3 * b"Exif\0\0"),
+        "wrong version": exif_block(6).replace(b"II*\0", b"II\0*"),
+        "no structure": b"not a TIFF structure",
+        "another version": exif_block(6).replace(b"II*\0", b"II\x55\0"),
+        "directory far away": exif_block(6).replace(b"*\0\x08", b"*\0\xf8"),
+        "empty": b"",
+    }
+    blocks |= {f"value {value}": exif_block(value) for value in (0, 9, 255, 65535)}
+    blocks |= {f"cut to {length}": exif_block(6, before=[text])[:length] for length in range(1, 38)}
+    rng = random.Random(1)
+    for number in range(100):
+        block = bytearray(exif_block(rng.randint(0, 9), rng.choice("<>"), before=[text][:number % 2]))
+        for _ in range(rng.randint(1, 3)):
+            block[rng.randrange(len(block))] = rng.choice((0, 1, 2, 3, 4, 6, 8, 255, rng.randrange(256)))
+        blocks[f"random {number}"] = bytes(block)
+    return blocks
 
 
 # Parts of files
@@ -127,6 +198,9 @@ def extended_webp(content, flags, before=(), after=()):
     return riff((b"VP8X", header), *before, (content[12:16], content[20:]), *after)
 
 
+EXIF_SEGMENT, XMP_SEGMENT = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+
+
 class ImageTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -150,7 +224,7 @@ class ImageTest(unittest.TestCase):
                 results.append(pixels.astype(int) if pixels.size else text.removeprefix(f"{path}: "))
         return results
 
-    def check(self, files, reduction=1, expect=pillow_pixels):
+    def check(self, files, reduction=1, expect=upright):
         for (name, content), found in zip(files.items(), self.read(files.values(), reduction)):
             with self.subTest(name):
                 expected = expect(content)
@@ -167,6 +241,121 @@ class ImageTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertIsInstance(found, str)
                 self.assertEqual(found[:len(sentence)], sentence)
+
+
+class OrientationTest(ImageTest):
+    JPEG = encode(make_pixels(1, 21, 35, 3), "JPEG", quality=90)
+    PNG = encode(make_pixels(2, 21, 35, 3), "PNG")
+    WEBP = encode(make_pixels(3, 21, 35, 3), "WEBP", quality=80)
+
+    def test_all_orientations_in_all_formats(self):
+        colour, alpha, grey = (make_pixels(seed, 21, 35, channels) for seed, channels in ((1, 3), (2, 4), (3, 1)))
+        pictures = {
+            "jpeg": (colour, "JPEG", {}), "progressive": (colour, "JPEG", {"progressive": True}),
+            "grey jpeg": (grey, "JPEG", {}), "cmyk": (Image.fromarray(alpha, "CMYK"), "JPEG", {}),
+            "png": (colour, "PNG", {}), "alpha": (alpha, "PNG", {}), "grey": (grey, "PNG", {}),
+            "grey and alpha": (make_pixels(4, 21, 35, 2), "PNG", {}),
+            "palette": (Image.fromarray(colour).quantize(20), "PNG", {}),
+            "deep": (Image.fromarray(grey[:, :, 0].astype(numpy.uint16) * 253), "PNG", {}),
+            "webp": (colour, "WEBP", {}), "lossless": (colour, "WEBP", {"lossless": True}),
+            "webp alpha": (alpha, "WEBP", {}), "large": (make_pixels(5, 130, 70, 3), "PNG", {}),
+        }
+        files = {}
+        for orientation in range(10):
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            for name, (picture, form, options) in pictures.items():
+                files[f"{name} {orientation}"] = encode(picture, form, exif=exif, **options)
+        self.check(files)
+
+    def test_orientations_of_reduced_images(self):
+        def reduced(reduction):
+            def read(content):
+                with Image.open(io.BytesIO(content)) as picture:
+                    orientation = picture.getexif().get(0x0112)
+                    # A side that is not a multiple of the reduction must not be reversed.
+                    reversed_sides = [orientation in (2, 3, 7, 8), orientation in (3, 4, 6, 7)]
+                    if not any(side % reduction and turned for side, turned in zip(picture.size, reversed_sides)):
+                        picture.draft(None, tuple(side // reduction for side in picture.size))
+                    return as_array(ImageOps.exif_transpose(picture))
+            return read
+
+        for reduction in (2, 4, 8):
+            files = {}
+            for orientation in range(1, 9):
+                exif = Image.Exif()
+                exif[0x0112] = orientation
+                for width, height in ((48, 96), (49, 96), (48, 97), (51, 101)):
+                    picture = make_pixels(width, height, width, 3)
+                    files[f"{orientation} {width}x{height}"] = encode(picture, "JPEG", exif=exif, subsampling=0)
+            self.check(files, reduction, reduced(reduction))
+
+    def test_forms_of_exif_blocks(self):
+        blocks = exif_blocks()
+        self.check({name: in_jpeg(self.JPEG, segment(0xE1, EXIF_SEGMENT + block), None)
+                    for name, block in blocks.items()})
+        self.check({name: extended_webp(self.WEBP, 8, after=[(b"EXIF", block)]) for name, block in blocks.items()})
+        del blocks["two codes"]  # Pillow inserts a third
+        self.check({name: after_header(self.PNG, (b"eXIf", block)) for name, block in blocks.items()})
+
+    def test_places_in_jpeg_files(self):
+        exif, other, xmp = (segment(0xE1, data) for data in (
+            EXIF_SEGMENT + exif_block(6), EXIF_SEGMENT + exif_block(3), XMP_SEGMENT + xmp_packet(8)))
+        halves = [segment(0xE1, EXIF_SEGMENT + half) for half in (exif_block(6)[:15], exif_block(6)[15:])]
+        no_orientation = segment(0xE1, EXIF_SEGMENT + exif_block(6).replace(b"\x12\1\3", b"\x12\2\3"))
+        large = segment(0xE1, EXIF_SEGMENT + exif_block(6) + bytes(60000))
+        files = {"first": exif, "after a comment": segment(0xFE, b"comment") + exif, "two": exif + other,
+                 "in two parts": b"".join(halves), "between other parts": halves[0] + xmp + halves[1],
+                 "only XMP": xmp, "after XMP": xmp + exif, "before XMP": exif + xmp, "two XMP": xmp + segment(
+                     0xE1, XMP_SEGMENT + xmp_packet(3)), "XMP, Exif without": no_orientation + xmp, "large": large,
+                 "in another segment": segment(0xE2, EXIF_SEGMENT + exif_block(6)),
+                 "unknown code": segment(0xE1, b"exif\0\0" + exif_block(6)), "empty": segment(0xE1, b"")}
+        files = {f"{name}, {place}": in_jpeg(self.JPEG, inserted, place) for name, inserted in files.items()
+                 for place in (None, 0xDB, 0xC0, 0xDA)}
+        thumbnail = encode(make_pixels(5, 8, 6, 3), "JPEG", exif=EXIF_SEGMENT + exif_block(3))
+        files["thumbnail"] = in_jpeg(self.JPEG, segment(0xE1, EXIF_SEGMENT + exif_block(6) + thumbnail), None)
+        files["after the pixels"] = self.JPEG[:-2] + exif + self.JPEG[-2:]
+        self.check(files)
+
+    def test_places_in_png_files(self):
+        exif, xmp = (b"eXIf", exif_block(6)), (b"iTXt", b"XML:com.adobe.xmp\0\0\0en\0XMP\0" + xmp_packet(8))
+        packed_xmp = (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp_packet(5, False)))
+        digits = exif_block(7, code=EXIF_SEGMENT).hex()
+        profile = f"\nexif\n{len(digits) // 2:8}\n{digits[:72]}\n{digits[72:]}\n".encode()
+        text = (b"tEXt", b"Raw profile type exif\0" + profile)
+        packed_text = (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile))
+        cases = {"Exif": [exif], "two": [exif, (b"eXIf", exif_block(3))], "only XMP": [xmp], "packed XMP": [packed_xmp],
+                 "two XMP": [xmp, packed_xmp], "XMP and Exif": [xmp, exif],
+                 "text": [text], "packed text": [packed_text], "text and Exif": [exif, text],
+                 "text and XMP": [text, xmp], "other text": [(b"tEXt", b"exif"), exif],
+                 "bad XMP": [(b"iTXt", b"XML:com.adobe.xmp"), exif],
+                 "cut XMP": [(b"iTXt", packed_xmp[1][:40]), exif], "cut text": [(b"zTXt", packed_text[1][:40]), exif],
+                 "short text": [(b"tEXt", b"Raw profile type exif\0exif\n2\n1"), exif]}
+        self.check({name: after_header(self.PNG, *chunks) for name, chunks in cases.items()})
+
+    def test_metadata_after_the_pixels_of_a_png_file_is_ignored(self):
+        # As the third edition of the specification and browsers have it; Pillow applies it.
+        stored = as_array(Image.open(io.BytesIO(self.PNG)))
+        xmp = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(8)
+        files = {"Exif": before_end(self.PNG, (b"eXIf", exif_block(6))), "XMP": before_end(self.PNG, (b"iTXt", xmp))}
+        self.check(files, expect=lambda content: stored)
+
+    def test_places_in_webp_files(self):
+        exif, xmp, other = (b"EXIF", exif_block(6)), (b"XMP ", xmp_packet(8)), (b"EXIF", exif_block(3))
+        unknown = (b"abcd", b"odd size")
+        self.check({
+            "after the image": extended_webp(self.WEBP, 8, after=[exif]),
+            "before the image": extended_webp(self.WEBP, 8, before=[exif]),
+            "two": extended_webp(self.WEBP, 8, after=[exif, other]),
+            "only XMP": extended_webp(self.WEBP, 4, after=[xmp]),
+            "XMP and Exif": extended_webp(self.WEBP, 12, after=[xmp, exif]),
+            "Exif without and XMP": extended_webp(self.WEBP, 12, after=[(b"EXIF", exif_block(6)[:8]), xmp]),
+            "without flag": extended_webp(self.WEBP, 0, after=[exif, xmp]),
+            "flag without chunk": extended_webp(self.WEBP, 12),
+            "flag of the other": extended_webp(self.WEBP, 4, after=[exif]),
+            "after unknown": extended_webp(self.WEBP, 8, after=[unknown, unknown, exif]),
+            "large": extended_webp(self.WEBP, 8, after=[(b"EXIF", exif_block(6) + bytes(70001))]),
+        })
 
 
 class OddFilesTest(ImageTest):

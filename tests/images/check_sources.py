@@ -27,7 +27,7 @@ import zipfile
 
 import lmdb
 import numpy
-from PIL import Image
+from PIL import Image, ImageOps
 
 dump_source = None
 
@@ -50,9 +50,10 @@ def encode(pixels, form, **options):
 
 
 def decode(content, name="", label=-1, channels=3):
-    """An encoded image, as the library's documentation says: 8 bits, on white, in RGB or grey."""
+    """An encoded image, as the library's documentation says: upright, 8 bits, on white, in RGB or grey."""
     with Image.open(io.BytesIO(content)) as picture:
         tolerance = 1 if picture.format == "JPEG" else 0
+        picture = ImageOps.exif_transpose(picture)
         if picture.mode == "P" or "transparency" in picture.info:
             picture = picture.convert("RGBA")
         if picture.mode == "1":
@@ -107,6 +108,14 @@ class SourceTest(unittest.TestCase):
                     self.assertLessEqual(difference, picture.tolerance, picture.name)
 
 
+def exif_block(orientation, size=0):
+    """An Exif block with an orientation, and with other data of this size."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = size * "x"
+    return exif
+
+
 def colour_files():
     """Encoded images of every kind, by path."""
     palette = Image.fromarray(make_pixels(9, 6, 7, 3)).quantize(20)
@@ -127,6 +136,13 @@ def colour_files():
         "dog/grey_alpha.png": encode(make_pixels(13, 7, 5, 2), "PNG"),
         "\u00e9t\u00e9/alpha.png": encode(make_pixels(14, 16, 16, 4), "PNG"),
         "z/" + "folder/" * 15 + "long.png": encode(make_pixels(15, 3, 3, 3), "PNG"),
+        # Turned images, whose metadata precede or follow more data than are read first.
+        "turned/1.jpg": encode(make_pixels(16, 19, 35, 3), "JPEG", exif=exif_block(6)),
+        "turned/2.jpg": encode(make_pixels(17, 19, 35, 3), "JPEG", exif=exif_block(5, 30000)),
+        "turned/3.png": encode(make_pixels(18, 9, 5, 3), "PNG", exif=exif_block(8, 30000)),
+        "turned/4.webp": encode(make_pixels(19, 120, 90, 3), "WEBP", lossless=True, exif=exif_block(7)),
+        "turned/5.webp": encode(make_pixels(20, 120, 90, 4), "WEBP", lossless=True, exif=exif_block(3, 30000)),
+        "turned/6.png": encode(make_pixels(21, 9, 5, 4), "PNG", exif=exif_block(2)),
         "z/.hidden/1.png": b"not an image",
         "z/._1.png": b"not an image",
         "z/notes.txt": b"not an image",

@@ -16,8 +16,8 @@ struct ImageShape {
   bool operator==(const ImageShape&) const = default;
 };
 
-/// An image in memory, 8 bits per sample, values as stored in the file (sRGB by convention; neither colour
-/// profiles nor an EXIF orientation are applied).
+/// An image in memory, 8 bits per sample, upright. Values are those in the file, sRGB by convention: colour profiles
+/// (ICC), gamma and chromaticities (gAMA, cHRM, cICP) and the aspect of a pixel (pHYs, JFIF, Exif) are ignored.
 struct Image {
   ImageShape shape;
   /// [height, width, channels], row by row.
@@ -47,6 +47,12 @@ struct ReducedImage {
 //   M K / 255, Y K / 255 of the stored values.
 // - WebP (RFC 9649), lossy and lossless: 3 channels, with alpha 4. An animation is refused.
 //
+// Images are turned upright, as Pillow's ImageOps.exif_transpose does, by the tag Orientation in Exif (the APP1 segment
+// of JPEG, the eXIf chunk or the text "Raw profile type exif" of PNG, the EXIF chunk of WebP), or without this tag by
+// tiff:Orientation in XMP. An image whose metadata are damaged counts as upright. In PNG, metadata after the pixels are
+// ignored, as the specification puts the eXIf chunk before them; Pillow applies them, and ImageMagick writes such
+// files.
+//
 // Files with oddities are read as long as they hold all pixels: bytes before a marker of JPEG and after the pixels,
 // wrong checksums and contents of chunks of PNG that the pixels do not depend on. FormatError names the file and what
 // it is:
@@ -58,16 +64,17 @@ struct ReducedImage {
 
 /// The shape of the image that decode_image would return, from the header alone. `bytes`: the file in memory, or its
 /// beginning; the first 64 KiB suffice unless a large profile or thumbnail, or the alpha of a large WebP image, comes
-/// before the header. Throws FormatError; for the beginning of a file it may also mean that more bytes are needed, so
-/// try again with the whole file. A shape, if returned, is that of the whole file.
-/// `name`: of the file, or of the member of an archive, in messages.
+/// before the header, or a WebP file has Exif or XMP, which follow the image. Throws FormatError; for the beginning of
+/// a file it may also mean that more bytes are needed, so try again with the whole file. A shape, if returned, is that
+/// of the whole file. `name`: of the file, or of the member of an archive, in messages.
 ImageShape decode_image_shape(std::string_view bytes, const std::filesystem::path& name);
 
 /// Decodes an image in memory. Throws FormatError, and std::bad_alloc if the memory does not suffice.
 Image decode_image(std::string_view bytes, const std::filesystem::path& name);
 
 /// Decodes an image for scaling down: at the smallest of 1/2, 1/4 and 1/8 of its size whose sides are at least `least`,
-/// otherwise whole. Only JPEG images with a side of 8 pixels or more are reduced. Each pixel is then the mean of
+/// otherwise whole; sizes are those of the upright image. Only JPEG images with a side of 8 pixels or more are reduced;
+/// one that is turned only if this puts no partial row or column (see below) first. Each pixel is then the mean of
 /// reduction x reduction pixels of the whole image, but for rounding, and for subsampled chroma, which is interpolated
 /// less. Decoding takes 60 to 90 % of the time of the whole image; the scaling that follows has only 1/4 to 1/64 of the
 /// pixels. Errors as decode_image; the limit is on the whole image.
