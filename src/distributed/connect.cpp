@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -13,6 +14,7 @@
 
 #include "distributed/failure_detector.h"
 #include "distributed/rendezvous.h"
+#include "distributed/start_watch.h"
 
 namespace glow::distributed {
 namespace {
@@ -48,7 +50,10 @@ class DeviceWork {
 class ConnectedProcesses : public Communicator {
  public:
   ConnectedProcesses(const Launch& launch, const ConnectOptions& options)
-      : Communicator(launch.rank, launch.size), options_(options), rendezvous_(launch, options.timeout) {
+      : Communicator(launch.rank, launch.size),
+        options_(options),
+        watch_(std::make_unique<StartWatch>(options.patience, options.waiting)),
+        rendezvous_(launch, options.timeout, *watch_) {
     auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
     gloo->devices.push_back(interface != nullptr
@@ -68,6 +73,7 @@ class ConnectedProcesses : public Communicator {
          }});
     try {
       require_correct_sums();
+      watch_.reset();
     } catch (...) {
       detector_->end();
       throw;
@@ -160,6 +166,8 @@ class ConnectedProcesses : public Communicator {
   }
 
   ConnectOptions options_;
+  /// Null once all processes have joined.
+  std::unique_ptr<StartWatch> watch_;
   Rendezvous rendezvous_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
 #ifdef USE_C10D_NCCL

@@ -65,6 +65,7 @@ Launch ranks(const Variables& variables, const char* rank, const char* size, con
   launch.rank = variables.number(rank, 0, launch.size - 1);
   launch.local_size = variables.number(local_size, 1, launch.size, 1);
   launch.local_rank = variables.number(local_rank, 0, launch.size - 1, 0);
+  launch.variables = {{rank, variables.text(rank)}, {size, variables.text(size)}};
   return launch;
 }
 
@@ -80,6 +81,9 @@ Launch of_torchrun(const Variables& variables) {
   launch.has_store = variables.text("TORCHELASTIC_USE_AGENT_STORE", "") == "True";
   launch.restarts = variables.number("TORCHELASTIC_RESTART_COUNT", 0, kMostProcesses, 0);
   if (launch.size == 1 && !launch.has_store) return launch;
+  if (!variables.has("MASTER_ADDR")) {
+    throw ConfigError("MASTER_ADDR", "is not set, though RANK and WORLD_SIZE are; unset these to run one process");
+  }
   launch.address = variables.text("MASTER_ADDR");
   launch.port = variables.port("MASTER_PORT", kDefaultPort);
   return launch;

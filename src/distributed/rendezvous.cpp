@@ -26,6 +26,20 @@ namespace {
 
 using StorePointer = c10::intrusive_ptr<c10d::Store>;
 
+/// "rank 3", "ranks 1, 2 and 5"; of many ranks the first ones and their number.
+std::string ranks_text(const std::set<std::int64_t>& ranks) {
+  constexpr std::size_t kMostNamed = 8;
+  std::string text = ranks.size() == 1 ? "rank " : "ranks ";
+  std::size_t named = 0;
+  for (const auto rank : ranks) {
+    if (named == kMostNamed) return text + " and others (" + std::to_string(ranks.size()) + " in all)";
+    if (named > 0) text += named + 1 == ranks.size() ? " and " : ", ";
+    text += std::to_string(rank);
+    ++named;
+  }
+  return text;
+}
+
 StorePointer open_store(const Launch& launch, std::chrono::seconds timeout, bool is_host) {
   c10d::TCPStoreOptions options;
   options.port = launch.port;
@@ -34,6 +48,13 @@ StorePointer open_store(const Launch& launch, std::chrono::seconds timeout, bool
   StorePointer store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
   store->setTimeout(timeout);
   return store;
+}
+
+/// The first connection, for which the store's host may be missing.
+StorePointer open_store_watched(const Launch& launch, std::chrono::seconds timeout, bool is_host, StartWatch& watch) {
+  const auto place = launch.address + ":" + std::to_string(launch.port);
+  watch.wait_for(launch.has_store ? "the launcher's store at " + place : "rank 0, whose store is expected at " + place);
+  return open_store(launch, timeout, is_host);
 }
 
 // The keys of the rendezvous. All but the last are shared by all epochs. A rank writes a random request, and rank 0
@@ -45,16 +66,19 @@ std::string request_key(std::int64_t rank) { return "glow/question/" + std::to_s
 std::string answer_key(const std::string& request) { return "glow/answer/" + request; }
 std::string joined_key(const std::string& epoch, std::int64_t rank) { return epoch + "/here/" + std::to_string(rank); }
 
-std::string join_epoch(c10d::Store& store, std::int64_t rank) {
+std::string join_epoch(c10d::Store& store, std::int64_t rank, StartWatch& watch) {
+  watch.wait_for("rank 0");
   std::random_device random;
   const auto request = std::to_string(random()) + "-" + std::to_string(random());
   set_text(store, request_key(rank), request);
   const auto epoch = wait_for_text(store, answer_key(request));
+  // From now on rank 0 knows which ranks are missing.
+  watch.wait_for("");
   set_text(store, joined_key(epoch, rank), "1");
   return epoch;
 }
 
-std::string publish_epoch(c10d::Store& store, std::int64_t size, std::chrono::seconds timeout) {
+std::string publish_epoch(c10d::Store& store, std::int64_t size, std::chrono::seconds timeout, StartWatch& watch) {
   constexpr std::chrono::milliseconds kBetweenPolls{50};
   const auto epoch = "glow/start-" + std::to_string(store.add(kEpochCount, 1));
   std::set<std::int64_t> missing;
@@ -62,6 +86,8 @@ std::string publish_epoch(c10d::Store& store, std::int64_t size, std::chrono::se
   const auto end = std::chrono::steady_clock::now() + timeout;
   while (true) {
     std::erase_if(missing, [&](std::int64_t rank) { return store.check({joined_key(epoch, rank)}); });
+    watch.wait_for(missing.empty() ? "the other ranks, which have all joined, to connect to each other"
+                                   : ranks_text(missing));
     if (missing.empty()) return epoch;
     if (std::chrono::steady_clock::now() > end) {
       throw std::runtime_error("rank " + std::to_string(*missing.begin()) + " did not join");
@@ -122,12 +148,13 @@ std::string source_address(const addrinfo* addresses) {
 
 }  // namespace
 
-Rendezvous::Rendezvous(const Launch& launch, std::chrono::seconds timeout)
+Rendezvous::Rendezvous(const Launch& launch, std::chrono::seconds timeout, StartWatch& watch)
     : launch_(launch),
       timeout_(timeout),
       is_store_host_(launch.rank == 0 && !launch.has_store),
-      store_(open_store(launch, timeout, is_store_host_)),
-      epoch_(launch.rank == 0 ? publish_epoch(*store_, launch.size, timeout) : join_epoch(*store_, launch.rank)) {}
+      store_(open_store_watched(launch, timeout, is_store_host_, watch)),
+      epoch_(launch.rank == 0 ? publish_epoch(*store_, launch.size, timeout, watch)
+                              : join_epoch(*store_, launch.rank, watch)) {}
 
 StorePointer Rendezvous::store(const std::string& name) const {
   return c10::make_intrusive<c10d::PrefixStore>(epoch_ + "/" + name, store_);

@@ -7,6 +7,8 @@
 
 #include <glow/distributed/launch.h>
 
+#include "distributed/start_watch.h"
+
 namespace glow::distributed {
 
 /// Brings the processes of a launch together at a c10d store. The launcher hosts the store, or rank 0 for as long as
@@ -17,9 +19,9 @@ namespace glow::distributed {
 /// epoch that rank 0 publishes. (The launchers of several hosts may count restarts differently.)
 class Rendezvous {
  public:
-  /// Returns once all processes have joined. Throws the errors of c10d, and std::runtime_error when a rank does not
-  /// join within the time-out.
-  Rendezvous(const Launch& launch, std::chrono::seconds timeout);
+  /// Returns once all processes have joined. Tells `watch` what it waits for. Throws the errors of c10d, and
+  /// std::runtime_error when a rank does not join within the time-out.
+  Rendezvous(const Launch& launch, std::chrono::seconds timeout, StartWatch& watch);
 
   bool is_store_host() const { return is_store_host_; }
   /// The store with the prefix `name` of this epoch before every key.

@@ -164,6 +164,34 @@ TEST(Connect, ThrowsWhenARankDoesNotJoin) {
                                    {"did not meet at 127.0.0.1:" + std::to_string(launch.port)}));
 }
 
+TEST(Connect, SaysOnceForWhomItWaits) {
+  // Rank 2 is missing, and rank 1 of another run has no rank 0. c10d tries again to connect after a second.
+  const auto port = free_port(), other_port = free_port();
+  std::vector<std::string> heard(3);
+  std::vector<std::jthread> threads;
+  const auto start = [&](std::size_t place, std::int64_t rank, std::uint16_t at) {
+    threads.emplace_back([&heard, place, rank, at] {
+      const Launch launch{.rank = rank, .size = 3, .address = "127.0.0.1", .port = at};
+      const auto hear = [&](const std::string& what) { heard[place] += what + ";"; };
+      EXPECT_THROW(connect(launch, {.timeout = 4s, .waiting = hear, .patience = 2s}), ProcessError);
+    });
+  };
+  start(0, 0, port);
+  start(1, 1, port);
+  start(2, 1, other_port);
+  threads.clear();
+  EXPECT_EQ(heard[0], "rank 2;");
+  EXPECT_EQ(heard[1], "");  // rank 0 reports it
+  EXPECT_EQ(heard[2], "rank 0, whose store is expected at 127.0.0.1:" + std::to_string(other_port) + ";");
+}
+
+TEST(Connect, SaysNothingWhenAllJoinInTime) {
+  std::atomic<bool> is_heard = false;
+  as_processes(2, [](const CommunicatorPointer& processes) { processes->barrier(); },
+               {.timeout = 60s, .waiting = [&](const std::string&) { is_heard = true; }, .patience = 30s});
+  EXPECT_FALSE(is_heard);
+}
+
 /// Uses one process, so that one GPU is enough.
 TEST(Connect, SumsOnADevice) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "there is no CUDA device";

@@ -1,5 +1,7 @@
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -117,8 +119,22 @@ TEST(Launch, SlurmBatchScriptIsOneProcess) {
   EXPECT_EQ(launch({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "4711"}}).size, 1);
 }
 
+TEST(Launch, NamesTheVariablesOfSeveralProcesses) {
+  using Named = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(launch({{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}}).variables,
+            (Named{{"RANK", "1"}, {"WORLD_SIZE", "2"}}));
+  EXPECT_EQ(launch({{"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "1"}}).variables,
+            (Named{{"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "1"}}));
+  EXPECT_EQ(launch({{"SLURM_PROCID", "2"}, {"SLURM_STEP_NUM_TASKS", "4"}, {"SLURM_JOB_ID", "7"}}).variables,
+            (Named{{"SLURM_PROCID", "2"}, {"SLURM_STEP_NUM_TASKS", "4"}}));
+}
+
 TEST(Launch, NamesTheMissingOrInvalidVariable) {
-  EXPECT_TRUE(throws<ConfigError>([] { launch({{"RANK", "0"}, {"WORLD_SIZE", "2"}}); }, {"MASTER_ADDR", "not set"}));
+  EXPECT_TRUE(throws<ConfigError>(
+      [] {
+        launch({{"RANK", "0"}, {"WORLD_SIZE", "2"}});
+      },
+      {"MASTER_ADDR: is not set, though RANK and WORLD_SIZE are; unset these"}));
   EXPECT_TRUE(throws<ConfigError>(
       [] {
         launch({{"RANK", "2"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}});

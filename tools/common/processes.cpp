@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <new>
 #include <ostream>
@@ -53,6 +54,27 @@ bool follows_openmp(const distributed::Launch& launch) {
   return launch.launcher != "torchrun" || launch.local_size == 1 || default_threads() != 1;
 }
 
+/// "until 2026-01-31 18:05:00", in local time
+std::string until(std::chrono::system_clock::time_point end) {
+  const auto seconds = std::chrono::system_clock::to_time_t(end);
+  tm parts{};
+  char text[64] = "";
+  if (::localtime_r(&seconds, &parts) != nullptr) std::strftime(text, sizeof text, "until %F %T", &parts);
+  return text;
+}
+
+std::string waiting_text(const distributed::Launch& launch, const std::string& what,
+                         std::chrono::system_clock::time_point began, std::chrono::seconds timeout) {
+  std::string values, names;
+  for (const auto& [name, value] : launch.variables) {
+    values += (values.empty() ? "" : ", ") + name + "=" + value;
+    names += " " + name;
+  }
+  return "waiting for " + what + ", " + until(began + timeout) + " (--process-timeout " +
+         std::to_string(timeout.count()) + "), because the environment says that there are " +
+         std::to_string(launch.size) + " processes (" + values + "); to run one process alone: unset" + names;
+}
+
 /// Turns off LibTorch's warnings about names that it cannot look up and connections that broke: many lines from every
 /// process about an error that this class reports in one line. TORCH_CPP_LOG_LEVEL turns them on again.
 void keep_libtorch_quiet() {
@@ -73,10 +95,15 @@ void Processes::join(std::int64_t timeout_seconds) {
   // All processes have the same error; rank 0 reports it.
   if (!distributed::can_connect() && !is_root()) std::_Exit(kUsageError);
   keep_libtorch_quiet();
-  communicator_ = distributed::connect(launch_, {.timeout = timeout, .failed = [this](const std::string& what) {
-                                                   print(what);
-                                                   std::_Exit(kFailure);
-                                                 }});
+  const auto began = std::chrono::system_clock::now();
+  communicator_ = distributed::connect(
+      launch_, {.timeout = timeout,
+                .failed =
+                    [this](const std::string& what) {
+                      print(what);
+                      std::_Exit(kFailure);
+                    },
+                .waiting = [=, this](const std::string& what) { print(waiting_text(launch_, what, began, timeout)); }});
   // The versions come first, because another version may run the rest of this function differently.
   require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
   check();

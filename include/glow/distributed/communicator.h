@@ -76,6 +76,10 @@ struct ConnectOptions {
   /// lost; the argument says which: "rank 3 failed". The computing thread may be blocked in a collective for the rest
   /// of the time-out, so a program may want to exit here. May be null.
   std::function<void(const std::string&)> failed = nullptr;
+  /// Called at most once, on a thread of the library, when the processes have not all joined after `patience`: the
+  /// argument says what this process waits for, "ranks 1 and 3" for example. May be null.
+  std::function<void(const std::string&)> waiting = nullptr;
+  std::chrono::milliseconds patience{5000};
 };
 
 /// Whether this library was built with Gloo, which `connect` needs.

@@ -4,6 +4,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace glow::distributed {
 
@@ -24,6 +26,8 @@ struct Launch {
   /// How many times the launcher has restarted all processes after a failure, plus how many times SLURM has requeued
   /// the job. Launchers on several hosts may count differently.
   std::int64_t restarts = 0;
+  /// The environment variables by which this process is one of several, with their values.
+  std::vector<std::pair<std::string, std::string>> variables = {};
 };
 
 /// The value of an environment variable; nullopt when it is not set.
