@@ -119,7 +119,8 @@ FileKind identify_zip(std::string_view start) {
   const std::string_view name = start.substr(kName, read_little_endian<std::uint16_t>(start.substr(kNameSize)));
   const std::string_view last = name.substr(name.rfind('/') + 1);
   constexpr std::array kOfPyTorch = {"data.pkl"sv, "constants.pkl"sv, "version"sv, "byteorder"sv, ".format_version"sv};
-  if (last.size() < name.size() && std::ranges::find(kOfPyTorch, last) != kOfPyTorch.end()) return kPyTorchFile;
+  const bool is_of_pytorch = std::ranges::find(kOfPyTorch, last) != kOfPyTorch.end() || name.ends_with("/data/0");
+  if (is_of_pytorch && last.size() < name.size()) return kPyTorchFile;
   if (name.ends_with(".npy")) return {"an .npz file of NumPy"};
   if (name == "[Content_Types].xml") return {"an Office document", "save it as CSV"};
   return plain;

@@ -44,6 +44,8 @@ const std::vector<Known> kKnown = {
      "is a PyTorch file (.pt, .pth): save its tensors with numpy or safetensors"},
     {"PK\x03\x04"s + std::string(22, '\0') + little_endian(16, 2) + little_endian(0, 2) + "archive/data.pkl",
      "is a PyTorch file (.pt, .pth): save its tensors with numpy or safetensors"},
+    {"PK\x03\x04"s + std::string(22, '\0') + little_endian(10, 2) + little_endian(0, 2) + "jit/data/0",
+     "is a PyTorch file (.pt, .pth): save its tensors with numpy or safetensors"},  // a TorchScript
     {"PK\x03\x04"s + std::string(22, '\0') + little_endian(8, 2) + little_endian(0, 2) + "data.npy",
      "is an .npz file of NumPy"},
     {"PK\x03\x04"s + std::string(22, '\0') + little_endian(19, 2) + little_endian(0, 2) + "[Content_Types].xml",
