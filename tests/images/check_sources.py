@@ -745,7 +745,7 @@ class KindTest(SourceTest):
                 sentence += ", which is not supported: convert it to PNG, JPEG or WebP"
             else:
                 sentence = f"expected a PNG, JPEG or WebP image, {sentence}"
-            self.refused(f"folder:{path.parent}", f"dump_source: {path}: {sentence}\n")
+            self.refused(f"folder:{path.parent}", f"dump_source: {path}: {sentence} (")
 
     def test_pictures_under_the_name_of_another_format(self):
         pixels = make_pixels(3, 6, 7, 3)
@@ -787,7 +787,7 @@ class KindTest(SourceTest):
         self.refused(f"npz:{self.folder / 'grey.npz'}", "save arr[..., None]\n")
         (self.folder / "rgba").mkdir()
         numpy.save(self.folder / "rgba" / "a.npy", numpy.ones((8, 9, 4), numpy.uint8))
-        self.refused(f"npy:{self.folder / 'rgba'}", "a.npy: expected an image, ", "is \"|u1\" [8,9,4]: save arr[..., :3]\n")
+        self.refused(f"npy:{self.folder / 'rgba'}", "a.npy: expected an image, ", "is \"|u1\" [8,9,4]: save arr[..., :3] (")
 
     def write_data_sets(self):
         """A data set of each kind, in a folder of its name."""
