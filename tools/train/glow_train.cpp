@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <filesystem>
@@ -36,6 +37,12 @@ ToolText train_text() {
                      "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n"};
 }
 
+/// The text with a remark in brackets, before a list that follows it.
+std::string with_remark(std::string text, const std::string& remark) {
+  const auto list = text.find(":\n");
+  return text.insert(std::min(list, text.size()), " (" + remark + ")");
+}
+
 /// One run, from its start or checkpoint to its end or a signal.
 class Run {
  public:
@@ -66,6 +73,7 @@ class Run {
   /// Does all checks that are possible before the model is built.
   void prepare() {
     auto alike = flags_.kept();
+    alike.erase("init_from");  // each host has its own path; begin compares the checksum of the file
     alike.update({{"out", settings_.run.out},
                   {"resume", settings_.run.resume},
                   {"accept-data", settings_.run.accept_data},
@@ -112,10 +120,10 @@ class Run {
       const std::string field(error.field()), text(error.text());
       const bool is_size = field == "image_size";
       if (run.resume && (is_size || field == "resize" || field == "valid_images")) {
-        throw ConfigError("data", text + " (" + field + " of the run)");
+        throw ConfigError("data", with_remark(text, field + " of the run"));
       }
       if (run.resume || run.init_from.empty() || !is_size) throw;
-      throw ConfigError("init_from", text + " (the size of " + run.init_from + ")");
+      throw ConfigError("init_from", with_remark(text, "the size of " + run.init_from));
     }
   }
 
