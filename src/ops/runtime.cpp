@@ -1,8 +1,13 @@
 #include <glow/ops/runtime.h>
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 
+#include <cstddef>
 #include <cstdlib>  // defines __GLIBC__ where the C library is glibc
+#include <new>
+#include <string_view>
+#include <vector>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -24,6 +29,15 @@ void keep_openblas_on_one_thread() {
   if (auto* symbol = ::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) reinterpret_cast<SetThreads>(symbol)(1);
 }
 
+/// Enough for the buffer of one thread (BUFFER_SIZE of OpenBLAS, with malloc's part).
+constexpr std::size_t kBlasBuffer = (std::size_t{128} << 20) + (std::size_t{64} << 10);
+
+/// Whether so many bytes of addresses are free.
+bool has_addresses(std::size_t bytes) {
+  void* place = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return place != MAP_FAILED && ::munmap(place, bytes) == 0;
+}
+
 }  // namespace
 
 void use_threads(int count) {
@@ -35,6 +49,33 @@ void use_threads(int count) {
   } catch (const c10::Error&) {
     // LibTorch accepts only the first setting, which may be the application's.
   }
+}
+
+void reserve_blas_memory(int threads) {
+  using Allocate = void* (*)(int);
+  using Free = void (*)(void*);
+  const auto allocate = reinterpret_cast<Allocate>(::dlsym(RTLD_DEFAULT, "blas_memory_alloc"));
+  const auto free = reinterpret_cast<Free>(::dlsym(RTLD_DEFAULT, "blas_memory_free"));
+  if (allocate == nullptr || free == nullptr) return;
+  std::vector<void*> buffers(static_cast<std::size_t>(threads));
+  if (!has_addresses(buffers.size() * kBlasBuffer)) throw std::bad_alloc();
+  for (auto& buffer : buffers) buffer = allocate(0);
+  // OpenBLAS keeps them for the next product.
+  for (auto* buffer : buffers) free(buffer);
+}
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  if (torch_error == nullptr) return false;
+  // LibTorch has no type for the other failures.
+  const std::string_view text = torch_error->what_without_backtrace();
+  for (const auto* part : {"DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
+                           "CUDNN_STATUS_ALLOC_FAILED"}) {
+    if (text.find(part) != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 void keep_freed_memory() {

@@ -1,7 +1,13 @@
 #include <glow/ops/runtime.h>
 
+#include <cstdint>
+#include <exception>
+#include <new>
+
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <glow/cores.h>
 #include <glow/error.h>
@@ -21,6 +27,36 @@ TEST(UseThreads, UsesTheGivenNumberOrTheDefault) {
 
 TEST(UseThreads, RefusesANegativeNumber) {
   EXPECT_TRUE(glow::testing::throws<ConfigError>([] { use_threads(-1); }, {"threads", "-1"}));
+}
+
+/// The answer of is_out_of_memory for what `call` throws.
+template <class Call>
+bool runs_out_of_memory(Call&& call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    return is_out_of_memory(error);
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return false;
+}
+
+TEST(IsOutOfMemory, TellsItFromOtherErrors) {
+  constexpr std::int64_t kPetabytes = std::int64_t{1} << 52;
+  EXPECT_TRUE(runs_out_of_memory([] { torch::empty({kPetabytes}, torch::kByte); }));
+  EXPECT_TRUE(runs_out_of_memory([] { throw std::bad_alloc(); }));
+  EXPECT_TRUE(runs_out_of_memory([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory."); }));
+  EXPECT_TRUE(runs_out_of_memory([] { TORCH_CHECK(false, "CUDA error: out of memory"); }));
+  EXPECT_TRUE(runs_out_of_memory([] { TORCH_CHECK(false, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling x"); }));
+  EXPECT_FALSE(runs_out_of_memory([] { torch::ones({2, 3}).mm(torch::ones({2, 3})); }));
+  // A file may have any name.
+  EXPECT_FALSE(runs_out_of_memory([] { throw IoError("cannot read CUDA error: out of memory"); }));
+}
+
+TEST(ReserveBlasMemory, LeavesProductsAsTheyAre) {
+  reserve_blas_memory(3);
+  const auto matrix = torch::arange(40000, torch::kDouble).view({200, 200});
+  EXPECT_TRUE(matrix.mm(torch::eye(200, torch::kDouble)).equal(matrix));
 }
 
 }  // namespace

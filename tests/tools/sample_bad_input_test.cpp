@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -52,6 +53,15 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"GridOfFiveChannels", {}, {"--out: ", "1 or 3 channels"}, "five_channels_shuffle_affine"},
         Usage{"DescribeWithOut", {"--describe"}, {"--out: nothing is written with --describe"}}),
     name_of);
+
+TEST(GlowSampleMemory, ABatchTooLargeIsOneLineThatNamesTheFlag) {
+  const TemporaryDirectory directory;
+  const auto many = std::to_string(std::int64_t{1} << 40);
+  EXPECT_TRUE(failed(
+      sample({"--model", kGreyModel, "--count", many, "--batch", many, "--out", (directory / "out.npy").string()}),
+      "glow-sample", 1, {"out of memory", "; a smaller --batch needs less"}));
+  EXPECT_EQ(count_files(directory.path()), 0u);
+}
 
 TEST(GlowSampleFiles, ErrorNamesAMissingOrDamagedModel) {
   const TemporaryDirectory directory;

@@ -20,6 +20,8 @@ struct ToolText {
   std::string purpose;
   /// The text below the flags.
   std::string closing;
+  /// What makes the tool need less memory, for messages: "a smaller --batch".
+  std::string saves_memory = {};
 };
 
 /// The words of a command line after the name of the program.

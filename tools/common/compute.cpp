@@ -8,10 +8,12 @@
 #include <torch/cuda.h>
 
 #include <glow/checks.h>
+#include <glow/cores.h>
 #include <glow/error.h>
 #include <glow/images/worker_pool.h>
 #include <glow/ops/runtime.h>
 
+#include "tools/common/memory_limit.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
@@ -51,7 +53,12 @@ nn::HiddenPrecision hidden_precision(Precision precision) {
 Compute start_computing(const ComputeSettings& settings) {
   constexpr std::int64_t kMostThreads = 1024;
   require_range("threads", settings.threads, 0, kMostThreads);
-  ops::use_threads(static_cast<int>(settings.threads));
+  const auto wanted = settings.threads != 0 ? settings.threads : default_threads();
+  // LibTorch convolves in float64 by a product in each thread.
+  const auto products = settings.precision == Precision::kFp64 ? wanted : 1;
+  require_threads_and_memory(wanted, settings.data_threads != 0 ? settings.data_threads : wanted, products);
+  ops::use_threads(static_cast<int>(wanted));
+  ops::reserve_blas_memory(static_cast<int>(products));
   ops::keep_freed_memory();
   const auto device = find_device(settings.device);
   if (settings.precision == Precision::kTf32 && !device.is_cuda()) {

@@ -9,10 +9,10 @@
 #include <cstdlib>
 #include <ctime>
 #include <exception>
-#include <new>
 #include <ostream>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,9 +26,11 @@
 #include <glow/checks.h>
 #include <glow/cores.h>
 #include <glow/error.h>
+#include <glow/ops/runtime.h>
 #include <glow/version.h>
 
 #include "tools/common/interruption.h"
+#include "tools/common/memory_limit.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
@@ -246,8 +248,8 @@ Json given_text(const GivenFlags& given) {
   return text;
 }
 
-int run_tool(const std::string& name, Console& console, const std::function<int()>& tool) {
-  return run_tool(name, console, [&](Processes&) { return tool(); });
+int run_tool(const ToolText& text, Console& console, const std::function<int()>& tool) {
+  return run_tool(text, console, [&](Processes&) { return tool(); });
 }
 
 namespace {
@@ -264,13 +266,26 @@ void raise_limit_of_open_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::string failure_text(const std::exception& error, const ToolText& text) {
+  if (ops::is_out_of_memory(error)) return out_of_memory_text(text.saves_memory);
+  const auto* of_system = dynamic_cast<const std::system_error*>(&error);
+  if (of_system != nullptr && of_system->code() == std::errc::resource_unavailable_try_again) {
+    return "cannot start another thread: " + of_system->code().message() + "; fewer --threads need less";
+  }
+  // Its what() appends a stack trace.
+  const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
+  if (of_torch != nullptr) return first_line(of_torch->what_without_backtrace());
+  return dynamic_cast<const Error*>(&error) != nullptr ? error.what() : first_line(error.what());
+}
+
 }  // namespace
 
-int run_tool(const std::string& name, Console& console, const std::function<int(Processes&)>& tool) {
+int run_tool(const ToolText& text, Console& console, const std::function<int(Processes&)>& tool) {
   raise_limit_of_open_files();
+  explain_crashes(text.name, text.saves_memory);
   // A write beyond the limit on file sizes then fails with an error to report, instead of ending the process.
   std::signal(SIGXFSZ, SIG_IGN);
-  Processes processes(name, console);
+  Processes processes(text.name, console);
   try {
     const int code = tool(processes);
     console.out.flush();
@@ -283,15 +298,8 @@ int run_tool(const std::string& name, Console& console, const std::function<int(
     return processes.leave_together(error.what(), kUsageError);
   } catch (const ProcessError& error) {
     return processes.fail_for_another(error.what());
-  } catch (const c10::Error& error) {
-    // Its what() appends a stack trace.
-    return processes.fail(first_line(error.what_without_backtrace()), kFailure);
-  } catch (const std::bad_alloc&) {
-    return processes.fail("out of memory", kFailure);
-  } catch (const Error& error) {
-    return processes.fail(error.what(), kFailure);
   } catch (const std::exception& error) {
-    return processes.fail(first_line(error.what()), kFailure);
+    return processes.fail(failure_text(error, text), kFailure);
   }
 }
 

@@ -13,14 +13,15 @@ ToolText edit_text() {
               "Examples\n"
               "  glow-edit interpolate --model faces.safetensors --images a.png,b.png --out morph.apng --frames 30\n"
               "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
-              "list_attr_celeba.txt --out faces.directions.safetensors\n"};
+              "list_attr_celeba.txt --out faces.directions.safetensors\n",
+          .saves_memory = "a smaller --batch"};
 }
 
 }  // namespace
 
 int run_glow_edit(Arguments arguments, Console& console) {
   const auto text = edit_text();
-  return run_tool(text.name, console, [&] {
+  return run_tool(text, console, [&] {
     return run_subcommand(text,
                           {encode_command(), decode_command(), reconstruct_command(), interpolate_command(),
                            directions_command(), apply_command(), vary_command()},

@@ -31,7 +31,8 @@ ToolText eval_text() {
               "Examples\n"
               "  glow-eval --model runs/demo/model.safetensors --data fashion-mnist --draws 4 --importance 16\n"
               "  glow-eval --model runs/demo/model.safetensors --data fashion-mnist --ood npy:other.npy \\\n"
-              "    --scores scores.csv --histogram bits.svg --json\n"};
+              "    --scores scores.csv --histogram bits.svg --json\n",
+          .saves_memory = "a smaller --batch"};
 }
 
 InputFiles eval_inputs(const EvalSettings& settings) {
@@ -194,7 +195,7 @@ int evaluate_model(Arguments arguments, Processes& processes, Console& console) 
 }  // namespace
 
 int run_glow_eval(Arguments arguments, Console& console) {
-  return run_tool(eval_text().name, console,
+  return run_tool(eval_text(), console,
                   [&](Processes& processes) { return evaluate_model(arguments, processes, console); });
 }
 

@@ -118,7 +118,8 @@ ToolText sample_text() {
           .closing =
               "Examples\n"
               "  glow-sample --model runs/demo/model.safetensors --out grid.png --temperature 0.7\n"
-              "  glow-sample --model faces.safetensors --out faces/ --count 1000 --seed 7\n"};
+              "  glow-sample --model faces.safetensors --out faces/ --count 1000 --seed 7\n",
+          .saves_memory = "a smaller --batch"};
 }
 
 nn::Glow open_sampled_model(const SampleSettings& settings, const Compute& compute) {
@@ -184,7 +185,7 @@ int sample_or_describe(Arguments arguments, Console& console) {
 }  // namespace
 
 int run_glow_sample(Arguments arguments, Console& console) {
-  return run_tool(sample_text().name, console, [&] { return sample_or_describe(arguments, console); });
+  return run_tool(sample_text(), console, [&] { return sample_or_describe(arguments, console); });
 }
 
 }  // namespace glow::tools

@@ -34,7 +34,8 @@ ToolText train_text() {
           .closing = "Presets\n" + describe_presets() +
                      "\nExamples\n"
                      "  glow-train --preset demo --out runs/demo\n"
-                     "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n"};
+                     "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n",
+          .saves_memory = "--memory recompute or reversible, a larger --accumulate or a smaller --batch"};
 }
 
 /// The text with a remark in brackets, before a list that follows it.
@@ -227,7 +228,7 @@ int train_model(Arguments arguments, Processes& processes, Console& console) {
 }  // namespace
 
 int run_glow_train(Arguments arguments, Console& console) {
-  return run_tool(train_text().name, console,
+  return run_tool(train_text(), console,
                   [&](Processes& processes) { return train_model(arguments, processes, console); });
 }
 

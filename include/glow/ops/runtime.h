@@ -1,5 +1,7 @@
 #pragma once
 
+#include <exception>
+
 namespace glow::ops {
 
 /// Sets the number of threads of one LibTorch operation (intra-op) to `count`, or to default_threads() (glow/cores.h)
@@ -7,6 +9,15 @@ namespace glow::ops {
 /// LibTorch uses one thread. OpenBLAS is limited to one thread of its own. Call it once, before any work. Throws
 /// ConfigError when negative.
 void use_threads(int count = 0);
+
+/// Allocates the memory that OpenBLAS needs for products in `threads` threads at the same time: 128 MiB of addresses
+/// for each, of which only the used pages count as memory. OpenBLAS does this at the first product otherwise, and under
+/// a limit on the address space (ulimit -v) it repeats a failed attempt for ever. Throws std::bad_alloc when it would
+/// fail. Does nothing with another BLAS.
+void reserve_blas_memory(int threads);
+
+/// Whether LibTorch threw this exception because the memory of the host or of a GPU was short.
+bool is_out_of_memory(const std::exception& error);
 
 /// Makes malloc keep the memory of freed tensors. By default glibc returns the megabytes of every hidden layer to the
 /// system and requests them again, page by page; in sampling on the CPU this was measured to cost a quarter of the
