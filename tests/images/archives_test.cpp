@@ -141,7 +141,8 @@ TEST_F(ArchivesTest, MayBeSplits) {
   EXPECT_EQ(all_labels(*set.train), (Labels{0, 1, 1}));
   EXPECT_EQ(set.train->name(1), path("train-0000.tar/dog/0.png"));
   put_tar("others.tar", {{"dog/5.png", png(5)}});
-  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {path("others.tar/dog/5.png"), "only in the folders of the splits"}));
+  EXPECT_TRUE(
+      throws<FormatError>([&] { open(); }, {path("others.tar/dog/5.png"), "only in the folders of the splits"}));
 }
 
 TEST_F(ArchivesTest, HaveHiddenMembersThatAreIgnored) {

@@ -219,7 +219,8 @@ TEST_F(FolderTest, RefusesImagesBesideTheSplits) {
 
 TEST_F(FolderTest, RefusesTwoValidationSplits) {
   for (const char* name : {"train/1.png", "val/2.png", "valid/3.png"}) add(name);
-  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {directory_.path().string(), "one folder of validation images", "val and valid"}));
+  EXPECT_TRUE(throws<FormatError>([&] { open(); },
+                                  {directory_.path().string(), "one folder of validation images", "val and valid"}));
 }
 
 TEST_F(FolderTest, RefusesAClassThatTrainingDoesNotHave) {
@@ -294,8 +295,7 @@ TEST_F(FolderTest, OpenPicturesConvertsToTheRequestedChannels) {
 }
 
 TEST_F(FolderTest, OpenPicturesNamesAMissingFile) {
-  EXPECT_TRUE(
-      throws<FormatError>([&] { open_pictures({directory_.path()}); }, {directory_.path().string(), "none"}));
+  EXPECT_TRUE(throws<FormatError>([&] { open_pictures({directory_.path()}); }, {directory_.path().string(), "none"}));
   EXPECT_TRUE(throws<IoError>([&] { open_pictures({directory_ / "none.png"}); }, {"none.png", "No such file"}));
 }
 

@@ -6,9 +6,9 @@
 namespace glow::tools {
 
 /// For a program's .preinit_array, whose functions run before the constructors of all shared libraries: ends the
-/// process with one line and exit code 1 when limits (ulimit -v, -d or -s) leave LibTorch and the BLAS too little memory
-/// to start. Otherwise LibTorch's constructors abort, and OpenBLAS tries for ever to allocate memory for each of its
-/// threads. Also reports in this way a std::bad_alloc that nothing catches, and a crash when a limit is reached.
+/// process with one line and exit code 1 when limits (ulimit -v, -d or -s) leave LibTorch and the BLAS too little
+/// memory to start. Otherwise LibTorch's constructors abort, and OpenBLAS tries for ever to allocate memory for each of
+/// its threads. Also reports in this way a std::bad_alloc that nothing catches, and a crash when a limit is reached.
 void require_memory_to_start(int argument_count, char** arguments, char** environment);
 
 /// Throws Error when the system does not let this process start the threads that computing with `threads` and reading

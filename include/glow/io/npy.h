@@ -11,7 +11,8 @@
 
 namespace glow::io {
 
-/// A memory-mapped NumPy .npy file (versions 1.0, 2.0 and 3.0, also of Python 2): C order, little-endian numbers or booleans.
+/// A memory-mapped NumPy .npy file (versions 1.0, 2.0 and 3.0, also of Python 2): C order, little-endian numbers or
+/// booleans.
 class NpyReader {
  public:
   /// Throws IoError when it cannot be opened, FormatError when magic, header or length are wrong, or when the
