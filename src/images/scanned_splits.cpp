@@ -52,7 +52,7 @@ void throw_faults_in(const fs::path& place, const ScannedSplits& splits, bool sk
                          [&](const Fault& fault) { return fault.is_io || !skips_corrupt; });
     images += split.images.size();
   }
-  std::ranges::stable_partition(faults, &Fault::is_io);
+  std::stable_partition(faults.begin(), faults.end(), [](const Fault& fault) { return fault.is_io; });
   throw_faults(place, faults, images, way_out);
 }
 

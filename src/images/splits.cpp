@@ -89,10 +89,10 @@ void refuse_deeper_splits(const std::filesystem::path& directory, const std::set
     }
   }
   if (splits_in(found).size() < 2) return;
-  const auto& [first, split] = *found.begin();
-  const auto other = std::find_if(found.begin(), found.end(), [&](const auto& each) { return each.second != split; });
-  throw FormatError(directory, "expected splits in folders directly in it, has " + first + " and " + other->first +
-                                   ": give the folder that contains the splits (" + way_out +
+  const auto first = found.begin();
+  const auto other = std::find_if(first, found.end(), [&](const auto& each) { return each.second != first->second; });
+  throw FormatError(directory, "expected splits in folders directly in it, has " + first->first + " and " +
+                                   other->first + ": give the folder that contains the splits (" + way_out +
                                    " takes all images as one set)");
 }
 
