@@ -254,19 +254,28 @@ std::string Geometry::size_problem(const io::ImageShape& shape, bool is_on_black
          text(target(*this));
 }
 
+void require_sizes(const std::vector<std::shared_ptr<const images::ImageSource>>& sources, const Geometry& geometry) {
+  std::vector<std::string> problems;
+  std::int64_t images = 0;
+  for (const auto& source : sources) {
+    if (!source) continue;
+    images += source->size();
+    // All images of an array have the same shape, so that one check is enough.
+    const bool is_array = source->common_shape().has_value();
+    const std::int64_t checked = is_array ? std::min<std::int64_t>(1, source->size()) : source->size();
+    for (std::int64_t index = 0; index < checked; ++index) {
+      const auto shape = source->shape(index);
+      const std::string problem = shape ? geometry.size_problem(*shape, source->is_on_black()) : "";
+      if (!problem.empty()) problems.push_back(source->name(index) + ": " + problem);
+    }
+  }
+  if (!problems.empty()) throw too_small(geometry, problems, images);
+}
+
 Images::Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry)
     : source_(std::move(source)), geometry_(geometry) {
   geometry_.validate();
-  const bool is_array = source_->common_shape().has_value();
-  // All images of an array have the same shape, so that one check is enough.
-  const std::int64_t checked = is_array ? std::min<std::int64_t>(1, size()) : size();
-  std::vector<std::string> problems;
-  for (std::int64_t index = 0; index < checked; ++index) {
-    const auto shape = source_->shape(index);
-    const std::string problem = shape ? geometry_.size_problem(*shape, source_->is_on_black()) : "";
-    if (!problem.empty()) problems.push_back(source_->name(index) + ": " + problem);
-  }
-  if (!problems.empty()) throw too_small(geometry_, problems, size());
+  require_sizes({source_}, geometry_);
 }
 
 torch::Tensor Images::bytes(const std::vector<std::int64_t>& indices) const {

@@ -25,9 +25,11 @@ std::uint8_t luma(int red, int green, int blue) {
 
 bool has_no_colour(const io::Image& image) {
   if (is_grey(image.shape)) return true;
+  const bool has_alpha = image.shape.channels == 4;
   const std::uint8_t* end = image.pixels.data() + image.pixels.size();
   for (const std::uint8_t* pixel = image.pixels.data(); pixel != end; pixel += image.shape.channels) {
-    if (pixel[0] != pixel[1] || pixel[1] != pixel[2]) return false;
+    const bool is_transparent = has_alpha && pixel[3] == 0;
+    if (!is_transparent && (pixel[0] != pixel[1] || pixel[1] != pixel[2])) return false;
   }
   return true;
 }

@@ -130,7 +130,8 @@ std::string names_text(const std::vector<std::string>& names, const std::string&
 std::string layout_text(const SplitFolders& splits, const EncodedImages& images,
                         const std::vector<std::string>& class_names) {
   std::string text;
-  for (const auto& [name, split] : splits) text += (text.empty() ? "splits in the folders " : ", ") + name;
+  for (const auto& [name, split] : splits)
+    text += (text.empty() ? "splits " : ", ") + split + " (" + io::to_utf8(name) + ")";
   const std::vector<std::string> folders = class_names.empty() ? folders_of(images) : std::vector<std::string>();
   if (!text.empty() && !(class_names.empty() && folders.empty())) text += "; ";
   if (!class_names.empty()) return text + names_text(class_names, "class", "classes");
@@ -195,12 +196,14 @@ DataSet open_pictures(const std::vector<fs::path>& paths, const OpenOptions& opt
     pictures.images = std::move(found.splits.at("train"));
   } else {
     here.skip_corrupt = false;  // each was asked for
+    here.names.skip_corrupt.clear();
     here.size_problem = nullptr;
     for (const fs::path& path : paths) pictures.images.add_file(path.string());
   }
-  scan_splits(is_one ? paths[0] : fs::path("the given files"), splits, here, set.skipped);
+  const fs::path place = is_one ? paths[0] : fs::path("the given files");
+  scan_splits(place, splits, here, set.skipped);
   if (here.channels == 0) here.channels = 3;
-  const ImageFiles::Colour colour = choose_colour(paths[0], splits, here);
+  const ImageFiles::Colour colour = choose_colour(place, splits, here);
   std::vector<std::int32_t> labels;
   if (is_one && !options.class_names.empty()) labels = labels_by_folder(pictures.images, options.class_names);
   set.train = std::make_shared<ImageFiles>(std::move(pictures.images), std::move(pictures.scan.shapes), colour,

@@ -32,8 +32,12 @@ bool is_one_image(const std::vector<std::int64_t>& shape) {
 /// A uint8 array [N, H, W, C] or [N, H, W], or a folder or an archive of arrays of one image each.
 DataSet open_npy(const std::filesystem::path& file, const OpenOptions& options) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored) || io::is_archive_name(file) || io::is_compressed_tar_name(file))
-    return open_image_files(file, is_npy_name, options);
+  if (std::filesystem::is_directory(file, ignored) || io::is_archive_name(file) || io::is_compressed_tar_name(file)) {
+    // The options that would help are for files of pictures.
+    OpenOptions here = options;
+    here.names.skip_corrupt = here.names.rgb = here.names.to_grey = "";
+    return open_image_files(file, is_npy_name, here);
+  }
   const auto reader = std::make_shared<const io::NpyReader>(file);
   const std::vector<std::int64_t>& shape = reader->shape();
   if (is_one_image(shape)) {

@@ -214,15 +214,18 @@ NpzFiles files_in_split_folders(const fs::path& folder, const OpenOptions& optio
 NpzFiles find_npz_files(const fs::path& path, const OpenOptions& options) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return {{"train", {path}}};
-  const std::vector<fs::path> files = npz_files_in(path);
+  std::vector<fs::path> files = npz_files_in(path);
   if (!options.find_splits) {
+    for (const std::string& folder : folders_in(path)) {
+      for (fs::path& file : npz_files_in(path / folder)) files.push_back(std::move(file));
+    }
     if (files.empty()) throw FormatError(path, "expected .npz files, has none");
     return {{"train", files}};
   }
   NpzFiles splits = files_in_split_folders(path, options);
   if (!splits.empty() && !files.empty())
     throw FormatError(files[0], "expected files only in the folders of the splits, is beside them (" +
-                                    options.names.no_splits + " takes only those beside them)");
+                                    options.names.no_splits + " takes all as one set)");
   for (const fs::path& file : files) splits[split_of_file(file.stem().string())].push_back(file);
   if (splits.size() == 1 && splits.contains("")) return {{"train", files}};
   if (splits.contains("")) {

@@ -143,7 +143,7 @@ bool has_obvious_colour(const EncodedImages& images, const Scan& scan) {
   for (std::int64_t i = 0; i < tried; ++i) {
     try {
       if (!has_no_colour(decode_whole(images, indices[i * std::ssize(indices) / tried]))) return true;
-    } catch (const FormatError&) {
+    } catch (const Error&) {
       // scan_colours reports it, unless another image is in colour.
     }
   }

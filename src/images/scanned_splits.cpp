@@ -59,7 +59,10 @@ void throw_faults_in(const fs::path& place, const ScannedSplits& splits, bool sk
 /// The same for images that the options do not leave out.
 void throw_damage(const fs::path& place, const ScannedSplits& splits, const OpenOptions& options) {
   const bool skips = options.skip_corrupt;
-  throw_faults_in(place, splits, skips, skips ? "" : options.names.skip_corrupt + " leaves out damaged images");
+  const bool has_damage = std::ranges::any_of(
+      splits, [](const auto& split) { return !std::ranges::all_of(split.second.scan.faults, &Fault::is_io); });
+  const bool is_advised = !skips && has_damage && !options.names.skip_corrupt.empty();
+  throw_faults_in(place, splits, skips, is_advised ? options.names.skip_corrupt + " leaves out damaged images" : "");
 }
 
 bool all_grey(const Scan& scan) { return std::ranges::all_of(scan.shapes, is_grey); }
@@ -83,8 +86,10 @@ void require_grey(const fs::path& place, ScannedSplits& splits, const OpenOption
         split.scan.faults.push_back({.image = index, .text = FormatError(split.images.path(index), kNotGrey).what()});
     }
   }
-  const std::string rgb = options.channels == 0 ? options.names.rgb + " reads all as RGB, " : "";
-  throw_faults_in(place, splits, /*skips_corrupt=*/false, rgb + options.names.to_grey + " converts to grey");
+  const bool may_be_rgb = options.channels == 0 && !options.names.rgb.empty();
+  const std::string rgb = may_be_rgb ? options.names.rgb + " reads all as RGB, " : "";
+  throw_faults_in(place, splits, /*skips_corrupt=*/false,
+                  options.names.to_grey.empty() ? "" : rgb + options.names.to_grey + " converts to grey");
 }
 
 }  // namespace

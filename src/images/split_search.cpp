@@ -31,6 +31,16 @@ std::string_view parent_of(std::string_view file) {
 /// "a/b/" for "a/b/c.tar".
 std::string mount_of(const std::string& file) { return file.substr(0, file.rfind('/') + 1); }
 
+/// The folders of images, as relative paths, without those directly in the data set.
+std::set<std::string> parents_of(const EncodedImages& images) {
+  std::set<std::string, std::less<>> parents;
+  for (std::int64_t index = 0; index < images.size(); ++index) {
+    const std::string_view parent = parent_of(images.name(index));
+    if (!parent.empty() && !parents.contains(parent)) parents.emplace(parent);
+  }
+  return {parents.begin(), parents.end()};
+}
+
 /// Throws FormatError for a file that is no archive, whatever its name.
 void refuse_other_file(const fs::path& path) {
   const std::string start = io::file_start(io::RegularFile(path));
@@ -98,15 +108,10 @@ class SplitSearch {
 
   /// Divides all images into the splits by their first folders. Those in `on_disk` are searched here.
   void divide(const fs::path& place, EncodedImages all, const SplitFolders& on_disk) {
-    std::set<std::string> names, parents;
+    const std::set<std::string> parents = parents_of(all);
+    std::set<std::string> names;
     for (const auto& [name, split] : on_disk) names.insert(name);
-    for (std::int64_t index = 0; index < all.size(); ++index) {
-      // Neighbours are mostly in the same folder.
-      const std::string_view parent = parent_of(all.name(index));
-      if (parent.empty() || (!parents.empty() && parents.contains(std::string(parent)))) continue;
-      parents.emplace(parent);
-      names.emplace(top_folder(all.name(index)));
-    }
+    for (const std::string& parent : parents) names.insert(parent.substr(0, parent.find('/')));
     if (options_.find_splits) set_.folders = find_split_folders(names);
     set_.folders.insert(on_disk.begin(), on_disk.end());
     if (set_.folders.empty()) {
@@ -118,16 +123,16 @@ class SplitSearch {
     for (const auto& [name, split] : set_.folders) {
       EncodedImages images = all.take(name + "/");
       if (on_disk.contains(name)) add_folder(images, place / name);
+      refuse_deeper_splits(place / name, parents_of(images), options_.names.no_splits);
       set_.splits.emplace(split, std::move(images));
     }
     refuse_others(std::move(all));
   }
 
-  /// Searches the folder of a split on its own, because two splits may link to the same folder.
+  /// Searches the folder of a split on its own, because two splits may link to the same folder. What is left out of its
+  /// files was counted by the search of the data set.
   void add_folder(EncodedImages& images, const fs::path& folder) {
-    const FoundFiles found = find_files(folder, is_image_);
-    set_.left_out.add(found.left_out);
-    add(images, folder, found, {});
+    add(images, folder, find_files(folder, is_image_), {});
   }
 
   void refuse_others(EncodedImages others) const {

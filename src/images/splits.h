@@ -18,9 +18,9 @@ std::string split_of_file(std::string_view name);
 /// The splits of folders, by their names.
 using SplitFolders = std::map<std::string, std::string>;
 
-/// The folders among `names` that are splits: those whose whole name is such a word; or, if there is none and the names
-/// contain words of two splits or more, those that contain one (train2017, val2017). Otherwise none, because one folder
-/// train_station is rather a class.
+/// The folders among `names` that are splits: those whose whole name is such a word, and, for other splits, those with
+/// similar names (train2017, testA). If there are only similar names, they must be of two splits or more, because one
+/// folder train_station is rather a class.
 SplitFolders find_split_folders(const std::set<std::string>& names);
 
 /// Throws FormatError when two folders are the same split, or when none is training images. `directory` contains the
@@ -28,8 +28,8 @@ SplitFolders find_split_folders(const std::set<std::string>& names);
 void check_split_folders(const std::filesystem::path& directory, const SplitFolders& folders,
                          const std::string& way_out);
 
-/// Throws FormatError when folders of several splits are deeper than directly in the directory, as in data/train and
-/// data/test; nothing is expected directly in it. `folders`: the paths of all folders with images.
+/// Throws FormatError when two folders in one folder are different splits, as data/train and data/test. `folders`: the
+/// relative paths of all folders with images in a directory whose own folders are no splits.
 void refuse_deeper_splits(const std::filesystem::path& directory, const std::set<std::string>& folders,
                           const std::string& way_out);
 

@@ -409,7 +409,8 @@ void TrainingRun::Impl::together(const std::function<void()>& work) {
   }
   failed_together_ = processes().any(error != nullptr);
   if (error) std::rethrow_exception(error);
-  if (processes().any(stopped) || failed_together_) throw StopAsked();
+  // Not another collective call after a failure: the failed process waits in its next one until the run is saved.
+  if (failed_together_ || processes().any(stopped)) throw StopAsked();
 }
 
 evaluate::ScoreSummary TrainingRun::Impl::validate() {

@@ -233,6 +233,30 @@ class FolderTest(SourceTest):
         write_tar(self.folder / "images.tar", files)
         self.check_files(self.folder / "images.tar", read_tar(self.folder / "images.tar"), channels=1)
 
+    def test_grey_stored_as_colour(self):
+        """Grey as RGB, as a palette, as YCbCr, and with alpha is grey; one picture in colour makes a set RGB."""
+        grey = Image.fromarray(make_pixels(7, 9, 12, 1)[:, :, 0])
+        (self.folder / "pictures").mkdir()
+        files = {
+            "1.png": encode(grey.convert("RGB"), "PNG"),
+            "2.png": encode(grey.convert("P"), "PNG"),
+            "3.jpg": encode(grey.convert("RGB"), "JPEG", quality=80),
+            "4.png": encode(grey.convert("RGBA"), "PNG"),
+            "5.webp": encode(grey.convert("RGB"), "WEBP", lossless=True),
+        }
+        for name, content in files.items():
+            (self.folder / "pictures" / name).write_bytes(content)
+        specification = f"folder:{self.folder / 'pictures'}"
+        self.check(specification, {"train": [self.first_plane(decode(files[name], name)) for name in sorted(files)]}, flags=())
+        colour = encode(make_pixels(8, 9, 12, 3), "PNG")
+        (self.folder / "pictures" / "6.png").write_bytes(colour)
+        files["6.png"] = colour
+        self.check(specification, {"train": [decode(files[name], name) for name in sorted(files)]}, flags=())
+
+    @staticmethod
+    def first_plane(picture):
+        return picture._replace(pixels=picture.pixels[:, :, :1])
+
     def test_tar(self):
         path = self.folder / "images.tar"
         # USTAR keeps the folders of a name of more than 100 bytes in another field.
@@ -787,7 +811,7 @@ class KindTest(SourceTest):
         self.refused(f"npz:{self.folder / 'grey.npz'}", "save arr[..., None]\n")
         (self.folder / "rgba").mkdir()
         numpy.save(self.folder / "rgba" / "a.npy", numpy.ones((8, 9, 4), numpy.uint8))
-        self.refused(f"npy:{self.folder / 'rgba'}", "a.npy: expected an image, ", "is \"|u1\" [8,9,4]: save arr[..., :3] (")
+        self.refused(f"npy:{self.folder / 'rgba'}", "a.npy: expected an image, ", "is \"|u1\" [8,9,4]: save arr[..., :3]")
 
     def write_data_sets(self):
         """A data set of each kind, in a folder of its name."""

@@ -208,7 +208,7 @@ TEST_F(FolderTest, HasNoValidationSplitWithoutItsFolder) {
 TEST_F(FolderTest, RefusesSplitsWithoutATrainFolder) {
   add("test/1.png");
   add("cat/2.png");
-  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {directory_.path().string(), "a folder train", "folder test"}));
+  EXPECT_TRUE(throws<FormatError>([&] { open(); }, {directory_.path().string(), "a folder train", "the split test"}));
 }
 
 TEST_F(FolderTest, RefusesImagesBesideTheSplits) {

@@ -99,6 +99,9 @@ INSTANTIATE_TEST_SUITE_P(
                {"testing/3.png"}},
         Layout{"Years", {"train2017/1", "val2017/2"}, {"train2017/1.png"}, {"val2017/2.png"}, {}},
         Layout{"WordsInNames", {"Training Set/1", "Test Set/2"}, {"Training Set/1.png"}, {}, {"Test Set/2.png"}},
+        Layout{"Letters", {"trainA/1", "testA/2"}, {"trainA/1.png"}, {}, {"testA/2.png"}},
+        Layout{"CamelCase", {"TrainImages/1", "TestImages/2"}, {"TrainImages/1.png"}, {}, {"TestImages/2.png"}},
+        Layout{"SimilarBesideExact", {"train_images/1", "test/2"}, {"train_images/1.png"}, {}, {"test/2.png"}},
         Layout{"ClassesInSplits", {"Train/a/1", "Test/a/2"}, {"Train/a/1.png"}, {}, {"Test/a/2.png"}},
         Layout{
             "OneFolderWithAWord", {"train_station/1", "airport/2"}, {"airport/2.png", "train_station/1.png"}, {}, {}},
@@ -133,11 +136,14 @@ INSTANTIATE_TEST_SUITE_P(
             "TwoOfOneSplit", {"train/1", "Train/2"}, "expected one folder of training images, has Train and train"},
         BadLayout{"TwoSpellings", {"train/1", "valid/2", "validation/3"}, "one folder of validation images"},
         BadLayout{"TwoYears", {"train2014/1", "train2017/2", "val2017/3"}, "one folder of training images"},
-        BadLayout{"NoTraining", {"Test/1", "Val/2"}, "expected a folder train beside the folder Test"},
+        BadLayout{"NoTraining", {"Test/1", "Val/2"}, "expected training images (a folder train) beside the split Test"},
         BadLayout{"AClassCalledTrain", {"train/1", "bus/2", "bicycle/3"}, "is beside them"},
         BadLayout{"PicturesBeside", {"train/1", "test/2", "3"}, "is beside them"},
         BadLayout{"ASimilarFolder", {"train/1", "train_masks/2"}, "is beside them"},
         BadLayout{"OneLevelDown", {"data/Train/1", "data/Test/2"}, "has data/Test and data/Train"},
+        BadLayout{
+            "SimilarOneLevelDown", {"data/seg_train/1", "data/seg_test/2"}, "has data/seg_test and data/seg_train"},
+        BadLayout{"SplitsInASplit", {"train/data/train/1", "train/data/test/2"}, "has data/test and data/train"},
         BadLayout{"SplitsInClasses", {"cat/train/1", "cat/test/2", "dog/train/3"}, "has cat/test and cat/train"}),
     kNameOfLayout);
 
@@ -150,8 +156,8 @@ TEST(Layouts, ClassMayBeCalledTrain) {
 
 TEST(Layouts, AreDescribed) {
   const Pictures pictures({"Train/dog/1.png", "Train/cat/2.png", "test/cat/3.png"});
-  EXPECT_EQ(pictures.open().layout, "splits in the folders Train, test; 2 folders: cat, dog");
-  EXPECT_EQ(pictures.open({.with_labels = true}).layout, "splits in the folders Train, test; 2 classes: cat, dog");
+  EXPECT_EQ(pictures.open().layout, "splits train (Train), test (test); 2 folders: cat, dog");
+  EXPECT_EQ(pictures.open({.with_labels = true}).layout, "splits train (Train), test (test); 2 classes: cat, dog");
   EXPECT_EQ(pictures.open({}, "Train").layout, "2 folders: cat, dog");
   EXPECT_EQ(pictures.open({}, "Train/dog").layout, "");
 }
@@ -170,6 +176,12 @@ TEST(Layouts, LeaveOutWhatProgramsPutThere) {
   EXPECT_EQ(pictures.open({}, "a/..").left_out, set.left_out);
   EXPECT_EQ(open_pictures({pictures.path()}).left_out, set.left_out);
   EXPECT_EQ(pictures.names(open_pictures({pictures.path()}).train), (Names{"1.png", "a/2.png"}));
+}
+
+TEST(Layouts, CountWhatIsLeftOutOfSplitsOnce) {
+  const Pictures pictures({"train/1.png", "train/@eaDir/1.png", "test/2.png"});
+  pictures.add_text("train/a.txt", "x");
+  EXPECT_EQ(pictures.open().left_out, "files: 1 .txt; folders: 1 @eaDir");
 }
 
 TEST(Layouts, LeaveOutTheRunsOfTraining) {
@@ -228,6 +240,13 @@ TEST(Colours, AreJudgedByContent) {
       EXPECT_EQ(set.train->image(1).pixels[pixel], grey_planes(3).pixels[3 * pixel]);
   }
   EXPECT_EQ(pictures.open({.channels = 3}).train->channels(), 3);
+}
+
+TEST(Colours, OfTransparentPixelsDoNotCount) {
+  const Pictures pictures({});
+  pictures.add("1.png", {{1, 2, 4}, {255, 0, 0, 0, 9, 9, 9, 255}});
+  EXPECT_EQ(pictures.open().train->channels(), 1);
+  EXPECT_EQ(pictures.open().train->image(0).pixels, (std::vector<std::uint8_t>{255, 9}));
 }
 
 TEST(Colours, OfOneTrainingImageMakeTheSetColoured) {

@@ -164,21 +164,21 @@ TEST(GlowTrainNotGiven, ErrorNamesWhereTheValueComesFrom) {
   };
   const Arguments from{"--init-from", (directory / "m.safetensors").string()};
   EXPECT_TRUE(refused(small + from,
-                      {"--init-from: 18 of 18 images are too small", "png", "(the size of ", "m.safetensors):\n"}));
+                      {"--init-from: 20 of 20 images are too small", "png", "(the size of ", "m.safetensors):\n"}));
   EXPECT_TRUE(refused(whole + Arguments{"--init-from", (directory / "classes.safetensors").string()},
                       {"--init-from: ", "classes.safetensors is a conditional model, and npy:", "has no classes"}));
   EXPECT_TRUE(refused(whole + from + Arguments{"--preset", "cifar10"},
                       {"--preset: cifar10: --depth 32 contradicts ", "m.safetensors"}));
   EXPECT_TRUE(refused(small + Arguments{"--preset", "imagenet32"},
-                      {"--preset: imagenet32 sets --image-size: 18 of 18 images are too small"}));
+                      {"--preset: imagenet32 sets --image-size: 20 of 20 images are too small"}));
   EXPECT_TRUE(refused(whole + Arguments{"--preset", "cifar10-conditional"},
                       {"--preset: cifar10-conditional sets --conditional: npy:", "has no classes"}));
   EXPECT_TRUE(
       refused(small + Arguments{"--preset", "imagenet32", "--image-size", "32"}, {"glow-train: --image-size: "}));
   EXPECT_TRUE(refused(whole + Arguments{"--levels", "4"}, {"images of 8x8: height: expected a multiple of 16"}));
   ASSERT_TRUE(succeeded(train(whole + tiny_model() + Arguments{"--out", out, "--steps", "1", "--quiet"})));
-  EXPECT_TRUE(refused(small + Arguments{"--resume"},
-                      {"--data: 12 of 12 images are too small (image_size of the run):\n", "8x8 is too large for "}));
+  EXPECT_TRUE(refused(small + Arguments{"--resume"}, {"--data: 20 of 20 images are too small",
+                                                      "(image_size of the run):\n", "8x8 is too large for "}));
 }
 
 /// Expects that the run could not write its model and left only small files.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <glow/io/image.h>
 #include <glow/io/safetensors.h>
@@ -127,13 +128,39 @@ TEST_F(GlowTrainCorrupt, SmallImagesAreNamedOrLeftOut) {
   for (const auto* name : {"train/small-1.png", "train/small-2.png", "test/small.png"})
     put(folder_ / name, io::encode_png(make_picture(8, 7, 1, 3)));
   const auto outcome = run("run", "1", {"--quiet"});
-  EXPECT_TRUE(failed(outcome, "glow-train", 2,
-                     {"--image-size: 2 of 26 images are too small:\n", "small-1.png: 8x8 is",
-                      "small-2.png: 8x8 is too large for an image of 8x7"}));
+  EXPECT_TRUE(
+      failed(outcome, "glow-train", 2,
+             {"--image-size: 3 of 43 images are too small (--skip-small leaves out small images):\n",
+              "train/small-1.png: 8x8 is", "test/small.png", "small-2.png: 8x8 is too large for an image of 8x7"}));
   ASSERT_TRUE(succeeded(run("skipping", "2", {"--skip-small"})));
   for (const auto* name : {"train/small-1.png", "train/small-2.png", "test/small.png"}) fs::remove(folder_ / name);
   ASSERT_TRUE(succeeded(run("without", "2", {"--quiet"})));
   expect_same_run("skipping", "without");
+}
+
+TEST_F(GlowTrainCorrupt, ColourBecomesGreyOnRequestInEveryTool) {
+  put(folder_ / "train" / "colour.png", io::encode_png(make_picture(8, 8, 3, 1)));
+  put(folder_ / "test" / "colour.png", io::encode_png(make_picture(8, 8, 3, 2)));
+  ASSERT_TRUE(succeeded(run("run", "1", {"--quiet", "--channels", "grey"})));
+  ASSERT_TRUE(succeeded(train({"--resume", "--out", directory_ / "run", "--steps", "2", "--quiet"})));
+  const auto model = (directory_ / "run" / "model.safetensors").string();
+  EXPECT_TRUE(succeeded(eval({"--model", model, "--data", "folder:" + folder_.string(), "--threads", "1"})));
+  EXPECT_TRUE(succeeded(edit({"encode", "--model", model, "--images", folder_.string(), "--out",
+                              directory_ / "latents.safetensors", "--threads", "1"})));
+  ASSERT_TRUE(succeeded(run("rgb", "1", {"--quiet", "--channels", "rgb"})));
+  EXPECT_TRUE(failed(run("auto", "1", {"--quiet", "--init-from", model}), "glow-train", 2, {"1 channel"}));
+}
+
+TEST_F(GlowTrainCorrupt, RunsWithoutTheNewOptionsContinue) {
+  const auto data = put_images(directory_ / "images.npy", {40, 8, 8, 3});
+  auto arguments = flags("run") + Arguments{"--steps", "1", "--quiet"};
+  arguments[1] = "npy:" + data.string();
+  ASSERT_TRUE(succeeded(train(arguments)));
+  const auto path = directory_ / "run" / "config.json";
+  auto config = nlohmann::ordered_json::parse(get(path));
+  for (const auto* key : {"splits", "image_channels", "skip_small"}) ASSERT_EQ(config["options"].erase(key), 1U);
+  put(path, config.dump(2));
+  EXPECT_TRUE(succeeded(train({"--resume", "--out", directory_ / "run", "--steps", "2", "--quiet"})));
 }
 
 TEST_F(GlowTrainCorrupt, CorruptImageEndsTheRunByDefault) {

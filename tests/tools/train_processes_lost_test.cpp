@@ -110,6 +110,27 @@ TEST_F(GlowTrainLost, ErrorDuringTrainingIsReportedOnceWithItsRankAndCostsNoStep
   EXPECT_EQ(newest_step(run_), steps_logged());
 }
 
+TEST_F(GlowTrainLost, TornValidationImageOfAnotherRankCostsNoStep) {
+  const auto pictures = directory_ / "pictures";
+  for (std::uint32_t i = 0; i < 24; ++i)
+    put_picture(pictures / "train" / (std::to_string(100 + i) + ".png"), make_picture(8, 8, 1, i));
+  // Rank 0 reads the first images for its monitors too.
+  for (std::uint32_t i = 0; i < 200; ++i)
+    put_picture(pictures / "valid" / (std::to_string(100 + i) + ".png"), make_picture(8, 8, 1, i));
+  const auto torn = pictures / "valid" / "299.png";
+  put(torn, get(torn).substr(0, get(torn).size() - 30));
+  auto arguments =
+      flags({"--steps", "8", "--image-size", "8", "--checkpoint-every", "0", "--eval-every", "4", "--valid-images=-1"});
+  arguments[2] = "folder:" + pictures.string();
+  Ranks ranks(2);
+  ranks.start(arguments);
+  ranks.start(arguments);
+  const auto outcomes = ranks.wait();
+  EXPECT_TRUE(ended(outcomes[1], 1, "rank 1: " + torn.string() + ": not a whole PNG file"));
+  EXPECT_TRUE(ended(outcomes[0], 1, "rank 0: rank 1 failed"));
+  EXPECT_EQ(newest_step(run_), 4);
+}
+
 TEST_F(GlowTrainLost, ErrorAtTheStartIsReportedOnceWithItsRank) {
   // The path is relative to each process's working directory, so that only one of them has the data.
   fs::create_directories(directory_ / "here");

@@ -126,8 +126,8 @@ images::OpenOptions options_for_model(const nn::Glow& model, const ReadingSettin
       },
       options);
   if (options.channels != of_model.channels) {
-    throw ConfigError("channels", "got " + to_string(source.channels) + ", and the images of the model have " +
-                                      count_text(of_model.channels, "channel"));
+    throw ConfigError("image_channels", "got " + to_string(source.channels) + ", and the images of the model have " +
+                                            count_text(of_model.channels, "channel"));
   }
   return options;
 }
@@ -139,7 +139,9 @@ images::DataSet open_for_model(const std::string& field, const std::string& spec
   check_for_kind(settings.source, specification);
   images::OpenOptions options = options_for_model(model, settings, how);
   options.with_labels = wants_labels || labels == Labels::kOfData;
-  options.skip_corrupt = options.skip_corrupt && kind != nullptr && kind->has_image_files;
+  // A flag is refused for other kinds, but a model may have been trained on files.
+  const bool has_files = kind != nullptr && kind->has_image_files;
+  options.skip_corrupt = settings.source.skip_corrupt || (options.skip_corrupt && has_files);
   options.field = field;
   if (labels == Labels::kOfData) options.class_names.clear();
   if (!options.with_labels || labels == Labels::kOfData) return images::open_data_set(specification, options);
@@ -188,6 +190,23 @@ std::string FittedImages::geometry_text() const {
   return (geometry.random_crop ? "centre " + size + ", not scaled" : "as much as fits, scaled to " + size) + whose;
 }
 
+namespace {
+
+/// Runs `check`. A ConfigError about sizes also says how to leave out small images, if the data set is of files.
+template <class Check>
+auto advise_on_sizes(const std::string& specification, Check&& check) {
+  const auto* kind = images::parse_specification(specification).kind;
+  try {
+    return check();
+  } catch (const ConfigError& error) {
+    const bool is_size = error.field() == "image_size" || error.field() == "resize";
+    if (!is_size || kind == nullptr || !kind->has_image_files) throw;
+    throw ConfigError(error.field(), with_remark(std::string(error.text()), "--skip-small leaves out small images"));
+  }
+}
+
+}  // namespace
+
 FittedImages fitted(const std::string& field, const std::string& name,
                     const std::shared_ptr<const images::ImageSource>& source, const nn::Glow& model,
                     const GeometrySettings& settings) {
@@ -200,7 +219,8 @@ FittedImages fitted(const std::string& field, const std::string& name,
   }
   const auto [geometry, from] = choose_geometry(*source, model, settings);
   try {
-    return {std::make_shared<const data::Images>(source, geometry), from, is_framed(*source, geometry)};
+    const auto images = advise_on_sizes(name, [&] { return std::make_shared<const data::Images>(source, geometry); });
+    return {images, from, is_framed(*source, geometry)};
   } catch (const ConfigError& error) {
     // The size comes from the model, and resize may come from its record: the user gave no flag for them.
     if (error.field() == "image_size") throw ConfigError(field, error.text());
@@ -272,6 +292,7 @@ ImageSplits open_images(DataSettings& settings, std::uint64_t seed, const std::o
   if (settings.image_size == ImageSize{}) settings.image_size = common_size(set);
   settings.geometry.height = static_cast<int>(settings.image_size.height);
   settings.geometry.width = static_cast<int>(settings.image_size.width);
+  advise_on_sizes(set.name, [&] { data::require_sizes({set.train, set.valid, set.test}, settings.geometry); });
   const auto images = [&](const std::shared_ptr<const images::ImageSource>& source) {
     return source ? std::make_shared<const data::Images>(source, settings.geometry) : nullptr;
   };

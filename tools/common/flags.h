@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -151,7 +152,9 @@ class Flags {
   void bind(Settings& settings) {
     visit_fields(settings, [&](const char* field, auto& value) {
       for (auto& flag : flags_) {
-        if (flag.text.field == field) tie(flag, value);
+        if (flag.text.field != field) continue;
+        if (flag.set) throw std::logic_error("two fields for the flag --" + flag.name);
+        tie(flag, value);
       }
     });
   }

@@ -1,5 +1,6 @@
 #include "tools/common/source_settings.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <glow/error.h>
@@ -11,15 +12,13 @@ namespace glow::tools {
 std::vector<FlagText> source_setting_rows(const std::string& group, Kept kept) {
   return {
       {"splits", group, "auto|none",
-       "auto: folders of the names train, valid (val) and test, or like them, are splits; none: all images are one "
-       "set, "
-       "and such a folder is like any other",
+       "auto: folders named train, valid (or val) and test, or similarly, are splits; none: all images are one set",
        kept},
-      {"channels", group, "auto|grey|rgb",
+      {"image_channels", group, "auto|grey|rgb",
        "of image files; grey converts colour to grey, rgb reads grey as RGB; auto: grey if all images are, however "
        "they "
        "are stored",
-       kept},
+       kept, "channels"},
       {"skip_corrupt", group, "",
        "leave out images of a folder that cannot be decoded; to find them, all are decoded once at the start", kept},
       {"skip_small", group, "", "leave out images of a folder that are too small", kept},
@@ -44,7 +43,7 @@ void check_for_kind(const SourceSettings& settings, const std::string& specifica
   if (settings.splits != SplitFolders::kAuto && !kind->has_split_folders)
     refuse("splits", "folders that may be splits");
   if (kind->has_image_files) return;
-  if (settings.channels != Channels::kAuto) refuse("channels", "image files");
+  if (settings.channels != Channels::kAuto) refuse("image_channels", "image files");
   if (settings.skip_small) refuse("skip_small", "image files");
 }
 
@@ -64,10 +63,21 @@ void set_options(const SourceSettings& settings, const std::function<std::string
 SourceNotes::SourceNotes(const images::DataSet& set)
     : source(set.name), layout(set.layout), left_out(set.left_out), skipped(set.skipped) {}
 
+namespace {
+
+/// With question marks in place of control characters, which names of files may contain.
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char character) { return character < 0x20 || character == 0x7f; }, '?');
+  return text;
+}
+
+}  // namespace
+
 void SourceNotes::log(StatusLine& status) const {
   constexpr std::size_t kMostSkipped = 20;
-  if (!layout.empty()) status.log(source + ": " + layout);
-  if (!left_out.empty()) status.log(source + ": left out " + left_out);
+  if (!layout.empty()) status.log(one_line(source + ": " + layout));
+  if (!left_out.empty()) status.log(one_line(source + ": left out " + left_out));
   for (std::size_t i = 0; i < skipped.size() && i < kMostSkipped; ++i) status.log("left out " + skipped[i]);
   if (skipped.size() > kMostSkipped) status.log("left out " + grouped(std::ssize(skipped) - kMostSkipped) + " more");
 }

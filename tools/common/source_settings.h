@@ -54,7 +54,7 @@ struct SourceSettings {
 template <class Visitor>
 void visit_fields(SourceSettings& settings, Visitor&& visit) {
   visit("splits", settings.splits);
-  visit("channels", settings.channels);
+  visit("image_channels", settings.channels);  // `channels` are those of the model
   visit("skip_corrupt", settings.skip_corrupt);
   visit("skip_small", settings.skip_small);
 }
@@ -68,8 +68,8 @@ SourceSettings with_training(SourceSettings settings, const std::optional<nn::Tr
 /// Whether the settings make sense for the kind of a specification; otherwise throws ConfigError naming a field.
 void check_for_kind(const SourceSettings& settings, const std::string& specification);
 
-/// Sets the options of the settings for a data set of this kind, and the flags that error messages name. `geometry`
-/// decides which images are too small. `channels` stays as it is but for kGrey and kRgb.
+/// Sets the options of the settings, and the flags that error messages name; options.channels is changed only for kGrey
+/// and kRgb. `size_problem`: see images::OpenOptions.
 void set_options(const SourceSettings& settings, const std::function<std::string(const io::ImageShape&)>& size_problem,
                  images::OpenOptions& options);
 

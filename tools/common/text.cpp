@@ -79,6 +79,11 @@ void Listing::add(const std::string& label, const std::string& value) {
   text_ += '\n';
 }
 
+std::string with_remark(std::string text, const std::string& remark) {
+  const auto list = text.find(":\n");
+  return text.insert(std::min(list, text.size()), " (" + remark + ")");
+}
+
 void require_given(const char* field, const std::string& value, const char* what) {
   if (value.empty()) throw ConfigError(field, std::string("expected ") + what + ", none is given");
 }

@@ -33,6 +33,9 @@ class Listing {
 /// More images than any disk can hold; sums of values up to this do not overflow.
 inline constexpr std::int64_t kMostImages = std::int64_t{1} << 40;
 
+/// The text with a remark in brackets, before a list that follows it.
+std::string with_remark(std::string text, const std::string& remark);
+
 /// Throws ConfigError naming `field` for an empty value. `what` is what was expected, "a model file" for example.
 void require_given(const char* field, const std::string& value, const char* what);
 

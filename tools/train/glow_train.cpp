@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <filesystem>
@@ -36,12 +35,6 @@ ToolText train_text() {
                      "  glow-train --preset demo --out runs/demo\n"
                      "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n",
           .saves_memory = "--memory recompute or reversible, a larger --accumulate or a smaller --batch"};
-}
-
-/// The text with a remark in brackets, before a list that follows it.
-std::string with_remark(std::string text, const std::string& remark) {
-  const auto list = text.find(":\n");
-  return text.insert(std::min(list, text.size()), " (" + remark + ")");
 }
 
 /// One run, from its start or checkpoint to its end or a signal.

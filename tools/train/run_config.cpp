@@ -112,6 +112,14 @@ RunConfig make_run_config(const TrainSettings& settings, const Flags& flags, con
       .command = make_command(settings, flags, compute)};
 }
 
+namespace {
+
+FormatError content_has_changed(const fs::path& path) {
+  return FormatError(path, "the content of the images has changed since the run (--accept-data continues with them)");
+}
+
+}  // namespace
+
 RunConfig without_content(RunConfig config) {
   config.images.erase(kFingerprint);
   return config;
@@ -162,9 +170,7 @@ void check_same_run(const RunConfig& config, const fs::path& path) {
     now.erase(kFingerprint);
     then.erase(kFingerprint);
     if (now != then) throw FormatError(path, "the run had " + then.dump() + ", its data now give " + now.dump());
-    if (is_content)
-      throw FormatError(path,
-                        "the content of the images has changed since the run (--accept-data continues with them)");
+    if (is_content) throw content_has_changed(path);
   }
 }
 
@@ -174,6 +180,7 @@ void check_same_run(const RunConfig& config, const train::IntactCheckpoint& chec
     for (const auto& item : now.items()) {
       const auto other = then.value(item.key(), Json());
       if (other == item.value() || (item.key() == kFingerprint && other.is_null())) continue;
+      if (item.key() == kFingerprint) throw content_has_changed(checkpoint.path);
       throw FormatError(checkpoint.path, "is of another run: " + part + "." + item.key() + " is " + other.dump() +
                                              ", here it is " + item.value().dump());
     }

@@ -169,8 +169,10 @@ void restore(TrainSettings& settings, const Flags& flags, const std::filesystem:
     flags.restore(before.options);
     keep_decays(settings.training, before.resolved);
     // Earlier versions judged the channels by how the images are stored, so that a set in grey could be RGB.
-    const bool has_channels = before.options.contains("channels");
-    if (!has_channels && before.model.value("channels", Json()) == 3) settings.data.source.channels = Channels::kRgb;
+    const bool has_channels = before.options.contains("image_channels");
+    const auto* kind = images::parse_specification(settings.data.data).kind;
+    if (!has_channels && kind != nullptr && kind->has_image_files && before.model.value("channels", Json()) == 3)
+      settings.data.source.channels = Channels::kRgb;
     settings.data.found_data = place_of_data(before);
   } catch (const ConfigError& error) {
     throw FormatError(config, error.what());

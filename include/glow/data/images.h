@@ -37,6 +37,10 @@ struct Geometry {
   std::string size_problem(const io::ImageShape& shape, bool is_on_black = false) const;
 };
 
+/// Throws ConfigError naming image_size or resize and the images of all these sources (null: none) that are too small,
+/// the first twenty of them. Of an array one image is checked; images of unknown shape are not.
+void require_sizes(const std::vector<std::shared_ptr<const images::ImageSource>>& sources, const Geometry& geometry);
+
 /// The images of a source, brought to one size by a geometry: uint8 tensors on the CPU. An image that has that size is
 /// unchanged.
 class Images {
@@ -45,7 +49,7 @@ class Images {
   /// except that images on black (images::ImageSource::is_on_black) without resize are centred and padded with black
   /// when neither side is too long.
   ///
-  /// Throws ConfigError naming image_size or resize and the images that are too small, the first twenty of them.
+  /// Throws as require_sizes.
   Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry);
 
   std::int64_t size() const { return source_->size(); }

@@ -61,7 +61,7 @@ struct DataSet {
   /// One line for each image that OpenOptions::skip_corrupt or size_problem left out, with its file and the reason.
   std::vector<std::string> skipped;
   /// For people, about a folder or an archive: the folders of its splits, and its first classes, or other folders of
-  /// training images: "splits in the folders Train, Test; 3 folders: cat, dog, horse". Empty if it has no folders.
+  /// training images: "splits test (Test), train (Train); 3 folders: cat, dog, horse". Empty if it has no folders.
   std::string layout;
   /// For people: the files that are no images, counted by their endings, and the folders that were not searched,
   /// because programs put them there: "files: 3 .gif, 1 .txt; folders: 2 @eaDir". Empty if there are none.
@@ -71,7 +71,7 @@ struct DataSet {
 /// Called with "image headers read" or another description of the work, how much is done, and how much there is.
 using OpenProgress = std::function<void(const std::string&, std::int64_t, std::int64_t)>;
 
-/// How a caller of open_data_set, a tool for example, names its options in messages.
+/// How a caller of open_data_set, a tool for example, names its options in messages. An empty name: there is none.
 struct OptionNames {
   std::string no_splits = "find_splits = false";
   std::string skip_corrupt = "skip_corrupt = true";
