@@ -8,8 +8,8 @@
 
 namespace glow::images {
 
-/// Whether a folder of this name is one that a program put among pictures: hidden, beginning with @ (thumbnails of NAS
-/// systems), __MACOSX, a recycle bin, lost+found ...
+/// Whether a folder of this name is not searched: it is hidden, or has a name that programs give to folders among
+/// pictures: one with @ at the beginning (thumbnails of NAS systems), __MACOSX, a recycle bin, lost+found ...
 bool is_program_folder(std::string_view name);
 
 /// Whether this is the directory of a run of glow-train, which has grids of samples.

@@ -168,11 +168,11 @@ Specification parse_specification(const std::string& specification);
 ///   links, so that cycles of links end and no split contains an image twice.
 ///
 ///   Folders directly in PATH are splits if their names are train (or training), val (valid, validation) and test
-///   (testing), in any case, or if the names of two of them or more contain different words of these (train2017,
-///   val2017). Then there must be training images, one folder for each split, and no image beside them; otherwise, and
-///   if folders with such names are deeper (PATH/data/train and PATH/data/test), the data set is refused, unless
-///   OpenOptions::find_splits is false. All images are grey if all training images are, otherwise RGB; alpha is
-///   composited onto white.
+///   (testing), in any case. Folders with similar names (train2017, testA) are other splits beside these, or splits if
+///   their names say two different ones. Then there must be training images, one folder for each split, and no image
+///   beside them; otherwise, and if such folders are deeper (PATH/data/train and PATH/data/test), the data set is
+///   refused, unless OpenOptions::find_splits is false. All images are grey if all training images are, otherwise RGB;
+///   alpha is composited onto white.
 ///
 ///   A .zip or an uncompressed .tar below PATH counts as its members, unpacked where it lies; one in PATH itself whose
 ///   name has a word of a split (train.zip, imagenet-train-0001.tar) counts as the folder of this split. PATH may also
@@ -193,8 +193,8 @@ Specification parse_specification(const std::string& specification);
 ///   where there are classes, `labels`, integers [N]; others are ignored. The classes are the distinct labels of the
 ///   training images in increasing order. PATH is a file of training images, or a folder of .npz files in bytewise
 ///   order, whose split is their folder, or a word of their names, as in `folder:`; if no name has one, all are
-///   training images. Arrays of numpy.savez are read at random positions, those
-///   of numpy.savez_compressed are held in memory, up to 4 GiB each.
+///   training images. Arrays of numpy.savez are read at random positions, those of numpy.savez_compressed are held in
+///   memory, up to 4 GiB each.
 /// - `tfrecord:PATH`: TFRecords as the reference code of Glow reads them: tf.Examples with the features `shape`
 ///   (height, width, channels), `data` (uint8) and perhaps `label`. PATH has folders train and perhaps validation, or
 ///   files, of the names NAME-rNN-s-NUMBER-of-COUNT.tfrecords, in bytewise order; or it is one file of training images.
