@@ -6,13 +6,13 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
 #include <glow/images/source.h>
 
 #include "images/image_files.h"
+#include "images/list_folder.h"
 #include "images/scanned_splits.h"
 #include "images/search.h"
 #include "images/split_search.h"
@@ -25,11 +25,6 @@ namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
 
 /// Whether the classes of the images are numbers in their archives (WebDataset's .cls), and not their folders.
 bool has_numbered_classes(const EncodedImages& images) {

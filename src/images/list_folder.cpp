@@ -7,6 +7,11 @@
 
 namespace glow::images {
 
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 std::vector<std::string> list_folder(const std::filesystem::path& folder) {
   std::vector<std::string> names;
   std::error_code error;

@@ -8,6 +8,7 @@
 
 #include <glow/error.h>
 
+#include "images/list_folder.h"
 #include "io/archive.h"
 #include "io/file_kind.h"
 #include "io/regular_file.h"
@@ -16,11 +17,6 @@ namespace glow::images {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_searched_folder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
 
 /// "a/b" for "a/b/c.png", empty for a file without a folder.
 std::string_view parent_of(std::string_view file) {
@@ -55,7 +51,7 @@ class SplitSearch {
       : path_(std::move(path)), is_image_(is_image), options_(options) {}
 
   FoundSet run() && {
-    if (is_searched_folder(path_))
+    if (is_folder(path_))
       search_folder();
     else
       search_archive(path_);
