@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <sstream>
@@ -34,6 +35,8 @@ constexpr std::uint64_t kMostCifarBytes = std::uint64_t{1} << 28;
 /// The names of a file or a folder in the binary and in the Python version.
 using CifarNames = std::array<std::string_view, 2>;
 constexpr std::size_t kCifarBinary = 0;
+/// The index of the class names in CifarFormat::files.
+constexpr std::size_t kCifarNamesFile = 0;
 
 /// A data set (https://www.cs.toronto.edu/~kriz/cifar.html).
 struct CifarFormat {
@@ -46,6 +49,8 @@ struct CifarFormat {
   /// Python version: the keys of class names and labels.
   const char* names_key;
   const char* labels_key;
+  /// The class names, for copies without the file of them.
+  std::vector<std::string> class_names;
 };
 
 constexpr std::array<CifarNames, 7> kCifar10Files = {{{"batches.meta.txt", "batches.meta"},
@@ -58,10 +63,38 @@ constexpr std::array<CifarNames, 7> kCifar10Files = {{{"batches.meta.txt", "batc
 constexpr std::array<CifarNames, 3> kCifar100Files = {
     {{"fine_label_names.txt", "meta"}, {"train.bin", "train"}, {"test.bin", "test"}}};
 
-constexpr CifarFormat kCifar10{
-    {"cifar-10-batches-bin", "cifar-10-batches-py"}, kCifar10Files, 1, "label_names", "labels"};
-constexpr CifarFormat kCifar100{
-    {"cifar-100-binary", "cifar-100-python"}, kCifar100Files, 2, "fine_label_names", "fine_labels"};
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+const CifarFormat& cifar10_format() {
+  static const CifarFormat format{{"cifar-10-batches-bin", "cifar-10-batches-py"},
+                                  kCifar10Files,
+                                  1,
+                                  "label_names",
+                                  "labels",
+                                  words_of("airplane automobile bird cat deer dog frog horse ship truck")};
+  return format;
+}
+
+const CifarFormat& cifar100_format() {
+  static const CifarFormat format{
+      {"cifar-100-binary", "cifar-100-python"},
+      kCifar100Files,
+      2,
+      "fine_label_names",
+      "fine_labels",
+      words_of("apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel "
+               "can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur "
+               "dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion "
+               "lizard lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter "
+               "palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road "
+               "rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower "
+               "sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale "
+               "willow_tree wolf woman worm")};
+  return format;
+}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::istringstream stream(text);
@@ -202,7 +235,7 @@ class CifarReader {
     const Place place = *find(name);
     const fs::path path = path_ / name;
     is_read_[place.file] = true;
-    if (place.file == 0) {
+    if (place.file == kCifarNamesFile) {
       class_names_ = class_names(path, content);
     } else {
       const auto batch =
@@ -218,7 +251,8 @@ class CifarReader {
       throw FormatError(path_, "expected " + std::string(binary) + " (the binary version) or " + std::string(python) +
                                    " (the Python version), has neither");
     }
-    for (std::size_t file = 0; file < is_read_.size(); ++file) {
+    if (!is_read_[kCifarNamesFile]) class_names_ = format_.class_names;
+    for (std::size_t file = kCifarNamesFile + 1; file < is_read_.size(); ++file) {
       if (!is_read_[file]) throw FormatError(path_, "has no " + std::string(format_.files[file][version_]));
     }
     DataSet set;
@@ -312,7 +346,10 @@ DataSet open_cifar_folder(const CifarFormat& format, const fs::path& folder) {
       if (fs::is_regular_file(folder / name, ignored)) reader.wants(name);
     }
   }
-  for (const std::string& name : reader.names()) reader.read(name, io::read_file(folder / name, kMostCifarBytes));
+  for (const std::string& name : reader.names()) {
+    const bool is_left_out = name == reader.names()[kCifarNamesFile] && !fs::exists(folder / name, ignored);
+    if (!is_left_out) reader.read(name, io::read_file(folder / name, kMostCifarBytes));
+  }
   return reader.finish();
 }
 
@@ -338,14 +375,14 @@ SourceKind cifar10_kind() {
   return {.name = "cifar10",
           .usage = "cifar10:PATH",
           .description = kCifarDescription,
-          .open = [](const fs::path& path, const OpenOptions&) { return open_cifar(kCifar10, path); }};
+          .open = [](const fs::path& path, const OpenOptions&) { return open_cifar(cifar10_format(), path); }};
 }
 
 SourceKind cifar100_kind() {
   return {.name = "cifar100",
           .usage = "cifar100:PATH",
           .description = kCifarDescription,
-          .open = [](const fs::path& path, const OpenOptions&) { return open_cifar(kCifar100, path); }};
+          .open = [](const fs::path& path, const OpenOptions&) { return open_cifar(cifar100_format(), path); }};
 }
 
 }  // namespace glow::images

@@ -246,6 +246,24 @@ TEST_F(CifarTest, NamesTheMissingFile) {
   EXPECT_TRUE(throws<IoError>([&] { open("cifar10", "files"); }, {"files/data_batch_3.bin", "No such file"}));
 }
 
+/// The published names are in alphabetical order.
+TEST_P(CifarVersions, HaveThePublishedClassNamesWithoutTheFileOfThem) {
+  const auto& [kind, version_name, form] = GetParam();
+  const TemporaryDirectory directory;
+  const Example example = example_of(kind);
+  Version version = version_name == "Binary" ? example.binary : example.python;
+  std::erase_if(version.files, [](const auto& file) {
+    return file.first.find("meta") != std::string::npos || file.first.find("label_names") != std::string::npos;
+  });
+  const DataSet set = open_data_set(kind + ":" + put_as(form, directory.path(), version).string());
+  EXPECT_EQ(set.class_names.size(), kind == "cifar10" ? 10u : 100u);
+  EXPECT_EQ(set.class_names.front(), kind == "cifar10" ? "airplane" : "apple");
+  EXPECT_EQ(set.class_names.back(), kind == "cifar10" ? "truck" : "worm");
+  EXPECT_EQ(set.class_names[3], kind == "cifar10" ? "cat" : "bear");
+  EXPECT_TRUE(std::ranges::is_sorted(set.class_names));
+  expect_pictures(*set.train, example.train);
+}
+
 TEST_F(CifarTest, NamesTheMissingMember) {
   Version version = cifar10().python;
   version.files.erase(version.files.begin() + 2);
