@@ -1,10 +1,9 @@
-#include "images/likely_source.h"
-
 #include <array>
 #include <string_view>
 #include <system_error>
 
 #include <glow/error.h>
+#include <glow/images/source.h>
 
 #include "images/list_folder.h"
 #include "images/search.h"

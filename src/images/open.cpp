@@ -6,8 +6,8 @@
 
 #include <glow/error.h>
 #include <glow/images/source.h>
+#include <glow/nearest_name.h>
 
-#include "images/likely_source.h"
 #include "images/list_folder.h"
 #include "io/digest.h"
 
@@ -75,7 +75,10 @@ namespace {
 std::string expected_kinds(const std::string& specification) {
   const std::string likely = likely_specification(specification);
   if (!likely.empty()) return "has no kind: " + likely + " may read it";
-  return "is of no known kind: expected " + usages([](const SourceKind&) { return true; });
+  std::vector<std::string> names;
+  for (const auto& kind : source_kinds()) names.push_back(kind.name);
+  const auto name = specification.substr(0, specification.find(':'));
+  return "is of no known kind: expected " + usages([](const SourceKind&) { return true; }) + did_you_mean(name, names);
 }
 
 /// Whether the specification is that of this kind and of the same file or folder.

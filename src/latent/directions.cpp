@@ -9,6 +9,7 @@
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
 #include <glow/latent/arrange.h>
+#include <glow/nearest_name.h>
 #include <glow/version.h>
 
 #include "io/errors.h"
@@ -95,7 +96,8 @@ torch::Tensor read_tensor(const io::SafetensorsReader& file, const std::string& 
 torch::Tensor Directions::vector(const std::string& name) const {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return vectors[found - names.begin()];
-  throw ConfigError("direction", "expected one of " + listed(names) + ", got " + io::in_quotes(name));
+  throw ConfigError("direction",
+                    "expected one of " + listed(names) + ", got " + io::in_quotes(name) + did_you_mean(name, names));
 }
 
 DirectionAccumulator::DirectionAccumulator(std::vector<std::string> names) : names_(std::move(names)) {

@@ -152,6 +152,11 @@ struct Specification {
 /// The parts of a specification, KIND or KIND:PATH; before a path KIND may be in any case.
 Specification parse_specification(const std::string& specification);
 
+/// The specification that probably reads what is at a path: "npz:faces.npz", "lmdb:lsun", "folder:photos". The first
+/// bytes of a file decide, and the names of the files in a folder and, if it is the parent of a data set, in those
+/// below it. Empty when nothing is there, or nothing that is read. Does not throw.
+std::string likely_specification(const std::filesystem::path& path);
+
 /// Opens a data set by its specification:
 /// - `fashion-mnist[:DIR]`: four idx files, gzipped or not, in DIR, DIR/raw or DIR/FashionMNIST/raw (torchvision's
 ///   folder); the default DIR is that of Debian's dataset-fashion-mnist.
@@ -160,8 +165,9 @@ Specification parse_specification(const std::string& specification);
 ///   the archive, or this folder under the name that it has in the archive (cifar-10-batches-bin, cifar-10-batches-py,
 ///   cifar-100-binary or cifar-100-python). CIFAR-10's files are data_batch_1..5, test_batch and batches.meta, with
 ///   .bin and .txt in the binary version; CIFAR-100's are train.bin, test.bin and fine_label_names.txt, or train, test
-///   and meta. Files of both versions in one place are refused. The classes of CIFAR-100 are the fine labels. Pickles
-///   are read without Python; they may also be those of Python 3 (protocols 3 to 5).
+///   and meta. Without the file of class names (batches.meta, fine_label_names.txt, meta) the classes have the
+///   published names. Files of both versions in one place are refused. The classes of CIFAR-100 are the fine labels.
+///   Pickles are read without Python; they may also be those of Python 3 (protocols 3 to 5).
 /// - `folder:PATH`: the PNG, JPEG and WebP files at any depth below the folder PATH, in bytewise path order. Links are
 ///   followed. Hidden names and what programs put among pictures (folders whose names begin with @, __MACOSX, recycle
 ///   bins, runs of glow-train) are left out. A folder with several paths is visited once, by a path with the fewest
