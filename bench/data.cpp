@@ -238,7 +238,8 @@ void run(int argc, char** argv) {
       .name = "bench_data",
       .purpose = "Images that are read, decoded and brought to one size, a second, beside the decoder libraries alone.",
       .closing = ""};
-  const auto given = tools::parse_command_line(text, flags, std::vector<std::string>(argv + 1, argv + argc), std::cout);
+  auto console = tools::Console::of_process();
+  const auto given = tools::parse_command_line(text, flags, std::vector<std::string>(argv + 1, argv + argc), console);
   if (!given) return;
   flags.naming_flags([&] {
     flags.set(*given);

@@ -52,8 +52,9 @@ Settings parse(int argc, char** argv, const std::string& name, const std::string
   tools::Flags flags(flag_table());
   flags.bind(settings);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const tools::ToolText text{.name = name, .purpose = what, .closing = tools::describe_presets()};
-  const auto given = tools::parse_command_line(text, flags, arguments, std::cout);
+  const tools::ToolText text{.name = name, .purpose = what, .closing = tools::describe_presets(/*with_flags=*/true)};
+  auto console = tools::Console::of_process();
+  const auto given = tools::parse_command_line(text, flags, arguments, console);
   if (!given) std::exit(EXIT_SUCCESS);
   flags.naming_flags([&] {
     flags.set(*given);

@@ -46,4 +46,4 @@ edit interpolate --images fashion-mnist --pick 0,2,11 --frames 12 --loop --frame
 edit directions --data fashion-mnist --count 5000 --out "$directions"
 garments apply --directions "$directions" --direction Dress,Bag --pick 1 --out $pictures/strip.png
 garments vary --pick 1 --amounts 0.1,0.3,0.5 --out $pictures/around.png
-garments vary --pick 1 --temperatures 0,0.25,0.5,0.75,1,1.25 --per-level --out $pictures/temperatures.png
+garments vary --pick 1 --factors 0,0.25,0.5,0.75,1,1.25 --per-level --out $pictures/temperatures.png

@@ -121,20 +121,16 @@ INSTANTIATE_TEST_SUITE_P(
               {"--frame-milliseconds: ", "got 0"}},
         Usage{"GifOutput", interpolate({"--out", "DIRECTORY/out.gif"}), {"--out: ", "FILE.apng", "out.gif"}},
         Usage{"LargeAmount", vary({"--amounts", "0.5,1.5"}), {"--amounts: expected 0 to 1, got 1.5"}},
-        Usage{"NoiseAndTemperatures",
-              vary({"--amounts", "0.5", "--temperatures", "0.5"}),
-              {"--amounts: ", "--temperatures"}},
+        Usage{"NoiseAndTemperatures", vary({"--amounts", "0.5", "--factors", "0.5"}), {"--amounts: ", "--factors"}},
         Usage{"CountAndTemperatures",
-              vary({"--count", "8", "--temperatures", "0.5"}),
-              {"--count: is for noise", "--temperatures"}},
+              vary({"--variations", "8", "--factors", "0.5"}),
+              {"--variations: is for noise", "--factors"}},
         Usage{"NoiseTemperatureAndTemperatures",
-              vary({"--temperature", "1", "--temperatures", "0.5"}),
-              {"--temperature: is for noise", "--temperatures"}},
-        Usage{"SeedAndTemperatures",
-              vary({"--seed", "0", "--temperatures", "0.5"}),
-              {"--seed: is for noise", "--temperatures"}},
-        Usage{"NegativeTemperatures", vary({"--temperatures", "-1"}), {"--temperatures: ", "-1"}},
-        Usage{"ZeroCount", vary({"--count", "0"}), {"--count: ", "got 0"}},
+              vary({"--temperature", "1", "--factors", "0.5"}),
+              {"--temperature: is for noise", "--factors"}},
+        Usage{"SeedAndTemperatures", vary({"--seed", "0", "--factors", "0.5"}), {"--seed: is for noise", "--factors"}},
+        Usage{"NegativeTemperatures", vary({"--factors", "-1"}), {"--factors: ", "-1"}},
+        Usage{"ZeroCount", vary({"--variations", "0"}), {"--variations: ", "got 0"}},
         Usage{"NoData", directions({"--data", ""}), {"--data: expected a data set"}},
         Usage{"UnknownData", directions({"--data", "images"}), {"--data: ", "no known kind"}},
         Usage{"SeedWithoutCount", directions({"--seed", "1"}), {"--seed: ", "--count"}},
@@ -311,7 +307,7 @@ TEST_F(GlowEditBadInput, SaysHowADecimalCommaWasTaken) {
   put_colour(1);
   const auto outcome =
       run_edit("vary", kColourModel,
-               {"--images", path("colour.npy"), "--out", path("out.npy"), "--count", "1", "--amounts", "0,1"});
+               {"--images", path("colour.npy"), "--out", path("out.npy"), "--variations", "1", "--amounts", "0,1"});
   EXPECT_TRUE(succeeded(outcome));
   EXPECT_EQ(outcome.err, "note: --amounts 0,1 was taken as two numbers; a decimal is written with a point, 0.1\n");
 }
@@ -327,8 +323,8 @@ TEST_F(GlowEditBadInput, RefusesNonFiniteLatents) {
 
 TEST_F(GlowEditBadInput, EditWithNonFiniteImagesIsWrittenAndReported) {
   put_colour(1);
-  const auto outcome = run_edit("vary", kColourModel,
-                                {"--images", path("colour.npy"), "--temperatures", "1,1e30", "--out", path("out.png")});
+  const auto outcome =
+      run_edit("vary", kColourModel, {"--images", path("colour.npy"), "--factors", "1,1e30", "--out", path("out.png")});
   EXPECT_TRUE(succeeded(outcome));
   EXPECT_EQ(outcome.err, "1 image in " + path("out.png") +
                              " has values that are not finite: the model cannot decode these latents\n");

@@ -25,8 +25,8 @@ class GlowEditBatches : public GlowEdit {};
 TEST_F(GlowEditBatches, PicturesDoNotDependOnTheBatchSize) {
   put_colour(3);
   for (const auto& [subcommand, flags] :
-       {std::pair{"vary", Arguments{"--count", "2", "--amounts", "0.1,0.2", "--per-level"}},
-        std::pair{"vary", Arguments{"--temperatures", "0.5,0.9,1"}},
+       {std::pair{"vary", Arguments{"--variations", "2", "--amounts", "0.1,0.2", "--per-level"}},
+        std::pair{"vary", Arguments{"--factors", "0.5,0.9,1"}},
         std::pair{"reconstruct", Arguments{"--temperature", "0.3"}},
         std::pair{"interpolate", Arguments{"--frames", "5"}}}) {
     const auto all = array(subcommand, kColourModel, Arguments{"--images", path("colour.npy")} + flags);

@@ -171,7 +171,7 @@ TEST_F(GlowEdit, Float64RoundTripIsExactAndWritesFloat32Latents) {
 
 TEST_F(GlowEdit, VariationsStartAtTheImageAndDepartWithTheAmount) {
   const auto bytes = put_colour(1);
-  const Arguments flags{"--images", path("colour.npy"), "--amounts", "0,0.05,0.4", "--count",
+  const Arguments flags{"--images", path("colour.npy"), "--amounts", "0,0.05,0.4", "--variations",
                         "3",        "--temperature",    "0.5"};
   const auto shown = array("vary", kColourModel, flags);
   ASSERT_EQ(shape_[0], 3 * 4);
@@ -197,8 +197,8 @@ TEST_F(GlowEdit, VariationNoiseDoesNotDependOnCountOrPick) {
   put_colour(4);
   const Arguments flags{"--images", path("colour.npy"), "--temperature", "0.5"};
   const Arguments vary = flags + Arguments{"--amounts", "0.4"};
-  const auto all = array("vary", kColourModel, vary + Arguments{"--count", "2"});
-  const auto picked = array("vary", kColourModel, vary + Arguments{"--count", "5", "--pick", "3,1"});
+  const auto all = array("vary", kColourModel, vary + Arguments{"--variations", "2"});
+  const auto picked = array("vary", kColourModel, vary + Arguments{"--variations", "5", "--pick", "3,1"});
   // A row: the image, then its variations.
   for (const std::int64_t variation : {0, 1, 2}) {
     EXPECT_TRUE(colour_image(picked, variation) == colour_image(all, 3 * 3 + variation)) << variation;
@@ -238,7 +238,7 @@ TEST_F(GlowEdit, FolderNamesGiveTheClassesOfImages) {
     EXPECT_EQ(labels, expected) << images;
     EXPECT_TRUE(succeeded(
         run_edit("vary", kClassModel,
-                 {"--images", images, "--pick", "0,3", "--count", "1", "--out", path("v.npy"), "--overwrite"})));
+                 {"--images", images, "--pick", "0,3", "--variations", "1", "--out", path("v.npy"), "--overwrite"})));
   }
   // Finds directions between the classes of the data, two of the model's three.
   std::filesystem::remove_all(directory_ / "photos" / "ankle boot");
@@ -297,7 +297,7 @@ TEST_F(GlowEdit, ImagesAreScaledAndCroppedAsInTraining) {
   encoded("5.npy", {"--random-crop"}, "centre 8x8, not scaled, as the flags say");
   EXPECT_TRUE(
       failed(run_edit("encode", model, {"--images", path("photos"), "--out", path("6.npy"), "--fit", "--resize", "16"}),
-             "glow-edit", 2, {"--fit: is --resize 0"}));
+             "glow-edit", 2, {"--fit: is --resize fit"}));
 }
 
 TEST_F(GlowEdit, SkipsTheCorruptImagesThatTrainingSkipped) {
@@ -341,8 +341,7 @@ TEST_F(GlowEdit, SkipsTheCorruptImagesThatTrainingSkipped) {
 
 TEST_F(GlowEdit, TemperatureOneReturnsTheImage) {
   const auto bytes = put_colour(1);
-  const auto shown =
-      array("vary", kColourModel, {"--images", path("colour.npy"), "--temperatures", "0.5,1", "--per-level"});
+  const auto shown = array("vary", kColourModel, {"--images", path("colour.npy"), "--factors", "0.5,1", "--per-level"});
   ASSERT_EQ(shape_[0], 4);
   for (const std::int64_t row : {0, 1}) {
     EXPECT_FALSE(colour_image(shown, 2 * row) == colour_image(bytes, 0)) << row;
@@ -464,7 +463,7 @@ TEST_F(GlowEdit, HelpListsSubcommandsAndTheirFlags) {
   ASSERT_TRUE(succeeded(help));
   for (const char* name : {"encode", "decode", "reconstruct", "interpolate", "directions", "apply", "vary"}) {
     EXPECT_NE(help.out.find(std::string("\n  ") + name + " "), std::string::npos) << name;
-    const auto own = edit({name, "--help"});
+    const auto own = edit({name, "--help-all"});
     ASSERT_TRUE(succeeded(own));
     for (const char* text : {"--model FILE", "--out OUT", "--class NAME|I", "--overwrite", "--batch N",
                              "--precision KIND", "Examples\n  glow-edit "}) {
@@ -472,7 +471,7 @@ TEST_F(GlowEdit, HelpListsSubcommandsAndTheirFlags) {
     }
   }
   EXPECT_TRUE(edit({"--version"}).out.starts_with("glow-edit "));
-  EXPECT_NE(edit({"interpolate", "--help"}).out.find("--middle-temperature T|T0,T1,..."), std::string::npos);
+  EXPECT_NE(edit({"interpolate", "--help-all"}).out.find("--middle-temperature T|T0,T1,..."), std::string::npos);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"UnknownData", {"--data", "mnist"}, {"--data: ", "\"mnist\"", "fashion-mnist[:DIR]"}},
         Refusal{"UnknownSplit", {"--split", "dev"}, {"--split: ", "'dev'", "auto, train, valid, test, all"}},
         Refusal{"NegativeDraws", {"--draws", "-1"}, {"--draws: ", "got -1"}},
-        Refusal{"DrawsNotANumber", {"--draws", "some"}, {"--draws: expected a whole number", "'some'"}},
+        Refusal{"DrawsNotANumber", {"--draws", "some"}, {"--draws: expected a whole number or none", "'some'"}},
         Refusal{"NegativeImportance", {"--importance", "-1"}, {"--importance: ", "got -1"}},
         Refusal{"NegativeCount", {"--count", "-1"}, {"--count: ", "got -1"}},
         Refusal{"NegativeRoundTrip", {"--round-trip", "-1"}, {"--round-trip: ", "got -1"}},

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 TEST_F(GlowEval, HelpListsEveryFlag) {
-  const auto outcome = eval({"--help"});
+  const auto outcome = eval({"--help-all"});
   EXPECT_TRUE(succeeded(outcome));
   for (const char* flag :
        {"--model FILE",         "--data SOURCE", "--split KIND",   "--valid-images N", "--split-seed S",

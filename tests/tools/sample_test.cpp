@@ -47,7 +47,7 @@ class GlowSample : public ::testing::Test {
 };
 
 TEST_F(GlowSample, HelpListsEveryFlag) {
-  const auto outcome = sample({"--help"});
+  const auto outcome = sample({"--help-all"});
   EXPECT_TRUE(succeeded(outcome));
   for (const char* flag :
        {"--model FILE", "--out OUT", "--count N", "--columns N", "--temperature T|T0,T1,...", "--class NAME|I",

@@ -1,65 +1,80 @@
 #include "tools/common/command_line.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cxxopts.hpp>
+#include <filesystem>
 #include <ostream>
-#include <vector>
+#include <string_view>
 
 #include <torch/version.h>
 
 #include <glow/error.h>
+#include <glow/images/source.h>
+#include <glow/nearest_name.h>
 #include <glow/version.h>
+
+#include "tools/common/files.h"
 
 namespace glow::tools {
 namespace {
 
-constexpr const char* kOther = "Other";
-constexpr std::size_t kColumns = 110;
+/// "--out" for "out"
+std::string dashed(const std::string& name) { return "--" + name; }
 
-std::shared_ptr<cxxopts::Value> value_of(const Flag& flag) {
-  if (flag.is_switch()) return cxxopts::value<bool>();
-  const auto value = cxxopts::value<std::string>();
-  const auto standard = to_text(flag.get());
-  return standard.empty() ? value : value->default_value(standard);
+bool is_long_flag(const std::string& word) { return word.size() > 2 && word.starts_with("--"); }
+
+/// "-o" or "-oVALUE", but not a negative number or "-".
+bool is_short_flag(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' && std::isalpha(static_cast<unsigned char>(word[1])) != 0;
 }
 
-cxxopts::Options make_parser(const ToolText& tool, const Flags& flags) {
-  cxxopts::Options parser(tool.name, tool.purpose);
-  parser.set_width(kColumns);
-  parser.custom_help("[--FLAG VALUE]...");
-  for (const auto& flag : flags.all()) {
-    parser.add_option(flag.text.group, {flag.name, flag.text.help, value_of(flag), flag.text.value});
+bool is_number(const std::string& word) {
+  return !word.empty() && word.find_first_not_of("+-.,0123456789eE") == std::string::npos;
+}
+
+/// Names that other programs give to flags, and those that the flags of these tools may have.
+struct ForeignName {
+  std::string_view name;
+  std::array<const char*, 2> here;
+};
+constexpr std::array<ForeignName, 14> kForeignNames{{{"batch-size", {"batch"}},
+                                                     {"device-id", {"device"}},
+                                                     {"gpu", {"device"}},
+                                                     {"images", {"data"}},
+                                                     {"input", {"images", "data"}},
+                                                     {"iterations", {"steps"}},
+                                                     {"learning-rate", {"lr"}},
+                                                     {"num", {"count"}},
+                                                     {"num-images", {"count"}},
+                                                     {"num-samples", {"count"}},
+                                                     {"num-workers", {"data-threads"}},
+                                                     {"output", {"out"}},
+                                                     {"output-dir", {"out"}},
+                                                     {"workers", {"data-threads"}}}};
+
+std::vector<std::string> dashed_names(const Flags& flags) {
+  std::vector<std::string> names{"--help", "--help-all", "--version"};
+  for (const auto& flag : flags.all()) names.push_back(dashed(flag.name));
+  return names;
+}
+
+/// " (did you mean --out?)", or where the names of the flags are.
+std::string advice_on(const std::string& name, const Flags& flags) {
+  if (name == "gpus" || name == "num-gpus" || name == "devices") {
+    const bool is_launchable = flags.find("process-timeout") != nullptr;
+    return is_launchable ? " (several GPUs need one process each: torchrun --nproc_per_node N, mpirun -n N)"
+                         : " (--device chooses the GPU)";
   }
-  parser.add_options(kOther)("version", "print the versions of Glow and LibTorch")("help", "print this");
-  // refuse_leftovers names an unknown flag in a message of this tool.
-  parser.allow_unrecognised_options();
-  return parser;
-}
-
-std::vector<std::string> groups_of(const Flags& flags) {
-  std::vector<std::string> groups;
-  for (const auto& flag : flags.all()) {
-    if (std::find(groups.begin(), groups.end(), flag.text.group) == groups.end()) groups.push_back(flag.text.group);
+  for (const auto& foreign : kForeignNames) {
+    for (const auto* here : foreign.here) {
+      if (name == foreign.name && here != nullptr && flags.find(here))
+        return " (did you mean --" + std::string(here) + "?)";
+    }
   }
-  if (std::find(groups.begin(), groups.end(), kOther) == groups.end()) groups.push_back(kOther);
-  return groups;
-}
-
-/// The switch before this argument; nullptr if another argument is before it.
-const Flag* switch_before(const std::string& argument, const Flags& flags, Arguments arguments) {
-  const auto place = std::find(arguments.begin(), arguments.end(), argument);
-  if (place == arguments.begin() || place == arguments.end() || !(place - 1)->starts_with("--")) return nullptr;
-  const auto* flag = flags.find((place - 1)->substr(2));
-  return flag != nullptr && flag->is_switch() ? flag : nullptr;
-}
-
-void refuse_leftovers(const std::vector<std::string>& unmatched, const Flags& flags, Arguments arguments) {
-  if (unmatched.empty()) return;
-  const auto& first = unmatched.front();
-  if (first.starts_with("-")) throw ConfigError("unknown flag " + first + " (--help lists them all)");
-  const auto* before = switch_before(first, flags, arguments);
-  if (before != nullptr) throw before->error("takes no value, got '" + first + "'");
-  throw ConfigError("'" + first + "' belongs to no flag (--help lists them all)");
+  const auto advice = did_you_mean(dashed(name), dashed_names(flags));
+  return advice.empty() ? " (--help-all lists them all)" : advice;
 }
 
 /// Whether the flag's value is the path of a file or folder.
@@ -69,64 +84,267 @@ bool takes_path(const Flag& flag) {
          value == "IMAGES";
 }
 
-GivenFlags given_flags(const Flags& flags, const std::vector<cxxopts::KeyValue>& arguments) {
-  GivenFlags given;
-  for (const auto& argument : arguments) {
-    if (argument.value().starts_with("--")) {
-      throw ConfigError("--" + argument.key() + ": expected a value, got the flag " + argument.value());
-    }
-    const auto* flag = flags.find(argument.key());
-    if (argument.value() == "-" && flag != nullptr && takes_path(*flag)) {
-      throw flag->error("'-' is not the standard input or output here; give a path (./- for a file of this name)");
-    }
-    given.push_back({argument.key(), argument.value()});
-  }
-  return given;
-}
+/// Reads a command line word by word.
+class CommandLine {
+ public:
+  CommandLine(const ToolText& tool, const Flags& flags, Arguments words, std::ostream& notes)
+      : tool_(tool), flags_(flags), words_(words), notes_(notes) {}
 
-/// Finds the errors that cxxopts would report without the name of the flag.
-void check_values(const Flags& flags, Arguments arguments) {
-  for (const auto& flag : flags.all()) {
-    const auto begin = "--" + flag.name + "=";
-    for (const auto& argument : arguments) {
-      const bool is_other = argument != begin + "true" && argument != begin + "false";
-      if (flag.is_switch() && argument.starts_with(begin) && is_other) {
-        throw ConfigError(argument + ": expected true or false");
+  GivenFlags read() {
+    while (next_ < words_.size()) {
+      const auto& word = words_[next_++];
+      if (word == "--") {
+        loose_.insert(loose_.end(), words_.begin() + static_cast<std::ptrdiff_t>(next_), words_.end());
+        break;
+      }
+      if (is_long_flag(word)) {
+        read_long(word);
+      } else if (is_short_flag(word)) {
+        read_short(word);
+      } else {
+        if (next_ > 1) refuse_value_of_switch(words_[next_ - 2], word);
+        loose_.push_back(word);
       }
     }
-    if (!flag.is_switch() && !arguments.empty() && arguments.back() == "--" + flag.name) {
-      throw ConfigError("--" + flag.name + ": expected a value, got none");
+    give_positional();
+    return std::move(given_);
+  }
+
+ private:
+  struct Found {
+    const Flag* flag = nullptr;
+    /// The name as given, if it is an old one.
+    const OldName* old = nullptr;
+  };
+
+  Found find_flag(const std::string& name) const {
+    if (const auto* flag = flags_.find(name)) return {flag};
+    for (const auto& flag : flags_.all()) {
+      for (const auto& old : flag.text.old_names) {
+        if (old.name == name) return {&flag, &old};
+      }
+    }
+    return {};
+  }
+
+  /// "--NAME" or "--NAME=VALUE"
+  void read_long(const std::string& word) {
+    const auto equals = word.find('=');
+    const auto name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
+    const auto [flag, old] = find_flag(name);
+    if (flag == nullptr) throw ConfigError("unknown flag --" + name + advice_on(name, flags_));
+    const bool was_switch = old != nullptr && !old->value.empty();
+    if (old != nullptr) note_old(*flag, *old);
+    const auto value = equals == std::string::npos ? std::nullopt : std::optional(word.substr(equals + 1));
+    if (flag->is_switch() || was_switch) {
+      if (value && value != "true" && value != "false") throw ConfigError(word + ": expected true or false");
+      if (!was_switch) return add(*flag, {value.value_or("true")});
+      if (value != "false") add(*flag, {old->value});
+      return;
+    }
+    value ? add(*flag, {*value}) : read_values(*flag, dashed(name));
+  }
+
+  /// "-o", "-oVALUE", or several switches "-qf"
+  void read_short(const std::string& word) {
+    const auto* flag = flags_.find(word[1]);
+    const bool is_long = word.size() > 2 && find_flag(word.substr(1)).flag != nullptr;
+    if (is_long) throw ConfigError("unknown flag " + word + " (did you mean -" + word + "?)");
+    if (flag == nullptr) throw ConfigError("unknown flag " + word + advice_on(word.substr(1), flags_));
+    const auto rest = word.substr(2);
+    if (flag->is_switch()) {
+      add(*flag, {"true"});
+      if (!rest.empty()) read_short("-" + rest);
+    } else if (!rest.empty()) {
+      add(*flag, {rest.substr(rest.starts_with("=") ? 1 : 0)});
+    } else {
+      read_values(*flag, word);
     }
   }
+
+  bool is_flag(const std::string& word) const {
+    return is_long_flag(word) || word == "--" || (is_short_flag(word) && flags_.find(word[1]) != nullptr);
+  }
+
+  /// Reads the words after `name`, the flag as given.
+  void read_values(const Flag& flag, const std::string& name) {
+    if (next_ == words_.size()) throw ConfigError(name + ": expected a value, got none");
+    if (is_flag(words_[next_])) throw ConfigError(name + ": expected a value, got the flag " + words_[next_]);
+    std::vector<std::string> values{words_[next_++]};
+    const auto takes_next = [&](const std::string& word) {
+      return !is_flag(word) && (flag.takes == Takes::kTexts || (flag.takes == Takes::kNumbers && is_number(word)));
+    };
+    while (next_ < words_.size() && takes_next(words_[next_])) values.push_back(words_[next_++]);
+    add(flag, values);
+  }
+
+  void refuse_value_of_switch(const std::string& before, const std::string& word) const {
+    const auto* flag = is_long_flag(before) ? find_flag(before.substr(2)).flag : nullptr;
+    if (tool_.positional.empty() && flag != nullptr && flag->is_switch()) {
+      throw flag->error("takes no value, got '" + word + "'");
+    }
+  }
+
+  void note_old(const Flag& flag, const OldName& old) {
+    notes_ << "note: --" << old.name << " is now --" << flag.name << (old.value.empty() ? "" : " " + old.value)
+           << std::endl;
+  }
+
+  void add(const Flag& flag, const std::vector<std::string>& values) {
+    for (const auto& value : values) {
+      if (value == "-" && takes_path(flag)) {
+        throw flag.error("'-' is not the standard input or output here; give a path (./- for a file of this name)");
+      }
+    }
+    if (flag.takes == Takes::kOne) {
+      given_.push_back({flag.name, flag.text.value == "SOURCE" ? source(values.front()) : values.front()});
+      return;
+    }
+    auto list = std::ranges::find(given_, flag.name, &GivenFlag::name);
+    const bool is_first = list == given_.end();
+    if (is_first) list = given_.insert(list, {flag.name, ""});
+    list->several = !is_first || values.size() > 1;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      list->value += (is_first && i == 0 ? "" : ",") + items(flag, values[i]);
+    }
+  }
+
+  /// A word as a part of a list. A comma in the path of a file, or of a data set, does not separate.
+  static std::string items(const Flag& flag, const std::string& word) {
+    const auto path = with_home(word);
+    const bool is_path = is_there(path) || is_there(images::parse_specification(path).path);
+    return flag.takes == Takes::kTexts && is_path ? list_item(word) : word;
+  }
+
+  /// The specification of a data set, also for the bare path of one.
+  std::string source(const std::string& text) {
+    const std::string path = with_home(text);
+    const auto parsed = images::parse_specification(text);
+    if ((parsed.kind != nullptr && !parsed.path.empty()) || !is_there(path)) return text;
+    const auto likely = images::likely_specification(path);
+    std::error_code ignored;
+    // That of a picture is the folder that it is in.
+    const bool is_other =
+        !std::filesystem::is_directory(path, ignored) && images::parse_specification(likely).path != path;
+    if (likely.empty() || is_other) return text;
+    notes_ << "note: reading " << text << " as " << likely << std::endl;
+    return likely;
+  }
+
+  void give_positional() {
+    std::vector<const Flag*> left;
+    for (const auto& name : tool_.positional) {
+      const auto* flag = flags_.find(name);
+      if (flag != nullptr && find(given_, name) == nullptr) left.push_back(flag);
+    }
+    auto flag = left.begin();
+    for (std::size_t i = 0; i < loose_.size(); ++i) {
+      if (flag == left.end()) refuse_loose(loose_[i]);
+      if ((*flag)->takes == Takes::kTexts) {
+        add(**flag, {loose_.begin() + static_cast<std::ptrdiff_t>(i), loose_.end()});
+        return;
+      }
+      add(**flag++, {loose_[i]});
+    }
+  }
+
+  [[noreturn]] void refuse_loose(const std::string& word) const {
+    const auto problem = "'" + word + "' belongs to no flag";
+    if (const auto& names = tool_.positional; !names.empty()) {
+      throw ConfigError(problem + ": --" + names.back() + " is given already");
+    }
+    if (is_there(word) && flags_.find("data") != nullptr)
+      throw ConfigError(problem + " (did you mean --data " + word + "?)");
+    throw ConfigError(problem + advice_on(word, flags_));
+  }
+
+  const ToolText& tool_;
+  const Flags& flags_;
+  Arguments words_;
+  std::ostream& notes_;
+  std::size_t next_ = 0;
+  GivenFlags given_;
+  /// The words that belong to no flag.
+  std::vector<std::string> loose_;
+};
+
+constexpr const char* kOther = "Other";
+constexpr std::size_t kColumns = 110;
+
+/// "MODEL IMAGES... [--FLAG VALUE]..."
+std::string usage(const ToolText& tool, const Flags& flags) {
+  std::string text;
+  for (const auto& name : tool.positional) {
+    const auto* flag = flags.find(name);
+    if (flag == nullptr) continue;
+    auto upper = name;
+    std::ranges::transform(upper, upper.begin(), [](unsigned char letter) { return std::toupper(letter); });
+    text += upper + (flag->takes == Takes::kTexts ? "... " : " ");
+  }
+  return text + "[--FLAG VALUE]...";
 }
 
-cxxopts::ParseResult parse(cxxopts::Options& parser, const std::string& program, Arguments arguments) {
-  std::vector<const char*> words{program.c_str()};
-  for (const auto& argument : arguments) words.push_back(argument.c_str());
-  try {
-    return parser.parse(static_cast<int>(words.size()), words.data());
-  } catch (const cxxopts::exceptions::exception& error) {
-    throw ConfigError(error.what());
+std::shared_ptr<cxxopts::Value> help_value(const Flag& flag) {
+  if (flag.is_switch()) return cxxopts::value<bool>();
+  const auto value = cxxopts::value<std::string>();
+  const auto standard = flag.shown();
+  return standard.empty() ? value : value->default_value(standard);
+}
+
+/// The text of --help for these flags, each in its group or, if one is given, all in that group.
+std::string help_text(const ToolText& tool, const Flags& flags, const std::vector<const Flag*>& listed,
+                      const std::string& group = {}) {
+  cxxopts::Options options(tool.name, tool.purpose);
+  options.set_width(kColumns);
+  options.custom_help(usage(tool, flags));
+  std::vector<std::string> groups;
+  for (const auto* flag : listed) {
+    const auto& heading = group.empty() ? flag->text.group : group;
+    if (std::ranges::find(groups, heading) == groups.end()) groups.push_back(heading);
+    const auto names = (flag->short_name == 0 ? "" : std::string{flag->short_name, ','}) + flag->name;
+    options.add_option(heading, {names, flag->text.help, help_value(*flag), flag->text.value});
   }
+  groups.emplace_back(kOther);
+  options.add_options(kOther)("V,version", "print the versions of Glow and LibTorch")(
+      "h,help", "print the common flags")("help-all", "print all flags");
+  return options.help(groups) + "\n";
+}
+
+std::string short_help(const ToolText& tool, const Flags& flags) {
+  std::vector<const Flag*> common;
+  for (const auto& name : tool.common) common.push_back(&flags.at(name));
+  const auto more = std::to_string(flags.all().size() - common.size());
+  return help_text(tool, flags, common, "Common") + tool.closing + "\n" + tool.name + " --help-all lists " + more +
+         " more flags.\n";
+}
+
+std::string full_help(const ToolText& tool, const Flags& flags) {
+  std::vector<const Flag*> all;
+  for (const auto& flag : flags.all()) all.push_back(&flag);
+  return help_text(tool, flags, all) + (tool.full_closing.empty() ? tool.closing : tool.full_closing);
+}
+
+/// The text that a flag asks for instead of the tool's work; empty for other flags.
+std::string asked_text(const ToolText& tool, const Flags& flags, const std::string& flag) {
+  const bool is_help = flag == "--help" || flag == "-h";
+  if (flag == "--help-all" || (is_help && tool.common.empty())) return full_help(tool, flags);
+  if (is_help) return short_help(tool, flags);
+  if (flag != "--version" && flag != "-V") return "";
+  return tool.name + " " + kVersion + " (LibTorch " + TORCH_VERSION + ")\n";
 }
 
 }  // namespace
 
 std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, Arguments arguments,
-                                             std::ostream& out) {
-  check_values(flags, arguments);
-  auto parser = make_parser(tool, flags);
-  const auto result = parse(parser, tool.name, arguments);
-  refuse_leftovers(result.unmatched(), flags, arguments);
-  if (result.count("help")) {
-    out << parser.help(groups_of(flags)) << "\n" << tool.closing;
-    return std::nullopt;
+                                             Console& console) {
+  // Also if there is an error elsewhere: it may be the reason for asking.
+  for (const auto& word : arguments) {
+    if (word == "--") break;
+    const auto text = asked_text(tool, flags, word);
+    console.out << text;
+    if (!text.empty()) return std::nullopt;
   }
-  if (result.count("version")) {
-    out << tool.name << " " << kVersion << " (LibTorch " << TORCH_VERSION << ")\n";
-    return std::nullopt;
-  }
-  return given_flags(flags, result.arguments());
+  return CommandLine(tool, flags, arguments, console.err).read();
 }
 
 namespace {
@@ -138,13 +356,21 @@ void print_help(const ToolText& tool, const std::vector<Subcommand>& subcommands
   for (const auto& each : subcommands) {
     out << "  " << each.name << std::string(longest - each.name.size() + 2, ' ') << each.purpose << "\n";
   }
-  out << "\n" << tool.name << " SUBCOMMAND --help explains its flags.\n\n" << tool.closing;
+  out << "\n" << tool.name << " help SUBCOMMAND explains its flags.\n\n" << tool.closing;
 }
 
-std::string names_of(const std::vector<Subcommand>& subcommands) {
-  std::string names;
-  for (const auto& each : subcommands) names += (names.empty() ? "" : ", ") + each.name;
-  return names;
+/// Throws ConfigError that lists the names when there is no such subcommand.
+const Subcommand& find_subcommand(const std::vector<Subcommand>& subcommands, const std::string& wanted) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto& each : subcommands) {
+    if (each.name == wanted) return each;
+    names.push_back(each.name);
+    list += (list.empty() ? "" : ", ") + each.name;
+  }
+  if (wanted.empty()) throw ConfigError("expected a subcommand: " + list);
+  if (wanted.starts_with("-")) throw ConfigError("expected a subcommand before " + wanted + ": " + list);
+  throw ConfigError("unknown subcommand '" + wanted + "', expected one of " + list + did_you_mean(wanted, names));
 }
 
 }  // namespace
@@ -152,20 +378,20 @@ std::string names_of(const std::vector<Subcommand>& subcommands) {
 int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcommands, Arguments arguments,
                    Console& console) {
   const std::string wanted = arguments.empty() ? "" : arguments.front();
-  if (wanted == "--help") {
+  const bool is_help = wanted == "help" || wanted == "--help" || wanted == "-h" || wanted == "--help-all";
+  if (wanted == "help" && arguments.size() > 1) {
+    const std::vector<std::string> help{"--help"};
+    return find_subcommand(subcommands, arguments[1]).run(help, console);
+  }
+  if (is_help) {
     print_help(tool, subcommands, console.out);
     return kSuccess;
   }
-  if (wanted == "--version") {
-    parse_command_line(tool, Flags({}), arguments.first(1), console.out);
+  if (wanted == "--version" || wanted == "-V") {
+    parse_command_line(tool, Flags({}), arguments.first(1), console);
     return kSuccess;
   }
-  for (const auto& each : subcommands) {
-    if (each.name == wanted) return each.run(arguments.subspan(1), console);
-  }
-  const auto names = names_of(subcommands);
-  if (wanted.empty()) throw ConfigError("expected a subcommand: " + names);
-  throw ConfigError("unknown subcommand '" + wanted + "', expected one of " + names);
+  return find_subcommand(subcommands, wanted).run(arguments.subspan(1), console);
 }
 
 }  // namespace glow::tools

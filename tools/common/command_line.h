@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <optional>
-#include <ostream>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,7 +12,7 @@
 
 namespace glow::tools {
 
-/// The texts about a tool in --help and --version.
+/// What the command line of a tool has besides its flags, and the texts about it in --help and --version.
 struct ToolText {
   std::string name;
   /// One sentence.
@@ -22,15 +21,30 @@ struct ToolText {
   std::string closing;
   /// What makes the tool need less memory, for messages: "a smaller --batch".
   std::string saves_memory = {};
+  /// The flags that words without a flag belong to, in their order: {"model", "images"} for "glow-edit encode MODEL
+  /// IMAGES...". If the last one is a list, it takes all further words.
+  std::vector<std::string> positional = {};
+  /// The flags that --help lists, in this order; empty: all. --help-all lists all flags in their groups.
+  std::vector<std::string> common = {};
+  /// `closing` of --help-all; empty: the same.
+  std::string full_closing = {};
 };
 
 /// The words of a command line after the name of the program.
 using Arguments = std::span<const std::string>;
 
-/// The flags of a command line in the order given, or nullopt after --help or --version, which this prints to `out`.
-/// Throws ConfigError naming an unknown flag, an argument that belongs to no flag or a missing value.
+/// The flags of a command line in the order given, each list of values once; or nullopt after --help, --help-all or
+/// --version, which this prints. Prints notes on stderr about old names of flags and about what is read for the bare
+/// path of a data set. Throws ConfigError naming an unknown flag, a word that belongs to no flag or a missing value.
+///
+/// - "--NAME VALUE", "--NAME=VALUE", "-n VALUE", "-nVALUE"; switches "--NAME", "--NAME=false", "-q", "-qf".
+/// - After a flag that takes a list come its words up to the next flag; the flag may also be repeated. A comma
+/// separates
+///   items, except in the path of an existing file.
+/// - Words that belong to no flag are values of ToolText::positional, without those that are given by their flags; so
+///   are all words after "--".
 std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, Arguments arguments,
-                                             std::ostream& out);
+                                             Console& console);
 
 /// A task of a tool, chosen by the first word on the command line.
 struct Subcommand {
@@ -52,7 +66,7 @@ Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& ta
     Settings settings;
     Flags flags(table);
     flags.bind(settings);
-    const auto given = parse_command_line(text, flags, arguments, console.out);
+    const auto given = parse_command_line(text, flags, arguments, console);
     if (given) {
       flags.naming_flags([&] {
         flags.set(*given);
@@ -66,8 +80,8 @@ Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& ta
   return {text.name.substr(text.name.find(' ') + 1), text.purpose, run};
 }
 
-/// Runs the subcommand that the first argument names and returns its exit code, or prints --help or --version. Throws
-/// ConfigError that lists the names when the name is missing or unknown.
+/// Runs the subcommand that the first argument names and returns its exit code, or prints --help or --version; "help
+/// NAME" prints that of a subcommand. Throws ConfigError that lists the names when the name is missing or unknown.
 int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcommands, Arguments arguments,
                    Console& console);
 

@@ -11,6 +11,7 @@
 #include <glow/cores.h>
 #include <glow/error.h>
 #include <glow/images/worker_pool.h>
+#include <glow/nearest_name.h>
 #include <glow/ops/runtime.h>
 
 #include "tools/common/memory_limit.h"
@@ -38,6 +39,11 @@ std::int64_t cuda_index(const std::string& name) {
 torch::Device find_device(const std::string& name) {
   if (name == "cpu") return torch::kCPU;
   if (name == "auto") return has_cuda() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  if (name.find(',') != std::string::npos) {
+    throw device_error(name,
+                       "a process uses one device; several GPUs need one process each (torchrun "
+                       "--nproc_per_node N or mpirun -n N, with glow-train and glow-eval)");
+  }
   if (name != "cuda" && !name.starts_with("cuda:")) throw device_error(name, "expected auto, cpu, cuda or cuda:N");
   if (!has_cuda()) throw device_error(name, "there is no CUDA device that this LibTorch can use");
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(name == "cuda" ? 0 : cuda_index(name))};
@@ -99,7 +105,8 @@ std::int64_t find_class(const std::string& wanted, const nn::Glow& model) {
   const auto end = wanted.data() + wanted.size();
   const auto [stopped, error] = std::from_chars(wanted.data(), end, index);
   if (error == std::errc() && stopped == end && index >= 0 && index < classes) return index;
-  throw ConfigError("class", "expected one of " + choices(names, classes) + ", got '" + wanted + "'");
+  throw ConfigError(
+      "class", "expected one of " + choices(names, classes) + ", got '" + wanted + "'" + did_you_mean(wanted, names));
 }
 
 }  // namespace glow::tools

@@ -168,9 +168,10 @@ bool same_classes(const images::DataSet& set, const nn::Glow& model) {
 
 std::vector<FlagText> reading_rows(const std::string& group) {
   const std::vector<FlagText> rows{
-      {"resize", group, "R",
-       "scale the shorter side to R pixels, then crop the centre; 0: scale the largest centre part down; if neither "
-       "this nor --random-crop is given: as in the training"},
+      {"resize", group, "R|fit",
+       "scale the shorter side to R pixels, then crop the centre; fit: scale the largest centre part down; if neither "
+       "this nor --random-crop is given: as in the training",
+       Kept::kNo, "", number_word("fit", 0)},
       {"random_crop", group, "", "crop the centre without scaling, as in the evaluations of glow-train --random-crop"},
   };
   return rows + source_setting_rows(group);
@@ -225,8 +226,8 @@ FittedImages fitted(const std::string& field, const std::string& name,
     // The size comes from the model, and resize may come from its record: the user gave no flag for them.
     if (error.field() == "image_size") throw ConfigError(field, error.text());
     if (error.field() != "resize" || from != GeometryFrom::kModel) throw;
-    throw ConfigError(field,
-                      "the training's resize of " + std::string(error.text()) + " (--resize 0 takes as much as fits)");
+    throw ConfigError(
+        field, "the training's resize of " + std::string(error.text()) + " (--resize fit takes as much as fits)");
   }
 }
 

@@ -1,11 +1,14 @@
 #include "tools/common/flags.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include <glow/error.h>
 #include <glow/images/source.h>
@@ -44,14 +47,26 @@ std::optional<std::string> with_decimal_point(std::string text) {
   return number_in<double>(text) ? std::optional(text) : std::nullopt;
 }
 
+/// The texts between commas; "\\," is a comma in a text and "\\\\" a backslash.
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> items(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_escape = text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ',' || text[i + 1] == '\\');
+    if (is_escape) {
+      items.back() += text[++i];
+    } else if (text[i] == ',') {
+      items.emplace_back();
+    } else {
+      items.back() += text[i];
+    }
+  }
+  return items;
+}
+
 template <class Item>
 std::vector<Item> parse_list(const std::string& text) {
   std::vector<Item> items;
-  for (std::size_t start = 0; start <= text.size();) {
-    const auto comma = std::min(text.find(',', start), text.size());
-    parse_value(text.substr(start, comma - start), items.emplace_back());
-    start = comma + 1;
-  }
+  for (const auto& item : split_list(text)) parse_value(item, items.emplace_back());
   return items;
 }
 
@@ -114,7 +129,7 @@ void parse_value(const std::string& text, std::vector<std::int64_t>& value) {
 }
 
 void parse_value(const std::string& text, std::vector<std::string>& value) {
-  value = text.empty() ? std::vector<std::string>() : parse_list<std::string>(text);
+  value = text.empty() ? std::vector<std::string>() : split_list(text);
 }
 
 Json to_json(const std::string& value) { return value; }
@@ -134,8 +149,15 @@ Json to_json(const std::vector<std::int64_t>& value) {
   return joined(value, [](std::int64_t number) { return std::to_string(number); });
 }
 
-Json to_json(const std::vector<std::string>& value) {
-  return joined(value, [](const std::string& each) { return each; });
+Json to_json(const std::vector<std::string>& value) { return joined(value, list_item); }
+
+std::string list_item(const std::string& text) {
+  std::string item;
+  for (const char character : text) {
+    if (character == ',' || character == '\\') item += '\\';
+    item += character;
+  }
+  return item;
 }
 
 std::string to_text(const Json& scalar) {
@@ -152,6 +174,31 @@ std::string flag_name(const FlagText& text) {
   return name;
 }
 
+/// The letters of flags; a tool has those of its own flags.
+constexpr std::array<std::pair<std::string_view, char>, 5> kShortNames{
+    {{"model", 'm'}, {"out", 'o'}, {"count", 'n'}, {"threads", 'j'}, {"quiet", 'q'}}};
+
+char short_name_of(const std::string& name) {
+  for (const auto& [known, letter] : kShortNames) {
+    if (known == name) return letter;
+  }
+  return 0;
+}
+
+/// The number for one of the words of FlagText, or the text itself.
+std::string without_word(const Flag& flag, const std::string& text) {
+  std::vector<std::string> words;
+  std::string expected = flag.is_decimal ? "a number" : "a whole number";
+  for (const auto& [word, number] : flag.text.words) {
+    if (text == word) return number;
+    words.push_back(word);
+    expected += " or " + word;
+  }
+  const bool is_word = !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0;
+  if (!words.empty() && is_word) throw ConfigError(unexpected(expected, text).what() + did_you_mean(text, words));
+  return text;
+}
+
 /// Runs `set`. A ConfigError that it throws gets the flag's name as its field.
 template <class Set>
 void naming(const Flag& flag, Set&& set) {
@@ -163,6 +210,18 @@ void naming(const Flag& flag, Set&& set) {
 }
 
 }  // namespace
+
+NumberWords number_word(const std::string& word, int number) { return {{word, std::to_string(number)}}; }
+
+std::vector<OldName> old_name(const std::string& name, const std::string& value) { return {{name, value}}; }
+
+std::string Flag::shown() const {
+  const auto value = to_text(get());
+  for (const auto& [word, number] : text.words) {
+    if (value == number) return word;
+  }
+  return value;
+}
 
 std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second) {
   first.insert(first.end(), second.begin(), second.end());
@@ -181,12 +240,23 @@ void refuse(const GivenFlags& given, const std::vector<std::string>& names, cons
 }
 
 Flags::Flags(const std::vector<FlagText>& table) {
-  for (const auto& text : table) flags_.push_back({text, flag_name(text), nullptr, nullptr, nullptr});
+  for (const auto& text : table) {
+    auto& flag = flags_.emplace_back();
+    flag.text = text;
+    flag.name = flag_name(text);
+    flag.short_name = short_name_of(flag.name);
+  }
 }
 
 const Flag* Flags::find(const std::string& name) const {
   const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const Flag& flag) { return flag.name == name; });
   return found == flags_.end() ? nullptr : &*found;
+}
+
+const Flag* Flags::find(char short_name) const {
+  const auto found =
+      std::find_if(flags_.begin(), flags_.end(), [&](const Flag& flag) { return flag.short_name == short_name; });
+  return found == flags_.end() || short_name == 0 ? nullptr : &*found;
 }
 
 const Flag& Flags::at(const std::string& name) const {
@@ -202,9 +272,9 @@ const Flag* Flags::by_field(std::string_view field) const {
 }
 
 void Flags::set(const GivenFlags& given) const {
-  for (const auto& [name, value] : given) {
-    const auto& flag = at(name);
-    naming(flag, [&] { flag.set(value); });
+  for (const auto& each : given) {
+    const auto& flag = at(each.name);
+    naming(flag, [&] { flag.set(without_word(flag, each.value)); });
   }
 }
 
@@ -240,11 +310,11 @@ void Flags::restore(const Json& kept) const {
 
 std::vector<std::string> notes_on_decimal_commas(const Flags& flags, const GivenFlags& given) {
   std::vector<std::string> notes;
-  for (const auto& [name, value] : given) {
+  for (const auto& [name, value, several] : given) {
     const auto& flag = flags.at(name);
     const auto meant = with_decimal_point(value);
     // A list like "-1,1" is more likely than a single negative number.
-    if (!flag.is_list_of_decimals || !meant || value.starts_with("-")) continue;
+    if (!flag.is_list_of_decimals || !meant || several || value.starts_with("-")) continue;
     notes.push_back("note: --" + name + " " + value + " was taken as two numbers" +
                     (flag.is_per_level ? ", one per level" : "") + "; a decimal is written with a point, " + *meant);
   }
@@ -273,9 +343,13 @@ FlagText batch_row(const std::string& otherwise) {
 }
 
 FlagText data_threads_row() {
-  return {"data_threads", "Computing", "N",
-          "threads that read, decode and scale images; 0: as many as --threads. The images do not depend on it",
-          Kept::kChangeable};
+  return {"data_threads",
+          "Computing",
+          "N|auto",
+          "threads that read, decode and scale images; auto: as many as --threads. The images do not depend on it",
+          Kept::kChangeable,
+          "",
+          number_word("auto", 0)};
 }
 
 std::vector<FlagText> compute_rows(Launchable launchable) {
@@ -283,12 +357,11 @@ std::vector<FlagText> compute_rows(Launchable launchable) {
       {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", Kept::kChangeable},
       {"precision", "Computing", "KIND",
        "fp32, fp64, or fp32 with the coupling networks in bf16 or (CUDA only) tf32; glow-edit takes fp32 and fp64",
-       Kept::kFixed},
-      {"threads", "Computing", "N",
-       "CPU threads; 0: one per core that the process may use (CPU affinity, a container's CPU quota), divided among "
-       "the "
-       "processes on a host, and at most OMP_NUM_THREADS, if that is set",
-       Kept::kChangeable},
+       Kept::kFixed, "", NumberWords(), old_name("float64", "fp64")},
+      {"threads", "Computing", "N|auto",
+       "CPU threads; auto: one per core that the process may use (CPU affinity, a container's CPU quota), divided "
+       "among the processes on a host, and at most OMP_NUM_THREADS, if that is set",
+       Kept::kChangeable, "", number_word("auto", 0)},
   };
   if (launchable == Launchable::kYes) {
     rows.push_back({"process_timeout", "Computing", "SECONDS",

@@ -1,17 +1,20 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include <glow/enum_names.h>
 #include <glow/error.h>
+#include <glow/nearest_name.h>
 #include <glow/nn/latents.h>
 
 #include "tools/common/files.h"
@@ -38,7 +41,8 @@ void parse_value(const std::string& text, bool& value);
 void parse_value(const std::string& text, std::string& value);
 /// "32" (a square) or "28x32" (height x width); an empty text is 0x0.
 void parse_value(const std::string& text, ImageSize& value);
-/// "0.7" or "0.5,0.7,1"; for whole numbers and texts an empty text is an empty list.
+/// "0.7" or "0.5,0.7,1"; for whole numbers and texts an empty text is an empty list. In a text, a comma is
+/// written "\," and a backslash before it "\\" (list_item).
 void parse_value(const std::string& text, std::vector<double>& value);
 void parse_value(const std::string& text, nn::Temperature& value);
 void parse_value(const std::string& text, std::vector<std::int64_t>& value);
@@ -52,7 +56,13 @@ void parse_value(const std::string& text, std::optional<Value>& value) {
 /// The name of an enumerator.
 template <NamedEnum Kind>
 void parse_value(const std::string& text, Kind& value) {
-  from_string(text, value);
+  try {
+    from_string(text, value);
+  } catch (const ConfigError& error) {
+    std::vector<std::string> names;
+    for (const auto& each : enum_names(Kind{}).names) names.emplace_back(each.first);
+    throw ConfigError(error.field(), std::string(error.text()) + did_you_mean(text, names));
+  }
 }
 
 /// The inverse of parse_value: numbers and booleans become JSON numbers and booleans, other values become text that
@@ -74,6 +84,9 @@ Json to_json(Kind value) {
   return to_string(value);
 }
 
+/// A text as an item of a list: with a backslash before each comma and backslash.
+std::string list_item(const std::string& text);
+
 /// The text of a JSON scalar, as parse_value reads it.
 std::string to_text(const Json& scalar);
 
@@ -86,6 +99,20 @@ enum class Kept {
   /// No: it concerns one call of the tool.
   kNo,
 };
+
+/// Words for numbers that mean "all", "none" or "automatic", with the numbers as texts.
+using NumberWords = std::vector<std::pair<std::string, std::string>>;
+NumberWords number_word(const std::string& word, int number);
+
+/// A name that a flag had in an earlier version. It works, and a note on stderr says the present name.
+struct OldName {
+  /// Without "--".
+  std::string name;
+  /// Not empty: the name was that of a switch, which now is this value.
+  std::string value = {};
+};
+
+std::vector<OldName> old_name(const std::string& name, const std::string& value = {});
 
 /// One row of a tool's table of flags.
 struct FlagText {
@@ -100,6 +127,17 @@ struct FlagText {
   /// Name of the flag, if it is not the field with '-' for '_'. A switch whose name begins with "no-" sets its field to
   /// false.
   std::string flag = {};
+  /// The numbers are accepted as well, and stand in config.json.
+  NumberWords words = {};
+  std::vector<OldName> old_names = {};
+};
+
+/// The values that a flag takes from a command line.
+enum class Takes {
+  kOne,
+  /// A list, of numbers or of texts: several words, words with commas, or the flag several times.
+  kNumbers,
+  kTexts,
 };
 
 std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second);
@@ -109,7 +147,10 @@ struct Flag {
   FlagText text;
   /// Without the leading "--".
   std::string name;
-  /// Parses the text of the flag into the field. Throws ConfigError.
+  /// The letter of its short form, "-o"; 0: it has none. The same in all tools.
+  char short_name = 0;
+  Takes takes = Takes::kOne;
+  /// Parses the text of the flag, which is none of FlagText::words, into the field. Throws ConfigError.
   std::function<void(const std::string&)> set;
   /// Return the field's value as JSON, and set the field from it. `restore` throws ConfigError.
   std::function<Json()> get;
@@ -117,16 +158,22 @@ struct Flag {
 
   /// Whether the field is a list of numbers that need not be whole; and whether it has one number for each level.
   bool is_list_of_decimals = false, is_per_level = false;
+  /// Whether the field is a number that need not be whole.
+  bool is_decimal = false;
 
   bool is_switch() const { return text.value.empty(); }
+  /// The field's value as on a command line, with a word for a number that has one.
+  std::string shown() const;
   /// "--NAME: `problem`"
   ConfigError error(std::string_view problem) const { return {"--" + name, problem}; }
 };
 
-/// A flag on a command line: its name without "--", and its value ("true" for a switch).
+/// A flag on a command line: its present name without "--", and its value ("true" for a switch).
 struct GivenFlag {
   std::string name;
   std::string value;
+  /// Whether the value is a list whose items were words of their own.
+  bool several = false;
 };
 using GivenFlags = std::vector<GivenFlag>;
 
@@ -160,8 +207,9 @@ class Flags {
   }
 
   const std::vector<Flag>& all() const { return flags_; }
-  /// Finds a flag by its name without "--"; nullptr when it does not exist.
+  /// Finds a flag by its name without "--", or by its letter; nullptr when it does not exist.
   const Flag* find(const std::string& name) const;
+  const Flag* find(char short_name) const;
   /// The same for a flag that must exist.
   const Flag& at(const std::string& name) const;
   /// Parses flags into the settings. Throws ConfigError naming the flag.
@@ -197,11 +245,17 @@ class Flags {
   static void tie(Flag& flag, Value& value) {
     flag.is_per_level = std::is_same_v<Value, nn::Temperature>;
     flag.is_list_of_decimals = flag.is_per_level || std::is_same_v<Value, std::vector<double>>;
+    flag.is_decimal = std::is_floating_point_v<Value>;
+    constexpr bool is_list_of_texts = std::is_same_v<Value, std::vector<std::string>>;
+    if (is_list_of_texts) flag.takes = Takes::kTexts;
+    if (std::is_same_v<Value, std::vector<double>> || std::is_same_v<Value, std::vector<std::int64_t>>)
+      flag.takes = Takes::kNumbers;
     flag.get = [&value] { return to_json(value); };
     flag.restore = [&value](const Json& json) { parse_value(to_text(json), value); };
     flag.set = [&value, turns_off = flag.name.starts_with("no-")](const std::string& text) {
       parse_value(std::is_same_v<Value, std::string> ? with_home(text) : text, value);
       if constexpr (std::is_same_v<Value, bool>) value = value != turns_off;
+      if constexpr (is_list_of_texts) std::ranges::transform(value, value.begin(), with_home);
     };
   }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <glow/error.h>
+#include <glow/nearest_name.h>
 
 namespace glow::tools {
 namespace {
@@ -85,13 +86,13 @@ std::string lines_of(const GivenFlags& flags) {
   const std::string indent = "   ";
   std::string text;
   std::string line = indent;
-  for (const auto& [name, value] : flags) {
-    const auto flag = " --" + name + (value == "true" ? "" : " " + value);
-    if (line.size() + flag.size() > kHelpColumns) {
+  for (const auto& flag : flags) {
+    const auto words = " --" + flag.name + (flag.value == "true" ? "" : " " + flag.value);
+    if (line.size() + words.size() > kHelpColumns) {
       text += line + "\n";
       line = indent;
     }
-    line += flag;
+    line += words;
   }
   return text + line + "\n";
 }
@@ -100,17 +101,19 @@ std::string lines_of(const GivenFlags& flags) {
 
 const GivenFlags& preset_flags(const std::string& name) {
   std::string known;
+  std::vector<std::string> names;
   for (const auto& preset : presets()) {
     if (preset.name == name) return preset.flags;
     known += (known.empty() ? "" : ", ") + preset.name;
+    names.push_back(preset.name);
   }
-  throw ConfigError("preset", "unknown value '" + name + "', expected one of " + known);
+  throw ConfigError("preset", "unknown value '" + name + "', expected one of " + known + did_you_mean(name, names));
 }
 
-std::string describe_presets() {
+std::string describe_presets(bool with_flags) {
   std::string text;
   for (const auto& preset : presets()) {
-    text += "  " + preset.name + ": " + preset.purpose + "\n" + lines_of(preset.flags);
+    text += "  " + preset.name + ": " + preset.purpose + "\n" + (with_flags ? lines_of(preset.flags) : "");
   }
   return text;
 }

@@ -227,12 +227,15 @@ std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags
   std::optional<GivenFlags> given;
   std::exception_ptr problem;
   try {
-    std::ostringstream help;
-    given = parse_command_line(tool, flags, arguments, help);
-    if (!given) {
-      if (distributed::read_launch().rank == 0) console.out << help.str();
-      return given;
+    // Only rank 0 prints.
+    std::ostringstream help, notes;
+    Console held{help, notes};
+    given = parse_command_line(tool, flags, arguments, held);
+    if (distributed::read_launch().rank == 0) {
+      console.out << help.str();
+      console.err << notes.str() << std::flush;
     }
+    if (!given) return given;
     flags.set(*given);
   } catch (const ConfigError&) {
     problem = std::current_exception();

@@ -114,7 +114,10 @@ Subcommand apply_command() {
                   "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
                   "Smiling,Young --images a.png --out strip.png\n"
                   "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
-                  "Smiling --strengths 1 --images photos/ --out smiling/\n"},
+                  "Smiling --strengths 1 --images photos/ --out smiling/\n",
+       .positional = {"model", "images"},
+       .common = {"model", "images", "directions", "direction", "strengths", "pick", "class", "scale", "out",
+                  "overwrite", "threads"}},
       edit_flag_table(
           "FILE.png: one grid with a row for each image and direction; FILE.npy or a folder: its pictures, row by "
           "row",

@@ -45,8 +45,10 @@ Subcommand decode_command() {
       {.name = "glow-edit decode",
        .purpose = "Decodes latents to images.",
        .closing = "Examples\n"
-                  "  glow-edit decode --model model.safetensors --latents z.safetensors --out again/\n"
-                  "  glow-edit decode --model model.safetensors --latents z.npy --out again.npy\n"},
+                  "  glow-edit decode model.safetensors z.safetensors --out again/\n"
+                  "  glow-edit decode --model model.safetensors --latents z.npy --out again.npy\n",
+       .positional = {"model", "latents"},
+       .common = {"model", "latents", "class", "scale", "out", "overwrite", "batch", "precision", "threads"}},
       edit_flag_table(
           "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ...",
           {{"latents", "Latents", "FILE", "file written by glow-edit encode, .safetensors or .npy"}, scale_row()}),

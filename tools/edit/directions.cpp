@@ -53,7 +53,7 @@ const std::vector<FlagText>& directions_rows() {
       {"attributes", "Images", "FILE",
        "list of the images' attributes: CelebA's list_attr_celeba.txt, CelebA-HQ's list, or FILE.csv with a line of "
        "names and a line per image (file or index, then 1, 0 or -1); not given: the classes are the attributes"},
-      {"count", "Images", "N", "use N images, chosen at random by --seed; 0: all"},
+      {"count", "Images", "N|all", "use N images, chosen at random by --seed", Kept::kNo, "", number_word("all", 0)},
       seed_row("Images", "the choice of images for --count"),
   };
   return rows;
@@ -226,10 +226,12 @@ Subcommand directions_command() {
       {.name = "glow-edit directions",
        .purpose = "Computes the directions of attributes in the latent space from labelled images.",
        .closing = "Examples\n"
-                  "  glow-edit directions --model model.safetensors --data fashion-mnist --count 5000 "
+                  "  glow-edit directions model.safetensors --data fashion-mnist --count 5000 "
                   "--out fashion.safetensors\n"
-                  "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
-                  "list_attr_celeba.txt --out attributes.safetensors\n"},
+                  "  glow-edit directions faces.safetensors --data folder:celeba --attributes "
+                  "list_attr_celeba.txt --out attributes.safetensors\n",
+       .positional = {"model", "data"},
+       .common = {"model", "data", "attributes", "count", "out", "overwrite", "batch", "threads"}},
       edit_flag_table("FILE.safetensors: per attribute, the mean eps of images with it minus that of images without",
                       directions_rows() + reading_rows("Images")),
       directions, check_seed);

@@ -22,7 +22,7 @@ std::vector<FlagText> image_flag_rows() {
        "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or a data set as in glow-train --data, "
        "of which the test images are used, if it has any"},
       {"pick", "Images", "I,J,...", "indices of the images to use, from 0; not given: all"},
-      {"fit", "Images", "", "the same as --resize 0"},
+      {"fit", "Images", "", "the same as --resize fit"},
   };
   return rows + reading_rows("Images");
 }
@@ -88,7 +88,7 @@ GeometrySettings geometry_of(const ImageSettings& settings) {
   auto geometry = settings.reading.geometry;
   if (!settings.fit) return geometry;
   if (geometry.resize || geometry.random_crop) {
-    throw ConfigError("fit", "is --resize 0, and cannot be combined with --resize or --random-crop");
+    throw ConfigError("fit", "is --resize fit, and cannot be combined with --resize or --random-crop");
   }
   geometry.resize = 0;
   return geometry;

@@ -44,8 +44,10 @@ Subcommand encode_command() {
       {.name = "glow-edit encode",
        .purpose = "Encodes images to their exact latents.",
        .closing = "Examples\n"
-                  "  glow-edit encode --model model.safetensors --images photos/ --out z.safetensors\n"
-                  "  glow-edit encode --model model.safetensors --images fashion-mnist --out z.npy\n"},
+                  "  glow-edit encode model.safetensors photos/ --out z.safetensors\n"
+                  "  glow-edit encode --model model.safetensors --images fashion-mnist --out z.npy\n",
+       .positional = {"model", "images"},
+       .common = {"model", "images", "pick", "class", "out", "overwrite", "batch", "precision", "threads"}},
       edit_flag_table("FILE.safetensors: an array per level, labels and the model's checksum; FILE.npy: float32 [N,D]",
                       image_flag_rows()),
       encode);

@@ -122,7 +122,10 @@ Subcommand interpolate_command() {
        .closing = "Examples\n"
                   "  glow-edit interpolate --model faces.safetensors --images a.png,b.png,c.png --out ways.png\n"
                   "  glow-edit interpolate --model faces.safetensors --images a.png,b.png --frames 30 --loop "
-                  "--out morph.apng\n"},
+                  "--out morph.apng\n",
+       .positional = {"model", "images"},
+       .common = {"model", "images", "pick", "class", "frames", "loop", "frame-milliseconds", "scale", "out",
+                  "overwrite", "threads"}},
       edit_flag_table(
           "FILE.png: a grid with a row from each image to the next; FILE.apng: an animated PNG; FILE.npy or a "
           "folder: its frames",

@@ -93,9 +93,11 @@ Subcommand reconstruct_command() {
        .purpose =
            "Shows what each level encodes: images, their reconstructions, and their finest levels sampled again.",
        .closing = "Examples\n"
-                  "  glow-edit reconstruct --model model.safetensors --images faces/ --out levels.png\n"
+                  "  glow-edit reconstruct model.safetensors faces/ --out levels.png\n"
                   "  glow-edit reconstruct --model model.safetensors --images fashion-mnist --pick 0,1,2 "
-                  "--temperature 0.7 --scale 2 --out levels.png\n"},
+                  "--temperature 0.7 --scale 2 --out levels.png\n",
+       .positional = {"model", "images"},
+       .common = {"model", "images", "pick", "class", "temperature", "scale", "out", "overwrite", "threads"}},
       edit_flag_table("FILE.png: one grid with a row for each image; FILE.npy or a folder: its pictures, row by row",
                       image_flag_rows() + reconstruct_rows()),
       reconstruct);

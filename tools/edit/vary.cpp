@@ -48,11 +48,13 @@ const std::vector<FlagText>& vary_rows() {
   static const std::vector<FlagText> rows{
       {"amounts", "Noise", "A,...",
        "how much of eps is replaced by noise, 0 to 1, one row each; not given: 0.25,0.5,0.75,1"},
-      {"count", "Noise", "N", "variations of each image; variation j does not depend on --count or --pick"},
+      {"count", "Noise", "N", "variations of each image; variation j does not depend on their number or --pick",
+       Kept::kNo, "variations", NumberWords(), old_name("count")},
       {"temperature", "Noise", "T|T0,T1,...", "temperature of the noise, one number or one per level"},
       seed_row("Noise", "the noise"),
-      {"temperatures", "Temperature", "T,...",
-       "instead of adding noise, multiply eps by each of these, one column each"},
+      {"temperatures", "Temperature", "F,...",
+       "instead of adding noise, multiply eps by each of these, one column each", Kept::kNo, "factors", NumberWords(),
+       old_name("temperatures")},
       {"per_level", "Levels", "", "change one level at a time, each in rows of its own"},
       scale_row(),
   };
@@ -139,7 +141,7 @@ data::GridLabels vary_labels(const VarySettings& settings, const std::vector<Var
 
 void check_noise(const VarySettings& settings, const GivenFlags& given) {
   if (settings.temperatures.empty()) return;
-  refuse(given, {"amounts", "count", "temperature", "seed"}, "is for noise, which --temperatures replaces");
+  refuse(given, {"amounts", "variations", "temperature", "seed"}, "is for noise, which --factors replaces");
 }
 
 void check_vary(const VarySettings& settings, std::int64_t levels) {
@@ -182,8 +184,11 @@ Subcommand vary_command() {
        .purpose = "Varies images by noise in their latents or by the temperature of their latents.",
        .closing = "Examples\n"
                   "  glow-edit vary --model faces.safetensors --images a.png --amounts 0.1,0.3,0.5 --out around.png\n"
-                  "  glow-edit vary --model faces.safetensors --images a.png --temperatures 0,0.5,0.7,1 --per-level "
-                  "--out levels.png\n"},
+                  "  glow-edit vary --model faces.safetensors --images a.png --factors 0,0.5,0.7,1 --per-level "
+                  "--out levels.png\n",
+       .positional = {"model", "images"},
+       .common = {"model", "images", "amounts", "variations", "factors", "per-level", "pick", "class", "scale", "out",
+                  "overwrite", "threads"}},
       edit_flag_table("FILE.png: one grid; FILE.npy or a folder: its pictures, row by row",
                       image_flag_rows() + vary_rows()),
       vary, check_noise);

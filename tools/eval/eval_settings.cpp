@@ -34,19 +34,23 @@ const std::vector<FlagText>& eval_flag_table() {
        "test split"},
       {"split_seed", "Evaluation", "S",
        "the --seed or --split-seed of glow-train, for a model file that does not say which images were held out"},
-      {"valid_images", "Evaluation", "N", "with --split-seed: the --valid-images of glow-train"},
+      {"valid_images", "Evaluation", "N|auto", "with --split-seed: the --valid-images of glow-train", Kept::kNo, "",
+       number_word("auto", -1)},
   };
   static const std::vector<FlagText> rest{
-      {"count", "Evaluation", "N", "score the first N images of a source; 0: all"},
-      {"draws", "Evaluation", "M",
-       "draws of the dequantisation noise to average over; 0: the density at the centres of the bins, which is not a "
-       "bound"},
-      {"importance", "Evaluation", "M", "draws of the importance-weighted bound; 0: not computed"},
+      {"count", "Evaluation", "N|all", "score the first N images of a source", Kept::kNo, "", number_word("all", 0)},
+      {"draws", "Evaluation", "M|none",
+       "draws of the dequantisation noise to average over; none: the density at the centres of the bins, which is not "
+       "a bound",
+       Kept::kNo, "", number_word("none", 0)},
+      {"importance", "Evaluation", "M|none", "draws of the importance-weighted bound", Kept::kNo, "",
+       number_word("none", 0)},
       {"classes", "Evaluation", "KIND",
        "density of a conditional model: label, p(x|y) under the image's own label, or marginal, the mean over all "
        "classes"},
       seed_row("Evaluation", "the noise; not given: that of the model's training"),
-      {"round_trip", "Evaluation", "N", "number of images to encode and decode; 0: none"},
+      {"round_trip", "Evaluation", "N|none", "number of images to encode and decode", Kept::kNo, "",
+       number_word("none", 0)},
       {"ood", "Evaluation", "SOURCE",
        "other images (the test split, else all): measures how well the scores separate them from --data"},
       {"scores", "Output", "FILE.csv", "write the scores of each image to this file"},

@@ -29,10 +29,13 @@ ToolText eval_text() {
           .purpose = "Scores images with a Glow: bits/dim, classification, out-of-distribution detection.",
           .closing =
               "Examples\n"
-              "  glow-eval --model runs/demo/model.safetensors --data fashion-mnist --draws 4 --importance 16\n"
-              "  glow-eval --model runs/demo/model.safetensors --data fashion-mnist --ood npy:other.npy \\\n"
+              "  glow-eval runs/demo/model.safetensors --data fashion-mnist --draws 4 --importance 16\n"
+              "  glow-eval runs/demo/model.safetensors --data fashion-mnist --ood npy:other.npy \\\n"
               "    --scores scores.csv --histogram bits.svg --json\n",
-          .saves_memory = "a smaller --batch"};
+          .saves_memory = "a smaller --batch",
+          .positional = {"model"},
+          .common = {"model", "data", "split", "count", "resize", "draws", "classes", "ood", "scores", "histogram",
+                     "overwrite", "json", "batch", "threads"}};
 }
 
 InputFiles eval_inputs(const EvalSettings& settings) {

@@ -64,7 +64,8 @@ const std::vector<FlagText>& sample_flag_table() {
       {"out", "Sampling", "OUT",
        "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ..."},
       {"count", "Sampling", "N", "number of images"},
-      {"columns", "Sampling", "N", "images per row of a grid; 0: as square as possible"},
+      {"columns", "Sampling", "N|auto", "images per row of a grid; auto: as square as possible", Kept::kNo, "",
+       number_word("auto", 0)},
       {"temperature", "Sampling", "T|T0,T1,...",
        "factor of the latents: one number, or one per level from the finest; 0: the image of zero latents"},
       {"class", "Sampling", "NAME|I",
@@ -117,9 +118,12 @@ ToolText sample_text() {
           .purpose = "Draws images from a Glow.",
           .closing =
               "Examples\n"
-              "  glow-sample --model runs/demo/model.safetensors --out grid.png --temperature 0.7\n"
-              "  glow-sample --model faces.safetensors --out faces/ --count 1000 --seed 7\n",
-          .saves_memory = "a smaller --batch"};
+              "  glow-sample runs/demo/model.safetensors --out grid.png --temperature 0.7\n"
+              "  glow-sample faces.safetensors -o faces/ -n 1000 --seed 7\n",
+          .saves_memory = "a smaller --batch",
+          .positional = {"model"},
+          .common = {"model", "out", "count", "temperature", "class", "seed", "columns", "overwrite", "describe",
+                     "threads"}};
 }
 
 nn::Glow open_sampled_model(const SampleSettings& settings, const Compute& compute) {
@@ -171,7 +175,7 @@ int sample_or_describe(Arguments arguments, Console& console) {
   SampleSettings settings;
   Flags flags(sample_flag_table());
   flags.bind(settings);
-  const auto given = parse_command_line(sample_text(), flags, arguments, console.out);
+  const auto given = parse_command_line(sample_text(), flags, arguments, console);
   if (!given) return kSuccess;
   return flags.naming_flags([&] {
     flags.set(*given);

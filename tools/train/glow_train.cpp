@@ -28,13 +28,17 @@ namespace {
 namespace fs = std::filesystem;
 
 ToolText train_text() {
+  const std::string examples =
+      "\nExamples\n"
+      "  glow-train --preset demo --out runs/demo\n"
+      "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n";
   return {.name = "glow-train",
           .purpose = "Trains a Glow, an exact-likelihood model of images.",
-          .closing = "Presets\n" + describe_presets() +
-                     "\nExamples\n"
-                     "  glow-train --preset demo --out runs/demo\n"
-                     "  glow-train --preset celeba-hq-256 --data folder:/data/celeba-hq --flip --out runs/faces\n",
-          .saves_memory = "--memory recompute or reversible, a larger --accumulate or a smaller --batch"};
+          .closing = "Presets\n" + describe_presets(/*with_flags=*/false) + examples,
+          .saves_memory = "--memory recompute or reversible, a larger --accumulate or a smaller --batch",
+          .common = {"data", "out", "preset", "image-size", "conditional", "steps", "epochs", "batch", "lr", "seed",
+                     "resume", "overwrite", "init-from", "dry-run", "quiet", "threads"},
+          .full_closing = "Presets\n" + describe_presets(/*with_flags=*/true) + examples};
 }
 
 /// One run, from its start or checkpoint to its end or a signal.

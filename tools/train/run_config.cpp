@@ -71,7 +71,7 @@ Json make_command(const TrainSettings& settings, const Flags& flags, const Compu
     if (flag.text.kept == Kept::kNo || is_other_length || is_below) continue;
     if (flag.get() == defaults.at(flag.name).get()) continue;
     words.push_back("--" + flag.name);
-    if (!flag.is_switch()) words.push_back(to_text(flag.get()));
+    if (!flag.is_switch()) words.push_back(flag.shown());
   }
   const auto add = [&](const char* flag, std::string value) {
     words.push_back(flag);

@@ -19,20 +19,20 @@ std::vector<FlagText> data_rows() {
   return {
       source_row("data", "Data", ""),
       {"image_size", "Data", "S|HxW", "height and width in pixels; not given: that of the source", kFixed},
-      {"resize", "Data", "R",
-       "scale the shorter side to R pixels, then crop; 0: scale the largest centre part down, or only crop with "
+      {"resize", "Data", "R|fit",
+       "scale the shorter side to R pixels, then crop; fit: scale the largest centre part down, or only crop with "
        "--random-crop",
-       kFixed},
+       kFixed, "", number_word("fit", 0)},
       {"random_crop", "Data", "", "train on random crops instead of central ones; evaluations use central crops",
        kFixed},
       {"flip", "Data", "", "mirror training images at random", kFixed},
       {"shift", "Data", "", "shift training images at random by up to a tenth of their size", kFixed},
       {"conditional", "Data", "", "train a class-conditional model; the classes of a folder are its sub-folders",
        kFixed},
-      {"valid_images", "Data", "N",
-       "training images to hold out for validation; negative: none if the data set has a validation split, else a "
-       "tenth, at most 5,000",
-       kFixed},
+      {"valid_images", "Data", "N|auto",
+       "training images to hold out for validation; auto: none if the data set has a validation split, else a tenth, "
+       "at most 5,000",
+       kFixed, "", number_word("auto", -1)},
       {"split_seed", "Data", "S",
        "seed that chooses the held-out images; not given: --seed, or with --init-from the images that were held out "
        "from that model",
@@ -83,17 +83,25 @@ std::vector<FlagText> training_rows() {
       {"batch", "Training", "N", "images per step, in all processes together", kFixed},
       {"accumulate", "Training", "N", "compute the images of a step in N parts, one after the other, to save memory",
        kChangeable},
-      {"steps", "Training", "N", "length of the run in steps; 0: see --epochs", kChangeable},
+      {"steps", "Training", "N|auto", "length of the run in steps; auto: --epochs", kChangeable, "",
+       number_word("auto", 0)},
       {"epochs", "Training", "E", "length of the run in passes over the training images", kChangeable},
       {"lr", "Training", "RATE", "learning rate after the warm-up", kFixed},
       {"optimizer", "Training", "KIND", "adamax or adam", kFixed},
       {"warmup_epochs", "Training", "E", "length of the linear warm-up, in epochs of 50,000 images of 32x32", kFixed},
-      {"beta2", "Training", "B",
-       "decay of the second moment; 0: computed from the batch as in Glow's published code, but at least 0.9", kFixed},
-      {"ema_decay", "Training", "D", "decay of the weights' average; 0: no average; negative: computed like beta2",
-       kFixed},
-      {"init_images", "Training", "N", "images that initialise the actnorms; 0: computed from the image size", kFixed},
-      {"clip_norm", "Training", "G", "largest gradient norm; 0: no limit", kFixed},
+      {"beta2", "Training", "B|auto",
+       "decay of the second moment; auto: computed from the batch as in Glow's published code, but at least 0.9",
+       kFixed, "", number_word("auto", 0)},
+      {"ema_decay",
+       "Training",
+       "D|auto|none",
+       "decay of the weights' average; auto: computed like --beta2; none: no average",
+       kFixed,
+       "",
+       {{"auto", "-1"}, {"none", "0"}}},
+      {"init_images", "Training", "N|auto", "images that initialise the actnorms; auto: computed from the image size",
+       kFixed, "", number_word("auto", 0)},
+      {"clip_norm", "Training", "G|none", "largest gradient norm", kFixed, "", number_word("none", 0)},
       {"skip_limit", "Training", "N",
        "after N skipped steps in a row (loss or gradient not finite) the run goes back to a checkpoint and halves the "
        "learning rate",
@@ -110,10 +118,12 @@ std::vector<FlagText> training_rows() {
 std::vector<FlagText> reporting_rows() {
   return {
       {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},
-      {"eval_every", "Reporting", "N", "steps between evaluations; 0: only at the end", kChangeable},
-      {"sample_every", "Reporting", "N", "steps between sample grids; 0: only at the end", kChangeable},
-      {"checkpoint_every", "Reporting", "N", "steps between checkpoints; 0: only at the start and the end",
-       kChangeable},
+      {"eval_every", "Reporting", "N|end", "steps between evaluations; end: only at the end", kChangeable, "",
+       number_word("end", 0)},
+      {"sample_every", "Reporting", "N|end", "steps between sample grids; end: only at the end", kChangeable, "",
+       number_word("end", 0)},
+      {"checkpoint_every", "Reporting", "N|end", "steps between checkpoints; end: only at the start and the end",
+       kChangeable, "", number_word("end", 0)},
       {"keep", "Reporting", "N",
        "newest scheduled checkpoints to keep, in addition to one that a stop or the end may write", kChangeable},
   };
@@ -207,10 +217,10 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags gi
   refuse_together(given, "steps", "epochs");
   refuse_together(given, "overwrite", "resume");
   if (settings.run.accept_data && !settings.run.resume) throw ConfigError("accept_data", "is only for --resume");
-  for (auto& [name, value] : given) {
+  for (auto& flag : given) {
     // As it is stored, so that a resume in another directory may repeat the flag.
-    if (name == "init-from" && !value.empty())
-      value = std::filesystem::absolute(with_home(value)).lexically_normal().string();
+    if (flag.name == "init-from" && !flag.value.empty())
+      flag.value = std::filesystem::absolute(with_home(flag.value)).lexically_normal().string();
   }
   const auto of_preset = preset_layer(given, settings, flags);
   auto wanted = of_preset;
