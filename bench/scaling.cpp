@@ -110,7 +110,7 @@ class Worker {
   }
 
   double seconds_forward() {
-    const auto x = model_->quantizer().dequantize(bytes_.to(settings_.device));
+    const auto x = model_->quantizer().dequantize(bytes_.to(settings_.device), 0);
     return median_seconds({[&] { model_->evaluate(x); }}, settings_.rounds, settings_.device)[0];
   }
 

@@ -29,7 +29,7 @@ class Step {
     auto trainer = make_trainer();
     // A copy of the model for densities and samples: after a training step the folded weights are computed again.
     Glow fixed(std::dynamic_pointer_cast<nn::GlowImpl>(model_->clone()));
-    const auto x = fixed->quantizer().dequantize(bytes_.to(settings_.device));
+    const auto x = fixed->quantizer().dequantize(bytes_.to(settings_.device), 0);
     const Convolutions convolutions(settings_);
     const torch::NoGradGuard no_grad;
     const auto seconds =

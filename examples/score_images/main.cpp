@@ -20,7 +20,7 @@ torch::Tensor read_bytes(const std::filesystem::path& file) {
 
 /// Bits/dim: smaller means more likely. The seed fixes the dequantisation noise, so that two runs give the same result.
 double score(glow::Glow& model, const torch::Tensor& bytes) {
-  const torch::Tensor log_prob = model->log_prob(model->quantizer().dequantize(bytes, {.seed = 0}));
+  const torch::Tensor log_prob = model->log_prob(model->quantizer().dequantize(bytes, /*draw=*/0, {.seed = 0}));
   return model->quantizer().bits_per_dim(log_prob).item<double>();
 }
 

@@ -22,7 +22,7 @@ void train(const std::string& model_file) {
   const torch::Tensor images = make_images(512);
   glow::Glow model(
       glow::GlowOptions{.channels = 1, .height = 8, .width = 8, .levels = 2, .depth = 4, .hidden_width = 32});
-  model->initialize(model->quantizer().dequantize(images.slice(0, 0, 256)));
+  model->initialize(model->quantizer().dequantize(images.slice(0, 0, 256), /*draw=*/0));
 
   const glow::train::TrainOptions options{.batch = 32, .warmup_epochs = 0, .beta2 = 0.99, .ema_decay = 0.99};
   glow::train::Trainer trainer(model, options);

@@ -57,12 +57,11 @@ class Scorer {
     std::vector<Densities> plain, noisy;
     if (options_.draws == 0) plain.push_back(at_point(model_->quantizer().center(bytes, model_->dtype()), batch));
     for (std::int64_t draw = 0; draw < noisy_points_; ++draw) {
-      noisy.push_back(at_point(model_->quantizer().dequantize(bytes, {.seed = options_.seed,
-                                                                      .stream = options_.stream,
-                                                                      .draw = draw,
-                                                                      .indices = batch.indices,
-                                                                      .dtype = model_->dtype()}),
-                               batch));
+      noisy.push_back(at_point(
+          model_->quantizer().dequantize(
+              bytes, draw,
+              {.seed = options_.seed, .stream = options_.stream, .indices = batch.indices, .dtype = model_->dtype()}),
+          batch));
       // Only the plain bound needs by_class: keeping [N, Y] of thousands of importance draws would fill the memory.
       if (draw >= options_.draws || !options_.classify) noisy.back().by_class.reset();
     }

@@ -22,25 +22,26 @@ Quantizer::Quantizer(std::int64_t bits, std::int64_t dimensions) : bits_(bits), 
 
 torch::Tensor Quantizer::bin(const torch::Tensor& bytes) const {
   if (bytes.scalar_type() != torch::kByte || bytes.dim() < 1) {
-    throw ShapeError("quantizer: expected uint8 [N, ...], got " + std::string(c10::toString(bytes.scalar_type())) +
-                     " " + ops::shape_text(bytes.sizes()));
+    throw ShapeError("bytes: expected uint8 [N, ...], got " + std::string(c10::toString(bytes.scalar_type())) + " " +
+                     ops::shape_text(bytes.sizes()));
   }
   // q = floor(byte * n / 256)
   return bytes.to(torch::kDouble).div(static_cast<double>(256 / bins())).floor();
 }
 
-torch::Tensor Quantizer::noise_rows(std::int64_t images, const DequantizeOptions& options) {
+torch::Tensor Quantizer::noise_rows(std::int64_t images, std::int64_t draw, const DequantizeOptions& options) {
   const auto indices = options.indices.empty() ? index_range(0, images) : options.indices;
   if (static_cast<std::int64_t>(indices.size()) != images) {
     throw ShapeError("dequantize: " + std::to_string(indices.size()) + " indices for " + std::to_string(images) +
                      " images");
   }
-  return ops::random_rows({options.seed, options.stream, options.draw}, indices);
+  return ops::random_rows({options.seed, options.stream, draw}, indices);
 }
 
-torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const DequantizeOptions& options) const {
+torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, std::int64_t draw,
+                                    const DequantizeOptions& options) const {
   const auto images = bytes.dim() > 0 ? bytes.size(0) : 0;
-  return dequantize(bytes, noise_rows(images, options), options.dtype);
+  return dequantize(bytes, noise_rows(images, draw, options), options.dtype);
 }
 
 torch::Tensor Quantizer::dequantize(const torch::Tensor& bytes, const torch::Tensor& rows, torch::Dtype dtype) const {

@@ -60,7 +60,7 @@ nn::InitializeReport initialize(nn::Glow& model, const data::Images& images, con
   }
   const auto bytes = images.bytes(indices).to(model->device());
   const auto x = model->quantizer().dequantize(
-      bytes,
+      bytes, /*draw=*/0,
       {.seed = options.seed, .stream = ops::Stream::kInitialisationNoise, .indices = indices, .dtype = model->dtype()});
   return model->initialize(x, how);
 }

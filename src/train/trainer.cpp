@@ -220,10 +220,10 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   report.step = state_.step + 1;
   report.learning_rate = learning_rate(state_.step);
   const auto first = processes_->shard().begin(input_.batch);
-  set_input(bytes, nn::Quantizer::noise_rows(bytes.size(0), {.seed = options_.seed,
-                                                             .stream = ops::Stream::kTrainingNoise,
-                                                             .draw = report.step,
-                                                             .indices = index_range(first, first + bytes.size(0))}));
+  set_input(bytes, nn::Quantizer::noise_rows(bytes.size(0), report.step,
+                                             {.seed = options_.seed,
+                                              .stream = ops::Stream::kTrainingNoise,
+                                              .indices = index_range(first, first + bytes.size(0))}));
   optimizer_.prepare(report.learning_rate, state_.updates());
   StepNumbers<double>& numbers = report;
   numbers = run();

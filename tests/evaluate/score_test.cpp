@@ -51,8 +51,7 @@ torch::Tensor log_prob_of_draw(nn::Glow& model, const data::Images& images, std:
   const torch::NoGradGuard no_grad;
   std::vector<std::int64_t> indices(static_cast<std::size_t>(images.size()));
   std::iota(indices.begin(), indices.end(), 0);
-  const auto x =
-      model->quantizer().dequantize(images.bytes(indices), {.seed = seed, .draw = draw, .dtype = model->dtype()});
+  const auto x = model->quantizer().dequantize(images.bytes(indices), draw, {.seed = seed, .dtype = model->dtype()});
   const auto labels = model->options().num_classes > 0 ? images.labels(indices) : torch::Tensor();
   return model->log_prob(x, labels).to(at::kDouble);
 }

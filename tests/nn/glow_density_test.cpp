@@ -81,7 +81,7 @@ TEST_P(DensityTest, IntegratesToOne) {
   };
   const auto log_prob = [&](const torch::Tensor& x) {
     std::vector<torch::Tensor> parts;
-    for (const auto& part : x.split(4000)) parts.push_back(model->log_prob(part, labels(part.size(0))));
+    for (const auto& part : x.split(4000)) parts.push_back(model->evaluate(part, labels(part.size(0))).log_prob);
     return at::cat(parts).masked_fill(outside(x), -INFINITY);
   };
   const WideProposal proposal(model->sample(5000, {.seed = 9, .labels = labels(5000)}).flatten(1));
@@ -147,7 +147,7 @@ TEST_P(ImageProbabilityTest, SumOverAllImagesEqualsFractionOfSamplesInTheCube) {
   auto model = random_model(options, 4);
   const auto& quantizer = model->quantizer();
   const auto images = all_images(quantizer);
-  model->initialize(quantizer.dequantize(images.repeat({64, 1, 1, 1}), {.dtype = torch::kDouble}));
+  model->initialize(quantizer.dequantize(images.repeat({64, 1, 1, 1}), 0, {.dtype = torch::kDouble}));
 
   const auto samples = model->sample(60000, {.seed = 11}).flatten(1);
   const auto [share, share_error] = estimate(samples.ge(-0.5).logical_and(samples.lt(0.5)).all(1).to(torch::kDouble));
@@ -156,7 +156,7 @@ TEST_P(ImageProbabilityTest, SumOverAllImagesEqualsFractionOfSamplesInTheCube) {
   const auto draws = 60000 / images.size(0);
   std::vector<torch::Tensor> sums;
   for (std::int64_t draw = 0; draw < draws; ++draw) {
-    const auto x = quantizer.dequantize(images, {.seed = 12, .draw = draw, .dtype = torch::kDouble});
+    const auto x = quantizer.dequantize(images, draw, {.seed = 12, .dtype = torch::kDouble});
     const auto bits = quantizer.bits_per_dim(model->log_prob(x)) * static_cast<double>(options.dimensions());
     sums.push_back(at::exp2(-bits).sum());
   }

@@ -38,7 +38,7 @@ class QuantizerTest : public ::testing::TestWithParam<std::tuple<std::int64_t, t
 
 TEST_P(QuantizerTest, NoiseStaysInItsBin) {
   const auto bytes = every_byte().expand({4000, 256});
-  const auto x = quantizer.dequantize(bytes, {.seed = 1, .dtype = dtype()});
+  const auto x = quantizer.dequantize(bytes, 0, {.seed = 1, .dtype = dtype()});
   ASSERT_EQ(x.scalar_type(), dtype());
   const auto exact = x.to(torch::kDouble);
   EXPECT_TRUE(exact.ge(low_edges()).all().item<bool>());
@@ -48,7 +48,7 @@ TEST_P(QuantizerTest, NoiseStaysInItsBin) {
 
 TEST_P(QuantizerTest, NoiseIsUniformOverItsBin) {
   constexpr std::int64_t kDraws = 1000;
-  const auto x = quantizer.dequantize(every_byte().expand({kDraws, 256}), {.seed = 2, .dtype = dtype()});
+  const auto x = quantizer.dequantize(every_byte().expand({kDraws, 256}), 0, {.seed = 2, .dtype = dtype()});
   const auto u = (x.to(torch::kDouble) - low_edges()) * bins();
   const double count = 256.0 * kDraws;
   EXPECT_NEAR(u.mean().item<double>(), 0.5, 4 * std::sqrt(1 / (12 * count)));
@@ -84,20 +84,20 @@ TEST_P(QuantizerTest, ToBytesClampsValuesOutOfRange) {
 
 TEST_P(QuantizerTest, NoiseDoesNotDependOnTheBatch) {
   const auto bytes = (torch::arange(4 * 3 * 2 * 5, torch::kLong) * 37 % 256).to(torch::kByte).view({4, 3, 2, 5});
-  const DequantizeOptions options{.seed = 3, .draw = 7, .indices = {10, 2, 900, 3}, .dtype = dtype()};
-  const auto together = quantizer.dequantize(bytes, options);
+  const DequantizeOptions options{.seed = 3, .indices = {10, 2, 900, 3}, .dtype = dtype()};
+  const auto together = quantizer.dequantize(bytes, 7, options);
   for (std::int64_t i = 0; i < 4; ++i) {
     auto alone = options;
     alone.indices = {options.indices[static_cast<std::size_t>(i)]};
-    EXPECT_TRUE(quantizer.dequantize(bytes.narrow(0, i, 1), alone).equal(together.narrow(0, i, 1)));
+    EXPECT_TRUE(quantizer.dequantize(bytes.narrow(0, i, 1), 7, alone).equal(together.narrow(0, i, 1)));
   }
-  EXPECT_TRUE(quantizer.dequantize(bytes.contiguous(at::MemoryFormat::ChannelsLast), options).equal(together));
+  EXPECT_TRUE(quantizer.dequantize(bytes.contiguous(at::MemoryFormat::ChannelsLast), 7, options).equal(together));
 }
 
 TEST_P(QuantizerTest, NoiseDependsOnSeedDrawAndIndex) {
   const auto bytes = torch::full({2, 3, 4, 4}, 100, torch::kByte);
   const auto noise = [&](std::uint64_t seed, std::int64_t draw, std::vector<std::int64_t> indices) {
-    return quantizer.dequantize(bytes, {.seed = seed, .draw = draw, .indices = std::move(indices), .dtype = dtype()});
+    return quantizer.dequantize(bytes, draw, {.seed = seed, .indices = std::move(indices), .dtype = dtype()});
   };
   EXPECT_TRUE(noise(1, 2, {0, 1}).equal(noise(1, 2, {})));
   EXPECT_FALSE(noise(1, 2, {0, 1}).equal(noise(2, 2, {0, 1})));
@@ -127,7 +127,7 @@ TEST(QuantizerRoundingTest, NoiseStaysInItsBinAfterRoundingToFloat32) {
   const Quantizer quantizer(8, 1);
   for (const int byte : {0, 1, 127, 128, 254, 255}) {
     const auto bytes = torch::full({1, 1 << 21}, byte, torch::kByte);
-    EXPECT_TRUE(quantizer.to_bytes(quantizer.dequantize(bytes, {.seed = 4})).equal(bytes)) << byte;
+    EXPECT_TRUE(quantizer.to_bytes(quantizer.dequantize(bytes, 0, {.seed = 4})).equal(bytes)) << byte;
   }
 }
 
@@ -135,7 +135,7 @@ TEST(QuantizerShapeTest, AcceptsAnyShape) {
   const Quantizer quantizer(5, 6);
   for (const auto& shape : {std::vector<std::int64_t>{3}, {2, 5}, {2, 1, 3, 4}, {0, 3, 2, 2}}) {
     const auto bytes = torch::full(shape, 200, torch::kByte);
-    const auto x = quantizer.dequantize(bytes);
+    const auto x = quantizer.dequantize(bytes, 0);
     EXPECT_EQ(x.sizes(), bytes.sizes());
     EXPECT_EQ(quantizer.center(bytes).sizes(), bytes.sizes());
     EXPECT_TRUE(quantizer.to_bytes(x).equal(bytes.bitwise_and(0b11111000)));
@@ -149,22 +149,34 @@ TEST(QuantizerErrors, NameTheInvalidArgument) {
   EXPECT_TRUE(throws<ConfigError>([] { Quantizer(8, 0); }, {"dimensions", "0"}));
   const Quantizer quantizer(8, 4);
   const auto bytes = torch::zeros({2, 4}, torch::kByte);
-  EXPECT_TRUE(throws<ShapeError>([&] { quantizer.dequantize(bytes.to(torch::kFloat)); }, {"uint8", "Float"}));
+  EXPECT_TRUE(throws<ShapeError>([&] { quantizer.dequantize(bytes.to(torch::kFloat), 0); }, {"uint8", "Float"}));
   EXPECT_TRUE(throws<ShapeError>([&] { quantizer.center(bytes.to(torch::kLong)); }, {"uint8", "Long"}));
   EXPECT_TRUE(throws<ShapeError>([&] { quantizer.center(torch::zeros({}, torch::kByte)); }, {"uint8", "[]"}));
-  EXPECT_TRUE(throws<ShapeError>([&] { quantizer.dequantize(bytes, {.indices = {1}}); }, {"1 indices for 2 images"}));
-  EXPECT_TRUE(throws<ConfigError>([&] { quantizer.dequantize(bytes, {.indices = {1, -5}}); }, {"index", "-5"}));
-  const auto rows = Quantizer::noise_rows(3, {});
+  EXPECT_TRUE(
+      throws<ShapeError>([&] { quantizer.dequantize(bytes, 0, {.indices = {1}}); }, {"1 indices for 2 images"}));
+  EXPECT_TRUE(throws<ConfigError>([&] { quantizer.dequantize(bytes, 0, {.indices = {1, -5}}); }, {"index", "-5"}));
+  const auto rows = Quantizer::noise_rows(3, 0);
   EXPECT_TRUE(throws<ShapeError>([&] { quantizer.dequantize(bytes, rows, torch::kFloat); }, {"noise", "[3, 3]"}));
 }
+
+template <class Type>
+concept DequantizesWithoutDraw = requires(const Type& quantizer, torch::Tensor bytes) {
+  quantizer.dequantize(bytes);
+};
+template <class Type>
+concept DequantizesWithDraw = requires(const Type& quantizer, torch::Tensor bytes) {
+  quantizer.dequantize(bytes, 0);
+};
+// A default would repeat the noise in every step of a training loop.
+static_assert(DequantizesWithDraw<Quantizer> && !DequantizesWithoutDraw<Quantizer>);
 
 TEST(Quantizer, NoiseRowsGiveTheNoiseOfTheOptions) {
   const Quantizer quantizer(5, 4);
   const auto bytes = torch::arange(12, torch::kByte).view({3, 4});
-  const DequantizeOptions options{.seed = 3, .draw = 7, .indices = {2, 9, 4}, .dtype = torch::kDouble};
-  const auto x = quantizer.dequantize(bytes, Quantizer::noise_rows(3, options), torch::kDouble);
-  EXPECT_TRUE(x.equal(quantizer.dequantize(bytes, options)));
-  EXPECT_FALSE(x.equal(quantizer.dequantize(bytes, Quantizer::noise_rows(3, {}), torch::kDouble)));
+  const DequantizeOptions options{.seed = 3, .indices = {2, 9, 4}, .dtype = torch::kDouble};
+  const auto x = quantizer.dequantize(bytes, Quantizer::noise_rows(3, 7, options), torch::kDouble);
+  EXPECT_TRUE(x.equal(quantizer.dequantize(bytes, 7, options)));
+  EXPECT_FALSE(x.equal(quantizer.dequantize(bytes, Quantizer::noise_rows(3, 0), torch::kDouble)));
 }
 
 }  // namespace

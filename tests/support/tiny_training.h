@@ -51,7 +51,7 @@ inline nn::Glow started_tiny_model(std::int64_t num_classes = 0) {
   auto model = tiny_model(num_classes);
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < 32; ++i) indices.push_back(i);
-  model->initialize(model->quantizer().dequantize(tiny_images(32)->bytes(indices)));
+  model->initialize(model->quantizer().dequantize(tiny_images(32)->bytes(indices), 0));
   return model;
 }
 

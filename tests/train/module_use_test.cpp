@@ -51,7 +51,7 @@ nn::GlowOptions options_of(const std::string& kind) {
 
 nn::Glow started(const nn::GlowOptions& options, std::uint64_t seed) {
   nn::Glow model(options, seed);
-  model->initialize(model->quantizer().dequantize(bytes()));
+  model->initialize(model->quantizer().dequantize(bytes(), 0));
   return model;
 }
 

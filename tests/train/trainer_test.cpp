@@ -59,7 +59,7 @@ TEST(Trainer, UpdatesRunningMomentsUnlessTheStepIsSkipped) {
   options.hidden_width = 3;
   options.residual_blocks = 1;
   nn::Glow model(options, 1);
-  model->initialize(model->quantizer().dequantize(bytes()));
+  model->initialize(model->quantizer().dequantize(bytes(), 0));
   Trainer trainer(model, tiny_options());
   const auto mean = model->named_parameters()["levels.0.steps.0.batch_norm.running_mean"];
   const auto before = mean.clone();
@@ -102,8 +102,7 @@ TEST(Trainer, ReportsTheLossAndItsGradientNorm) {
   model->to(at::kDouble);
   nn::Glow twin(std::dynamic_pointer_cast<nn::GlowImpl>(model->clone()));
   const auto x = twin->quantizer().dequantize(
-      bytes(),
-      {.seed = 9, .stream = ops::Stream::kTrainingNoise, .draw = 1, .indices = kIndices, .dtype = at::kDouble});
+      bytes(), 1, {.seed = 9, .stream = ops::Stream::kTrainingNoise, .indices = kIndices, .dtype = at::kDouble});
   const auto encoding = twin->evaluate(x, labels());
   const auto bits = twin->quantizer().bits_per_dim(encoding.log_prob).mean();
   const auto chosen = encoding.class_logits.log_softmax(1).gather(1, labels().view({-1, 1}));
@@ -131,7 +130,7 @@ TEST(Trainer, DuplicateImagesOfABatchGetDifferentNoise) {
   const auto bits_with = [&](const std::vector<std::int64_t>& places) {
     const torch::NoGradGuard no_grad;
     const auto x = twin->quantizer().dequantize(
-        twice, {.stream = ops::Stream::kTrainingNoise, .draw = 1, .indices = places, .dtype = at::kDouble});
+        twice, 1, {.stream = ops::Stream::kTrainingNoise, .indices = places, .dtype = at::kDouble});
     return twin->quantizer().bits_per_dim(twin->log_prob(x)).mean().item<double>();
   };
   EXPECT_NEAR(bits, bits_with({0, 1}), 1e-10);
@@ -346,7 +345,7 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, TrainerRestore, ::testing::Values(Optimizer
 nn::Glow model_of_two_steps() {
   const nn::GlowOptions options{.channels = 1, .height = 4, .width = 4, .levels = 1, .depth = 2, .hidden_width = 4};
   nn::Glow model(options, 1);
-  model->initialize(model->quantizer().dequantize(bytes()));
+  model->initialize(model->quantizer().dequantize(bytes(), 0));
   return model;
 }
 
@@ -399,7 +398,7 @@ TEST(Trainer, Bf16TrainingReachesTheSameLoss) {
   const auto learned = [&](nn::HiddenPrecision precision) {
     nn::Glow model(nn::GlowOptions{.channels = 1, .height = 4, .width = 4, .levels = 2, .depth = 6, .hidden_width = 24},
                    1);
-    model->initialize(model->quantizer().dequantize(tiny_images(32)->bytes({0, 1, 2, 3, 4, 5, 6, 7})));
+    model->initialize(model->quantizer().dequantize(tiny_images(32)->bytes({0, 1, 2, 3, 4, 5, 6, 7}), 0));
     model->set_hidden_precision(precision);
     Trainer trainer(model, options);
     for (int step = 0; step < 60; ++step) trainer.step(bytes());
@@ -408,7 +407,7 @@ TEST(Trainer, Bf16TrainingReachesTheSameLoss) {
   const auto bits = [](nn::Glow model, nn::HiddenPrecision precision) {
     const torch::NoGradGuard no_grad;
     model->set_hidden_precision(precision);
-    const auto x = model->quantizer().dequantize(bytes(), {.seed = 5});
+    const auto x = model->quantizer().dequantize(bytes(), 0, {.seed = 5});
     return model->quantizer().bits_per_dim(model->log_prob(x)).mean().item<double>();
   };
   const auto full = learned(nn::HiddenPrecision::kFull), bf16 = learned(nn::HiddenPrecision::kBf16);

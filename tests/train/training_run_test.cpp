@@ -209,7 +209,7 @@ torch::Tensor bits_of_each(nn::Glow& model, const data::Images& images, std::uin
   std::vector<std::int64_t> indices(static_cast<std::size_t>(images.size()));
   std::iota(indices.begin(), indices.end(), 0);
   const auto x = model->quantizer().dequantize(
-      images.bytes(indices), {.seed = seed, .stream = ops::Stream::kValidationNoise, .dtype = model->dtype()});
+      images.bytes(indices), 0, {.seed = seed, .stream = ops::Stream::kValidationNoise, .dtype = model->dtype()});
   const auto labels = model->options().num_classes > 0 ? images.labels(indices) : torch::Tensor();
   return model->quantizer().bits_per_dim(model->log_prob(x, labels)).to(at::kDouble);
 }

@@ -14,10 +14,8 @@ struct DequantizeOptions {
   std::uint64_t seed = 0;
   /// Random stream of the noise. Image sets that are compared as independent samples need different streams.
   ops::Stream stream = ops::Stream::kDequantisation;
-  /// Index of the draw: the training step or the draw of an evaluation.
-  std::int64_t draw = 0;
   /// Global index of each image; empty: 0..N-1. Image i's noise is a pure function of
-  /// (seed, stream, draw, indices[i]).
+  /// (seed, stream, draw, indices[i]), where `draw` is dequantize's parameter.
   std::vector<std::int64_t> indices = {};
   /// kFloat or kDouble.
   torch::Dtype dtype = torch::kFloat;
@@ -37,16 +35,17 @@ class Quantizer {
   std::int64_t bins() const { return std::int64_t{1} << bits_; }
 
   /// uint8 [N, ...] in 0..255 -> x = (q + u)/n - 1/2 in [-1/2, 1/2), u uniform in [0, 1), with the bytes' shape and
-  /// device. x is inside its bin also after rounding. Throws ShapeError for another dtype, or if indices are given and
-  /// their number is not N.
-  torch::Tensor dequantize(const torch::Tensor& bytes, const DequantizeOptions& options = {}) const;
+  /// device. x is inside its bin also after rounding. `draw` >= 0 is the training step, or the draw of an evaluation:
+  /// the same number repeats the same noise. Throws ShapeError for another dtype, or if indices are given and their
+  /// number is not N; ConfigError for a draw or an index out of range.
+  torch::Tensor dequantize(const torch::Tensor& bytes, std::int64_t draw, const DequantizeOptions& options = {}) const;
 
-  /// The same with `rows` = noise_rows(N, options), [N, 3], on the CPU or the bytes' device: for CUDA graphs, whose
-  /// inputs must be tensors. Throws ShapeError if the number of rows is not N.
+  /// The same with `rows` = noise_rows(N, draw, options), [N, 3], on the CPU or the bytes' device: for CUDA graphs,
+  /// whose inputs must be tensors. Throws ShapeError if the number of rows is not N.
   torch::Tensor dequantize(const torch::Tensor& bytes, const torch::Tensor& rows, torch::Dtype dtype) const;
-  /// The rows of random numbers (ops::random_rows) that give the noise of `images` images with these options. Throws
-  /// ShapeError if indices are given and their number is not `images`.
-  static torch::Tensor noise_rows(std::int64_t images, const DequantizeOptions& options);
+  /// The rows of random numbers (ops::random_rows) that give the noise of `images` images. Throws ShapeError if indices
+  /// are given and their number is not `images`.
+  static torch::Tensor noise_rows(std::int64_t images, std::int64_t draw, const DequantizeOptions& options = {});
 
   /// uint8 [N, ...] -> the centres of the bins, (q + 1/2)/n - 1/2. Latents and edits use them instead of noise.
   torch::Tensor center(const torch::Tensor& bytes, torch::Dtype dtype = torch::kFloat) const;
