@@ -9,12 +9,14 @@
 #include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/ops/random.h>
+#include <glow/ops/runtime.h>
 #include <glow/shard.h>
 
 #include "io/errors.h"
 #include "io/json_object.h"
 #include "nn/chain.h"
 #include "nn/family.h"
+#include "nn/image_range.h"
 #include "nn/labels.h"
 #include "nn/level.h"
 #include "nn/prior.h"
@@ -31,6 +33,11 @@ constexpr const char* kInitializedKey = "glow.initialized";
 const GlowOptions& validated(const GlowOptions& options) {
   options.validate();
   return options;
+}
+
+void require_dtype(torch::Dtype dtype) {
+  if (dtype == torch::kFloat || dtype == torch::kDouble) return;
+  throw ConfigError("dtype", std::string("a model has float32 or float64 weights, got ") + c10::toString(dtype));
 }
 
 /// The indices of `count` images to sample.
@@ -116,6 +123,7 @@ void GlowImpl::load(torch::serialize::InputArchive& archive) {
 }
 
 std::shared_ptr<torch::nn::Module> GlowImpl::clone(const c10::optional<torch::Device>& device) const {
+  if (device) ops::require_device("device", *device);
   const c10::InferenceMode ordinary_tensors(false);
   auto copy = torch::nn::Cloneable<GlowImpl>::clone(device);
   auto& model = dynamic_cast<GlowImpl&>(*copy);
@@ -125,18 +133,22 @@ std::shared_ptr<torch::nn::Module> GlowImpl::clone(const c10::optional<torch::De
 }
 
 void GlowImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
+  ops::require_device("device", device);
+  require_dtype(dtype);
   const c10::InferenceMode ordinary_tensors(false);
   Module::to(device, dtype, non_blocking);
   flat_parameters();
 }
 
 void GlowImpl::to(torch::Dtype dtype, bool non_blocking) {
+  require_dtype(dtype);
   const c10::InferenceMode ordinary_tensors(false);
   Module::to(dtype, non_blocking);
   flat_parameters();
 }
 
 void GlowImpl::to(torch::Device device, bool non_blocking) {
+  ops::require_device("device", device);
   const c10::InferenceMode ordinary_tensors(false);
   Module::to(device, non_blocking);
   flat_parameters();
@@ -184,6 +196,13 @@ void GlowImpl::update_batch_norms(const Encoding& encoding, const torch::Tensor&
   }
 }
 
+void GlowImpl::require_initialized() const {
+  if (initialized_) return;
+  throw ConfigError(
+      "the model is not initialised: call initialize(x) with a batch of dequantised images, or mark_initialized() if "
+      "its weights were set by other means");
+}
+
 std::shared_ptr<const FoldedGlow> GlowImpl::kept_weights(HiddenPrecision precision, bool with_inverses) const {
   if (torch::GradMode::is_enabled()) return nullptr;
   return cache_->get(flat_.checksum(), {precision, with_inverses}, [this] { return fold(); });
@@ -199,11 +218,19 @@ torch::Tensor GlowImpl::to_model(const torch::Tensor& x) const {
   const bool fits = x.dim() == 4 && x.size(0) > 0 && x.size(1) == options_.channels && x.size(2) == options_.height &&
                     x.size(3) == options_.width && x.is_floating_point();
   if (!fits) {
+    const bool is_integral = at::isIntegralType(x.scalar_type(), /*includeBool=*/true);
     throw ShapeError("images: expected floating-point [N, " + std::to_string(options_.channels) + ", " +
                      std::to_string(options_.height) + ", " + std::to_string(options_.width) + "], N > 0, got " +
-                     c10::toString(x.scalar_type()) + " " + ops::shape_text(x.sizes()));
+                     c10::toString(x.scalar_type()) + " " + ops::shape_text(x.sizes()) +
+                     (is_integral ? "; bits_per_dim(bytes, draw) and Quantizer::dequantize take bytes (uint8)" : ""));
   }
   return x.to(device(), dtype());
+}
+
+torch::Tensor GlowImpl::checked_images(const torch::Tensor& x) const {
+  auto images = to_model(x);
+  if (!torch::GradMode::is_enabled()) require_image_range(images);
+  return images;
 }
 
 torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t count) const {
@@ -253,9 +280,10 @@ void GlowImpl::visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_
 }
 
 GlowImpl::Flow GlowImpl::flow(const FoldedGlow* kept, const torch::Tensor& x, HiddenPrecision precision) const {
+  const bool has_graph = torch::GradMode::is_enabled();
+  if (has_graph) require_initialized();
   auto [z, log_det] = preprocess(options_.family, to_model(x));
   ChainOptions options{.memory = memory_, .precision = precision};
-  const bool has_graph = torch::GradMode::is_enabled();
   if (has_graph && memory_ == MemoryPolicy::kReversible) {
     options.reconstruction_error = torch::zeros({}, z.options().requires_grad(false));
   }
@@ -296,18 +324,25 @@ Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels,
   return {{std::move(eps)}, log_det, log_prob, logits, reconstruction_error, std::move(moments)};
 }
 
+torch::Tensor GlowImpl::bits_per_dim(const torch::Tensor& bytes, std::int64_t draw, const torch::Tensor& labels,
+                                     DequantizeOptions options) const {
+  options.dtype = dtype();
+  const auto x = quantizer_.dequantize(bytes.to(device()), draw, options);
+  return quantizer_.bits_per_dim(evaluate(x, labels).log_prob);
+}
+
 torch::Tensor GlowImpl::log_prob(const torch::Tensor& x, const torch::Tensor& labels) const {
-  return evaluate(x, labels).log_prob;
+  return evaluate(checked_images(x), labels).log_prob;
 }
 
 Latents GlowImpl::encode(const torch::Tensor& x, const torch::Tensor& labels) const {
-  return evaluate(x, labels, HiddenPrecision::kFull).latents;
+  return evaluate(checked_images(x), labels, HiddenPrecision::kFull).latents;
 }
 
 torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   if (options_.num_classes == 0) throw ConfigError("log_prob_by_class: the model is unconditional");
   const auto kept = kept_weights(precision_, /*with_inverses=*/false);
-  const auto [eps, z, log_det, reconstruction_error, moments] = flow(kept.get(), x, precision_);
+  const auto [eps, z, log_det, reconstruction_error, moments] = flow(kept.get(), checked_images(x), precision_);
   const auto folded_top = kept ? kept->top : fold_top();
   std::vector<torch::Tensor> below, by_class;
   for (const auto& level_eps : eps) below.push_back(standard_normal_log_prob(level_eps));

@@ -79,7 +79,7 @@ class Initializer final : public PartVisitor {
 InitializeReport GlowImpl::initialize(const torch::Tensor& x, const InitializeOptions& options) {
   require_at_least("chunk", options.chunk, 1);
   const torch::NoGradGuard no_grad;
-  Initializer initializer(to_model(x).split(options.chunk), options);
+  Initializer initializer(checked_images(x).split(options.chunk), options);
   visit(initializer, /*labels=*/{}, /*by_batch=*/false);
   initialized_ = true;
   return std::move(initializer).report();

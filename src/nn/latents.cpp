@@ -11,6 +11,12 @@
 
 namespace glow::nn {
 
+Latents Latents::to(const torch::TensorOptions& options) const {
+  Latents converted;
+  for (const auto& level : eps) converted.eps.push_back(level.to(options));
+  return converted;
+}
+
 torch::Tensor flatten(const Latents& latents) {
   std::vector<torch::Tensor> rows;
   for (const auto& eps : latents.eps) rows.push_back(eps.flatten(1));

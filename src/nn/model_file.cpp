@@ -10,6 +10,7 @@
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
 #include <glow/nn/training_data.h>
+#include <glow/ops/runtime.h>
 #include <glow/version.h>
 
 #include "io/errors.h"
@@ -120,6 +121,7 @@ void check_amount(const io::SafetensorsReader& file, const GlowOptions& options)
 }  // namespace
 
 Glow load_model(const std::filesystem::path& path, torch::Device device, ModelInfo* info_of_file) {
+  ops::require_device("device", device);
   const c10::InferenceMode ordinary_tensors(false);
   return naming(path, [&] {
     const io::SafetensorsReader file(path);
@@ -139,7 +141,7 @@ Glow load_model(const std::filesystem::path& path, torch::Device device, ModelIn
 }
 
 std::string save_model(const Glow& model, const std::filesystem::path& path) {
-  if (!model->initialized()) throw ConfigError("save_model: the model was never initialised");
+  model->require_initialized();
   TensorBytes tensors;
   for (const auto& item : model->named_parameters()) tensors.add(item.key(), item.value().to(torch::kFloat));
   for (const auto& item : model->named_buffers()) {

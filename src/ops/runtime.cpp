@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>  // defines __GLIBC__ where the C library is glibc
 #include <new>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,9 +16,11 @@
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
+#include <torch/cuda.h>
 
 #include <glow/checks.h>
 #include <glow/cores.h>
+#include <glow/error.h>
 
 namespace glow::ops {
 namespace {
@@ -49,6 +52,15 @@ void use_threads(int count) {
   } catch (const c10::Error&) {
     // LibTorch accepts only the first setting, which may be the application's.
   }
+}
+
+void require_device(std::string_view field, c10::Device device) {
+  if (device.is_cpu()) return;
+  const auto problem = [&](const std::string& text) { return ConfigError(field, device.str() + ": " + text); };
+  if (!device.is_cuda()) throw problem("expected cpu, cuda or cuda:N");
+  if (!torch::cuda::is_available()) throw problem("there is no CUDA device that this LibTorch can use");
+  const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());
+  if (device.index() >= devices) throw problem("expected cuda:0 to cuda:" + std::to_string(devices - 1));
 }
 
 void reserve_blas_memory(int threads) {

@@ -99,7 +99,7 @@ StateOptions state_options(const TrainOptions& options, const Schedule& schedule
 nn::Glow prepared(nn::Glow model, const TrainOptions& options,
                   const std::shared_ptr<distributed::Communicator>& processes) {
   Trainer::check(model, options, processes->size());
-  if (!model->initialized()) throw ConfigError("trainer: the model is not initialised");
+  model->require_initialized();
   model->train();
   model->set_memory_policy(options.memory);
   model->set_training_data(std::nullopt);

@@ -81,7 +81,7 @@ TEST(Directions, FindsAPlantedDirectionThroughImages) {
   const auto pictures = model->decode(nn::unflatten(rows.to(torch::kFloat), small_options(3)));
   const auto middle = pictures.mean(0, /*keepdim=*/true);
   const auto bytes = model->quantizer().to_bytes((pictures - middle).clamp(-0.5, 0.499));
-  const auto latents = model->encode(model->quantizer().center(bytes) + middle);
+  const auto latents = model->evaluate(model->quantizer().center(bytes) + middle).latents;
   const auto found = directions_of(latents, has, {"planted"});
   EXPECT_GT(cosine(found.vector("planted"), planted[0]), 0.99);
 }

@@ -27,11 +27,9 @@ inline torch::Tensor random_normal(torch::IntArrayRef shape, std::uint64_t seed)
   return nn::WeightSource(seed).normal(shape);
 }
 
-/// Float64 images [count, C, H, W] from N(0, 0.3^2), some values outside of [-1/2, 1/2). For RealNVP, which is
-/// undefined there, the values are mapped into (-0.49, 0.49).
+/// Float64 images [count, C, H, W] with values in (-0.49, 0.49).
 inline torch::Tensor random_images(const nn::GlowOptions& options, std::int64_t count, std::uint64_t seed) {
-  const auto images = random_normal({count, options.channels, options.height, options.width}, seed) * 0.3;
-  return options.family == nn::Family::kRealNVP ? (2 * images).tanh() * 0.49 : images;
+  return (random_normal({count, options.channels, options.height, options.width}, seed) * 0.6).tanh() * 0.49;
 }
 
 /// |actual - expected| / |expected|, Euclidean norms.

@@ -382,6 +382,21 @@ TEST(ModuleLifecycle, TrainerCreatedUnderInferenceModeTrains) {
   trainer->averaged_model();
 }
 
+TEST(ModuleLifecycle, ClonesConversionsAndArchivesOfOuterModulesKeepTheInitializedFlag) {
+  for (const bool is : {false, true}) {
+    const auto model = is ? started(options_of("lu"), 1) : nn::Glow(options_of("lu"), 1);
+    const auto outer = std::make_shared<Parent>(model);
+    std::stringstream archive;
+    torch::save(outer, archive);
+    auto loaded = std::make_shared<Parent>(is ? nn::Glow(options_of("lu"), 2) : started(options_of("lu"), 2));
+    torch::load(loaded, archive);
+    EXPECT_EQ(loaded->model->initialized(), is);
+    loaded->to(torch::kDouble);
+    EXPECT_EQ(loaded->model->initialized(), is);
+    EXPECT_EQ(dynamic_cast<nn::GlowImpl&>(*model->clone()).initialized(), is);
+  }
+}
+
 TEST(ModuleLifecycle, TorchSaveStoresTheInitializedFlag) {
   for (const bool is : {false, true}) {
     const auto model = is ? started(options_of("lu"), 1) : nn::Glow(options_of("lu"), 1);

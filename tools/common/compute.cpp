@@ -20,33 +20,32 @@
 namespace glow::tools {
 namespace {
 
-bool has_cuda() { return torch::cuda::is_available(); }
-
-ConfigError device_error(const std::string& name, const std::string& problem) {
-  return ConfigError("device", name + ": " + problem);
-}
-
-/// The N of "cuda:N".
-std::int64_t cuda_index(const std::string& name) {
-  const auto digits = name.substr(std::string("cuda:").size());
+/// "cpu", "cuda" or "cuda:N"
+torch::Device parse_device(const std::string& name) {
+  if (name == "cpu") return torch::kCPU;
+  if (name == "cuda") return torch::kCUDA;
+  const std::string prefix = "cuda:";
+  const auto digits = name.starts_with(prefix) ? name.substr(prefix.size()) : "";
   const bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
-  const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());
-  constexpr std::size_t kMostDigits = 3;
-  if (is_number && digits.size() <= kMostDigits && std::stoll(digits) < devices) return std::stoll(digits);
-  throw device_error(name, "expected cuda:0 to cuda:" + std::to_string(devices - 1));
+  constexpr std::size_t kMostDigits = 2;  // DeviceIndex has 8 bits
+  if (!is_number || digits.size() > kMostDigits) {
+    throw ConfigError("device", name + ": expected auto, cpu, cuda or cuda:N");
+  }
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(std::stoi(digits))};
 }
 
 torch::Device find_device(const std::string& name) {
-  if (name == "cpu") return torch::kCPU;
-  if (name == "auto") return has_cuda() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
-  if (name.find(',') != std::string::npos) {
-    throw device_error(name,
-                       "a process uses one device; several GPUs need one process each (torchrun "
-                       "--nproc_per_node N or mpirun -n N, with glow-train and glow-eval)");
+  if (name == "auto") return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  const bool is_number = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+  if (name.find(',') != std::string::npos || name == "all" || is_number) {
+    throw ConfigError("device",
+                      name + ": expected auto, cpu, cuda or cuda:N, the device of one process; for several GPUs start "
+                             "a process for each, without --device: torchrun --no_python --nproc_per_node 2 TOOL ..., "
+                             "or mpirun -n 2 TOOL ... (docs/distributed.md)");
   }
-  if (name != "cuda" && !name.starts_with("cuda:")) throw device_error(name, "expected auto, cpu, cuda or cuda:N");
-  if (!has_cuda()) throw device_error(name, "there is no CUDA device that this LibTorch can use");
-  return {torch::kCUDA, static_cast<c10::DeviceIndex>(name == "cuda" ? 0 : cuda_index(name))};
+  const auto device = parse_device(name);
+  ops::require_device("device", device);
+  return device == torch::Device(torch::kCUDA) ? torch::Device(torch::kCUDA, 0) : device;
 }
 
 nn::HiddenPrecision hidden_precision(Precision precision) {

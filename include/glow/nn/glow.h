@@ -50,13 +50,17 @@ struct Encoding {
 ///
 /// Images x are float [N, C, H, W] in [-1/2, 1/2) (see Quantizer); they are converted to the model's device and dtype.
 /// `labels` are int64 [N] in 0..num_classes-1 for a conditional model and undefined for an unconditional one. Wrong
-/// shapes of images or labels, and N = 0, throw ShapeError; missing or out-of-range labels throw ConfigError.
+/// shapes of images or labels, N = 0, and bytes in place of floats throw ShapeError; missing or out-of-range labels
+/// throw ConfigError. So do values of x outside of [-1/2, 1/2] or NaN, in `initialize` and, without a graph, in the
+/// densities and `encode`. With a graph the values are not checked, which would wait for the device in every training
+/// step; `evaluate` never checks them.
 ///
-/// With GradMode on, every function records a graph. The graphs of log_prob, encode and evaluate are differentiable
-/// once; a second derivative throws Error (except for RealNVP and dense NICE under MemoryPolicy::kStore). With GradMode
-/// off, under torch::NoGradGuard or c10::InferenceMode, the folded weights are cached. Every call computes a checksum
-/// of all weights and folds them again if it has changed, whichever function wrote to them. Several threads may then
-/// use the model at once, as long as none writes to it.
+/// With GradMode on, every function records a graph, and the densities, `encode` and `evaluate` of a model that is not
+/// initialised throw ConfigError. Their graphs are differentiable once; a second derivative throws Error (except for
+/// RealNVP and dense NICE under MemoryPolicy::kStore). With GradMode off, under torch::NoGradGuard or
+/// c10::InferenceMode, the folded weights are cached. Every call computes a checksum of all weights and folds them
+/// again if it has changed, whichever function wrote to them. Several threads may then use the model at once, as long
+/// as none writes to it.
 ///
 /// Parameters are never inference tensors: a model that was created, copied or loaded under c10::InferenceMode can be
 /// trained outside of it.
@@ -98,6 +102,11 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   torch::Dtype dtype() const { return flat_.dtype(); }
   torch::Device device() const { return flat_.device(); }
 
+  /// Bits/dim of images uint8 [N, C, H, W], [N], at points that Quantizer::dequantize draws: the loss of a training
+  /// loop, with the step as `draw`. options.dtype does not matter. In training each step needs another draw; in an
+  /// evaluation a fixed one makes the result reproducible.
+  torch::Tensor bits_per_dim(const torch::Tensor& bytes, std::int64_t draw, const torch::Tensor& labels = {},
+                             DequantizeOptions options = {}) const;
   /// log p(x | label) of the continuous images, nats [N].
   torch::Tensor log_prob(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
   /// log p(x | y) of a conditional model for every class y, nats [N, num_classes]. Throws ConfigError for an
@@ -105,7 +114,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   torch::Tensor log_prob_by_class(const torch::Tensor& x) const;
   /// log (1/Y) sum_y p(x | y), nats [N]. Throws ConfigError for an unconditional model.
   torch::Tensor log_prob_marginal(const torch::Tensor& x) const;
-  /// Latents, density and class logits in one pass.
+  /// Latents, density and class logits in one pass. x may have any finite values, such as decoded images before they
+  /// are rounded to bytes.
   Encoding evaluate(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
   /// The exact latents of the images.
   Latents encode(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
@@ -132,6 +142,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   std::optional<std::string> first_not_finite(const torch::Tensor& x, const torch::Tensor& labels = {}) const;
   /// Whether the model was initialised from data or loaded from a file.
   bool initialized() const { return initialized_; }
+  /// Throws ConfigError that names the two ways out unless the model is initialised.
+  void require_initialized() const;
   /// Call after all weights were set by other means.
   void mark_initialized() { initialized_ = true; }
 
@@ -140,13 +152,15 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// does. Must not be called while other threads use the model.
   FlatParameters& flat_parameters();
 
-  /// torch::save and torch::load also keep the flag `initialized`. A model loaded from an archive without the flag
-  /// counts as initialised.
+  /// torch::save and torch::load also keep the flag `initialized`, of a model and of a module that contains one. A
+  /// model loaded from an archive without the flag counts as initialised.
   void save(torch::serialize::OutputArchive& archive) const override;
   void load(torch::serialize::InputArchive& archive) override;
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   std::shared_ptr<torch::nn::Module> clone(const c10::optional<torch::Device>& device = c10::nullopt) const override;
+  // `to` throws ConfigError naming `device` or `dtype` for a device that LibTorch cannot use (ops::require_device) and
+  // for dtypes other than float32 and float64. HiddenPrecision::kBf16 computes the networks in bfloat16.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Device device, bool non_blocking = false) override;
@@ -177,6 +191,8 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   void gather();
   torch::TensorOptions tensor_options() const { return torch::TensorOptions(dtype()).device(device()); }
   torch::Tensor to_model(const torch::Tensor& x) const;
+  /// to_model(x); without a graph the values are checked, too.
+  torch::Tensor checked_images(const torch::Tensor& x) const;
   torch::Tensor checked_labels(const torch::Tensor& labels, std::int64_t count) const;
 
   GlowOptions options_;

@@ -15,6 +15,9 @@ namespace glow::nn {
 struct Latents {
   /// eps[l] is [N, C_l, H_l, W_l], from the finest level 0 to the top.
   std::vector<torch::Tensor> eps;
+
+  /// All levels on another device or in another dtype: to(torch::kCPU), to(torch::kDouble).
+  Latents to(const torch::TensorOptions& options) const;
 };
 
 /// Concatenates all levels to one row per image, [N, D]: eps_0 ... eps_{L-1}, each in C, H, W order.

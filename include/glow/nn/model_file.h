@@ -12,8 +12,9 @@ namespace glow::nn {
 struct ModelInfo;
 
 /// Reads a model file (docs/formats.md): the model in eval mode, float32, on `device`. `info`, if not null, receives
-/// the metadata of the same file, even if another file replaces it during the call. Throws IoError if the file cannot
-/// be opened, FormatError naming the file and the defect. Never returns a partly loaded model.
+/// the metadata of the same file, even if another file replaces it during the call. Throws ConfigError naming `device`
+/// for a device that LibTorch cannot use, IoError if the file cannot be opened, FormatError naming the file and the
+/// defect. Never returns a partly loaded model.
 Glow load_model(const std::filesystem::path& path, torch::Device device = torch::kCPU, ModelInfo* info = nullptr);
 
 /// Writes a model file with the model's class names and training_data; atomically replaces an existing file. float64

@@ -1,14 +1,21 @@
 #pragma once
 
 #include <exception>
+#include <string_view>
+
+#include <c10/core/Device.h>
 
 namespace glow::ops {
 
-/// Sets the number of threads of one LibTorch operation (intra-op) to `count`, or to default_threads() (glow/cores.h)
-/// if it is 0, and the number of operations that run at the same time (inter-op) to one. Without this call Debian's
-/// LibTorch uses one thread. OpenBLAS is limited to one thread of its own. Call it once, before any work. Throws
-/// ConfigError when negative.
+/// Sets, for the whole process, the number of threads of one LibTorch operation (intra-op) to `count`, or to
+/// default_threads() (glow/cores.h) if it is 0, and the number of operations that run at the same time (inter-op) to
+/// one. Without this call Debian's LibTorch uses one thread. OpenBLAS is limited to one thread of its own. Call it
+/// once, before any work. Throws ConfigError when negative.
 void use_threads(int count = 0);
+
+/// Throws ConfigError for `field` unless this build of LibTorch can use the device: the CPU, or a CUDA device that
+/// exists.
+void require_device(std::string_view field, c10::Device device);
 
 /// Allocates the memory that OpenBLAS needs for products in `threads` threads at the same time: 128 MiB of addresses
 /// for each, of which only the used pages count as memory. OpenBLAS does this at the first product otherwise, and under
