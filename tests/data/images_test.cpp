@@ -42,6 +42,27 @@ at::Tensor planes(const io::Image& picture) {
   return tensor;
 }
 
+TEST(TensorImages, AreTheTensorsAsTheyWere) {
+  const auto bytes = at::arange(2 * 3 * 4 * 5).to(at::kByte).view({2, 3, 4, 5});
+  const auto labels = at::tensor({1000, 3}, at::kLong);
+  auto changed = bytes.clone();
+  const Images images = tensor_images(changed, labels);
+  changed.zero_();
+  EXPECT_EQ(images.size(), 2);
+  EXPECT_TRUE(images.bytes({1, 0}).equal(bytes.flip(0)));
+  EXPECT_TRUE(images.labels({0, 1}).equal(labels));
+  EXPECT_EQ(tensor_images(bytes).labels({0}).item<std::int64_t>(), -1);
+  EXPECT_TRUE(tensor_images(bytes.slice(3, 1, 4)).bytes({0, 1}).equal(bytes.slice(3, 1, 4)));
+}
+
+TEST(TensorImages, RefuseOtherShapesAndDtypes) {
+  const auto bytes = at::zeros({2, 3, 4, 5}, at::kByte);
+  for (const auto& wrong : {bytes[0], bytes.to(at::kFloat), bytes.slice(2, 0, 0)})
+    EXPECT_TRUE(throws<ShapeError>([&] { tensor_images(wrong); }, {"images", "uint8 [N, C, H, W]"}));
+  for (const auto& wrong : {at::zeros({2}, at::kInt), at::zeros({3}, at::kLong), at::zeros({2, 1}, at::kLong)})
+    EXPECT_TRUE(throws<ShapeError>([&] { tensor_images(bytes, wrong); }, {"labels", "int64 [N] with N = 2"}));
+}
+
 // Scaling, compared with a slow reference in float64
 
 /// [out, in]: weights of a triangle filter as wide as the scale, centred at each output pixel.

@@ -10,7 +10,9 @@
 
 #include <glow/error.h>
 #include <glow/evaluate/ood.h>
+#include <glow/evaluate/round_trip.h>
 #include <glow/nn/model_file.h>
+#include <glow/shard.h>
 
 #include "images/array.h"
 #include "support/random_weights.h"
@@ -31,7 +33,8 @@ using glow::testing::started_tiny_model;
 using glow::testing::throws;
 using glow::testing::tiny_images;
 
-/// Images of `bytes`, uint8 [N, C, H, W], with `labels`, int64 [N], or without when undefined.
+/// Images of `bytes`, uint8 [N, C, H, W], with `labels`, int64 [N], or without when undefined, as a source of files
+/// gives them.
 data::Images images_of(const torch::Tensor& bytes, const torch::Tensor& labels = {}) {
   const auto last = bytes.permute({0, 2, 3, 1}).contiguous();
   const io::ImageShape shape{static_cast<int>(last.size(1)), static_cast<int>(last.size(2)),
@@ -188,6 +191,26 @@ TEST(Score, WithoutDrawsScoresTheCentresOfBins) {
   EXPECT_FALSE(scores.spread.defined());
   const auto noisy = score(model, *images, {.batch = 2, .importance = 2});
   EXPECT_TRUE(scores.importance_bits_per_dim.equal(noisy.importance_bits_per_dim));
+}
+
+TEST(Score, OfTensorsEqualsThatOfASource) {
+  const auto set = tiny_images(7);
+  const auto indices = index_range(0, 7);
+  const auto bytes = set->bytes(indices), labels = set->labels(indices);
+  for (const std::int64_t classes : {0, 3}) {
+    const auto model = started_tiny_model(classes);
+    const auto of_source = score(model, *set, {.batch = 3, .draws = 2, .compress = true});
+    for (const auto& layout : {bytes, bytes.contiguous(), bytes.contiguous(at::MemoryFormat::ChannelsLast)}) {
+      const auto of_tensor =
+          score(model, data::tensor_images(layout, labels), {.batch = 3, .draws = 2, .compress = true});
+      EXPECT_TRUE(of_tensor.bits_per_dim.equal(of_source.bits_per_dim));
+      EXPECT_TRUE(of_tensor.png_bits_per_dim.equal(of_source.png_bits_per_dim));
+      EXPECT_TRUE(of_tensor.labels.equal(of_source.labels));
+    }
+    const auto from_tensor = round_trip(model, data::tensor_images(bytes, labels)), expected = round_trip(model, *set);
+    EXPECT_EQ(from_tensor.images, 7);
+    EXPECT_EQ(from_tensor.mean_error, expected.mean_error);
+  }
 }
 
 class ScoreReference : public ::testing::TestWithParam<const char*> {};

@@ -80,4 +80,11 @@ class Images {
   Geometry geometry_;
 };
 
+/// Images in memory, uint8 [N, C, H, W] on any device, at their own size; labels int64 [N], or undefined for none:
+///
+///     evaluate::score(model, data::tensor_images(bytes, labels))
+///
+/// The result does not follow later changes of the tensors. Throws ShapeError for other shapes and dtypes.
+Images tensor_images(const torch::Tensor& bytes, const torch::Tensor& labels = {});
+
 }  // namespace glow::data
