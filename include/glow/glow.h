@@ -1,7 +1,7 @@
 #pragma once
 
-/// The headers an application needs: the model, its files and its quantiser under `glow::`, scores and
-/// out-of-distribution detection under `glow::evaluate`, edits of latents under `glow::latent`.
+/// The headers an application needs: `glow::Model` for trained models; the module, its files and its quantiser under
+/// `glow::`; scores and out-of-distribution detection under `glow::evaluate`, edits of latents under `glow::latent`.
 
 #include <glow/error.h>
 #include <glow/evaluate/histogram.h>
@@ -14,6 +14,7 @@
 #include <glow/latent/interpolate.h>
 #include <glow/latent/latents_file.h>
 #include <glow/latent/vary.h>
+#include <glow/model.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/model_file.h>
 #include <glow/ops/runtime.h>
@@ -22,9 +23,11 @@
 namespace glow {
 
 using nn::CouplingKind;
+using nn::DequantizeOptions;
 using nn::Encoding;
 using nn::Glow;
 using nn::GlowOptions;
+using nn::HiddenPrecision;
 using nn::Latents;
 using nn::load_model;
 using nn::PermutationKind;

@@ -25,14 +25,18 @@ void check_images(std::int64_t images, const torch::Tensor& labels) {
 
 }  // namespace
 
+void require_images(const torch::Tensor& bytes, const torch::Tensor& labels) {
+  ops::check_shape(bytes.dim() == 4, "images: expected [N, C, H, W]", bytes);
+  check_images(bytes.size(0), labels);
+}
+
 Codec::Codec(nn::Glow model, std::int64_t batch, Progress progress)
     : model_(std::move(model)), batch_(batch), progress_(std::move(progress)) {
   require_at_least("batch", batch, 1);
 }
 
 nn::Latents Codec::encode(const torch::Tensor& bytes, const torch::Tensor& labels) const {
-  ops::check_shape(bytes.dim() == 4, "images: expected [N, C, H, W]", bytes);
-  check_images(bytes.size(0), labels);
+  require_images(bytes, labels);
   std::vector<nn::Latents> batches;
   in_batches(bytes.size(0), [&](std::int64_t first, std::int64_t count) {
     batches.push_back(encode_batch(bytes.narrow(0, first, count), narrow_labels(labels, first, count)));
