@@ -45,11 +45,34 @@ std::vector<nn::LevelShape> latent_shapes(const nn::GlowOptions& options) {
   return shapes;
 }
 
-/// The latents as the file stores them: float32, on the CPU.
-nn::Latents in_float32(const nn::Latents& latents) {
-  nn::Latents single;
-  for (const auto& eps : latents.eps) single.eps.push_back(eps.detach().to(torch::kCPU, torch::kFloat).contiguous());
-  return single;
+/// A dtype of the files, and its names in the two formats.
+struct LatentsDtype {
+  torch::Dtype dtype;
+  const char* npy;
+  const char* safetensors;
+};
+constexpr LatentsDtype kLatentsDtypes[] = {{torch::kFloat, "<f4", "F32"}, {torch::kDouble, "<f8", "F64"}};
+
+LatentsDtype names_of(torch::Dtype dtype) {
+  for (const auto& each : kLatentsDtypes) {
+    if (each.dtype == dtype) return each;
+  }
+  throw ConfigError("latents", "expected float32 or float64, got " + std::string(c10::toString(dtype)));
+}
+
+/// The dtype that a file names; nullopt for another one.
+std::optional<torch::Dtype> dtype_named(const std::string& name) {
+  for (const auto& each : kLatentsDtypes) {
+    if (name == each.npy || name == each.safetensors) return each.dtype;
+  }
+  return std::nullopt;
+}
+
+/// The latents as a file stores them, on the CPU.
+nn::Latents as_stored(const nn::Latents& latents, torch::Dtype dtype) {
+  nn::Latents stored;
+  for (const auto& eps : latents.eps) stored.eps.push_back(eps.detach().to(torch::kCPU, dtype).contiguous());
+  return stored;
 }
 
 }  // namespace
@@ -58,6 +81,7 @@ struct LatentsWriter::Content {
   std::filesystem::path path;
   std::vector<nn::LevelShape> levels;
   std::int64_t images = 0;
+  torch::Dtype dtype = torch::kFloat;
   std::int64_t added = 0;
   /// The writer of .npy or that of .safetensors.
   std::optional<io::NpyWriter> rows = std::nullopt;
@@ -68,7 +92,7 @@ struct LatentsWriter::Content {
   void open_rows() {
     std::int64_t dimensions = 0;
     for (const auto& level : levels) dimensions += level.channels * level.height * level.width;
-    rows.emplace(path, "<f4", std::vector<std::int64_t>{images, dimensions});
+    rows.emplace(path, names_of(dtype).npy, std::vector<std::int64_t>{images, dimensions});
   }
 
   void open_arrays(const std::string& model_checksum, const torch::Tensor& labels) {
@@ -78,7 +102,8 @@ struct LatentsWriter::Content {
     first_level = entries.size();
     for (std::size_t l = 0; l < levels.size(); ++l) {
       const auto& level = levels[l];
-      entries.push_back({eps_name(l), "F32", {images, level.channels, level.height, level.width}, {}});
+      entries.push_back(
+          {eps_name(l), names_of(dtype).safetensors, {images, level.channels, level.height, level.width}, {}});
     }
     arrays.emplace(path,
                    io::Metadata{{"format", kLatentsFormat}, {"glow.version", kVersion}, {kModelKey, model_checksum}},
@@ -110,11 +135,13 @@ struct LatentsWriter::Content {
 };
 
 LatentsWriter::LatentsWriter(const std::filesystem::path& path, const nn::GlowOptions& options,
-                             const std::string& model_checksum, std::int64_t images, const torch::Tensor& labels)
+                             const std::string& model_checksum, std::int64_t images, const torch::Tensor& labels,
+                             torch::Dtype dtype)
     : content_(std::make_unique<Content>()) {
   content_->path = path;
   content_->levels = latent_shapes(options);
   content_->images = images;
+  content_->dtype = dtype;
   if (labels.defined()) {
     ops::check_shape(labels.dim() == 1 && labels.size(0) == images && labels.scalar_type() == torch::kLong,
                      "latents: expected labels int64 [N]", labels);
@@ -131,17 +158,18 @@ LatentsWriter::LatentsWriter(const std::filesystem::path& path, const nn::GlowOp
 
 LatentsWriter::~LatentsWriter() = default;
 
-void LatentsWriter::add(const nn::Latents& latents) {
-  const auto single = in_float32(latents);
-  content_->check_batch(single);
+nn::Latents LatentsWriter::add(const nn::Latents& latents) {
+  auto stored = as_stored(latents, content_->dtype);
+  content_->check_batch(stored);
   if (content_->rows) {
-    content_->rows->write(bytes_of(nn::flatten(single).contiguous()));
+    content_->rows->write(bytes_of(nn::flatten(stored).contiguous()));
   } else {
-    for (std::size_t l = 0; l < single.eps.size(); ++l) {
-      content_->arrays->write(content_->first_level + l, bytes_of(single.eps[l]));
+    for (std::size_t l = 0; l < stored.eps.size(); ++l) {
+      content_->arrays->write(content_->first_level + l, bytes_of(stored.eps[l]));
     }
   }
-  content_->added += latent::count(single);
+  content_->added += latent::count(stored);
+  return stored;
 }
 
 void LatentsWriter::finish() {
@@ -159,11 +187,11 @@ struct LatentsReader::Content {
     std::vector<std::int64_t> shape;
     std::string_view data;
 
-    /// float32 [count, ...] of the images first ... first + count - 1.
-    torch::Tensor read(std::int64_t first, std::int64_t count) const {
+    /// [count, ...] of the images first ... first + count - 1.
+    torch::Tensor read(std::int64_t first, std::int64_t count, torch::Dtype dtype) const {
       auto wanted = shape;
       wanted[0] = count;
-      auto tensor = torch::empty(wanted, torch::kFloat);
+      auto tensor = torch::empty(wanted, dtype);
       const auto bytes = data.size() / static_cast<std::size_t>(shape[0]);
       const auto piece = data.substr(static_cast<std::size_t>(first) * bytes, static_cast<std::size_t>(count) * bytes);
       if (!piece.empty()) std::memcpy(tensor.data_ptr(), piece.data(), piece.size());
@@ -178,6 +206,7 @@ struct LatentsReader::Content {
   /// Rows [N, D], or one array for each level.
   std::vector<Part> parts;
   torch::Tensor labels;
+  torch::Dtype dtype = torch::kFloat;
 
   std::int64_t size() const { return parts.front().shape.front(); }
 };
@@ -189,17 +218,21 @@ void read_npy(Content& content) {
   const auto file = std::make_shared<const io::NpyReader>(content.path);
   const auto& shape = file->shape();
   const auto dimensions = content.options.dimensions();
-  if (file->dtype() != "<f4" || shape.size() != 2 || shape[0] < 1 || shape[1] != dimensions) {
-    throw FormatError(content.path, "expected latents of this model, \"<f4\" (float32) [N," +
+  const auto dtype = dtype_named(file->dtype());
+  if (!dtype || shape.size() != 2 || shape[0] < 1 || shape[1] != dimensions) {
+    throw FormatError(content.path, "expected latents of this model, \"<f4\" or \"<f8\" (float32 or float64) [N," +
                                         std::to_string(dimensions) + "] with N > 0, is " +
                                         io::in_quotes(file->dtype()) + " " + io::to_text(shape));
   }
   content.parts.push_back({shape, file->data()});
+  content.dtype = *dtype;
   content.owner = file;
 }
 
-std::string expected_shape(const nn::LevelShape& shape) {
-  return "F32 [N," + std::to_string(shape.channels) + "," + std::to_string(shape.height) + "," +
+/// `first`: the first level, whose dtype and number of images the others have.
+std::string expected_shape(const nn::LevelShape& shape, const io::TensorEntry& first) {
+  const auto dtype = dtype_named(first.dtype) ? first.dtype : "F32 or F64";
+  return dtype + " [N," + std::to_string(shape.channels) + "," + std::to_string(shape.height) + "," +
          std::to_string(shape.width) + "] with one N > 0";
 }
 
@@ -216,12 +249,13 @@ io::TensorEntry level_entry(const io::SafetensorsReader& file, const nn::GlowOpt
   const auto* entry = find_entry(file, name);
   if (entry == nullptr) throw FormatError(file.path(), "missing tensor " + io::in_quotes(name));
   const auto& seen = entry->shape;
-  const bool fits = entry->dtype == "F32" && seen.size() == 4 && seen[0] > 0 &&
-                    seen[0] == find_entry(file, eps_name(0))->shape[0] && seen[1] == shape.channels &&
-                    seen[2] == shape.height && seen[3] == shape.width;
+  const auto& first = *find_entry(file, eps_name(0));
+  const bool fits = dtype_named(entry->dtype) && entry->dtype == first.dtype && seen.size() == 4 && seen[0] > 0 &&
+                    seen[0] == first.shape[0] && seen[1] == shape.channels && seen[2] == shape.height &&
+                    seen[3] == shape.width;
   if (fits) return *entry;
-  throw FormatError(file.path(), "tensor " + io::in_quotes(name) + ": expected " + expected_shape(shape) + ", is " +
-                                     entry->dtype + " " + io::to_text(seen));
+  throw FormatError(file.path(), "tensor " + io::in_quotes(name) + ": expected " + expected_shape(shape, first) +
+                                     ", is " + entry->dtype + " " + io::to_text(seen));
 }
 
 torch::Tensor read_labels(const io::SafetensorsReader& file, const nn::GlowOptions& options, std::int64_t images) {
@@ -251,6 +285,7 @@ void read_safetensors(Content& content, const std::string& model_checksum) {
   for (std::int64_t l = 0; l < content.options.levels; ++l) {
     const auto entry = level_entry(*file, content.options, l);
     content.parts.push_back({entry.shape, entry.data});
+    content.dtype = *dtype_named(entry.dtype);
   }
   content.labels = read_labels(*file, content.options, content.size());
   const auto expected = content.parts.size() + (content.labels.defined() ? 1 : 0);
@@ -265,7 +300,7 @@ void read_safetensors(Content& content, const std::string& model_checksum) {
 
 LatentsReader::LatentsReader(const std::filesystem::path& path, const nn::GlowOptions& options,
                              const std::string& model_checksum) {
-  auto content = std::make_unique<Content>(Content{path, options, nullptr, {}, {}});
+  auto content = std::make_unique<Content>(Content{path, options, nullptr, {}, {}, {}});
   const auto start = io::file_start(io::RegularFile(path));
   if (io::begins_as_npy(start)) {
     read_npy(*content);
@@ -281,6 +316,8 @@ LatentsReader::~LatentsReader() = default;
 
 std::int64_t LatentsReader::size() const { return content_->size(); }
 
+torch::Dtype LatentsReader::dtype() const { return content_->dtype; }
+
 torch::Tensor LatentsReader::labels() const { return content_->labels; }
 
 nn::Latents LatentsReader::read(std::int64_t first, std::int64_t count) const {
@@ -290,7 +327,7 @@ nn::Latents LatentsReader::read(std::int64_t first, std::int64_t count) const {
   }
   const auto& parts = content_->parts;
   nn::Latents latents;
-  for (const auto& part : parts) latents.eps.push_back(part.read(first, count));
+  for (const auto& part : parts) latents.eps.push_back(part.read(first, count, content_->dtype));
   if (parts.front().shape.size() == 2) latents = nn::unflatten(latents.eps.front(), content_->options);
   for (const auto& eps : latents.eps) {
     if (!eps.isfinite().all().item<bool>()) {

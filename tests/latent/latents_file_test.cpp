@@ -43,8 +43,8 @@ nn::GlowOptions with_classes(std::int64_t classes) {
 
 /// Writes latents of the shapes of random_latents in one batch.
 void save(const nn::Latents& latents, const torch::Tensor& labels, const std::string& model,
-          const std::filesystem::path& path) {
-  LatentsWriter writer(path, small_options(3), model, count(latents), labels);
+          const std::filesystem::path& path, torch::Dtype dtype = torch::kFloat) {
+  LatentsWriter writer(path, small_options(3), model, count(latents), labels, dtype);
   writer.add(latents);
   writer.finish();
 }
@@ -77,6 +77,30 @@ TEST_F(LatentsFile, BothFormatsCanBeReadInParts) {
     EXPECT_TRUE(equal(reader.read(0, 5), latents));
     EXPECT_TRUE(equal(concatenate({reader.read(0, 2), reader.read(2, 2), reader.read(4, 1)}), latents));
   }
+}
+
+TEST_F(LatentsFile, Float64FilesKeepAllDigits) {
+  const auto latents = random_latents(3, 1, torch::kDouble);
+  for (const auto& path : {npy_, safetensors_}) {
+    save(latents, {}, kModel, path, torch::kDouble);
+    const LatentsReader reader(path, small_options(3), kModel);
+    EXPECT_EQ(reader.dtype(), torch::kDouble);
+    EXPECT_TRUE(equal(concatenate({reader.read(0, 2), reader.read(2, 1)}), latents));
+    EXPECT_EQ(reader.read(0, 1).eps[0].scalar_type(), torch::kDouble);
+  }
+  EXPECT_EQ(io::NpyReader(npy_).dtype(), "<f8");
+  for (const auto& entry : io::SafetensorsReader(safetensors_).entries()) EXPECT_EQ(entry.dtype, "F64") << entry.name;
+  EXPECT_TRUE(
+      throws<ConfigError>([&] { save(latents, {}, kModel, npy_, torch::kHalf); }, {"float32 or float64", "Half"}));
+}
+
+TEST_F(LatentsFile, AddReturnsTheLatentsOfTheFile) {
+  const auto latents = random_latents(2, 1, torch::kDouble);
+  LatentsWriter writer(npy_, small_options(3), kModel, 2);
+  const auto stored = writer.add(latents);
+  writer.finish();
+  EXPECT_TRUE(equal(LatentsReader(npy_, small_options(3), kModel).read(0, 2), stored));
+  EXPECT_EQ(stored.eps[0].scalar_type(), torch::kFloat);
 }
 
 TEST_F(LatentsFile, NpyHasTheLevelsConcatenated) {
@@ -113,8 +137,8 @@ TEST_F(LatentsFile, RefusesLatentsOfAnotherModel) {
   EXPECT_TRUE(refused(safetensors_, {safetensors_.string(), "another model", "bbbb", "aaaa"}));
   io::write_npy(npy_, "<f4", {1, 95}, std::string(95 * 4, '\0'));
   EXPECT_TRUE(refused(npy_, {npy_.string(), "[N,96]", "[1,95]"}));
-  io::write_npy(npy_, "<f8", {1, 96}, std::string(96 * 8, '\0'));
-  EXPECT_TRUE(refused(npy_, {"float32", "<f8"}));
+  io::write_npy(npy_, "<f2", {1, 96}, std::string(96 * 2, '\0'));
+  EXPECT_TRUE(refused(npy_, {"float32 or float64", "<f2"}));
   io::write_npy(npy_, "<f4", {0, 96}, "");
   EXPECT_TRUE(refused(npy_, {"N > 0", "[0,96]"}));
 }
@@ -131,7 +155,9 @@ TEST_F(LatentsFile, ErrorsNameTheTensor) {
   put_tensors({{"eps.0", z.eps[0].flatten(1)}, {"eps.1", z.eps[1]}});
   EXPECT_TRUE(refused(safetensors_, {"eps.0", "[N,6,2,4]", "[2,48]"}));
   put_tensors({{"eps.0", z.eps[0].to(torch::kDouble)}, {"eps.1", z.eps[1]}});
-  EXPECT_TRUE(refused(safetensors_, {"eps.0", "F32", "F64"}));
+  EXPECT_TRUE(refused(safetensors_, {"\"eps.1\": expected F64 [N,", "is F32"}));
+  put_tensors({{"eps.0", z.eps[0].to(torch::kLong)}, {"eps.1", z.eps[1]}});
+  EXPECT_TRUE(refused(safetensors_, {"\"eps.0\": expected F32 or F64 [N,", "is I64"}));
   put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"eps.2", z.eps[1]}});
   EXPECT_TRUE(refused(safetensors_, {"eps.0 to eps.1", "others"}));
   put_tensors({{"eps.0", z.eps[0]}, {"eps.1", z.eps[1]}, {"labels", labels + 3}});
