@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <tuple>
 
 #include <ATen/ATen.h>
 
@@ -26,16 +27,31 @@ torch::Tensor labels_for(const nn::Glow& model, const data::Batch& batch, ClassD
   return batch.labels;
 }
 
-/// decode(encode(x)); infinite when the model is not invertible.
-torch::Tensor decode_encoded(const nn::Glow& model, const torch::Tensor& x, const torch::Tensor& labels) {
+/// Infinite values when the model is not invertible.
+torch::Tensor decoded_if_possible(const nn::Glow& model, const nn::Latents& latents, const torch::Tensor& labels,
+                                  const torch::Tensor& x) {
   try {
-    return model->decode(model->encode(x, labels), labels);
+    return model->decode(latents, labels);
   } catch (const NumericalError&) {
     return at::full_like(x, kInfinity);
   }
 }
 
 }  // namespace
+
+Returned returned(const nn::Glow& model, const torch::Tensor& bytes, const nn::Latents& latents,
+                  const torch::Tensor& labels) {
+  const torch::NoGradGuard no_grad;
+  const auto& quantizer = model->quantizer();
+  const auto x = quantizer.center(bytes.to(model->device()), model->dtype());
+  const auto back = decoded_if_possible(model, latents, labels, x);
+  const auto largest = [](const torch::Tensor& values) { return std::get<0>(values.flatten(1).max(1)).cpu(); };
+  const auto error = (back - x).abs().to(torch::kDouble).nan_to_num(kInfinity, kInfinity);
+  const auto levels = largest((quantizer.to_bytes(back).to(torch::kLong) - quantizer.to_bytes(x)).abs());
+  // to_bytes maps NaN to black, so values that are not finite need a check of their own.
+  const auto is_finite = back.isfinite().flatten(1).all(1).cpu();
+  return {levels.ne(0).logical_or(is_finite.logical_not()), levels, largest(error), error.flatten(1).mean(1).cpu()};
+}
 
 RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const RoundTripOptions& options) {
   require_at_least("batch", options.batch, 1);
@@ -47,20 +63,19 @@ RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const Ro
   double sum = 0;
   while (result.images < count) {
     const auto batch = batches.next();
-    const auto used = std::min<std::int64_t>(batch.bytes.size(0), count - result.images);
     const auto labels = labels_for(model, batch, options.classes);
     const auto x = model->quantizer().center(batch.bytes.to(model->device()), model->dtype());
-    const auto back = decode_encoded(model, x, labels).narrow(0, 0, used);
-    const auto error = (back - x.narrow(0, 0, used)).abs().to(torch::kDouble).nan_to_num(kInfinity, kInfinity);
-    result.max_error = std::max(result.max_error, error.max().item<double>());
-    sum += error.sum().item<double>();
-    const auto other_bin = model->quantizer().to_bytes(back).ne(model->quantizer().to_bytes(x.narrow(0, 0, used)));
-    // to_bytes maps NaN to black, so values that are not finite need a check of their own.
-    result.changed += other_bin.logical_or(back.isfinite().logical_not()).flatten(1).any(1).sum().item<std::int64_t>();
+    const auto back = returned(model, batch.bytes, model->encode(x, labels), labels);
+    const auto used = std::min<std::int64_t>(batch.bytes.size(0), count - result.images);
+    for (std::int64_t i = 0; i < used; ++i) {
+      result.max_error = std::max(result.max_error, back.max_error[i].item<double>());
+      sum += back.mean_error[i].item<double>();
+      if (back.changed[i].item<bool>()) result.changed.push_back(result.images + i);
+    }
     result.images += used;
     if (options.progress) options.progress(result.images, count);
   }
-  if (count > 0) result.mean_error = sum / static_cast<double>(count * model->options().dimensions());
+  if (count > 0) result.mean_error = sum / static_cast<double>(count);
   return result;
 }
 

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include <glow/error.h>
+#include <glow/nn/latents.h>
+#include <glow/shard.h>
 
 #include "images/array.h"
 #include "support/throws.h"
@@ -35,7 +37,7 @@ TEST_P(RoundTripBatch, ReturnsTheImagesForAnyBatchSize) {
   for (const std::int64_t classes : {0, 3}) {
     const auto result = round_trip(started_tiny_model(classes), *tiny_images(10), {.batch = GetParam()});
     EXPECT_EQ(result.images, 10);
-    EXPECT_EQ(result.changed, 0);
+    EXPECT_TRUE(result.changed.empty());
     EXPECT_GT(result.max_error, 0);
     EXPECT_LT(result.max_error, 1e-5);
     EXPECT_LT(result.mean_error, result.max_error);
@@ -55,7 +57,7 @@ TEST(RoundTrip, CountsChangedImages) {
   auto model = started_tiny_model();
   fill(model, "actnorm.bias", 1e6);  // rounds to multiples of 0.06
   const auto result = round_trip(model, *tiny_images(10), {.batch = 4});
-  EXPECT_EQ(result.changed, 10);
+  EXPECT_EQ(result.changed, index_range(0, 10));
   EXPECT_GT(result.max_error, 1e-3);
   EXPECT_LT(result.max_error, 1);
 }
@@ -66,7 +68,7 @@ TEST(RoundTrip, ErrorIsInfiniteWithoutAnInverse) {
   const auto result = round_trip(model, *tiny_images(3));
   EXPECT_EQ(result.max_error, HUGE_VAL);
   EXPECT_EQ(result.mean_error, HUGE_VAL);
-  EXPECT_EQ(result.changed, 3);
+  EXPECT_EQ(result.changed.size(), 3u);
 }
 
 TEST(RoundTrip, CountsNaNAsChangedEvenForBlackImages) {
@@ -76,8 +78,31 @@ TEST(RoundTrip, CountsNaNAsChangedEvenForBlackImages) {
                                                      std::string(2 * 16, '\0'), {}, "black"),
                            {.height = glow::testing::kTinySize, .width = glow::testing::kTinySize});
   const auto result = round_trip(model, black);
-  EXPECT_EQ(result.changed, 2);
+  EXPECT_EQ(result.changed.size(), 2u);
   EXPECT_EQ(result.max_error, HUGE_VAL);
+}
+
+TEST(RoundTrip, NamesTheImagesThatChange) {
+  auto model = started_tiny_model();
+  const torch::NoGradGuard no_grad;
+  const auto images = tiny_images(4);
+  const auto bytes = images->bytes(index_range(0, 4));
+  auto latents = model->encode(model->quantizer().center(bytes));
+  const auto same = returned(model, bytes, latents, {});
+  EXPECT_FALSE(same.changed.any().item<bool>());
+  EXPECT_TRUE(same.grey_levels.eq(0).all().item<bool>());
+  for (auto& eps : latents.eps) {
+    eps = eps.clone();
+    eps[1].add_(0.5);
+    eps[3].fill_(std::nan(""));
+  }
+  const auto other = returned(model, bytes, latents, {});
+  EXPECT_TRUE(other.changed.equal(torch::tensor({false, true, false, true})));
+  const auto decoded = model->quantizer().to_bytes(model->decode(latents));
+  const auto expected = (decoded.to(torch::kLong) - bytes.to(torch::kLong)).abs().flatten(1).amax(1);
+  EXPECT_TRUE(other.grey_levels.equal(expected));
+  EXPECT_GT(other.grey_levels[1].item<std::int64_t>(), 0);
+  EXPECT_EQ(other.max_error[3].item<double>(), HUGE_VAL);
 }
 
 TEST(RoundTrip, UsesTheFirstImagesAndReportsProgress) {
@@ -97,7 +122,7 @@ TEST(RoundTrip, RefusesInvalidOptions) {
   EXPECT_TRUE(throws<ConfigError>([&] { round_trip(model, *tiny_images(2), {.count = -1}); }, {"count: ", "got -1"}));
   const auto two_classes = started_tiny_model(2);  // the images have three
   EXPECT_TRUE(throws<ConfigError>([&] { round_trip(two_classes, *tiny_images(3)); }, {"labels: ", "an image has 2"}));
-  EXPECT_EQ(round_trip(two_classes, *tiny_images(3), {.classes = ClassDensity::kMarginal}).changed, 0);
+  EXPECT_EQ(round_trip(two_classes, *tiny_images(3), {.classes = ClassDensity::kMarginal}).changed.size(), 0u);
 }
 
 }  // namespace

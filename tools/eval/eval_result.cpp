@@ -120,7 +120,7 @@ std::string accuracy_text(const evaluate::ScoreSummary& summary) {
 
 std::string round_trip_text(const evaluate::RoundTrip& round_trip) {
   return "max|decode(encode(x)) - x| " + scientific(round_trip.max_error) + ", mean " +
-         scientific(round_trip.mean_error) + "\n" + grouped(round_trip.changed) + " of " + grouped(round_trip.images) +
+         scientific(round_trip.mean_error) + "\n" + grouped(std::ssize(round_trip.changed)) + " of " + grouped(round_trip.images) +
          " images come back as other bytes";
 }
 
@@ -216,7 +216,7 @@ Json round_trip_json(const evaluate::RoundTrip& round_trip) {
   return {{"images", round_trip.images},
           {"max_error", round_trip.max_error},
           {"mean_error", round_trip.mean_error},
-          {"changed", round_trip.changed}};
+          {"changed", round_trip.changed.size()}};
 }
 
 }  // namespace

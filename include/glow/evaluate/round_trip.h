@@ -2,10 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
+
+#include <torch/types.h>
 
 #include <glow/data/images.h>
 #include <glow/evaluate/score.h>
 #include <glow/nn/glow.h>
+#include <glow/nn/latents.h>
 
 namespace glow::evaluate {
 
@@ -20,14 +24,31 @@ struct RoundTripOptions {
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 };
 
+/// N images after encoding and decoding, compared with what was encoded. Tensors [N] on the CPU.
+struct Returned {
+  /// bool: whether the image does not come back, because a decoded value is in another bin or is not finite.
+  torch::Tensor changed;
+  /// int64: the largest difference of a byte from that which the model can represent (with 5 bits the lower 3 bits are
+  /// cleared), in grey levels 0 to 255.
+  torch::Tensor grey_levels;
+  /// float64: max and mean |decoded - x| over the values of the image, where x are the centres of bins of width
+  /// 2^-bits. Infinite when a value is not finite.
+  torch::Tensor max_error, mean_error;
+};
+
+/// Decodes the latents of the images `bytes`, uint8 [N, C, H, W], and compares. `labels`: int64 [N], the classes under
+/// which a conditional model encoded them, otherwise undefined. Latents that the model cannot decode do not come back.
+/// No gradient is recorded. Throws ShapeError.
+Returned returned(const nn::Glow& model, const torch::Tensor& bytes, const nn::Latents& latents,
+                  const torch::Tensor& labels);
+
 /// The accuracy of decode(encode(x)).
 struct RoundTrip {
   std::int64_t images = 0;
-  /// max and mean |decode(encode(x)) - x| over all values of all images, where x are the centres of bins of width
-  /// 2^-bits. Infinite when a value is not finite.
+  /// Over all values of all images; see Returned.
   double max_error = 0, mean_error = 0;
-  /// Images with a value in another bin, or not finite.
-  std::int64_t changed = 0;
+  /// The images that do not come back, by their indices.
+  std::vector<std::int64_t> changed;
 };
 
 /// Encodes and decodes images and compares. No gradient is recorded. Throws ConfigError (batch, count, labels that the
