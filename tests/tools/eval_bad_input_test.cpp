@@ -47,7 +47,16 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Refusal{"UnknownFlag", {"--out", "x"}, {"unknown flag --out"}},
         Refusal{"NoModel", {"--model", ""}, {"--model: expected a model file"}},
-        Refusal{"NoData", {"--data", ""}, {"--data: expected a data set"}},
+        Refusal{"NoImages", {"--data", ""}, {"--images: expected the images to score", "--data"}},
+        Refusal{"ImagesAndData", {"--images", "DIRECTORY/grey.npy"}, {"--images: cannot be combined with --data"}},
+        Refusal{"SortByWithoutAList", {"--sort-by", "bits_per_dim"}, {"--sort-by: ", "--worst", "--best"}},
+        Refusal{
+            "UnknownScore", {"--worst", "1", "--sort-by", "bits"}, {"--sort-by: ", "'bits'", "complexity_corrected"}},
+        Refusal{"SortByAScoreThatIsNotComputed",
+                {"--worst", "1", "--sort-by", "importance_bits_per_dim"},
+                {"--sort-by: ", "--importance M"}},
+        Refusal{"NegativeWorst", {"--worst", "-1"}, {"--worst: ", "got -1"}},
+        Refusal{"NegativeBest", {"--best", "-1"}, {"--best: ", "got -1"}},
         Refusal{"UnknownData", {"--data", "mnist"}, {"--data: ", "\"mnist\"", "fashion-mnist[:DIR]"}},
         Refusal{"UnknownSplit", {"--split", "dev"}, {"--split: ", "'dev'", "auto, train, valid, test, all"}},
         Refusal{"NegativeDraws", {"--draws", "-1"}, {"--draws: ", "got -1"}},

@@ -24,12 +24,12 @@ TEST_F(GlowEval, HelpListsEveryFlag) {
   const auto outcome = eval({"--help-all"});
   EXPECT_TRUE(succeeded(outcome));
   for (const char* flag :
-       {"--model FILE",         "--data SOURCE", "--split KIND",   "--valid-images N", "--split-seed S",
-        "--resize R",           "--random-crop", "--count N",      "--draws M",        "--importance M",
-        "--classes KIND",       "--seed S",      "--round-trip N", "--ood SOURCE",     "--scores FILE.csv",
-        "--histogram FILE.svg", "--overwrite",   "--json",         "--batch N",        "--device NAME",
-        "--precision KIND",     "--threads N",   "--version",      "--help",           "(default: auto)",
-        "Examples\n  glow-eval"}) {
+       {"--images IMAGES", "--worst N",      "--best N",         "--sort-by SCORE",   "--model FILE",
+        "--data SOURCE",   "--split KIND",   "--valid-images N", "--split-seed S",    "--resize R",
+        "--random-crop",   "--count N",      "--draws M",        "--importance M",    "--classes KIND",
+        "--seed S",        "--round-trip N", "--ood IMAGES",     "--scores FILE.csv", "--histogram FILE.svg",
+        "--overwrite",     "--json",         "--batch N",        "--device NAME",     "--precision KIND",
+        "--threads N",     "--version",      "--help",           "(default: auto)",   "Examples\n  glow-eval"}) {
     EXPECT_NE(outcome.out.find(flag), std::string::npos) << flag;
   }
 }
@@ -230,7 +230,7 @@ TEST_F(GlowEval, PrintsTheResultsAsText) {
   for (const char* text :
        {"split all: 7 images", "geometry     4x8, as they are", "bits/dim     7.2128 +- ",
         "4 draws, standard error due to the noise 0.0", "importance   7.2122 +- ", "accuracy     14.29 % of 7 images",
-        "max|decode(encode(x)) - x| ", "0 of 7 images come back as other bytes"}) {
+        "max|decode(encode(x)) - x| ", "7 images encoded and decoded, 0 of them come back as other bytes"}) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
   }
 }

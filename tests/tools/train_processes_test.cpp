@@ -248,6 +248,7 @@ TEST_F(GlowTrainProcesses, ShardedScoresEqualOneProcess) {
                               "--batch",      "6",
                               "--threads",    "1",
                               "--scores",     scores.string(),
+                              "--worst",      "3",
                               "--json"};
     const auto outcome =
         processes == 1 ? eval(arguments) : run_process(by_mpirun(processes, command("glow-eval", arguments)));

@@ -1,10 +1,14 @@
 #include "tools/common/data_settings.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <glow/data/split.h>
 #include <glow/error.h>
+#include <glow/io/file.h>
 
+#include "tools/common/files.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
@@ -193,15 +197,23 @@ std::string FittedImages::geometry_text() const {
 
 namespace {
 
-/// Runs `check`. A ConfigError about sizes also says how to leave out small images, if the data set is of files.
+/// Whether --skip-small applies to a data set, or to the path of images.
+bool has_image_files(const std::string& given) {
+  const auto* kind = images::parse_specification(given).kind;
+  if (kind != nullptr && !is_there(given)) return kind->has_image_files;
+  std::error_code ignored;
+  const auto extension = io::lower_extension(given);
+  return std::filesystem::is_directory(given, ignored) || extension == ".zip" || extension == ".tar";
+}
+
+/// Runs `check`. A ConfigError about sizes also says how to leave out small images, if `given` has files of images.
 template <class Check>
-auto advise_on_sizes(const std::string& specification, Check&& check) {
-  const auto* kind = images::parse_specification(specification).kind;
+auto advise_on_sizes(const std::string& given, Check&& check) {
   try {
     return check();
   } catch (const ConfigError& error) {
     const bool is_size = error.field() == "image_size" || error.field() == "resize";
-    if (!is_size || kind == nullptr || !kind->has_image_files) throw;
+    if (!is_size || !has_image_files(given)) throw;
     throw ConfigError(error.field(), with_remark(std::string(error.text()), "--skip-small leaves out small images"));
   }
 }

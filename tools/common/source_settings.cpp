@@ -63,17 +63,6 @@ void set_options(const SourceSettings& settings, const std::function<std::string
 SourceNotes::SourceNotes(const images::DataSet& set)
     : source(set.name), layout(set.layout), left_out(set.left_out), skipped(set.skipped) {}
 
-namespace {
-
-/// With question marks in place of control characters, which names of files may contain.
-std::string one_line(std::string text) {
-  std::ranges::replace_if(
-      text, [](unsigned char character) { return character < 0x20 || character == 0x7f; }, '?');
-  return text;
-}
-
-}  // namespace
-
 void SourceNotes::log(StatusLine& status) const {
   constexpr std::size_t kMostSkipped = 20;
   if (!layout.empty()) status.log(one_line(source + ": " + layout));

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 #include <glow/error.h>
 
@@ -65,6 +67,47 @@ std::string brief(double number) {
   std::array<char, 64> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
   return {text.data(), end};
+}
+
+namespace {
+
+bool is_control(unsigned char character) { return character < 0x20 || character == 0x7f; }
+
+}  // namespace
+
+std::string one_line(std::string text) {
+  std::ranges::replace_if(text, is_control, '?');
+  return text;
+}
+
+std::string shell_word(const std::string& text) {
+  const auto is_plain = [](unsigned char character) {
+    return std::isalnum(character) != 0 || character >= 0x80 ||
+           std::string_view("_@%+=:,./-").find(static_cast<char>(character)) != std::string_view::npos;
+  };
+  if (!text.empty() && std::ranges::all_of(text, is_plain)) return text;
+  const bool is_coded = std::ranges::any_of(text, is_control);
+  std::string word = is_coded ? "$'" : "'";
+  for (const char character : text) {
+    std::array<char, 8> code{};
+    if (is_control(static_cast<unsigned char>(character))) {
+      std::snprintf(code.data(), code.size(), "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(character)));
+      word += code.data();
+    } else if (is_coded && (character == '\'' || character == '\\')) {
+      word += std::string("\\") + character;
+    } else {
+      word += character == '\'' ? std::string("'\\''") : std::string(1, character);
+    }
+  }
+  return word + "'";
+}
+
+std::string listed_lines(std::int64_t count, const std::function<std::string(std::int64_t)>& line) {
+  constexpr std::int64_t kMostLines = 20;
+  std::string text;
+  for (std::int64_t i = 0; i < std::min(count, kMostLines); ++i) text += "\n  " + line(i);
+  if (count > kMostLines) text += "\n  and " + grouped(count - kMostLines) + " more";
+  return text;
 }
 
 void Listing::add(const std::string& label, const std::string& value) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace glow::tools {
@@ -19,6 +20,15 @@ std::string duration(double seconds);
 std::string bytes(double count);
 /// The shortest decimal number that is parsed as this value: 0.001, 100.
 std::string brief(double number);
+
+/// The text with question marks in place of control characters, which names of files may contain.
+std::string one_line(std::string text);
+/// The text as a word of a shell's command line: itself, or quoted if it has characters with a meaning there.
+std::string shell_word(const std::string& text);
+
+/// The first twenty of `count` lines, each indented on a new line, and "and 3 more" if there are more. line(i) is only
+/// called for lines that are shown.
+std::string listed_lines(std::int64_t count, const std::function<std::string(std::int64_t)>& line);
 
 /// Lines "label   value" with aligned values; further lines of a value are indented like its first.
 class Listing {

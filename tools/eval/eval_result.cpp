@@ -1,12 +1,15 @@
 #include "tools/eval/eval_result.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ATen.h>
 
 #include <glow/evaluate/histogram.h>
+#include <glow/shard.h>
 #include <glow/version.h>
 
+#include "tools/common/files.h"
 #include "tools/common/flags.h"
 #include "tools/common/text.h"
 
@@ -84,9 +87,8 @@ std::string estimate_text(const evaluate::Estimate& estimate) {
   return with_error(estimate.mean, estimate.standard_error);
 }
 
-std::string images_text(const ScoredImages& scored) {
-  const auto& [images, scores, summary] = scored;
-  return images.source + ", split " + images.split + ": " + count_text(summary.images, "image");
+std::string images_text(const EvalImages& images, bool of_data) {
+  return images.source + (of_data ? ", split " + images.split : "") + ": " + images.subset.text();
 }
 
 std::string plain_text(const EvalSettings& settings, const evaluate::ScoreSummary& summary) {
@@ -118,10 +120,65 @@ std::string accuracy_text(const evaluate::ScoreSummary& summary) {
   return fixed(100 * part, 2) + " % of " + grouped(summary.labelled) + " images by the largest p(x|y)";
 }
 
-std::string round_trip_text(const evaluate::RoundTrip& round_trip) {
+std::string round_trip_text(const evaluate::RoundTrip& round_trip, const ScoredImages& scored) {
+  const auto changed = std::ssize(round_trip.changed);
+  const auto of = round_trip.images == scored.summary.images ? "" : grouped(round_trip.images) + " of ";
   return "max|decode(encode(x)) - x| " + scientific(round_trip.max_error) + ", mean " +
-         scientific(round_trip.mean_error) + "\n" + grouped(std::ssize(round_trip.changed)) + " of " + grouped(round_trip.images) +
-         " images come back as other bytes";
+         scientific(round_trip.mean_error) + "\n" + of + count_text(scored.summary.images, "image") +
+         " encoded and decoded, " + grouped(changed) + " of them come back as other bytes" + (changed == 0 ? "" : ":") +
+         listed_lines(changed, [&](std::int64_t i) {
+           const auto index = round_trip.changed[static_cast<std::size_t>(i)];
+           return std::to_string(index) + ": " + one_line(scored.images.images().name(index));
+         });
+}
+
+/// The scores of one kind, float64 [N]; undefined if they were not computed.
+torch::Tensor numbers_of(const evaluate::Scores& scores, ScoreKind kind) {
+  if (kind == ScoreKind::kBitsPerDim) return scores.bits_per_dim;
+  if (kind == ScoreKind::kImportance) return scores.importance_bits_per_dim;
+  return scores.png_bits_per_dim.defined() ? evaluate::complexity_corrected(scores) : torch::Tensor();
+}
+
+enum class Ranking { kWorst, kBest };
+
+std::int64_t length_of(const EvalSettings& settings, Ranking ranking) {
+  return ranking == Ranking::kWorst ? settings.worst : settings.best;
+}
+
+/// The images of one of the two lists, in its order. Scores that are not finite are the worst; equal ones keep the
+/// order of the images.
+std::vector<std::int64_t> ranked(const EvalSettings& settings, const evaluate::Scores& scores, Ranking ranking) {
+  const auto tensor = numbers_of(scores, settings.sort_by);
+  const auto* numbers = tensor.data_ptr<double>();
+  const auto badness = [&](std::int64_t index) {
+    const auto number = std::isfinite(numbers[index]) ? numbers[index] : HUGE_VAL;
+    return ranking == Ranking::kWorst ? -number : number;
+  };
+  auto order = index_range(0, tensor.size(0));
+  std::ranges::stable_sort(order, {}, badness);
+  order.resize(static_cast<std::size_t>(std::min(tensor.size(0), length_of(settings, ranking))));
+  return order;
+}
+
+/// The name of an image as a shell takes it, if it is a file; other names are for people.
+std::string pasted_name(const std::string& name) {
+  return is_there(name) || name != one_line(name) ? shell_word(name) : name;
+}
+
+std::string ranking_text(const EvalSettings& settings, const ScoredImages& scored, Ranking ranking) {
+  std::vector<ScoreKind> shown{settings.sort_by};
+  if (settings.sort_by != ScoreKind::kBitsPerDim) shown.push_back(ScoreKind::kBitsPerDim);
+  std::string text;
+  for (const auto kind : shown) text.append(to_string(kind)).append(", ");
+  text += "index, image";
+  for (const auto index : ranked(settings, scored.scores, ranking)) {
+    text += '\n';
+    for (const auto kind : shown) {
+      text.append(fixed(numbers_of(scored.scores, kind).data_ptr<double>()[index], 4)).append("  ");
+    }
+    text.append(std::to_string(index)).append("  ").append(pasted_name(scored.images.images().name(index)));
+  }
+  return text;
 }
 
 std::string auroc_text(const std::vector<NamedAuroc>& aurocs) {
@@ -139,7 +196,8 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result) 
   Listing listing;
   listing.add("model", settings.model);
   listing.add("device", result.device);
-  listing.add("data", images_text(result.data));
+  const bool of_data = settings.images.empty();
+  listing.add(of_data ? "data" : "images", images_text(result.data.images, of_data));
   listing.add("geometry", result.data.images.fitted.geometry_text());
   if (result.conditional) {
     const bool marginal = settings.score.classes == evaluate::ClassDensity::kMarginal;
@@ -149,9 +207,11 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result) 
   if (result.data.images.labelled && result.data.summary.labelled > 0) {
     listing.add("accuracy", accuracy_text(result.data.summary));
   }
-  if (result.round_trip) listing.add("round trip", round_trip_text(*result.round_trip));
+  if (result.round_trip) listing.add("round trip", round_trip_text(*result.round_trip, result.data));
+  if (settings.worst > 0) listing.add("worst", ranking_text(settings, result.data, Ranking::kWorst));
+  if (settings.best > 0) listing.add("best", ranking_text(settings, result.data, Ranking::kBest));
   if (result.ood) {
-    listing.add("other", images_text(*result.ood));
+    listing.add("other", images_text(result.ood->images, /*of_data=*/false));
     listing.add("geometry", result.ood->images.fitted.geometry_text());
     add_scores(listing, settings, result.ood->summary);
     listing.add("AUROC", auroc_text(result.aurocs));
@@ -184,6 +244,8 @@ Json set_json(const ScoredImages& scored) {
             {"split", scored.images.split},
             {"geometry", geometry_json(scored.images.fitted)},
             {"images", summary.images},
+            {"images_given", scored.images.subset.given()},
+            {"subset", scored.images.subset.is_all() ? Json() : Json(scored.images.subset.which())},
             {"non_finite", summary.non_finite},
             {"bits_per_dim", summary.bits_per_dim.mean},
             {"standard_error", summary.bits_per_dim.standard_error},
@@ -216,7 +278,23 @@ Json round_trip_json(const evaluate::RoundTrip& round_trip) {
   return {{"images", round_trip.images},
           {"max_error", round_trip.max_error},
           {"mean_error", round_trip.mean_error},
-          {"changed", round_trip.changed.size()}};
+          {"changed", round_trip.changed.size()},
+          {"changed_images", round_trip.changed}};
+}
+
+/// Null if the list was not requested.
+Json ranking_json(const EvalSettings& settings, const ScoredImages& scored, Ranking ranking) {
+  if (length_of(settings, ranking) == 0) return {};
+  Json json = Json::array();
+  for (const auto index : ranked(settings, scored.scores, ranking)) {
+    Json image{{"index", index}, {"name", scored.images.images().name(index)}};
+    for (const auto kind : {ScoreKind::kBitsPerDim, ScoreKind::kImportance, ScoreKind::kComplexityCorrected}) {
+      const auto numbers = numbers_of(scored.scores, kind);
+      if (numbers.defined()) image[to_string(kind)] = numbers.data_ptr<double>()[index];
+    }
+    json.push_back(std::move(image));
+  }
+  return json;
 }
 
 }  // namespace
@@ -236,6 +314,9 @@ std::string result_json(const EvalSettings& settings, const EvalResult& result) 
             {"data", set_json(result.data)},
             {"classification", accuracy_json(result.data)},
             {"round_trip", result.round_trip ? round_trip_json(*result.round_trip) : Json()},
+            {"sort_by", to_string(settings.sort_by)},
+            {"worst", ranking_json(settings, result.data, Ranking::kWorst)},
+            {"best", ranking_json(settings, result.data, Ranking::kBest)},
             {"ood", result.ood ? set_json(*result.ood) : Json()},
             {"auroc", result.ood ? auroc_json(result.aurocs) : Json()}};
   // A path need not be UTF-8; other bytes are replaced.

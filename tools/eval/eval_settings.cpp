@@ -21,6 +21,32 @@ void check_ranges(const EvalSettings& settings) {
   require_range("count", settings.count, 0, kMostImages);
   settings.score.validate();
   require_range("round_trip", settings.round_trip, 0, kMostImages);
+  require_range("worst", settings.worst, 0, kMostImages);
+  require_range("best", settings.best, 0, kMostImages);
+}
+
+void check_images(const EvalSettings& settings, const GivenFlags& given) {
+  if (settings.images.empty() && settings.data.empty()) {
+    throw ConfigError("images",
+                      "expected the images to score, none are given (--data SOURCE instead scores one split "
+                      "of a data set)");
+  }
+  if (settings.images.empty()) return;
+  if (!settings.data.empty()) {
+    throw ConfigError("images",
+                      "cannot be combined with --data: give one of them, --images to score everything, --data "
+                      "for one split of a data set");
+  }
+  refuse(given, {"split", "split-seed", "valid-images"}, "is about the splits of --data; --images scores everything");
+}
+
+void check_order(const EvalSettings& settings, const GivenFlags& given) {
+  if (settings.worst == 0 && settings.best == 0) {
+    refuse(given, {"sort-by"}, "orders the lists of --worst and --best, and neither is given");
+  }
+  if (settings.sort_by == ScoreKind::kImportance && settings.score.importance == 0) {
+    throw ConfigError("sort_by", "importance_bits_per_dim is only computed with --importance M");
+  }
 }
 
 }  // namespace
@@ -28,10 +54,11 @@ void check_ranges(const EvalSettings& settings) {
 const std::vector<FlagText>& eval_flag_table() {
   static const std::vector<FlagText> images{
       model_row("Evaluation"),
-      source_row("data", "Evaluation", ""),
+      images_row("Evaluation"),
+      source_row("data", "Evaluation", "instead of --images, a data set of which one split is scored"),
       {"split", "Evaluation", "KIND",
-       "train, valid, test, all (training and validation images together), or auto: test, or valid if there is no "
-       "test split"},
+       "of --data: train, valid, test, all (training and validation images together), or auto: test, or valid if there "
+       "is no test split"},
       {"split_seed", "Evaluation", "S",
        "the --seed or --split-seed of glow-train, for a model file that does not say which images were held out"},
       {"valid_images", "Evaluation", "N|auto", "with --split-seed: the --valid-images of glow-train", Kept::kNo, "",
@@ -51,8 +78,14 @@ const std::vector<FlagText>& eval_flag_table() {
       seed_row("Evaluation", "the noise; not given: that of the model's training"),
       {"round_trip", "Evaluation", "N|none", "number of images to encode and decode", Kept::kNo, "",
        number_word("none", 0)},
-      {"ood", "Evaluation", "SOURCE",
-       "other images (the test split, else all): measures how well the scores separate them from --data"},
+      {"ood", "Evaluation", "IMAGES",
+       "other images, given as for --images: measures how well the scores separate them from the images"},
+      {"worst", "Evaluation", "N", "list the N images with the largest score, the least likely ones"},
+      {"best", "Evaluation", "N", "list the N images with the smallest score"},
+      {"sort_by", "Evaluation", "SCORE",
+       "score of --worst and --best: bits_per_dim, by which noisy and detailed images are the worst; "
+       "complexity_corrected, bits/dim minus those of the image as PNG, by which unusual images are the worst, also "
+       "plain ones; or importance_bits_per_dim"},
       {"scores", "Output", "FILE.csv", "write the scores of each image to this file"},
       {"histogram", "Output", "FILE.svg", "draw a histogram of the bits/dim, including those of --ood"},
       overwrite_row("Output"),
@@ -72,9 +105,10 @@ void follow_training(EvalSettings& settings, const std::optional<nn::TrainingDat
 
 void resolve_settings(EvalSettings& settings, const GivenFlags& given) {
   require_given("model", settings.model, "a model file");
-  require_given("data", settings.data, "a data set");
+  check_images(settings, given);
   follow_training(settings, std::nullopt);  // sets --batch, which the checks below need
   check_ranges(settings);
+  check_order(settings, given);
   if (settings.split == EvalSplit::kAll || settings.split == EvalSplit::kTest) {
     refuse(given, {"split-seed", "valid-images"}, "nothing is held out for --split " + to_string(settings.split));
   }
@@ -96,66 +130,70 @@ namespace {
 
 using Source = std::shared_ptr<const images::ImageSource>;
 
-/// The concatenation of two sources of one data set.
-class JoinedSource : public images::ImageSource {
- public:
-  JoinedSource(Source first, Source second) : first_(std::move(first)), second_(std::move(second)) {}
-
-  std::int64_t size() const override { return first_->size() + second_->size(); }
-  int channels() const override { return first_->channels(); }
-  std::optional<io::ImageShape> common_shape() const override { return first_->common_shape(); }
-  bool is_on_black() const override { return first_->is_on_black(); }
-  std::optional<io::ImageShape> shape(std::int64_t index) const override { return source(index).shape(place(index)); }
-  io::Image image(std::int64_t index) const override { return source(index).image(place(index)); }
-  io::Image reduced_image(std::int64_t index, int reduction) const override {
-    return source(index).reduced_image(place(index), reduction);
-  }
-  std::int64_t label(std::int64_t index) const override { return source(index).label(place(index)); }
-  std::string name(std::int64_t index) const override { return source(index).name(place(index)); }
-  std::string key(std::int64_t index) const override { return source(index).key(place(index)); }
-  std::string content(std::int64_t index) const override { return source(index).content(place(index)); }
-
- private:
-  const images::ImageSource& source(std::int64_t index) const { return index < first_->size() ? *first_ : *second_; }
-  std::int64_t place(std::int64_t index) const { return index < first_->size() ? index : index - first_->size(); }
-
-  Source first_, second_;
-};
-
-Source all_images(const images::DataSet& set) {
-  if (!set.valid) return set.train;
-  return std::make_shared<const JoinedSource>(set.train, set.valid);
-}
-
 /// Images of a data set, the split that they are, and the random stream of their noise.
 struct Split {
   Source source;
   EvalSplit split;
   ops::Stream noise;
+  /// For Subset::narrow.
+  std::string which;
 };
+
+/// How to score all images of a data set that has no others than these.
+std::string way_to_all(const images::DataSet& set) { return set.test ? "" : " (--split all scores all)"; }
 
 Split find_split(const EvalSettings& settings, images::DataSet set, const nn::Glow& model) {
   auto split = settings.split;
   if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
-  if (split == EvalSplit::kAll) return {all_images(set), split, ops::Stream::kDequantisation};
+  if (split == EvalSplit::kAll) {
+    return {images_to_learn(set), split, ops::Stream::kDequantisation, "the training and validation images"};
+  }
   if (split == EvalSplit::kTest) {
     if (!set.test) throw ConfigError("split", set.name + " has no test images");
-    return {set.test, split, ops::Stream::kTestNoise};
+    return {set.test, split, ops::Stream::kTestNoise, "the test images"};
   }
   const auto fingerprint = images::fingerprint(set);
+  const auto before = set.train->size();
   set = divide(std::move(set), fingerprint, settings.held_out, model->training_data(), settings.model);
-  if (split == EvalSplit::kTrain) return {set.train, split, ops::Stream::kTrainScoreNoise};
+  if (split == EvalSplit::kTrain) return {set.train, split, ops::Stream::kTrainScoreNoise, "the training images"};
   if (!set.valid) {
     throw ConfigError("split", set.name + " has no validation images, and none of its " + grouped(set.train->size()) +
                                    " can be held out (--split all scores them)");
   }
-  return {set.valid, split, ops::Stream::kValidationNoise};
+  const bool held_out = set.train->size() < before;
+  return {set.valid, split, ops::Stream::kValidationNoise,
+          (held_out ? "those held out from the training" : "the validation images") + way_to_all(set)};
 }
 
-/// The first `count` images; 0: all.
-Source first_images(Source source, std::int64_t count) {
-  if (count == 0 || count >= source->size()) return source;
-  return std::make_shared<const data::SubsetSource>(std::move(source), index_range(0, count));
+EvalImages open_split(const EvalSettings& settings, const nn::Glow& model, Labels labels,
+                      const images::OpenOptions& how) {
+  const auto set = open_for_model("data", settings.data, model, labels, settings.reading, how);
+  const auto [source, split, noise, which] = find_split(settings, set, model);
+  Subset subset(set);
+  subset.narrow(source->size(), which);
+  const auto first = first_images(source, settings.count, subset);
+  return {.fitted = fitted("data", set.name, first, model, settings.reading.geometry),
+          .source = set.name,
+          .split = to_string(split),
+          .noise = noise,
+          .labelled = same_classes(set, model),
+          .notes = SourceNotes(set),
+          .subset = std::move(subset)};
+}
+
+/// `field`: images or ood, which contains `text`. The images of --data with the same splits have the same noise.
+EvalImages open_all(const std::string& field, const std::string& text, const EvalSettings& settings,
+                    const nn::Glow& model, Labels labels, const ReadingSettings& reading,
+                    const images::OpenOptions& how) {
+  auto given = open_given_images(field, text, model, labels, reading, how);
+  const auto source = first_images(given.source, settings.count, given.subset);
+  return {.fitted = fitted(field, text, source, model, reading.geometry),
+          .source = text,
+          .split = to_string(given.are_test ? EvalSplit::kTest : EvalSplit::kAll),
+          .noise = given.are_test ? ops::Stream::kTestNoise : ops::Stream::kDequantisation,
+          .labelled = given.labelled,
+          .notes = std::move(given.notes),
+          .subset = std::move(given.subset)};
 }
 
 }  // namespace
@@ -163,29 +201,22 @@ Source first_images(Source source, std::int64_t count) {
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how) {
   const bool conditional = model->options().num_classes > 0;
   const bool needs_labels = conditional && settings.score.classes == evaluate::ClassDensity::kLabel;
-  const auto set = open_for_model("data", settings.data, model, needs_labels ? Labels::kRequired : Labels::kIfKnown,
-                                  settings.reading, how);
-  const bool labelled = conditional && same_classes(set, model);
-  const auto [source, split, noise] = find_split(settings, set, model);
-  return {.fitted = fitted("data", set.name, first_images(source, settings.count), model, settings.reading.geometry),
-          .source = set.name,
-          .split = to_string(split),
-          .noise = noise,
-          .labelled = labelled,
-          .notes = SourceNotes(set)};
+  const auto labels = needs_labels ? Labels::kRequired : Labels::kIfKnown;
+  auto images = settings.images.empty()
+                    ? open_split(settings, model, labels, how)
+                    : open_all("images", settings.images, settings, model, labels, settings.reading, how);
+  images.labelled = images.labelled && conditional;
+  return images;
 }
 
 EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how) {
   auto reading = settings.reading;
   const auto* kind = images::parse_specification(settings.ood).kind;
-  // The flags are about --data, which may be of another kind.
-  if (kind == nullptr || !kind->has_image_files) reading.source = {};
-  const auto set = open_for_model("ood", settings.ood, model, Labels::kUnused, reading, how);
-  const auto source = first_images(set.test ? set.test : set.train, settings.count);
-  return {.fitted = fitted("ood", set.name, source, model, settings.reading.geometry),
-          .source = set.name,
-          .split = to_string(set.test ? EvalSplit::kTest : EvalSplit::kAll),
-          .notes = SourceNotes(set)};
+  // The flags are about the other images, which may be of another kind.
+  if (kind != nullptr && !kind->has_image_files) reading.source = {};
+  auto images = open_all("ood", settings.ood, settings, model, Labels::kUnused, reading, how);
+  images.noise = ops::Stream::kOtherNoise;
+  return images;
 }
 
 }  // namespace glow::tools

@@ -14,6 +14,7 @@
 #include "tools/common/compute.h"
 #include "tools/common/data_settings.h"
 #include "tools/common/flags.h"
+#include "tools/common/image_settings.h"
 
 namespace glow::tools {
 
@@ -38,9 +39,22 @@ constexpr EnumNames<EvalSplit, 5> enum_names(EvalSplit) {
             {"all", EvalSplit::kAll}}}};
 }
 
+/// The score by which images are ordered. The names are those of the columns of scores.csv.
+enum class ScoreKind { kBitsPerDim, kImportance, kComplexityCorrected };
+
+/// "bits_per_dim", "importance_bits_per_dim", "complexity_corrected"
+constexpr EnumNames<ScoreKind, 3> enum_names(ScoreKind) {
+  return {"score",
+          {{{"bits_per_dim", ScoreKind::kBitsPerDim},
+            {"importance_bits_per_dim", ScoreKind::kImportance},
+            {"complexity_corrected", ScoreKind::kComplexityCorrected}}}};
+}
+
 /// The values of glow-eval's flags.
 struct EvalSettings {
   std::string model;
+  /// Everything in it is scored (open_given_images). Either this or `data` is given, the other is empty.
+  std::string images;
   /// A specification for images::open_data_set.
   std::string data;
   EvalSplit split = EvalSplit::kAuto;
@@ -48,7 +62,7 @@ struct EvalSettings {
   ReadingSettings reading;
   /// Scores only this many images of a source, from the first; 0: all.
   std::int64_t count = 0;
-  /// Another source, whose scores are compared; empty: none.
+  /// Other images, as `images`, whose scores are compared; empty: none.
   std::string ood;
   /// follow_training sets seed and batch from the next two fields.
   evaluate::ScoreOptions score;
@@ -58,6 +72,9 @@ struct EvalSettings {
   std::optional<std::int64_t> batch;
   /// Number of images that are encoded and decoded; 0: none.
   std::int64_t round_trip = 64;
+  /// The number of images to list with the largest and with the smallest score.
+  std::int64_t worst = 0, best = 0;
+  ScoreKind sort_by = ScoreKind::kBitsPerDim;
   /// Files; empty: not written.
   std::string scores;
   std::string histogram;
@@ -69,6 +86,7 @@ struct EvalSettings {
 template <class Visitor>
 void visit_fields(EvalSettings& settings, Visitor&& visit) {
   visit("model", settings.model);
+  visit("images", settings.images);
   visit("data", settings.data);
   visit("split", settings.split);
   visit_fields(settings.held_out, visit);
@@ -80,6 +98,9 @@ void visit_fields(EvalSettings& settings, Visitor&& visit) {
   visit("classes", settings.score.classes);
   visit("seed", settings.seed);
   visit("round_trip", settings.round_trip);
+  visit("worst", settings.worst);
+  visit("best", settings.best);
+  visit("sort_by", settings.sort_by);
   visit("scores", settings.scores);
   visit("histogram", settings.histogram);
   visit("overwrite", settings.overwrite);
@@ -106,23 +127,25 @@ struct EvalImages {
   FittedImages fitted;
   /// The specification of the source.
   std::string source;
-  /// "test", "valid" ...
+  /// "test", "valid" ... or "all"
   std::string split;
   /// The random stream of the noise of these images.
   ops::Stream noise = ops::Stream::kOtherNoise;
   /// Whether the labels are classes of the model.
   bool labelled = false;
   SourceNotes notes = {};
+  /// Which of the images of the source they are.
+  Subset subset = {};
 
   const data::Images& images() const { return *fitted.images; }
 };
 
-/// The images of --data: by default the test images, otherwise those that the model's training held out. `how`: see
-/// shared_opening. Throws
-/// ConfigError naming the field that does not fit them or the model; IoError, FormatError.
+/// The images of --images, or those of --data: by default the test images, otherwise those that the model's training
+/// held out. The same images in the same order have the same noise, whether given by --images or --data. `how`: see
+/// shared_opening. Throws ConfigError naming the field that does not fit them or the model; IoError, FormatError.
 EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how);
 
-/// The images of --ood: the test images if the source has a test split, else all. Throws the same.
+/// The images of --ood, with noise of their own. Throws the same.
 EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how);
 
 }  // namespace glow::tools

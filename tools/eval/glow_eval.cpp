@@ -29,18 +29,20 @@ ToolText eval_text() {
           .purpose = "Scores images with a Glow: bits/dim, classification, out-of-distribution detection.",
           .closing =
               "Examples\n"
+              "  glow-eval runs/mine/model.safetensors photos --worst 10\n"
               "  glow-eval runs/demo/model.safetensors --data fashion-mnist --draws 4 --importance 16\n"
-              "  glow-eval runs/demo/model.safetensors --data fashion-mnist --ood npy:other.npy \\\n"
+              "  glow-eval runs/demo/model.safetensors --data fashion-mnist --ood other.npy \\\n"
               "    --scores scores.csv --histogram bits.svg --json\n",
           .saves_memory = "a smaller --batch",
-          .positional = {"model"},
-          .common = {"model", "data", "split", "count", "resize", "draws", "classes", "ood", "scores", "histogram",
-                     "overwrite", "json", "batch", "threads"}};
+          .positional = {"model", "images"},
+          .common = {"model", "images", "data", "split", "count", "worst", "best", "draws", "classes", "ood", "scores",
+                     "histogram", "overwrite", "json", "batch", "threads"}};
 }
 
 InputFiles eval_inputs(const EvalSettings& settings) {
   InputFiles inputs;
   inputs.add(settings.model);
+  inputs.add_source(settings.images);
   inputs.add_source(settings.data);
   inputs.add_source(settings.ood);
   return inputs;
@@ -122,7 +124,8 @@ class Evaluation {
     auto options = settings_.score;
     options.stream = images.noise;
     options.classify = result_.conditional;
-    options.compress = !settings_.scores.empty() || !settings_.ood.empty();
+    options.compress =
+        !settings_.scores.empty() || !settings_.ood.empty() || settings_.sort_by == ScoreKind::kComplexityCorrected;
     options.shard = processes_.communicator()->shard();
     options.progress = [&](std::int64_t done, std::int64_t total) {
       show(what, done * images.images().size() / total, images.images().size(), done, total);
