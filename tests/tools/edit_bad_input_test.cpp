@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnsupportedPrecision",
               encode({"--precision", "bf16"}),
               {"--precision: expected fp32 or fp64", "got bf16"}},
+        Usage{"UnknownVerification", encode({"--verify", "yes"}), {"--verify: ", "'yes'", "error, note, none"}},
         Usage{"NoModel", encode({"--model", ""}), {"--model: expected a model file"}},
         Usage{"NoOut", encode({"--out", ""}), {"--out: expected a file or folder"}},
         Usage{"NoImages", encode({"--images", ""}), {"--images: expected images"}},

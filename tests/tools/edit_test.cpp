@@ -40,7 +40,8 @@ TEST_P(GlowEditBits, RoundTripReturnsTheQuantizedBytes) {
   for (const char* name : {"z.npy", "z.safetensors"}) {
     const auto encoded = run_edit("encode", model, {"--images", images, "--out", path(name)});
     ASSERT_TRUE(succeeded(encoded));
-    EXPECT_EQ(encoded.out, "latents of 24 images in " + path(name) + "\n");
+    EXPECT_EQ(encoded.out, "latents of 24 images in " + path(name) + ", which come back byte for byte" +
+                               (bits == "8" ? "" : " in the model's " + bits + " bits") + "\n");
     EXPECT_TRUE(array("decode", model, {"--latents", path(name), "--batch", "7"}) == expected) << name;
     EXPECT_EQ(shape_, (std::vector<std::int64_t>{24, 8, 8}));
   }
@@ -148,25 +149,126 @@ TEST_F(GlowEdit, ReconstructionEqualsTheImageUntilALevelIsResampled) {
   EXPECT_TRUE(outcome.out.starts_with("2 of 2 images come back byte for byte; 8 images in "));
 }
 
-TEST_F(GlowEdit, Float64RoundTripIsExactAndWritesFloat32Latents) {
+TEST_F(GlowEdit, Float64RoundTripIsExactAndWritesFloat64Latents) {
   const auto bytes = put_colour(2);
   const Arguments images{"--images", path("colour.npy")};
   ASSERT_TRUE(succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z32.npy")})));
   ASSERT_TRUE(
       succeeded(run_edit("encode", kColourModel, images + Arguments{"--out", path("z64.npy"), "--precision", "fp64"})));
-  EXPECT_EQ(io::NpyReader(path("z64.npy")).dtype(), "<f4");
-  const auto single = floats_of(io::NpyReader(path("z32.npy")).data());
-  const auto twice = floats_of(io::NpyReader(path("z64.npy")).data());
-  EXPECT_NE(single, twice);
+  EXPECT_EQ(io::NpyReader(path("z32.npy")).dtype(), "<f4");
+  EXPECT_EQ(io::NpyReader(path("z64.npy")).dtype(), "<f8");
+  const auto single = numbers_of<float>(io::NpyReader(path("z32.npy")).data());
+  const auto twice = numbers_of<double>(io::NpyReader(path("z64.npy")).data());
   ASSERT_EQ(single.size(), twice.size());
   for (std::size_t i = 0; i < single.size(); ++i) EXPECT_NEAR(single[i], twice[i], 1e-3) << i;
-  EXPECT_TRUE(array("decode", kColourModel, {"--latents", path("z64.npy"), "--precision", "fp64"}) == bytes);
+  // The file decides about the precision, unless it is given.
+  const auto decode = [&](const std::string& latents, const Arguments& more) {
+    return run_edit("decode", kColourModel,
+                    Arguments{"--latents", path(latents), "--out", path("x.npy"), "--overwrite"} + more);
+  };
+  for (const auto& [latents, more, said] :
+       {std::tuple{"z64.npy", Arguments{}, ": float64 latents, decoded in fp64\n"},
+        std::tuple{"z64.npy", Arguments{"--precision", "fp64"}, ""},
+        std::tuple{"z64.npy", Arguments{"--precision", "fp32"},
+                   ": float64 latents, rounded to float32 by --precision fp32\n"},
+        std::tuple{"z32.npy", Arguments{}, ""}, std::tuple{"z32.npy", Arguments{"--precision", "fp64"}, ""}}) {
+    const auto outcome = decode(latents, more);
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_EQ(outcome.err, std::string(said).empty() ? "" : path(latents) + said);
+    EXPECT_TRUE(io::NpyReader(path("x.npy")).data() == bytes) << latents;
+  }
   for (const auto& [subcommand, flags] : {std::pair{"interpolate", Arguments{"--middle-temperature", "0.8"}},
                                           std::pair{"reconstruct", Arguments{"--temperature", "0.3"}},
                                           std::pair{"vary", Arguments{"--amounts", "0.05", "--temperature", "0.5"}}}) {
     const auto shown = array(subcommand, kColourModel, images + flags + Arguments{"--precision", "fp64"});
     EXPECT_TRUE(colour_image(shown, 0) == colour_image(bytes, 0)) << subcommand;
   }
+}
+
+/// A copy of the colour model whose first 1x1 convolution is almost singular: two of its outputs differ by 1e-6, so
+/// that float32 loses the images.
+std::string inexact_model(const std::string& path) {
+  const io::SafetensorsReader reader(kColourModel);
+  auto entries = reader.entries();
+  std::string singular;
+  for (auto& entry : entries) {
+    if (entry.name != "levels.0.steps.0.permutation.weight") continue;
+    auto weight = floats_of(entry.data);
+    const auto channels = static_cast<std::size_t>(entry.shape[0]);
+    for (std::size_t i = 0; i < channels; ++i) weight[channels + i] = weight[i] + 1e-6F * weight[channels + i];
+    entry.data = singular = float_bytes(weight);
+  }
+  EXPECT_FALSE(singular.empty());
+  io::write_safetensors(path, reader.metadata(), entries);
+  return path;
+}
+
+TEST_F(GlowEdit, EncodeNamesTheImagesThatDoNotComeBack) {
+  const auto bytes = put_colour(24);
+  const auto model = inexact_model(path("inexact.safetensors"));
+  const Arguments flags{"--images", path("colour.npy"), "--batch", "7", "--overwrite", "--out", path("z.safetensors")};
+  const auto error = run_edit("encode", model, flags);
+  EXPECT_TRUE(
+      failed(error, "glow-edit", 1,
+             {"24 of the 24 images in " + path("z.safetensors") + " do not come back byte for byte, off by up to ",
+              "(--precision fp64 is more accurate) (--verify note accepts this):\n  0: image 0 of ", "colour.npy, ",
+              "\n  19: ", "\n  and 4 more\n"}));
+  EXPECT_EQ(error.err.find("\n  20: "), std::string::npos);
+  // The file is complete.
+  array("decode", model, {"--latents", path("z.safetensors")});
+  EXPECT_EQ(shape_[0], 24);
+  const auto note = run_edit("encode", model, flags + Arguments{"--verify", "note"});
+  EXPECT_TRUE(succeeded(note));
+  EXPECT_EQ(note.out, "latents of 24 images in " + path("z.safetensors") + "\n");
+  EXPECT_TRUE(note.err.starts_with("24 of the 24 images in ")) << note.err;
+  const auto none = run_edit("encode", model, flags + Arguments{"--verify", "none"});
+  EXPECT_TRUE(succeeded(none));
+  EXPECT_EQ(none.out + none.err, note.out);
+  const auto exact = run_edit("encode", model, flags + Arguments{"--precision", "fp64"});
+  EXPECT_TRUE(succeeded(exact));
+  EXPECT_EQ(exact.out, "latents of 24 images in " + path("z.safetensors") + ", which come back byte for byte\n");
+  EXPECT_TRUE(array("decode", model, {"--latents", path("z.safetensors")}) == bytes);
+}
+
+TEST_F(GlowEdit, EditsSayWhichImagesDoNotComeBack) {
+  const auto bytes = put_colour(3);
+  const auto model = inexact_model(path("inexact.safetensors"));
+  put(path("list.csv"), "file,a\n0,1\n1,0\n2,0\n");
+  ASSERT_TRUE(succeeded(run_edit(
+      "directions", model,
+      {"--data", "npy:" + path("colour.npy"), "--attributes", path("list.csv"), "--out", path("d.safetensors")})));
+  for (const auto& [subcommand, flags] :
+       {std::pair{"apply", Arguments{"--directions", path("d.safetensors"), "--strengths", "0"}},
+        std::pair{"interpolate", Arguments{"--frames", "2"}}, std::pair{"vary", Arguments{"--temperatures", "1"}}}) {
+    const auto all = Arguments{"--images", path("colour.npy"), "--overwrite", "--out", path("x.npy")} + flags;
+    const auto single = run_edit(subcommand, model, all);
+    EXPECT_TRUE(succeeded(single));
+    EXPECT_TRUE(single.err.starts_with("3 of the 3 images do not come back byte for byte, off by ")) << single.err;
+    EXPECT_NE(single.err.find("(--precision fp64 is more accurate):\n  0: image 0 of "), std::string::npos);
+    const auto twice = run_edit(subcommand, model, all + Arguments{"--precision", "fp64"});
+    EXPECT_TRUE(succeeded(twice));
+    EXPECT_EQ(twice.err, "");
+    EXPECT_TRUE(io::NpyReader(path("x.npy")).data() == bytes) << subcommand;
+  }
+}
+
+TEST_F(GlowEdit, SaysWhichImagesOfADataSetItUses) {
+  const auto data = "fashion-mnist:" + put_fashion_mnist(directory_ / "fashion").string();
+  ASSERT_TRUE(
+      succeeded(train(Arguments{"--data", data, "--steps", "1", "--out", path("run"), "--quiet"} + tiny_model())));
+  const auto said = [&](const std::string& subcommand, const Arguments& flags) {
+    const auto outcome = run_edit(subcommand, path("run/model.safetensors"),
+                                  flags + Arguments{"--overwrite", "--out", path("z.safetensors")});
+    EXPECT_TRUE(succeeded(outcome));
+    return outcome.err.substr(0, outcome.err.find('\n') + 1);
+  };
+  EXPECT_EQ(said("encode", {"--verify", "note", "--images", data}), "images: 20 of 80 images, the test images\n");
+  EXPECT_EQ(said("encode", {"--verify", "note", "--images", data, "--pick", "1,2"}),
+            "images: 2 of 80 images, the picked ones (--pick) of the test images\n");
+  std::filesystem::remove(path("z.safetensors"));
+  EXPECT_EQ(said("directions", {"--data", data}), "images: 60 of 80 images, the training images\n");
+  EXPECT_EQ(said("directions", {"--data", data, "--count", "30"}),
+            "images: 30 of 80 images, 30 at random (--count) of the training images\n");
 }
 
 TEST_F(GlowEdit, VariationsStartAtTheImageAndDepartWithTheAmount) {

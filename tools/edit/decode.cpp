@@ -23,11 +23,24 @@ void visit_fields(DecodeSettings& settings, Visitor&& visit) {
   visit("scale", settings.scale);
 }
 
+/// Decodes in the precision of the latents if none was given.
+void choose_precision(const DecodeSettings& settings, const latent::LatentsReader& reader, Editor& editor) {
+  if (reader.dtype() != torch::kDouble || settings.common.precision == Precision::kFp64) return;
+  if (settings.common.precision) {
+    editor.log(settings.latents + ": float64 latents, rounded to float32 by --precision fp32");
+    return;
+  }
+  auto model = editor.model();
+  model->to(torch::kDouble);
+  editor.log(settings.latents + ": float64 latents, decoded in fp64");
+}
+
 void decode(const DecodeSettings& settings, Console& console) {
   Editor editor(settings.common, console);
   require_given("latents", settings.latents, "a file of latents");
   editor.inputs().add(settings.latents);
   const latent::LatentsReader reader(settings.latents, editor.options(), editor.checksum());
+  choose_precision(settings, reader, editor);
   const auto labels = editor.labels(reader.labels(), reader.size(), settings.latents);
   const auto output = editor.output(reader.size(), 0, {}, settings.scale);
   editor.in_batches(reader.size(), "decoded", [&](std::int64_t first, std::int64_t count) {

@@ -149,6 +149,9 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
   }
   auto& [places, has] = all;
   const auto found = static_cast<std::int64_t>(places.size());
+  Subset subset(set);
+  subset.narrow(set.train->size(), "the training images");
+  subset.narrow(found, "those listed in " + settings.attributes);
   if (settings.count > 0 && settings.count < found) {
     auto drawn = data::epoch_order(found, settings.seed, 0);
     drawn.resize(static_cast<std::size_t>(settings.count));
@@ -156,6 +159,7 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
     has = has.index_select(0, torch::tensor(drawn, torch::kLong));
     for (auto& place : drawn) place = places[static_cast<std::size_t>(place)];
     places = drawn;
+    subset.narrow(settings.count, grouped(settings.count) + " at random (--count)");
   }
   const auto source = std::make_shared<data::SubsetSource>(set.train, places);
   std::vector<std::int64_t> model_labels;
@@ -166,7 +170,8 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
            .labelled = labelled || same_classes(set, model),
            .model_labels = std::move(model_labels),
            .places = places,
-           .notes = SourceNotes(set)},
+           .notes = SourceNotes(set),
+           .subset = std::move(subset)},
           std::move(names),
           has};
 }
@@ -206,9 +211,13 @@ void directions(const DirectionsSettings& settings, Console& console) {
   require_two_sided(has, settings);
   const auto labels = editor.labels(images);
   latent::DirectionAccumulator accumulator(names);
-  editor.encode(images, labels, [&accumulator, &has = has](std::int64_t first, const nn::Latents& latents) {
-    accumulator.add(latents, has.narrow(0, first, latent::count(latents)));
-  });
+  editor.tell(images);
+  editor.in_batches(
+      images.size(), "encoded", [&, &images = images, &has = has](std::int64_t first, std::int64_t count) {
+        const auto latents =
+            editor.codec().encode_batch(images.bytes(first, count), latent::narrow_labels(labels, first, count));
+        accumulator.add(latents, has.narrow(0, first, count));
+      });
   const auto result = accumulator.finish();
   latent::save_directions(result, editor.checksum(), settings.common.out);
   for (const auto& name : accumulator.one_sided()) {

@@ -1,7 +1,6 @@
 #include "tools/edit/edit_settings.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include <glow/checks.h>
@@ -9,18 +8,16 @@
 #include <glow/error.h>
 #include <glow/shard.h>
 
-#include "tools/common/data_settings.h"
 #include "tools/common/files.h"
 #include "tools/common/flags.h"
+#include "tools/common/image_settings.h"
 #include "tools/common/text.h"
 
 namespace glow::tools {
 
 std::vector<FlagText> image_flag_rows() {
   const std::vector<FlagText> rows{
-      {"images", "Images", "IMAGES",
-       "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder, FILE.png,FILE.jpg,... or a data set as in glow-train --data, "
-       "of which the test images are used, if it has any"},
+      images_row("Images"),
       {"pick", "Images", "I,J,...", "indices of the images to use, from 0; not given: all"},
       {"fit", "Images", "", "the same as --resize fit"},
   };
@@ -40,7 +37,12 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
       overwrite_row("Output"),
       batch_row(),
   };
-  return model + own + rest + compute_rows(Launchable::kNo) + std::vector{data_threads_row()};
+  auto computing = compute_rows(Launchable::kNo);
+  for (auto& row : computing) {
+    if (row.field == "precision")
+      row.help = "fp32 or fp64; not given: fp32, or for glow-edit decode that of the latents";
+  }
+  return model + own + rest + computing + std::vector{data_threads_row()};
 }
 
 void check(const EditSettings& settings) {
@@ -48,7 +50,7 @@ void check(const EditSettings& settings) {
   require_given("model", settings.model, "a model file");
   require_given("out", settings.out, "a file or folder");
   require_range("batch", settings.batch, 1, kLargestBatch);
-  const auto precision = settings.compute.precision;
+  const auto precision = settings.precision.value_or(Precision::kFp32);
   if (precision != Precision::kFp32 && precision != Precision::kFp64) {
     throw ConfigError("precision", "expected fp32 or fp64, because rounded networks have no exact inverse, got " +
                                        to_string(precision));
@@ -56,32 +58,6 @@ void check(const EditSettings& settings) {
 }
 
 namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<fs::path> paths_in(const std::string& text) {
-  if (is_there(text)) return {text};
-  std::vector<std::string> names;
-  parse_value(text, names);
-  return {names.begin(), names.end()};
-}
-
-struct Opened {
-  std::shared_ptr<const images::ImageSource> source;
-  bool labelled = false;
-  SourceNotes notes;
-};
-
-Opened open_source(const std::string& text, const nn::Glow& model, const ReadingSettings& settings) {
-  if (is_there(text) || images::parse_specification(text).kind == nullptr) {
-    const auto set = images::open_pictures(paths_in(text), options_for_model(model, settings));
-    const auto labels = images::all_labels(*set.train);
-    return {set.train, std::any_of(labels.begin(), labels.end(), [](std::int64_t label) { return label >= 0; }),
-            SourceNotes(set)};
-  }
-  const auto set = open_for_model("images", text, model, Labels::kIfKnown, settings);
-  return {set.test ? set.test : set.train, same_classes(set, model), SourceNotes(set)};
-}
 
 /// The geometry for images of another size than the model's.
 GeometrySettings geometry_of(const ImageSettings& settings) {
@@ -137,7 +113,8 @@ torch::Tensor EditImages::labels() const {
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
   require_given("images", settings.images, "images");
   const auto geometry = geometry_of(settings);
-  auto [source, labelled, notes] = open_source(settings.images, model, {settings.reading.source, geometry});
+  auto [source, are_test, labelled, notes, subset] =
+      open_given_images("images", settings.images, model, Labels::kIfKnown, {settings.reading.source, geometry});
   add_files(settings.images, *source, inputs);
   check_pick(settings.pick, source->size());
   auto places = settings.pick;
@@ -145,6 +122,7 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
     places = index_range(0, source->size());
   } else {
     source = std::make_shared<data::SubsetSource>(source, places);
+    subset.narrow(source->size(), "the picked ones (--pick)");
   }
   // If neither the flags nor the model file define how to resize images, they must have the model's size.
   const bool is_known = geometry.resize || geometry.random_crop || model->training_data();
@@ -153,7 +131,8 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
           .name = settings.images,
           .labelled = labelled,
           .places = std::move(places),
-          .notes = std::move(notes)};
+          .notes = std::move(notes),
+          .subset = std::move(subset)};
 }
 
 EditImages open_few_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "tools/common/data_settings.h"
 #include "tools/common/files.h"
 #include "tools/common/flags.h"
+#include "tools/common/image_settings.h"
 
 namespace glow::tools {
 
@@ -25,7 +27,9 @@ struct EditSettings {
   std::string class_name;
   std::int64_t batch = 32;
   bool overwrite = false;
-  /// kFp32 or kFp64 only: with rounded networks the inverse is not exact.
+  /// kFp32 or kFp64: with rounded networks the inverse is not exact. Nullopt: kFp32, or that of a file of latents.
+  std::optional<Precision> precision;
+  /// Its precision is not used.
   ComputeSettings compute;
 };
 
@@ -36,13 +40,15 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
   visit("class", settings.class_name);
   visit("batch", settings.batch);
   visit("overwrite", settings.overwrite);
-  visit_fields(settings.compute, visit);
+  visit("precision", settings.precision);
+  visit("device", settings.compute.device);
+  visit("threads", settings.compute.threads);
+  visit("data_threads", settings.compute.data_threads);
 }
 
 /// The images to edit.
 struct ImageSettings {
-  /// FILE.npy, a folder, a tar, a zip, a list of PNG, JPEG or WebP files separated by commas, or a specification for
-  /// images::open_data_set.
+  /// See open_given_images.
   std::string images;
   /// Indices of the images to edit; empty: all.
   std::vector<std::int64_t> pick;
@@ -81,6 +87,8 @@ struct EditImages {
   /// The indices of the images in the source.
   std::vector<std::int64_t> places;
   SourceNotes notes = {};
+  /// Which of the given images they are.
+  Subset subset = {};
 
   const data::Images& images() const { return *fitted.images; }
   std::int64_t size() const { return images().size(); }

@@ -33,6 +33,7 @@ bool has_format(const std::filesystem::path& path, const std::string& format) {
 Editor::Editor(const EditSettings& settings, Console& console)
     : settings_(settings), status_(console, /*quiet=*/false) {
   check(settings);
+  settings_.compute.precision = settings.precision.value_or(Precision::kFp32);
   nn::ModelInfo info;
   const auto model = open_model(settings.model, start_computing(settings_.compute), &info);
   inputs_.add(settings.model);
@@ -73,6 +74,26 @@ torch::Tensor Editor::common_labels(const EditImages& images) const {
   return labels;
 }
 
+void ChangedImages::add(const evaluate::Returned& batch, std::int64_t first) {
+  for (std::int64_t i = 0; i < batch.changed.size(0); ++i) {
+    if (!batch.changed[i].item<bool>()) continue;
+    images_.push_back({first + i, batch.grey_levels[i].item<std::int64_t>()});
+  }
+}
+
+std::string ChangedImages::line(std::int64_t place, const data::Images& images) const {
+  const auto& [index, grey_levels] = images_.at(static_cast<std::size_t>(place));
+  return std::to_string(index) + ": " + one_line(images.name(index)) + ", " + count_text(grey_levels, "grey level");
+}
+
+std::int64_t ChangedImages::largest_difference() const {
+  return std::ranges::max(images_, {}, &Changed::grey_levels).grey_levels;
+}
+
+std::string byte_for_byte(const nn::GlowOptions& model) {
+  return "byte for byte" + (model.bits < 8 ? " in the model's " + std::to_string(model.bits) + " bits" : "");
+}
+
 void Editor::in_batches(std::int64_t total, const std::string& done,
                         const std::function<void(std::int64_t, std::int64_t)>& work) {
   throw_if_interrupted();
@@ -87,15 +108,32 @@ void Editor::show(const std::string& done, std::int64_t images, std::int64_t tot
 
 void Editor::tell(const EditImages& images) {
   images.notes.log(status_);
+  if (!images.subset.is_all()) status_.log("images: " + images.subset.text());
   if (images.fitted.from != GeometryFrom::kImages) status_.log("images: " + images.fitted.geometry_text());
 }
 
 void Editor::encode(const EditImages& images, const torch::Tensor& labels,
                     const std::function<void(std::int64_t, const nn::Latents&)>& work) {
   tell(images);
+  ChangedImages changed;
   in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
-    work(first, codec_->encode_batch(images.bytes(first, count), latent::narrow_labels(labels, first, count)));
+    const auto bytes = images.bytes(first, count);
+    const auto own_labels = latent::narrow_labels(labels, first, count);
+    const auto latents = codec_->encode_batch(bytes, own_labels);
+    changed.add(evaluate::returned(model(), bytes, latents, own_labels), first);
+    work(first, latents);
   });
+  if (!changed.empty()) status_.log(changed_text(changed, images, ""));
+}
+
+std::string Editor::changed_text(const ChangedImages& changed, const EditImages& images,
+                                 const std::string& where) const {
+  const auto count = changed.size();
+  auto text = grouped(count) + " of the " + count_text(images.size(), "image") + where +
+              (count == 1 ? " does" : " do") + " not come back " + byte_for_byte(options()) + ", off by up to " +
+              count_text(changed.largest_difference(), "grey level");
+  if (model()->dtype() != torch::kDouble) text += " (--precision fp64 is more accurate)";
+  return text + ":" + listed_lines(count, [&](std::int64_t i) { return changed.line(i, images.images()); });
 }
 
 std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,
@@ -138,6 +176,8 @@ void Editor::require_finite() const {
   for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + std::to_string(not_finite[i]);
   throw NumericalError(text + (named < not_finite.size() ? ", ..." : ""));
 }
+
+void Editor::log(const std::string& text) { status_.log(text); }
 
 void Editor::report_not_finite() {
   if (!codec_->not_finite().empty()) status_.log(not_finite_text() + ": the model cannot decode these latents");

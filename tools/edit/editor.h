@@ -10,6 +10,7 @@
 #include <torch/types.h>
 
 #include <glow/data/image_grid.h>
+#include <glow/evaluate/round_trip.h>
 #include <glow/latent/codec.h>
 #include <glow/nn/glow.h>
 #include <glow/nn/latents.h>
@@ -21,6 +22,29 @@
 
 namespace glow::tools {
 
+/// The images that a model does not decode to the bytes that were encoded.
+class ChangedImages {
+ public:
+  /// Adds those of a batch that begins at image `first`.
+  void add(const evaluate::Returned& batch, std::int64_t first);
+
+  bool empty() const { return images_.empty(); }
+  std::int64_t size() const { return std::ssize(images_); }
+  /// "3129: photos/a.png, 168 grey levels"
+  std::string line(std::int64_t place, const data::Images& images) const;
+  std::int64_t largest_difference() const;
+
+ private:
+  struct Changed {
+    std::int64_t index;
+    std::int64_t grey_levels;
+  };
+  std::vector<Changed> images_;
+};
+
+/// "byte for byte", "byte for byte in the model's 5 bits"
+std::string byte_for_byte(const nn::GlowOptions& model);
+
 /// The model of one subcommand. Encodes and decodes images in batches and shows the progress on stderr. After a signal
 /// its functions throw Interrupted.
 class Editor {
@@ -31,7 +55,6 @@ class Editor {
 
   const nn::Glow& model() const { return codec_->model(); }
   const nn::GlowOptions& options() const { return model()->options(); }
-  const nn::Quantizer& quantizer() const { return model()->quantizer(); }
   /// SHA-256 of the model file.
   const std::string& checksum() const { return checksum_; }
   /// The files that no output may replace: the model, and the inputs that a subcommand adds.
@@ -45,12 +68,16 @@ class Editor {
   /// The same for the labels in a file of `count` images; `stored` may be undefined.
   torch::Tensor labels(const torch::Tensor& stored, std::int64_t count, const std::string& file) const;
 
-  /// Prints to stderr how images were resized to the model's size, if they were, and which images were left out.
+  /// Prints to stderr which images were left out or are not used, and how images were resized to the model's size, if
+  /// they were.
   void tell(const EditImages& images);
   /// The same; then encodes the images batch by batch and calls work(first, latents) for each batch, which begins at
-  /// image `first`.
+  /// image `first`. Prints which images do not come back from their latents.
   void encode(const EditImages& images, const torch::Tensor& labels,
               const std::function<void(std::int64_t, const nn::Latents&)>& work);
+  /// A message about images that do not come back, with a line for each, the first twenty of them. `where`: empty, or
+  /// " in " and the file of the latents.
+  std::string changed_text(const ChangedImages& changed, const EditImages& images, const std::string& where) const;
   /// Codec::in_batches, showing "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);
@@ -59,6 +86,8 @@ class Editor {
   /// Show "`done` 30/100 images" in the status line, and clear the line.
   void show(const std::string& done, std::int64_t images, std::int64_t total);
   void show_nothing() { status_.clear(); }
+  /// Prints a line to stderr.
+  void log(const std::string& text);
 
   /// The destination of images; a grid has the given columns and labels. Throws as open_image_output.
   std::unique_ptr<ImageOutput> output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,

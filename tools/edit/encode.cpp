@@ -1,5 +1,10 @@
 #include <ostream>
+#include <string>
+#include <vector>
 
+#include <glow/enum_names.h>
+#include <glow/error.h>
+#include <glow/evaluate/round_trip.h>
 #include <glow/io/file.h>
 #include <glow/latent/latents_file.h>
 #include <glow/nn/latents.h>
@@ -11,15 +16,50 @@
 namespace glow::tools {
 namespace {
 
+/// What is done about images that do not come back from the latents of a file.
+enum class Verify {
+  /// They are listed, and the exit code is 1.
+  kError,
+  /// They are listed.
+  kNote,
+  /// They are not searched.
+  kNone,
+};
+
+/// "error", "note", "none"
+constexpr EnumNames<Verify, 3> enum_names(Verify) {
+  return {"verification", {{{"error", Verify::kError}, {"note", Verify::kNote}, {"none", Verify::kNone}}}};
+}
+
 struct EncodeSettings {
   EditSettings common;
   ImageSettings images;
+  Verify verify = Verify::kError;
 };
 
 template <class Visitor>
 void visit_fields(EncodeSettings& settings, Visitor&& visit) {
   visit_fields(settings.common, visit);
   visit_fields(settings.images, visit);
+  visit("verify", settings.verify);
+}
+
+/// Encodes all images into the file. Returns those that do not come back from it.
+ChangedImages write_latents(Editor& editor, const EncodeSettings& settings, const EditImages& images,
+                            const torch::Tensor& labels) {
+  latent::LatentsWriter writer(settings.common.out, editor.options(), editor.checksum(), images.size(), labels,
+                               editor.model()->dtype());
+  ChangedImages changed;
+  editor.tell(images);
+  editor.in_batches(images.size(), "encoded", [&](std::int64_t first, std::int64_t count) {
+    const auto bytes = images.bytes(first, count);
+    const auto own_labels = latent::narrow_labels(labels, first, count);
+    const auto stored = writer.add(editor.codec().encode_batch(bytes, own_labels));
+    if (settings.verify == Verify::kNone) return;
+    changed.add(evaluate::returned(editor.model(), bytes, stored, own_labels), first);
+  });
+  writer.finish();
+  return changed;
 }
 
 void encode(const EncodeSettings& settings, Console& console) {
@@ -31,10 +71,15 @@ void encode(const EncodeSettings& settings, Console& console) {
     console.err << "the images' classes are not kept in " << settings.common.out
                 << ": decoding it needs --class, one for all images (a .safetensors file keeps them)\n";
   }
-  latent::LatentsWriter writer(settings.common.out, editor.options(), editor.checksum(), images.size(), labels);
-  editor.encode(images, labels, [&](std::int64_t, const nn::Latents& latents) { writer.add(latents); });
-  writer.finish();
-  console.out << "latents of " << images_in(images.size(), settings.common.out) << "\n";
+  const auto changed = write_latents(editor, settings, images, labels);
+  if (!changed.empty()) {
+    const auto problem = editor.changed_text(changed, images, " in " + settings.common.out);
+    if (settings.verify == Verify::kError) throw NumericalError(with_remark(problem, "--verify note accepts this"));
+    editor.log(problem);
+  }
+  const bool are_exact = settings.verify != Verify::kNone && changed.empty();
+  console.out << "latents of " << images_in(images.size(), settings.common.out)
+              << (are_exact ? ", which come back " + byte_for_byte(editor.options()) : "") << "\n";
 }
 
 }  // namespace
@@ -45,11 +90,18 @@ Subcommand encode_command() {
        .purpose = "Encodes images to their exact latents.",
        .closing = "Examples\n"
                   "  glow-edit encode model.safetensors photos/ --out z.safetensors\n"
-                  "  glow-edit encode --model model.safetensors --images fashion-mnist --out z.npy\n",
+                  "  glow-edit encode --model model.safetensors --images fashion-mnist --out z.npy --precision fp64\n",
        .positional = {"model", "images"},
-       .common = {"model", "images", "pick", "class", "out", "overwrite", "batch", "precision", "threads"}},
-      edit_flag_table("FILE.safetensors: an array per level, labels and the model's checksum; FILE.npy: float32 [N,D]",
-                      image_flag_rows()),
+       .common = {"model", "images", "pick", "class", "out", "verify", "overwrite", "batch", "precision", "threads"}},
+      edit_flag_table(
+          "FILE.safetensors: an array per level, labels and the model's checksum; FILE.npy: an array [N,D]; "
+          "of float32, or of float64 with --precision fp64",
+          image_flag_rows() +
+              std::vector<FlagText>{
+                  {"verify", "Output", "KIND",
+                   "what to do when images do not come back byte for byte from the latents as the file has "
+                   "them: error, list them and exit with 1; note, list them; none, do not decode, which "
+                   "takes half the time"}}),
       encode);
 }
 

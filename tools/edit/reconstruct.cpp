@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <glow/evaluate/round_trip.h>
 #include <glow/latent/arrange.h>
 #include <glow/latent/vary.h>
 
@@ -50,10 +51,6 @@ data::GridLabels reconstruct_labels(std::int64_t levels) {
   return labels;
 }
 
-std::int64_t images_that_agree(const torch::Tensor& one, const torch::Tensor& other) {
-  return one.eq(other).flatten(1).all(1).sum().item<std::int64_t>();
-}
-
 void reconstruct(const ReconstructSettings& settings, Console& console) {
   Editor editor(settings.common, console);
   const auto levels = editor.options().levels;
@@ -77,7 +74,8 @@ void reconstruct(const ReconstructSettings& settings, Console& console) {
     }
     // [N, columns, C, H, W]: one row for each image.
     output->add(at::stack(shown, 1).flatten(0, 1));
-    agreeing += images_that_agree(editor.quantizer().to_bytes(editor.quantizer().center(bytes)), shown[1]);
+    const auto returned = evaluate::returned(editor.model(), bytes, latents, own_labels);
+    agreeing += returned.changed.logical_not().sum().item<std::int64_t>();
   });
   output->finish();
   editor.report_not_finite();
