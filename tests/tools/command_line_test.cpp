@@ -11,6 +11,7 @@
 #include <glow/ops/coupling_kind.h>
 
 #include "support/files.h"
+#include "support/pictures.h"
 #include "support/throws.h"
 #include "support/tools.h"
 #include "tools/common/command_line.h"
@@ -358,6 +359,21 @@ TEST(ToolCommandLines, TakeFlagsOfTheVersionBefore) {
       eval({"--model", kColourModel, "--data", "npy:" + images.string(), "--split", "all", "--float64"});
   EXPECT_TRUE(succeeded(scored));
   EXPECT_NE(scored.out.find("fp64"), std::string::npos) << scored.out;
+}
+
+TEST(ToolCommandLines, TakeImagesAsWords) {
+  const TemporaryDirectory directory;
+  put_picture(directory / "a,b.png", make_picture(8, 12, 3, 1));
+  put_picture(directory / "c.png", make_picture(8, 12, 3, 2));
+  const auto first = (directory / "a,b.png").string(), second = (directory / "c.png").string();
+  const auto out = (directory / "z.npy").string();
+  for (const auto& words : {Arguments{kColourModel, first, second}, Arguments{"-m", kColourModel, first, second},
+                            Arguments{kColourModel, "--images", first, second},
+                            Arguments{kColourModel, "--images", first, "--images", second}}) {
+    const auto outcome = edit(Arguments{"encode"} + words + Arguments{"-o", out, "--overwrite"});
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_TRUE(outcome.out.starts_with("latents of 2 images in " + out)) << outcome.out;
+  }
 }
 
 /// The short help of each tool names flags that exist (Flags::at throws otherwise), and is short.

@@ -52,9 +52,10 @@ TEST_P(GlowEditUsage, ErrorIsOneLineThatNamesTheFlag) {
   EXPECT_EQ(count_files(directory_.path()), before);
 }
 
-Arguments encode(const Arguments& more) {
-  return Arguments{"encode", "--images", "DIRECTORY/colour.npy", "--out", "DIRECTORY/out.npy"} + more;
+Arguments encode_images(const std::string& images, const Arguments& more = {}) {
+  return Arguments{"encode", "--images", images, "--out", "DIRECTORY/out.npy"} + more;
 }
+Arguments encode(const Arguments& more) { return encode_images("DIRECTORY/colour.npy", more); }
 Arguments decode(const Arguments& more) {
   return Arguments{"decode", "--latents", "DIRECTORY/z.npy", "--out", "DIRECTORY/out.png"} + more;
 }
@@ -80,16 +81,16 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownVerification", encode({"--verify", "yes"}), {"--verify: ", "'yes'", "error, note, none"}},
         Usage{"NoModel", encode({"--model", ""}), {"--model: expected a model file"}},
         Usage{"NoOut", encode({"--out", ""}), {"--out: expected a file or folder"}},
-        Usage{"NoImages", encode({"--images", ""}), {"--images: expected images"}},
+        Usage{"NoImages", encode_images(""), {"--images: expected images"}},
         Usage{"NoLatents", decode({"--latents", ""}), {"--latents: expected a file of latents"}},
         Usage{"ZeroBatch", encode({"--batch", "0"}), {"--batch: ", "got 0"}},
-        Usage{"MissingImages", encode({"--images", "DIRECTORY/none.npy"}), {"none.npy", "No such file"}, 1},
-        Usage{"MissingPicture", encode({"--images", "DIRECTORY/none.png"}), {"none.png", "No such file"}, 1},
-        Usage{"GreyImages", encode({"--images", "DIRECTORY/grey.npy"}), {"--images: ", "1 channel, the model's 3"}},
+        Usage{"MissingImages", encode_images("DIRECTORY/none.npy"), {"none.npy", "No such file"}, 1},
+        Usage{"MissingPicture", encode_images("DIRECTORY/none.png"), {"none.png", "No such file"}, 1},
+        Usage{"GreyImages", encode_images("DIRECTORY/grey.npy"), {"--images: ", "1 channel, the model's 3"}},
         Usage{"SmallImages",
-              encode({"--images", "DIRECTORY/small.npy"}),
+              encode_images("DIRECTORY/small.npy"),
               {"--images: image 0 of ", "4x12", "8x12", "--fit"}},
-        Usage{"TooSmallToFit", encode({"--images", "DIRECTORY/small.npy", "--fit"}), {"--images: ", "too large for"}},
+        Usage{"TooSmallToFit", encode_images("DIRECTORY/small.npy", {"--fit"}), {"--images: ", "too large for"}},
         Usage{"PickOutOfRange", encode({"--pick", "0,3"}), {"--pick: expected 0 to 2, got 3"}},
         Usage{"PickNotANumber", encode({"--pick", "0,x"}), {"--pick: expected a whole number, got 'x'"}},
         Usage{

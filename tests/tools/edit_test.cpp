@@ -239,7 +239,7 @@ TEST_F(GlowEdit, EditsSayWhichImagesDoNotComeBack) {
       {"--data", "npy:" + path("colour.npy"), "--attributes", path("list.csv"), "--out", path("d.safetensors")})));
   for (const auto& [subcommand, flags] :
        {std::pair{"apply", Arguments{"--directions", path("d.safetensors"), "--strengths", "0"}},
-        std::pair{"interpolate", Arguments{"--frames", "2"}}, std::pair{"vary", Arguments{"--temperatures", "1"}}}) {
+        std::pair{"interpolate", Arguments{"--frames", "2"}}, std::pair{"vary", Arguments{"--factors", "1"}}}) {
     const auto all = Arguments{"--images", path("colour.npy"), "--overwrite", "--out", path("x.npy")} + flags;
     const auto single = run_edit(subcommand, model, all);
     EXPECT_TRUE(succeeded(single));

@@ -47,8 +47,8 @@ Source first_images(Source source, std::int64_t count, Subset& subset) {
 
 FlagText images_row(const std::string& group) {
   return {"images", group, "IMAGES",
-          "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder or an archive with all images in it, FILE.png,FILE.jpg,... "
-          "or a data set as in glow-train --data, of which the test images are used, if it has any"};
+          "FILE.npy (uint8 [N,H,W,C] or [N,H,W]), a folder or an archive with all images in it, image files, or a data "
+          "set as in glow-train --data, of which the test images are used, if it has any"};
 }
 
 namespace {
@@ -79,39 +79,34 @@ class JoinedSource : public images::ImageSource {
   Source first_, second_;
 };
 
-std::vector<std::filesystem::path> paths_in(const std::string& text) {
-  if (is_there(text)) return {text};
-  std::vector<std::string> names;
-  parse_value(text, names);
-  return {names.begin(), names.end()};
-}
-
 /// A name of neither a file nor a data set was probably meant to be one of the latter.
 void refuse_unknown_name(const std::string& field, const std::string& text) {
-  if (text.find_first_of("/.,") != std::string::npos || is_there(text)) return;
+  if (text.empty()) throw ConfigError(field, "expected images, got an empty name");
+  if (text.find_first_of("/.") != std::string::npos || is_there(text)) return;
   std::string kinds;
   for (const auto& kind : images::source_kinds()) kinds += (kinds.empty() ? "" : ", ") + kind.usage;
   throw ConfigError(field, "there is no file or folder \"" + text + "\", and no data set of this name: " + kinds);
 }
 
 /// Throws ConfigError if an image has no class, which scores under the images' own classes need.
-void require_classes(const std::string& field, const std::string& text, const images::ImageSource& source,
+void require_classes(const std::string& field, const std::string& name, const images::ImageSource& source,
                      const std::vector<std::int64_t>& labels) {
   const auto without = std::ranges::find_if(labels, [](std::int64_t label) { return label < 0; });
   if (without == labels.end()) return;
   const bool have_none = std::ranges::all_of(labels, [](std::int64_t label) { return label < 0; });
   const auto problem =
-      have_none ? text + " has no folders that are named after classes of the model"
+      have_none ? name + " has no folders that are named after classes of the model"
                 : source.name(without - labels.begin()) + " lies in no folder that is named after a class of the model";
   throw ConfigError(field, problem + ", and the model is conditional (--classes marginal needs no classes)");
 }
 
-GivenImages open_paths(const std::string& field, const std::string& text, const nn::Glow& model, Labels labels,
-                       const ReadingSettings& settings, const images::OpenOptions& how) {
-  refuse_unknown_name(field, text);
-  const auto set = images::open_pictures(paths_in(text), options_for_model(model, settings, how));
+GivenImages open_paths(const std::string& field, const std::vector<std::string>& words, const nn::Glow& model,
+                       Labels labels, const ReadingSettings& settings, const images::OpenOptions& how) {
+  for (const auto& word : words) refuse_unknown_name(field, word);
+  const std::vector<std::filesystem::path> paths(words.begin(), words.end());
+  const auto set = images::open_pictures(paths, options_for_model(model, settings, how));
   const auto own = images::all_labels(*set.train);
-  if (labels == Labels::kRequired) require_classes(field, text, *set.train, own);
+  if (labels == Labels::kRequired) require_classes(field, name_of(words), *set.train, own);
   return {.source = set.train,
           .labelled = std::ranges::any_of(own, [](std::int64_t label) { return label >= 0; }),
           .notes = SourceNotes(set),
@@ -125,10 +120,16 @@ Source images_to_learn(const images::DataSet& set) {
   return std::make_shared<const JoinedSource>(set.train, set.valid);
 }
 
-GivenImages open_given_images(const std::string& field, const std::string& text, const nn::Glow& model, Labels labels,
-                              const ReadingSettings& settings, const images::OpenOptions& how) {
-  if (is_there(text) || images::parse_specification(text).kind == nullptr) {
-    return open_paths(field, text, model, labels, settings, how);
+std::string name_of(const std::vector<std::string>& words) {
+  const auto more = std::ssize(words) - 1;
+  return words.front() + (more > 0 ? " and " + grouped(more) + " more" : "");
+}
+
+GivenImages open_given_images(const std::string& field, const std::vector<std::string>& words, const nn::Glow& model,
+                              Labels labels, const ReadingSettings& settings, const images::OpenOptions& how) {
+  const auto& text = words.front();
+  if (words.size() > 1 || is_there(text) || images::parse_specification(text).kind == nullptr) {
+    return open_paths(field, words, model, labels, settings, how);
   }
   const auto set = open_for_model(field, text, model, labels, settings, how);
   GivenImages given{.source = set.test ? set.test : images_to_learn(set),

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <glow/images/source.h>
 #include <glow/nn/glow.h>
@@ -58,11 +59,14 @@ struct GivenImages {
   Subset subset = {};
 };
 
-/// Opens FILE.npy, a folder or an archive with everything in it, or a list of image files separated by commas
-/// (images::open_pictures), or a data set, of which the test images are used or, if it has none, all. Throws as
+/// Opens FILE.npy, a folder or an archive with everything in it, or several image files (images::open_pictures); or a
+/// data set, of which the test images are used or, if it has none, all. `words` is not empty. Throws as
 /// images::open_pictures and open_for_model, with ConfigError::field() == `field`. `how`: see shared_opening.
-GivenImages open_given_images(const std::string& field, const std::string& text, const nn::Glow& model, Labels labels,
-                              const ReadingSettings& settings, const images::OpenOptions& how = {});
+GivenImages open_given_images(const std::string& field, const std::vector<std::string>& words, const nn::Glow& model,
+                              Labels labels, const ReadingSettings& settings, const images::OpenOptions& how = {});
+
+/// The name of such images in messages: "photos", "a.png and 2 more".
+std::string name_of(const std::vector<std::string>& words);
 
 /// The training and validation images of a data set, in this order.
 std::shared_ptr<const images::ImageSource> images_to_learn(const images::DataSet& set);

@@ -71,8 +71,8 @@ GeometrySettings geometry_of(const ImageSettings& settings) {
 }
 
 /// Adds the files of all images, including those that --pick leaves out.
-void add_files(const std::string& text, const images::ImageSource& source, InputFiles& inputs) {
-  inputs.add_source(text);
+void add_files(const std::vector<std::string>& words, const images::ImageSource& source, InputFiles& inputs) {
+  for (const auto& word : words) inputs.add_source(word);
   if (source.common_shape()) return;  // arrays, whose images are not files
   for (std::int64_t i = 0; i < source.size(); ++i) inputs.add(source.name(i));
 }
@@ -111,7 +111,7 @@ torch::Tensor EditImages::labels() const {
 }
 
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
-  require_given("images", settings.images, "images");
+  if (settings.images.empty()) throw ConfigError("images", "expected images, none are given");
   const auto geometry = geometry_of(settings);
   auto [source, are_test, labelled, notes, subset] =
       open_given_images("images", settings.images, model, Labels::kIfKnown, {settings.reading.source, geometry});
@@ -127,8 +127,8 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
   // If neither the flags nor the model file define how to resize images, they must have the model's size.
   const bool is_known = geometry.resize || geometry.random_crop || model->training_data();
   if (source->channels() == model->options().channels && !is_known) check_sizes(*source, model->options());
-  return {.fitted = fitted("images", settings.images, source, model, geometry),
-          .name = settings.images,
+  return {.fitted = fitted("images", name_of(settings.images), source, model, geometry),
+          .name = name_of(settings.images),
           .labelled = labelled,
           .places = std::move(places),
           .notes = std::move(notes),

@@ -49,7 +49,7 @@ void visit_fields(EditSettings& settings, Visitor&& visit) {
 /// The images to edit.
 struct ImageSettings {
   /// See open_given_images.
-  std::string images;
+  std::vector<std::string> images;
   /// Indices of the images to edit; empty: all.
   std::vector<std::int64_t> pick;
   /// The same as reading.geometry.resize = 0.

@@ -181,14 +181,14 @@ EvalImages open_split(const EvalSettings& settings, const nn::Glow& model, Label
           .subset = std::move(subset)};
 }
 
-/// `field`: images or ood, which contains `text`. The images of --data with the same splits have the same noise.
-EvalImages open_all(const std::string& field, const std::string& text, const EvalSettings& settings,
+/// `field`: images or ood, whose value is `words`. The images of --data with the same splits have the same noise.
+EvalImages open_all(const std::string& field, const std::vector<std::string>& words, const EvalSettings& settings,
                     const nn::Glow& model, Labels labels, const ReadingSettings& reading,
                     const images::OpenOptions& how) {
-  auto given = open_given_images(field, text, model, labels, reading, how);
+  auto given = open_given_images(field, words, model, labels, reading, how);
   const auto source = first_images(given.source, settings.count, given.subset);
-  return {.fitted = fitted(field, text, source, model, reading.geometry),
-          .source = text,
+  return {.fitted = fitted(field, name_of(words), source, model, reading.geometry),
+          .source = name_of(words),
           .split = to_string(given.are_test ? EvalSplit::kTest : EvalSplit::kAll),
           .noise = given.are_test ? ops::Stream::kTestNoise : ops::Stream::kDequantisation,
           .labelled = given.labelled,
@@ -211,7 +211,7 @@ EvalImages open_eval_images(const EvalSettings& settings, const nn::Glow& model,
 
 EvalImages open_ood_images(const EvalSettings& settings, const nn::Glow& model, const images::OpenOptions& how) {
   auto reading = settings.reading;
-  const auto* kind = images::parse_specification(settings.ood).kind;
+  const auto* kind = images::parse_specification(settings.ood.front()).kind;
   // The flags are about the other images, which may be of another kind.
   if (kind != nullptr && !kind->has_image_files) reading.source = {};
   auto images = open_all("ood", settings.ood, settings, model, Labels::kUnused, reading, how);

@@ -54,7 +54,7 @@ constexpr EnumNames<ScoreKind, 3> enum_names(ScoreKind) {
 struct EvalSettings {
   std::string model;
   /// Everything in it is scored (open_given_images). Either this or `data` is given, the other is empty.
-  std::string images;
+  std::vector<std::string> images;
   /// A specification for images::open_data_set.
   std::string data;
   EvalSplit split = EvalSplit::kAuto;
@@ -63,7 +63,7 @@ struct EvalSettings {
   /// Scores only this many images of a source, from the first; 0: all.
   std::int64_t count = 0;
   /// Other images, as `images`, whose scores are compared; empty: none.
-  std::string ood;
+  std::vector<std::string> ood;
   /// follow_training sets seed and batch from the next two fields.
   evaluate::ScoreOptions score;
   /// Nullopt: the seed of the model's training, or 0 if the model file has no training record.

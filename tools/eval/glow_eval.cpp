@@ -42,9 +42,10 @@ ToolText eval_text() {
 InputFiles eval_inputs(const EvalSettings& settings) {
   InputFiles inputs;
   inputs.add(settings.model);
-  inputs.add_source(settings.images);
   inputs.add_source(settings.data);
-  inputs.add_source(settings.ood);
+  for (const auto* words : {&settings.images, &settings.ood}) {
+    for (const auto& word : *words) inputs.add_source(word);
+  }
   return inputs;
 }
 
