@@ -187,6 +187,8 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownPermutation", {"--permutation", "swap"}, {"--permutation: ", "'swap'", "conv1x1"}},
         Usage{"UnknownMemoryPolicy", {"--memory", "less"}, {"--memory: ", "'less'", "recompute"}},
         Usage{"UnknownDevice", {"--device", "gpu"}, {"--device: gpu", "cuda"}},
+        Usage{"SeveralDevices", {"--device", "cuda:0,1"}, {"--device: cuda:0,1", "torchrun", "mpirun -n 2"}},
+        Usage{"NumberOfDevices", {"--device", "2"}, {"--device: 2: expected", "torchrun", "mpirun -n 2"}},
         Usage{"Tf32OnTheCpu", {"--device", "cpu", "--precision", "tf32"}, {"--precision: tf32", "CUDA", "cpu"}},
         Usage{"UnknownPrecision", {"--precision", "fp16"}, {"--precision: ", "'fp16'", "bf16"}},
         Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},
