@@ -13,6 +13,7 @@
 #include <glow/error.h>
 
 #include "distributed/failure_detector.h"
+#include "distributed/message.h"
 #include "distributed/rendezvous.h"
 #include "distributed/start_watch.h"
 
@@ -20,12 +21,18 @@ namespace glow::distributed {
 namespace {
 
 using WorkPointer = c10::intrusive_ptr<c10d::Work>;
+using Device = std::shared_ptr<::gloo::transport::Device>;
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-std::string message_of(const std::exception& error) {
-  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  return first_line(torch_error != nullptr ? torch_error->what_without_backtrace() : error.what());
+/// Gloo's device of the network interface that GLOO_SOCKET_IFNAME names; null when it is not set.
+Device device_of_environment() {
+  const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+  if (interface == nullptr) return nullptr;
+  try {
+    return c10d::ProcessGroupGloo::createDeviceForInterface(interface);
+  } catch (const std::exception& error) {
+    throw ConfigError("GLOO_SOCKET_IFNAME: cannot use the network interface '" + std::string(interface) +
+                      "': " + message_of(error));
+  }
 }
 
 /// The most recent collective on the device. Thread-safe.
@@ -52,13 +59,16 @@ class ConnectedProcesses : public Communicator {
   ConnectedProcesses(const Launch& launch, const ConnectOptions& options)
       : Communicator(launch.rank, launch.size),
         options_(options),
-        watch_(std::make_unique<StartWatch>(options.patience, options.waiting)),
+        watch_(std::make_unique<StartWatch>(StartWatch::Options{.patience = options.patience,
+                                                                .timeout = options.start_timeout,
+                                                                .cause = environment_text(launch),
+                                                                .waiting = options.waiting,
+                                                                .expired = options.failed})),
+        device_(device_of_environment()),
         rendezvous_(launch, options.timeout, *watch_) {
+    if (!device_) device_ = c10d::ProcessGroupGloo::createDeviceForHostname(rendezvous_.own_address());
     auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
-    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
-    gloo->devices.push_back(interface != nullptr
-                                ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
-                                : c10d::ProcessGroupGloo::createDeviceForHostname(rendezvous_.own_address()));
+    gloo->devices.push_back(device_);
     gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(rendezvous_.store("gloo"), static_cast<int>(launch.rank),
                                                         static_cast<int>(launch.size), gloo);
     detector_ = FailureDetector::start(
@@ -166,8 +176,9 @@ class ConnectedProcesses : public Communicator {
   }
 
   ConnectOptions options_;
-  /// Null once all processes have joined.
+  /// Null once all processes have connected.
   std::unique_ptr<StartWatch> watch_;
+  Device device_;
   Rendezvous rendezvous_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
 #ifdef USE_C10D_NCCL
@@ -188,8 +199,9 @@ std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw ProcessError("the processes did not meet at " + launch.address + ":" + std::to_string(launch.port) + ": " +
-                       message_of(error));
+    throw ProcessError(
+        "the processes joined at " + launch.address + ":" + std::to_string(launch.port) +
+        ", but could not connect to each other (GLOO_SOCKET_IFNAME sets the network interface): " + message_of(error));
   }
 }
 

@@ -78,14 +78,15 @@ std::uint16_t port_of_job(std::uint64_t job) {
 Launch of_torchrun(const Variables& variables) {
   auto launch = ranks(variables, "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE");
   launch.launcher = variables.has("TORCHELASTIC_RUN_ID") ? "torchrun" : "RANK and WORLD_SIZE";
-  launch.has_store = variables.text("TORCHELASTIC_USE_AGENT_STORE", "") == "True";
   launch.restarts = variables.number("TORCHELASTIC_RESTART_COUNT", 0, kMostProcesses, 0);
-  if (launch.size == 1 && !launch.has_store) return launch;
+  if (launch.size == 1) return launch;
   if (!variables.has("MASTER_ADDR")) {
     throw ConfigError("MASTER_ADDR", "is not set, though RANK and WORLD_SIZE are; unset these to run one process");
   }
   launch.address = variables.text("MASTER_ADDR");
   launch.port = variables.port("MASTER_PORT", kDefaultPort);
+  // torchrun's own store is at MASTER_PORT then, and may be of another version of LibTorch.
+  if (variables.text("TORCHELASTIC_USE_AGENT_STORE", "") == "True") launch.port = port_of_job(launch.port);
   return launch;
 }
 
@@ -157,6 +158,16 @@ Launch read_launch() {
     if (value == nullptr) return std::nullopt;
     return value;
   });
+}
+
+std::string environment_text(const Launch& launch) {
+  std::string values, names;
+  for (const auto& [name, value] : launch.variables) {
+    values += (values.empty() ? "" : ", ") + name + "=" + value;
+    names += " " + name;
+  }
+  return "the environment says that there are " + std::to_string(launch.size) + " processes (" + values +
+         "); to run one process alone: unset" + names;
 }
 
 std::string first_host(const std::string& list) {

@@ -1,30 +1,41 @@
 #include "distributed/rendezvous.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <cstdint>
-#include <memory>
+#include <future>
+#include <optional>
 #include <random>
 #include <set>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <glow/error.h>
 
+#include "distributed/message.h"
 #include "distributed/shared_store.h"
 
 namespace glow::distributed {
 namespace {
 
 using StorePointer = c10::intrusive_ptr<c10d::Store>;
+using Milliseconds = std::chrono::milliseconds;
+
+constexpr const char* kOwnHost = "127.0.0.1";
+constexpr Milliseconds kBetweenPolls{50}, kBetweenAttempts{200};
+/// How long rank 0's store may take to answer in one attempt to join. (LibTorch counts in whole seconds.)
+constexpr Milliseconds kAnswerTime{5000}, kShortestAnswerTime{1000};
+/// How long rank 0 waits until the others have read that the start has failed.
+constexpr Milliseconds kReadingTime{1500};
+
+// The keys of the rendezvous: the number of processes, a random text of each rank that has joined, "" for the start or
+// the reason why there is none, and whether a rank has read that.
+constexpr const char *kSizeKey = "glow/size", *kStartKey = "glow/start";
+std::string joined_key(std::int64_t rank) { return "glow/joined/" + std::to_string(rank); }
+std::string read_key(std::int64_t rank) { return "glow/read/" + std::to_string(rank); }
 
 /// "rank 3", "ranks 1, 2 and 5"; of many ranks the first ones and their number.
 std::string ranks_text(const std::set<std::int64_t>& ranks) {
@@ -40,147 +51,158 @@ std::string ranks_text(const std::set<std::int64_t>& ranks) {
   return text;
 }
 
-StorePointer open_store(const Launch& launch, std::chrono::seconds timeout, bool is_host) {
+std::string place_of(const Launch& launch) { return launch.address + ":" + std::to_string(launch.port); }
+
+/// Calls `attempt` until it throws nothing or an Error. Another exception is a reason to wait for `what`.
+template <class Attempt>
+auto repeat(StartWatch& watch, const std::string& what, Attempt&& attempt) {
+  watch.wait_for(what);
+  while (true) {
+    try {
+      return attempt();
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      watch.wait_for(what + " (" + message_of(error) + ")");
+    }
+    if (watch.is_over()) throw ProcessError(watch.failure());
+    std::this_thread::sleep_for(std::min(kBetweenAttempts, watch.remaining()));
+  }
+}
+
+StorePointer open_store(const Launch& launch, Milliseconds timeout, bool opens_server = false) {
   c10d::TCPStoreOptions options;
   options.port = launch.port;
-  options.isServer = is_host;
+  options.isServer = opens_server;
   options.timeout = timeout;
-  StorePointer store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
-  store->setTimeout(timeout);
-  return store;
+  // Rank 0 need not know the address by which the others reach it.
+  return c10::make_intrusive<c10d::TCPStore>(launch.rank == 0 ? kOwnHost : launch.address, options);
 }
 
-/// The first connection, for which the store's host may be missing.
-StorePointer open_store_watched(const Launch& launch, std::chrono::seconds timeout, bool is_host, StartWatch& watch) {
-  const auto place = launch.address + ":" + std::to_string(launch.port);
-  watch.wait_for(launch.has_store ? "the launcher's store at " + place : "rank 0, whose store is expected at " + place);
-  return open_store(launch, timeout, is_host);
-}
-
-// The keys of the rendezvous. All but the last are shared by all epochs. A rank writes a random request, and rank 0
-// answers the request with the epoch, so that a rank cannot read the answer of an earlier start.
-
-constexpr const char* kEpochCount = "glow/starts";
-
-std::string request_key(std::int64_t rank) { return "glow/question/" + std::to_string(rank); }
-std::string answer_key(const std::string& request) { return "glow/answer/" + request; }
-std::string joined_key(const std::string& epoch, std::int64_t rank) { return epoch + "/here/" + std::to_string(rank); }
-
-std::string join_epoch(c10d::Store& store, std::int64_t rank, StartWatch& watch) {
-  watch.wait_for("rank 0");
-  std::random_device random;
-  const auto request = std::to_string(random()) + "-" + std::to_string(random());
-  set_text(store, request_key(rank), request);
-  const auto epoch = wait_for_text(store, answer_key(request));
-  // From now on rank 0 knows which ranks are missing.
-  watch.wait_for("");
-  set_text(store, joined_key(epoch, rank), "1");
-  return epoch;
-}
-
-std::string publish_epoch(c10d::Store& store, std::int64_t size, std::chrono::seconds timeout, StartWatch& watch) {
-  constexpr std::chrono::milliseconds kBetweenPolls{50};
-  const auto epoch = "glow/start-" + std::to_string(store.add(kEpochCount, 1));
-  std::set<std::int64_t> missing;
-  for (std::int64_t rank = 1; rank < size; ++rank) missing.insert(rank);
-  const auto end = std::chrono::steady_clock::now() + timeout;
-  while (true) {
-    std::erase_if(missing, [&](std::int64_t rank) { return store.check({joined_key(epoch, rank)}); });
-    watch.wait_for(missing.empty() ? "the other ranks, which have all joined, to connect to each other"
-                                   : ranks_text(missing));
-    if (missing.empty()) return epoch;
-    if (std::chrono::steady_clock::now() > end) {
-      throw std::runtime_error("rank " + std::to_string(*missing.begin()) + " did not join");
+StorePointer host_store(const Launch& launch, StartWatch& watch) {
+  const auto what = "port " + std::to_string(launch.port) + " to become free for rank 0";
+  return repeat(watch, what, [&] {
+    if (is_listening(kOwnHost, launch.port, kAnswerTime)) {
+      throw std::runtime_error("a second rank 0 or another program listens there; MASTER_PORT sets another port");
     }
-    // A request may be left from an earlier start. Rank 0 cannot tell, so it answers that too; no process reads the
-    // answer.
-    for (const auto rank : missing) {
-      if (const auto request = find_text(store, request_key(rank))) set_text(store, answer_key(*request), epoch);
-    }
+    return open_store(launch, kAnswerTime, /*opens_server=*/true);
+  });
+}
+
+/// Tells the ranks that have joined why there is no start, before the store ends with this process.
+void call_off(c10d::Store& store, std::int64_t size, const std::set<std::int64_t>& missing) {
+  set_text(store, kStartKey, ranks_text(missing) + (missing.size() == 1 ? " has" : " have") + " not joined");
+  std::vector<std::string> keys;
+  for (std::int64_t rank = 1; rank < size; ++rank) {
+    if (!missing.contains(rank)) keys.push_back(read_key(rank));
+  }
+  const auto end = StartWatch::Clock::now() + kReadingTime;
+  while (!keys.empty() && !store.check(keys) && StartWatch::Clock::now() < end) {
     std::this_thread::sleep_for(kBetweenPolls);
   }
 }
 
-socklen_t length_of(const sockaddr& address) {
-  return address.sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-}
-
-std::string numeric_address(const sockaddr& address) {
-  char name[NI_MAXHOST] = "";
-  ::getnameinfo(&address, length_of(address), name, sizeof name, nullptr, 0, NI_NUMERICHOST);
-  return name;
-}
-
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "::1" || address == "localhost";
-}
-
-/// The IPv4 address of the first interface to other hosts; "" when there is none.
-std::string address_of_interface() {
-  ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return "";
-  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> interfaces(first, ::freeifaddrs);
-  for (const auto* interface = first; interface != nullptr; interface = interface->ifa_next) {
-    constexpr unsigned kRequired = IFF_UP | IFF_RUNNING, kExcluded = IFF_LOOPBACK | IFF_POINTOPOINT;
-    const auto* address = interface->ifa_addr;
-    const bool is_usable = (interface->ifa_flags & kRequired) == kRequired && (interface->ifa_flags & kExcluded) == 0;
-    if (is_usable && address != nullptr && address->sa_family == AF_INET) return numeric_address(*address);
+/// Rank 0: waits until all have joined, and lets them start.
+StorePointer gather_ranks(const Launch& launch, const Route& route, StartWatch& watch) {
+  auto store = host_store(launch, watch);
+  set_text(*store, kSizeKey, std::to_string(launch.size));
+  std::set<std::int64_t> missing;
+  for (std::int64_t rank = 1; rank < launch.size; ++rank) missing.insert(rank);
+  const auto where = " at " + place_of(launch);
+  const auto cause = route.leads_here ? " (not started, or unable to reach this address)"
+                                      : " (which is not an address of this host, that of rank 0)";
+  while (true) {
+    std::erase_if(missing, [&](std::int64_t rank) { return store->check({joined_key(rank)}); });
+    if (missing.empty()) break;
+    watch.wait_for(ranks_text(missing) + where + cause);
+    if (watch.is_over()) {
+      call_off(*store, launch.size, missing);
+      throw ProcessError(watch.failure());
+    }
+    std::this_thread::sleep_for(kBetweenPolls);
   }
-  return "";
+  watch.wait_for("the processes, which have all joined" + where + ", to connect to each other");
+  set_text(*store, kStartKey, "");
+  return store;
 }
 
-/// The source address of packets to the first address with a route; "" when none has one.
-std::string source_address(const addrinfo* addresses) {
-  for (const auto* target = addresses; target != nullptr; target = target->ai_next) {
-    const int socket = ::socket(target->ai_family, target->ai_socktype | SOCK_CLOEXEC, target->ai_protocol);
-    if (socket < 0) continue;
-    sockaddr_storage storage{};
-    socklen_t length = sizeof storage;
-    auto* source = reinterpret_cast<sockaddr*>(&storage);
-    // On a datagram socket connect() sends nothing: it looks up the route and sets the source address.
-    const bool has_route = ::connect(socket, target->ai_addr, target->ai_addrlen) == 0;
-    const bool is_known = has_route && ::getsockname(socket, source, &length) == 0;
-    ::close(socket);
-    if (is_known) return numeric_address(*source);
+/// A start that rank 0 has prepared: its store and its number of processes.
+struct PreparedStart {
+  StorePointer store;
+  std::string size;
+};
+
+/// nullopt if what listens there does not answer as a store of rank 0. Another program may leave LibTorch's client
+/// waiting forever, so that runs in a thread that is abandoned then.
+std::optional<PreparedStart> find_start(const Launch& launch, Milliseconds answer_time) {
+  std::packaged_task<PreparedStart()> ask([=] {
+    const auto store = open_store(launch, answer_time);
+    store->setTimeout(answer_time);
+    return PreparedStart{store, wait_for_text(*store, kSizeKey)};
+  });
+  auto answer = ask.get_future();
+  std::thread(std::move(ask)).detach();
+  if (answer.wait_for(answer_time) != std::future_status::ready) return std::nullopt;
+  try {
+    return answer.get();
+  } catch (const std::exception&) {
+    return std::nullopt;
   }
-  return "";
+}
+
+/// Other ranks: one attempt to join rank 0.
+StorePointer join(const Launch& launch, StartWatch& watch) {
+  const auto answer_time = std::clamp(watch.remaining(), kShortestAnswerTime, kAnswerTime);
+  require_listening(launch.address, launch.port, answer_time);
+  const std::string silent = "which does not answer: it is another program, or has another version of LibTorch";
+  watch.wait_for("rank 0 at " + place_of(launch) + " (" + silent + ")");
+  const auto found = find_start(launch, answer_time);
+  if (!found) throw std::runtime_error(silent);
+  const auto& [store, size] = *found;
+  if (size != std::to_string(launch.size)) throw std::runtime_error("which is one of " + size + " processes");
+  std::random_device random;
+  const auto own = to_bytes(std::to_string(random()) + "-" + std::to_string(random()));
+  const auto rank = std::to_string(launch.rank);
+  if (store->compareSet(joined_key(launch.rank), {}, own) != own) {
+    throw std::runtime_error("where another process is rank " + rank);
+  }
+  // From now on rank 0 knows which ranks are missing, and how long to wait for them.
+  watch.wait_quietly_for("rank 0 at " + place_of(launch) + " to start this process");
+  store->setTimeout(watch.remaining() + kAnswerTime);
+  const auto reason = wait_for_text(*store, kStartKey);
+  if (reason.empty()) return store;
+  set_text(*store, read_key(launch.rank), "1");
+  throw ProcessError("rank 0 at " + place_of(launch) + " has called off the start: " + reason);
 }
 
 }  // namespace
 
 Rendezvous::Rendezvous(const Launch& launch, std::chrono::seconds timeout, StartWatch& watch)
-    : launch_(launch),
-      timeout_(timeout),
-      is_store_host_(launch.rank == 0 && !launch.has_store),
-      store_(open_store_watched(launch, timeout, is_store_host_, watch)),
-      epoch_(launch.rank == 0 ? publish_epoch(*store_, launch.size, timeout, watch)
-                              : join_epoch(*store_, launch.rank, watch)) {}
+    : launch_(launch), timeout_(timeout) {
+  const auto place = place_of(launch);
+  route_ = repeat(watch, launch.rank == 0 ? "an address of this host, that of rank 0" : "rank 0 at " + place,
+                  [&] { return find_route(launch.address, launch.port); });
+  store_ = launch.rank == 0 ? gather_ranks(launch, route_, watch)
+                            : repeat(watch, "rank 0 at " + place, [&] { return join(launch, watch); });
+  store_->setTimeout(timeout);
+}
 
 StorePointer Rendezvous::store(const std::string& name) const {
-  return c10::make_intrusive<c10d::PrefixStore>(epoch_ + "/" + name, store_);
+  return c10::make_intrusive<c10d::PrefixStore>(name, store_);
 }
 
 StorePointer Rendezvous::separate_store(const std::string& name) const {
-  const auto connection = open_store(launch_, timeout_, /*is_host=*/false);
-  return c10::make_intrusive<c10d::PrefixStore>(epoch_ + "/" + name, connection);
+  const auto connection = open_store(launch_, timeout_);
+  connection->setTimeout(timeout_);
+  return c10::make_intrusive<c10d::PrefixStore>(name, connection);
 }
 
 std::string Rendezvous::own_address() const {
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_socktype = SOCK_DGRAM;
-  if (::getaddrinfo(launch_.address.c_str(), std::to_string(launch_.port).c_str(), &hints, &found) != 0) {
-    throw ProcessError("cannot resolve " + launch_.address + ", the host of the store where the processes meet");
-  }
-  const auto address = source_address(found);
-  ::freeaddrinfo(found);
-  if (address.empty()) {
-    throw ProcessError("there is no route to " + launch_.address + ", the host of the store where the processes meet");
-  }
   // A host may resolve its own name to a loopback address (Debian's 127.0.1.1), which other hosts cannot use.
-  if (is_loopback(address) && !is_loopback(launch_.address) && launch_.local_size < launch_.size) {
+  if (is_loopback(route_.source) && !is_loopback(launch_.address) && launch_.local_size < launch_.size) {
     if (const auto other = address_of_interface(); !other.empty()) return other;
   }
-  return address;
+  return route_.source;
 }
 
 }  // namespace glow::distributed

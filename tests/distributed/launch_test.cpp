@@ -33,25 +33,31 @@ TEST(Launch, IsOneProcessWithoutALauncher) {
   EXPECT_TRUE(alone.launcher.empty());
 }
 
-TEST(Launch, ReadsTorchrunAndItsStore) {
-  const auto found = launch({{"RANK", "5"},
-                             {"WORLD_SIZE", "8"},
-                             {"LOCAL_RANK", "1"},
-                             {"LOCAL_WORLD_SIZE", "4"},
-                             {"MASTER_ADDR", "node1"},
-                             {"MASTER_PORT", "1234"},
-                             {"TORCHELASTIC_RUN_ID", "none"},
-                             {"TORCHELASTIC_USE_AGENT_STORE", "True"},
-                             {"TORCHELASTIC_RESTART_COUNT", "2"}});
+TEST(Launch, ReadsTorchrunAndAvoidsThePortOfItsStore) {
+  Values values{{"RANK", "5"},
+                {"WORLD_SIZE", "8"},
+                {"LOCAL_RANK", "1"},
+                {"LOCAL_WORLD_SIZE", "4"},
+                {"MASTER_ADDR", "node1"},
+                {"MASTER_PORT", "1234"},
+                {"TORCHELASTIC_RUN_ID", "none"},
+                {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                {"TORCHELASTIC_RESTART_COUNT", "2"}};
+  const auto found = launch(values);
   EXPECT_EQ(found.launcher, "torchrun");
   EXPECT_EQ(found.rank, 5);
   EXPECT_EQ(found.size, 8);
   EXPECT_EQ(found.local_rank, 1);
   EXPECT_EQ(found.local_size, 4);
   EXPECT_EQ(found.address, "node1");
-  EXPECT_EQ(found.port, 1234);
-  EXPECT_TRUE(found.has_store);
+  EXPECT_GE(found.port, 20000);
+  EXPECT_LT(found.port, 30000);
   EXPECT_EQ(found.restarts, 2);
+  EXPECT_EQ(launch(values).port, found.port);
+  values["MASTER_PORT"] = "1235";
+  EXPECT_NE(launch(values).port, found.port);
+  values["TORCHELASTIC_USE_AGENT_STORE"] = "False";
+  EXPECT_EQ(launch(values).port, 1235);
 }
 
 TEST(Launch, ReadsMpirun) {
@@ -64,7 +70,6 @@ TEST(Launch, ReadsMpirun) {
   EXPECT_EQ(found.launcher, "mpirun");
   EXPECT_EQ(found.rank, 1);
   EXPECT_EQ(found.address, "127.0.0.1");
-  EXPECT_FALSE(found.has_store);
   const auto again = launch(values);
   EXPECT_EQ(again.port, found.port);
   values["OMPI_MCA_ess_base_jobid"] = "123456790";
@@ -127,6 +132,12 @@ TEST(Launch, NamesTheVariablesOfSeveralProcesses) {
             (Named{{"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "1"}}));
   EXPECT_EQ(launch({{"SLURM_PROCID", "2"}, {"SLURM_STEP_NUM_TASKS", "4"}, {"SLURM_JOB_ID", "7"}}).variables,
             (Named{{"SLURM_PROCID", "2"}, {"SLURM_STEP_NUM_TASKS", "4"}}));
+}
+
+TEST(Launch, SaysWhyThereAreSeveralProcesses) {
+  EXPECT_EQ(environment_text(launch({{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}})),
+            "the environment says that there are 2 processes (RANK=1, WORLD_SIZE=2); to run one process alone: unset "
+            "RANK WORLD_SIZE");
 }
 
 TEST(Launch, NamesTheMissingOrInvalidVariable) {

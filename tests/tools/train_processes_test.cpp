@@ -233,6 +233,7 @@ TEST_F(GlowTrainProcesses, InvalidFlagsAreRefusedOnce) {
   refused(1, {"--family", "realnvp", "--accumulate", "2"}, "--accumulate: expected 1 for a realnvp");
   refused(2, {"--lrr", "1"}, "lrr");
   refused(2, {"--process-timeout", "0"}, "--process-timeout: expected 1 to 604800, got 0");
+  refused(2, {"--start-timeout", "0"}, "--start-timeout: expected 1 to 604800, got 0");
   refused(2, {"--data", "npy:/nowhere.npy"}, "/nowhere.npy");
 }
 

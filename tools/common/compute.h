@@ -35,8 +35,8 @@ struct ComputeSettings {
   std::int64_t threads = 0;
   /// The threads that read and decode images; 0: as many as `threads`.
   std::int64_t data_threads = 0;
-  /// Seconds that a process waits for the others.
-  std::int64_t process_timeout = 600;
+  /// Seconds that a process waits for the others at the start, and afterwards.
+  std::int64_t start_timeout = 60, process_timeout = 600;
 };
 
 template <class Visitor>
@@ -45,6 +45,7 @@ void visit_fields(ComputeSettings& settings, Visitor&& visit) {
   visit("precision", settings.precision);
   visit("threads", settings.threads);
   visit("data_threads", settings.data_threads);
+  visit("start_timeout", settings.start_timeout);
   visit("process_timeout", settings.process_timeout);
 }
 

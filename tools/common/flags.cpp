@@ -364,8 +364,10 @@ std::vector<FlagText> compute_rows(Launchable launchable) {
        Kept::kChangeable, "", number_word("auto", 0)},
   };
   if (launchable == Launchable::kYes) {
+    rows.push_back({"start_timeout", "Computing", "SECONDS",
+                    "how long to wait at the start for the other processes that torchrun, mpirun or SLURM started"});
     rows.push_back({"process_timeout", "Computing", "SECONDS",
-                    "how long to wait for the other processes that torchrun, mpirun or SLURM started"});
+                    "how long to wait for the other processes after the start, at any step"});
   }
   return rows;
 }

@@ -278,7 +278,7 @@ FlagText batch_row(const std::string& otherwise = {});
 
 /// Whether a launcher can start a tool in several processes.
 enum class Launchable { kNo, kYes };
-/// The rows of ComputeSettings; `process_timeout` only for kYes.
+/// The rows of ComputeSettings; `start_timeout` and `process_timeout` only for kYes.
 std::vector<FlagText> compute_rows(Launchable launchable);
 /// --data-threads, for tools that read images.
 FlagText data_threads_row();

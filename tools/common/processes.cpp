@@ -65,47 +65,31 @@ std::string until(std::chrono::system_clock::time_point end) {
   return text;
 }
 
-std::string waiting_text(const distributed::Launch& launch, const std::string& what,
-                         std::chrono::system_clock::time_point began, std::chrono::seconds timeout) {
-  std::string values, names;
-  for (const auto& [name, value] : launch.variables) {
-    values += (values.empty() ? "" : ", ") + name + "=" + value;
-    names += " " + name;
-  }
-  return "waiting for " + what + ", " + until(began + timeout) + " (--process-timeout " +
-         std::to_string(timeout.count()) + "), because the environment says that there are " +
-         std::to_string(launch.size) + " processes (" + values + "); to run one process alone: unset" + names;
-}
-
-/// Turns off LibTorch's warnings about names that it cannot look up and connections that broke: many lines from every
-/// process about an error that this class reports in one line. TORCH_CPP_LOG_LEVEL turns them on again.
-void keep_libtorch_quiet() {
-  constexpr int kErrors = 2;
-  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = std::max(FLAGS_caffe2_log_level, kErrors);
+/// Keeps LibTorch from printing many lines, in every process, about connections that fail at the start or break later:
+/// this file reports them in one line. At the start errors too. TORCH_CPP_LOG_LEVEL prints them again.
+void keep_libtorch_quiet(int level) {
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = level;
 }
 
 }  // namespace
 
-void Processes::join(std::int64_t timeout_seconds) {
+void Processes::join(const ComputeSettings& settings) {
   constexpr std::int64_t kLongest = 7 * 24 * 60 * 60;
-  const auto check = [&] { require_range("process_timeout", timeout_seconds, 1, kLongest); };
-  // An invalid time-out is reported once all are connected, by one of them.
-  const auto timeout = timeout_seconds >= 1 && timeout_seconds <= kLongest ? std::chrono::seconds(timeout_seconds)
-                                                                           : distributed::ConnectOptions().timeout;
+  const auto check = [&] {
+    require_range("start_timeout", settings.start_timeout, 1, kLongest);
+    require_range("process_timeout", settings.process_timeout, 1, kLongest);
+  };
+  // An invalid time is reported once all are connected, by one of them.
+  const auto seconds = [](std::int64_t given, std::chrono::seconds otherwise) {
+    return given >= 1 && given <= kLongest ? std::chrono::seconds(given) : otherwise;
+  };
+  const distributed::ConnectOptions standard;
   launch_ = distributed::read_launch();
   if (!are_several()) return check();
   // All processes have the same error; rank 0 reports it.
   if (!distributed::can_connect() && !is_root()) std::_Exit(kUsageError);
-  keep_libtorch_quiet();
-  const auto began = std::chrono::system_clock::now();
-  communicator_ = distributed::connect(
-      launch_, {.timeout = timeout,
-                .failed =
-                    [this](const std::string& what) {
-                      print(what);
-                      std::_Exit(kFailure);
-                    },
-                .waiting = [=, this](const std::string& what) { print(waiting_text(launch_, what, began, timeout)); }});
+  connect({.start_timeout = seconds(settings.start_timeout, standard.start_timeout),
+           .timeout = seconds(settings.process_timeout, standard.timeout)});
   // The versions come first, because another version may run the rest of this function differently.
   require_same({{"glow", kVersion}, {"libtorch", TORCH_VERSION}});
   check();
@@ -115,6 +99,27 @@ void Processes::join(std::int64_t timeout_seconds) {
   hosts_ = std::ssize(std::set(hosts.begin(), hosts.end()));
   // A launcher that binds processes gives each its own cores; with other launchers all processes share all cores.
   cores_ = std::max<std::int64_t>(1, available_cores() / std::count(places.begin(), places.end(), host + "/" + cores));
+}
+
+void Processes::connect(distributed::ConnectOptions options) {
+  const auto flag = "--start-timeout " + std::to_string(options.start_timeout.count());
+  const auto end = until(std::chrono::system_clock::now() + options.start_timeout);
+  options.failed = [this](const std::string& what) {
+    print(what);
+    std::_Exit(kFailure);
+  };
+  options.waiting = [=, this](const std::string& what) {
+    print("waiting for " + what + ", " + end + " (" + flag + "), because " + environment_text(launch_));
+  };
+  constexpr int kErrors = 2, kFatal = 3;
+  keep_libtorch_quiet(kFatal);
+  try {
+    communicator_ = distributed::connect(launch_, options);
+    keep_libtorch_quiet(kErrors);
+  } catch (const ProcessError& error) {
+    throw ProcessError(std::string(error.what()) + " (" + flag +
+                       " ends the wait; causes: docs/distributed.md#troubleshooting)");
+  }
 }
 
 std::string Processes::text() const {
@@ -240,7 +245,7 @@ std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags
   } catch (const ConfigError&) {
     problem = std::current_exception();
   }
-  flags.naming_flags([&] { processes.join(settings.process_timeout); });
+  flags.naming_flags([&] { processes.join(settings); });
   if (problem) std::rethrow_exception(problem);
   return given;
 }

@@ -30,10 +30,10 @@ class Processes {
   /// `tool`: its name. The console must outlive this object.
   Processes(std::string tool, Console& console) : tool_(std::move(tool)), console_(console) {}
 
-  /// Reads the launcher's environment and connects to the other processes. After that a failure of another process
-  /// ends this process too, with a line that names the failed rank. Throws ConfigError, NotAlike for another version
-  /// of Glow or LibTorch, and ProcessError.
-  void join(std::int64_t timeout_seconds);
+  /// Reads the launcher's environment and connects to the other processes, with the times of the settings. After that a
+  /// failure of another process ends this process too, with a line that names the failed rank. Throws ConfigError,
+  /// NotAlike for another version of Glow or LibTorch, and ProcessError.
+  void join(const ComputeSettings& settings);
 
   const std::shared_ptr<distributed::Communicator>& communicator() const { return communicator_; }
   const distributed::Launch& launch() const { return launch_; }
@@ -72,6 +72,7 @@ class Processes {
   int leave_together(const std::string& message, int code) const;
 
  private:
+  void connect(distributed::ConnectOptions options);
   void print(const std::string& message) const;
   /// `what`: the message for the other processes.
   [[noreturn]] void end(const std::string& what, const std::string& message, int code) const;
@@ -84,7 +85,8 @@ class Processes {
 };
 
 /// parse_command_line for a tool in several processes: connects to the others even if the command line has an error, so
-/// that only one process reports it. `settings`: the fields that `flags` are connected to, among them the time-out.
+/// that only one process reports it. `settings`: the fields that `flags` are connected to, among them the times to
+/// wait.
 std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, Arguments arguments,
                                         const ComputeSettings& settings, Processes& processes, Console& console);
 

@@ -69,11 +69,14 @@ class Communicator {
 std::shared_ptr<Communicator> single_process();
 
 struct ConnectOptions {
-  /// How long to wait for a process that does not join, at the start or later, or that sends no heartbeat. On the CPU
-  /// a process that ends is noticed at once, because its connections break.
+  /// How long rank 0 waits for the others to join at the start, and each of the others for rank 0.
+  std::chrono::seconds start_timeout{60};
+  /// After the start: how long to wait for a process that does not join a collective, or that sends no heartbeat. On
+  /// the CPU a process that ends is noticed at once, because its connections break.
   std::chrono::seconds timeout{600};
   /// Called at most once, on a thread of the library, when another rank has announced a failure or was found to be
-  /// lost; the argument says which: "rank 3 failed". The computing thread may be blocked in a collective for the rest
+  /// lost; the argument says which: "rank 3 failed". Also when the processes have joined within `start_timeout` but
+  /// have not connected to each other. The computing thread may be blocked in a collective for the rest
   /// of the time-out, so a program may want to exit here. May be null.
   std::function<void(const std::string&)> failed = nullptr;
   /// Called at most once, on a thread of the library, when the processes have not all joined after `patience`: the
@@ -87,7 +90,8 @@ bool can_connect();
 
 /// Connects the processes of the launch through c10d: Gloo for tensors on the CPU, NCCL for those on CUDA. All
 /// processes call it. Returns single_process() for a launch of one process without an address. Throws ConfigError when
-/// the library was built without Gloo, ProcessError when not all processes join within the time-out.
+/// the library was built without Gloo, ProcessError when not all processes join within `start_timeout`: it names those
+/// that are missing, the address and the environment variables.
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options = {});
 
 }  // namespace glow::distributed

@@ -18,11 +18,10 @@ struct Launch {
   /// "torchrun", "mpirun", "SLURM", or "RANK and WORLD_SIZE" when these variables were set by anything else; empty for
   /// a process that was started without a launcher.
   std::string launcher = {};
-  /// The address of the store through which the processes find each other. Rank 0 hosts the store, unless `has_store`:
-  /// then the launcher does.
+  /// The address of the store through which the processes find each other, which rank 0 hosts. If torchrun hosts a
+  /// store of its own at MASTER_PORT, `port` is another one, computed from that.
   std::string address = {};
   std::uint16_t port = 0;
-  bool has_store = false;
   /// How many times the launcher has restarted all processes after a failure, plus how many times SLURM has requeued
   /// the job. Launchers on several hosts may count differently.
   std::int64_t restarts = 0;
@@ -40,6 +39,10 @@ Launch read_launch(const Environment& environment);
 
 /// The same from this process's environment.
 Launch read_launch();
+
+/// Why this process is one of several, and how it would be alone: "the environment says that there are 2 processes
+/// (RANK=0, WORLD_SIZE=2); to run one process alone: unset RANK WORLD_SIZE"
+std::string environment_text(const Launch& launch);
 
 /// The first host of a SLURM list: "node07" of "node[07-09,12],login1".
 std::string first_host(const std::string& list);
