@@ -1,19 +1,23 @@
-# cmake -P CheckReadme.cmake, in the project's root: fails unless README.md contains exact copies of these files, each
-# in a code block below a line <!-- its path -->, and unless the table of docs/api.md names exactly the public headers.
+# cmake -P CheckReadme.cmake, in the project's root: fails unless README.md and docs/cpp.md contain exact copies of
+# these files, each in a code block below a line <!-- its path -->, and unless the table of docs/api.md names exactly
+# the public headers.
 cmake_minimum_required(VERSION 3.25)
 
-file(READ README.md readme)
-
-function(expect_in_readme file language)
+function(expect_copy page file language)
+  file(READ "${page}" page_text)
   file(READ "${file}" text)
-  string(FIND "${readme}" "<!-- ${file} -->\n```${language}\n${text}```\n" position)
+  string(FIND "${page_text}" "<!-- ${file} -->\n```${language}\n${text}```\n" position)
   if(position EQUAL -1)
-    message(SEND_ERROR "README.md has no exact copy of ${file} in a ```${language} block below <!-- ${file} -->")
+    message(SEND_ERROR "${page} has no exact copy of ${file} in a ```${language} block below <!-- ${file} -->")
   endif()
 endfunction()
 
-expect_in_readme(tests/consumer/find_package/CMakeLists.txt cmake)
-expect_in_readme(tests/consumer/find_package/main.cpp cpp)
+foreach(page IN ITEMS README.md docs/cpp.md)
+  expect_copy(${page} tests/consumer/find_package/CMakeLists.txt cmake)
+  expect_copy(${page} tests/consumer/find_package/main.cpp cpp)
+endforeach()
+expect_copy(docs/cpp.md tests/consumer/fetch_content/CMakeLists.txt cmake)
+expect_copy(docs/cpp.md examples/train_tensors/own_loop.cpp cpp)
 
 file(GLOB_RECURSE headers RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}/include/glow" include/glow/*.h)
 list(APPEND headers version.h) # generated

@@ -1,7 +1,18 @@
 # Compile settings of this project's targets.
 
-if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
-  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo or MinSizeRel" FORCE)
+# CMake's own default is a build without optimisation. As a part of another project, Glow sets the build type for its
+# own folders only.
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  if(PROJECT_IS_TOP_LEVEL)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo or MinSizeRel" FORCE)
+  else()
+    set(CMAKE_BUILD_TYPE Release)
+    message(STATUS "Glow: compiled as Release, because CMAKE_BUILD_TYPE is not set")
+  endif()
+endif()
+# LibTorch's headers take most of the time: a unity build of the library is several times faster.
+if(NOT PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_UNITY_BUILD)
+  set(CMAKE_UNITY_BUILD ON)
 endif()
 
 find_program(GLOW_CCACHE ccache)

@@ -1,5 +1,6 @@
 // Draws images from a model and writes them as PNG files: sample MODEL OUTPUT_FOLDER
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -12,14 +13,12 @@ namespace {
 
 void sample(const std::string& model_file, const std::filesystem::path& folder) {
   glow::use_threads();
-  const torch::NoGradGuard no_grad;
-  glow::Glow model = glow::load_model(model_file, torch::kCPU);
-  const torch::Tensor images = model->sample(16, {.temperature = 0.7, .seed = 1});
-  const torch::Tensor bytes = model->quantizer().to_bytes(images);
+  const auto model = glow::Model::load(model_file);
+  const torch::Tensor images = model.sample(16, {.temperature = 0.7, .seed = 1});
   std::filesystem::create_directories(folder);
-  for (std::int64_t i = 0; i < bytes.size(0); ++i) {
+  for (std::int64_t i = 0; i < images.size(0); ++i) {
     const std::filesystem::path file = folder / ("sample-" + std::to_string(i) + ".png");
-    glow::io::write_png(file, glow::data::to_image(bytes[i]));
+    glow::io::write_png(file, glow::data::to_image(images[i]));
     std::cout << file.string() << "\n";
   }
 }
@@ -33,7 +32,7 @@ int main(int argc, char** argv) {
   }
   try {
     sample(argv[1], argv[2]);
-  } catch (const glow::Error& error) {
+  } catch (const std::exception& error) {
     std::cerr << "sample: " << error.what() << "\n";
     return EXIT_FAILURE;
   }

@@ -66,7 +66,7 @@ class Trainer {
   /// Makes the last step, which was skipped, undone: the state is that before it.
   void forget_skipped_step();
 
-  /// The averaged weights as a new model in eval mode. Throws as `step`.
+  /// The averaged weights as a new model in eval mode, which later steps and calls do not change. Throws as `step`.
   nn::Glow averaged_model();
 
   std::int64_t steps_done() const { return state_.step; }

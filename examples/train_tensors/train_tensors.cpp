@@ -1,5 +1,6 @@
 // Trains a Glow on tensors, with the library only: train_tensors MODEL_TO_WRITE
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <vector>
 
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
   }
   try {
     train(argv[1]);
-  } catch (const glow::Error& error) {
+  } catch (const std::exception& error) {
     std::cerr << "train_tensors: " << error.what() << "\n";
     return EXIT_FAILURE;
   }

@@ -1,0 +1,1 @@
+../find_package/main.cpp
