@@ -37,8 +37,11 @@ if(GLOW_BUILD_TOOLS)
     COMMAND "${GLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/reference/check_saved_again.py" $<TARGET_FILE:glow-sample>
       "${CMAKE_CURRENT_SOURCE_DIR}/reference/fixtures/grey_lu_affine.model.safetensors"
       "${PROJECT_SOURCE_DIR}/docs/formats.md")
-  set_tests_properties(reference.saved_again PROPERTIES LABELS reference TIMEOUT 60)
+  add_test(NAME reference.read_files
+    COMMAND "${GLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/reference/check_read_files.py" "${PROJECT_BINARY_DIR}/bin"
+      "${PROJECT_SOURCE_DIR}/docs/how-to/python.md")
+  set_tests_properties(reference.saved_again reference.read_files PROPERTIES LABELS reference TIMEOUT 60)
   if(NOT python_result EQUAL 0)
-    set_tests_properties(reference.saved_again PROPERTIES DISABLED ON)
+    set_tests_properties(reference.saved_again reference.read_files PROPERTIES DISABLED ON)
   endif()
 endif()
