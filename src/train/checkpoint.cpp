@@ -1,5 +1,6 @@
 #include <glow/train/checkpoint.h>
 
+#include <string_view>
 #include <type_traits>
 
 #include <nlohmann/json.hpp>
@@ -21,8 +22,9 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "glow-checkpoint";
 constexpr const char* kExtension = ".safetensors";
 constexpr const char* kBufferPrefix = "buffers.";
-/// Also the version of the flat tensors' layout. Version 2 has no options.
-constexpr std::int64_t kFormatVersion = 3, kOldestVersion = 2;
+/// Also the version of the flat tensors' layout. Version 2 has no options, versions 2 and 3 have no warm-up.
+constexpr std::int64_t kFormatVersion = 4, kOldestVersion = 2;
+constexpr std::string_view kSinceVersion4 = "warmup_epochs";
 
 std::string training_json(const TrainingState& state) {
   Json json{{"format_version", kFormatVersion}};
@@ -43,6 +45,7 @@ void parse_training(const std::string& text, TrainingState& state) {
     }
     TrainingProgress& progress = state;
     visit_fields(progress, [&](const char* key, auto& value, auto...) {
+      if (version < 4 && key == kSinceVersion4) return;
       const auto& number = json.at(key);
       const bool is_infinite = std::is_same_v<decltype(value), double&> && number.is_null();
       if (!is_infinite) number.get_to(value);

@@ -171,6 +171,7 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<di
       optimizer_(options.optimizer, schedule_.beta2(), schedule_.ema_decay(), state_.parameters.options()),
       moves_(model_->flat_parameters().moves()) {
   state_.options = state_options(options_, schedule_);
+  state_.warmup_epochs = schedule_.warmup_epochs();
   sum_gradients();
 }
 
@@ -417,6 +418,10 @@ void Trainer::broadcast_state() {
 void Trainer::state_replaced() {
   is_updating_ = false;
   aligned_at_ = state_.step;
+  auto scheduled = options_;
+  if (options_.warmup_epochs < 0) scheduled.warmup_epochs = state_.warmup_epochs;
+  schedule_ = Schedule(scheduled, model_->options().height, model_->options().width);
+  state_.warmup_epochs = schedule_.warmup_epochs();
   model_->set_memory_policy(options_.memory);
   const bool fell_back = std::exchange(state_.fell_back, false);
   if (fell_back && options_.memory == nn::MemoryPolicy::kReversible) fall_back();

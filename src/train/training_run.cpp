@@ -57,6 +57,7 @@ class TrainingRun::Impl {
   std::int64_t total_steps() const { return total_steps_; }
   std::int64_t steps_done() const { return trainer_.steps_done(); }
   std::int64_t steps_saved() const { return steps_saved_; }
+  bool is_over(const RunResult& result) const;
   RunResult run();
   void write_checkpoint();
   void write_report() const { journal_->write_report(); }
@@ -67,7 +68,6 @@ class TrainingRun::Impl {
   /// The augmented batches of the steps from `first_step` to the end, or this process's shards of them, made on a
   /// background thread.
   data::Batches batches_from(std::int64_t first_step) const;
-  bool is_over(const RunResult& result) const;
   /// Writes a checkpoint of the last step, if its state is sound. Does not throw.
   void save_before_failing();
   /// Makes the work after the current step undone, so that a resumed run repeats it.
@@ -480,6 +480,15 @@ void TrainingRun::Impl::write_checkpoint() {
 
 namespace {
 
+/// `options` with numbers for automatic values that depend on the length of the run on `data`. Those of a resumed run
+/// have no number for an automatic warm-up, which is that of its checkpoint.
+TrainOptions for_run(const TrainOptions& options, const RunData& data, const nn::Glow& model, bool is_new) {
+  const auto& shape = model->options();
+  auto chosen = with_lengths(options, data.train->size(), data.valid->size(), shape.height, shape.width);
+  if (!is_new) chosen.warmup_epochs = options.warmup_epochs;
+  return chosen;
+}
+
 /// Throws ConfigError when the run has already done more steps than its new length.
 void require_not_shorter(const TrainOptions& options, std::int64_t train_images, std::int64_t steps_done) {
   const auto steps = total_steps(options, train_images);
@@ -517,8 +526,9 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
     }
     directory.remove_temporaries();
   }
+  const auto for_this_run = for_run(options, data, model, /*is_new=*/true);
   const auto config = files.config;
-  auto impl = std::make_unique<Impl>(Impl::Inputs{std::move(model), std::move(data), options, std::move(files),
+  auto impl = std::make_unique<Impl>(Impl::Inputs{std::move(model), std::move(data), for_this_run, std::move(files),
                                                   std::move(callbacks), processes, std::move(lock)},
                                      TrainingState{});
   impl->write_checkpoint();
@@ -544,9 +554,10 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
     directory.remove_temporaries();
   }
   model->mark_initialized();
+  const auto for_this_run = for_run(options, data, model, /*is_new=*/false);
   const auto config = files.config;
   auto impl = std::make_unique<Impl>(
-      Impl::Inputs{std::move(model), std::move(data), options, std::move(files), std::move(callbacks), processes,
+      Impl::Inputs{std::move(model), std::move(data), for_this_run, std::move(files), std::move(callbacks), processes,
                    std::move(lock), checkpoint ? checkpoint->path : std::filesystem::path()},
       checkpoint ? checkpoint->content.state : TrainingState{});
   if (is_root) io::write_file(directory.config(), config);
@@ -561,6 +572,7 @@ TrainingRun::~TrainingRun() = default;
 
 std::int64_t TrainingRun::total_steps() const { return impl_->total_steps(); }
 std::int64_t TrainingRun::steps_done() const { return impl_->steps_done(); }
+bool TrainingRun::is_complete() const { return impl_->is_over({}); }
 std::int64_t TrainingRun::steps_saved() const { return impl_->steps_saved(); }
 RunResult TrainingRun::run() { return impl_->run(); }
 

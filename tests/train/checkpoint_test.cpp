@@ -108,6 +108,7 @@ TEST(Checkpoint, ReadsFormatVersion2WithoutOptions) {
   EXPECT_EQ(state.step, 12);
   EXPECT_EQ(state.skipped, 1);
   EXPECT_FALSE(state.options.has_value());
+  EXPECT_EQ(state.warmup_epochs, 10);  // the default of that time
   EXPECT_TRUE(state.average.equal(some_state(12).average));
 }
 

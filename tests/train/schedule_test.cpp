@@ -33,6 +33,66 @@ TEST(Schedule, ZeroWarmupEpochsDisableTheWarmUp) {
   EXPECT_EQ(Schedule({.learning_rate = 2e-3, .warmup_epochs = 0}, 32, 32).learning_rate(0), 2e-3);
 }
 
+struct WarmUpOf {
+  TrainOptions options;
+  std::int64_t height, width, steps;
+};
+
+class ScheduleWarmUp : public ::testing::TestWithParam<WarmUpOf> {};
+
+TEST_P(ScheduleWarmUp, HasSteps) {
+  const auto& [options, height, width, steps] = GetParam();
+  const Schedule schedule(options, height, width);
+  EXPECT_EQ(schedule.warmup_steps(), steps);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(steps), options.learning_rate);
+  if (steps > 0) {
+    EXPECT_EQ(schedule.learning_rate(0), 0);
+    EXPECT_LT(schedule.learning_rate(steps - 1), (1 - 1e-9) * options.learning_rate);
+  }
+}
+
+// 10 epochs of 50,000 images of 32x32 are 7,812.5 batches of 64, and 1,953.1 of 64x64.
+INSTANTIATE_TEST_SUITE_P(, ScheduleWarmUp,
+                         ::testing::Values(WarmUpOf{{.batch = 64, .steps = 254}, 64, 64, 25},
+                                           WarmUpOf{{.batch = 64, .steps = 9}, 64, 64, 0},
+                                           WarmUpOf{{.batch = 64, .steps = 10}, 64, 64, 1},
+                                           WarmUpOf{{.batch = 7, .steps = 3333}, 28, 36, 333},
+                                           WarmUpOf{{.batch = 64, .steps = 19'530}, 64, 64, 1953},
+                                           WarmUpOf{{.batch = 64, .steps = 1'000'000}, 64, 64, 1954},
+                                           WarmUpOf{{.batch = 64, .steps = 1'000'000}, 32, 32, 7813},
+                                           // The length is not known here.
+                                           WarmUpOf{{.batch = 64, .steps = 0}, 64, 64, 1954},
+                                           // A given number is taken as it is.
+                                           WarmUpOf{{.batch = 64, .steps = 254, .warmup_epochs = 10}, 64, 64, 1954},
+                                           WarmUpOf{{.batch = 50, .steps = 254, .warmup_epochs = 0.02}, 32, 32, 20},
+                                           WarmUpOf{{.batch = 64, .steps = 254, .warmup_epochs = 0}, 64, 64, 0}));
+
+TEST(WithLengths, ChoosesNumbersOnce) {
+  const TrainOptions given{.batch = 64, .epochs = 100};
+  const auto chosen = with_lengths(given, 162, 18, 64, 64);
+  EXPECT_DOUBLE_EQ(chosen.warmup_epochs, 25 * 64 * 4 / 50'000.0);
+  EXPECT_EQ(chosen.steps, 0);
+  for (const auto every : {chosen.eval_every, chosen.sample_every, chosen.checkpoint_every}) EXPECT_EQ(every, 25);
+  auto longer = chosen;
+  longer.steps = 1'000'000;
+  const auto again = with_lengths(longer, 162, 18, 64, 64);
+  EXPECT_EQ(again.warmup_epochs, chosen.warmup_epochs);
+  EXPECT_EQ(again.eval_every, 25);
+  const auto kept = with_lengths({.warmup_epochs = 3, .eval_every = 0, .sample_every = 7}, 162, 18, 64, 64);
+  EXPECT_EQ(kept.warmup_epochs, 3);
+  EXPECT_EQ(kept.eval_every, 0);
+  EXPECT_EQ(kept.sample_every, 7);
+}
+
+TEST(AutomaticInterval, IsATenthOfTheRun) {
+  EXPECT_EQ(automatic_interval(254, 64, 18), 25);
+  EXPECT_EQ(automatic_interval(1, 64, 18), 10);
+  EXPECT_EQ(automatic_interval(1'000'000, 64, 5000), 2000);
+  // Evaluations do not take longer than the steps between them.
+  EXPECT_EQ(automatic_interval(100, 64, 5000), 79);
+  EXPECT_EQ(automatic_interval(100, 1, 50'000), 2000);
+}
+
 struct Decay {
   std::int64_t batch, height, width;
   double steps_an_epoch;
@@ -134,6 +194,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadOption{"steps: ", [](TrainOptions& o) { o.steps = -1; }, "got -1"},
                       BadOption{"epochs: ", [](TrainOptions& o) { o.epochs = 0; }, "got 0"},
                       BadOption{"lr: ", [](TrainOptions& o) { o.learning_rate = std::nan(""); }, "got nan"},
+                      BadOption{"warmup_epochs: ", [](TrainOptions& o) { o.warmup_epochs = std::nan(""); }, "got nan"},
                       BadOption{"beta2: ", [](TrainOptions& o) { o.beta2 = 1; }, "got 1"},
                       BadOption{"ema_decay: ", [](TrainOptions& o) { o.ema_decay = 1; }, "got 1"},
                       BadOption{"ema_decay: ", [](TrainOptions& o) { o.ema_decay = std::nan(""); }, "got nan"},

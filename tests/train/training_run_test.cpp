@@ -713,6 +713,27 @@ TEST(TrainingRun, ResumesFromTheNewestIntactCheckpoint) {
   expect_same_files(whole_run(), damaged.path());
 }
 
+TEST(TrainingRun, KeepsAnAutomaticWarmUpWhenItGetsLonger) {
+  const TemporaryDirectory directory;
+  auto options = tiny_options();
+  options.warmup_epochs = kAutomatic;
+  options.steps = 40;
+  options.eval_every = options.sample_every = options.checkpoint_every = 0;
+  std::vector<double> rates;
+  const RunCallbacks callbacks{.step = [&](const StepReport& report) { rates.push_back(report.learning_rate); }};
+  EXPECT_FALSE(start(directory.path(), options, callbacks).is_complete());
+  for (const std::int64_t steps : {40, 41, 400}) {
+    options.steps = steps;
+    auto run = resume(directory.path(), options, callbacks);
+    run.run();
+    EXPECT_TRUE(run.is_complete());
+  }
+  ASSERT_EQ(rates.size(), 400u);
+  for (std::size_t step = 0; step < rates.size(); ++step) {
+    EXPECT_DOUBLE_EQ(rates[step], options.learning_rate * std::min<double>(1, static_cast<double>(step) / 4)) << step;
+  }
+}
+
 TEST(TrainingRun, ResumesWithMoreSteps) {
   const TemporaryDirectory extended;
   auto half = tiny_options();

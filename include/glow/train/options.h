@@ -20,6 +20,9 @@ constexpr EnumNames<OptimizerKind, 2> enum_names(OptimizerKind) {
   return {"optimizer", {{{"adamax", OptimizerKind::kAdamax}, {"adam", OptimizerKind::kAdam}}}};
 }
 
+/// The value of an option that is computed from the run.
+inline constexpr int kAutomatic = -1;
+
 /// How a model is trained; part of a run's config.json.
 struct TrainOptions {
   /// Images of a step, in all processes together.
@@ -35,12 +38,14 @@ struct TrainOptions {
   /// Learning rate after the warm-up.
   double learning_rate = 1e-3;
   OptimizerKind optimizer = OptimizerKind::kAdamax;
-  /// Length of the linear warm-up, in epochs of 50,000 images of 32x32 (Schedule).
-  double warmup_epochs = 10;
+  /// Length of the linear warm-up, in epochs of 50,000 images of 32x32 (Schedule); negative: automatic, the published
+  /// 10, but at most a tenth of the run. Chosen when a training begins and part of its state (TrainingProgress), so
+  /// that a resume with more steps keeps it.
+  double warmup_epochs = kAutomatic;
   /// Decay of the second moment; 0: computed from the batch (Schedule::beta2).
   double beta2 = 0;
   /// Decay of the weights' average; 0: no average; negative: computed from the batch, by the same formula as beta2.
-  double ema_decay = -1;
+  double ema_decay = kAutomatic;
   /// Images that initialise the actnorms; 0: max(32, 256 * 32^2 / (H*W)); at most all training images.
   std::int64_t init_images = 0;
   /// Largest gradient norm; 0: gradients are not clipped.
@@ -61,12 +66,13 @@ struct TrainOptions {
 
   /// Steps between lines of metrics.jsonl.
   std::int64_t log_every = 100;
-  /// Steps between evaluations on the validation images; 0: only at the end.
-  std::int64_t eval_every = 2000;
-  /// Steps between sample grids; 0: only at the end.
-  std::int64_t sample_every = 2000;
-  /// Steps between checkpoints, beginning with that of step 0; 0: only at step 0 and at the end.
-  std::int64_t checkpoint_every = 2000;
+  /// Steps between evaluations on the validation images; 0: only at the end; negative: automatic_interval.
+  std::int64_t eval_every = kAutomatic;
+  /// Steps between sample grids; 0: only at the end; negative: automatic_interval.
+  std::int64_t sample_every = kAutomatic;
+  /// Steps between checkpoints, beginning with that of step 0; 0: only at step 0 and at the end; negative:
+  /// automatic_interval.
+  std::int64_t checkpoint_every = kAutomatic;
   /// Number of scheduled checkpoints that are kept, in addition to an unscheduled one that a stop or the end may write.
   /// With 1 a rollback may find no checkpoint.
   std::int64_t keep = 2;
@@ -109,10 +115,16 @@ class Schedule {
   /// The lower bound of beta2 and ema_decay when they are computed from the batch.
   static constexpr double kSmallestDecay = 0.9;
 
+  /// An automatic warm-up is a tenth of options.steps; with steps 0, when the length of the run is not known here, it
+  /// is the published one (with_lengths chooses it from epochs, too).
   Schedule(const TrainOptions& options, std::int64_t height, std::int64_t width);
 
   /// Learning rate of step `step` (from 0): the first is 0 while there is a warm-up.
   double learning_rate(std::int64_t step) const;
+  /// options.warmup_epochs, or the automatic value.
+  double warmup_epochs() const { return warmup_epochs_; }
+  /// The first step with the whole learning rate.
+  std::int64_t warmup_steps() const;
   /// options.beta2, or max(kSmallestDecay, 1 - 1/ceil(50,000 / counted batch)). The published code has no
   /// lower bound.
   double beta2() const { return beta2_; }
@@ -124,6 +136,7 @@ class Schedule {
  private:
   double counted_batch_;
   double learning_rate_;
+  double warmup_epochs_;
   double warmup_images_;
   double beta2_;
   double ema_decay_;
@@ -131,6 +144,15 @@ class Schedule {
 
 /// Steps of a whole run: options.steps, or options.epochs * train_images / options.batch rounded up; at least 1.
 std::int64_t total_steps(const TrainOptions& options, std::int64_t train_images);
+
+/// Steps between two evaluations, sample grids or checkpoints when none are given: a tenth of the run, but not so few
+/// that evaluations would score more images than the steps between them train on; 10 to 2000.
+std::int64_t automatic_interval(std::int64_t steps, std::int64_t batch, std::int64_t valid_images);
+
+/// The options of a run on so many images of H x W, with numbers for automatic values that depend on its length: the
+/// warm-up and the intervals. A function of the options that are given, so that a second call changes nothing.
+TrainOptions with_lengths(TrainOptions options, std::int64_t train_images, std::int64_t valid_images,
+                          std::int64_t height, std::int64_t width);
 
 /// Images that initialise the actnorms: `requested`, or max(32, 256 * 32^2 / (H*W)); at most `available`.
 std::int64_t init_images(std::int64_t requested, std::int64_t available, std::int64_t height, std::int64_t width);

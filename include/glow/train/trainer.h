@@ -37,6 +37,7 @@ class Trainer {
   /// The model must be initialised, and on the same device and in the same dtype at every call. Removes its
   /// nn::GlowImpl::training_data, because the trainer does not know the images that will be used. Throws ConfigError
   /// when the model is not initialised, and when `options` are invalid or do not fit the model.
+  /// When options.steps is 0, an automatic warm-up is the published one (Schedule).
   Trainer(nn::Glow model, const TrainOptions& options,
           std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
   /// Does the same checks, except whether the model is initialised.
@@ -86,8 +87,9 @@ class Trainer {
 
   /// Its tensors are the trainer's own: the next step changes them. Throws as `step`.
   const TrainingState& state();
-  /// Continues from a checkpoint. Throws FormatError when a number is not possible or a tensor does not fit the model,
-  /// ConfigError that names the option when TrainingState::options are not the trainer's; nothing is changed then.
+  /// Continues from a checkpoint. An automatic warm-up becomes that of the checkpoint. Throws FormatError when a number
+  /// is not possible or a tensor does not fit the model, ConfigError that names the option when TrainingState::options
+  /// are not the trainer's; nothing is changed then.
   void restore(const TrainingState& state);
   /// Continues from the state of rank 0. Collective.
   void broadcast_state();

@@ -121,8 +121,10 @@ class TrainingRun {
   std::int64_t total_steps() const;
   /// Steps done so far: more than 0 after a resume.
   std::int64_t steps_done() const;
+  /// Whether nothing is left to do, so that `run` returns at once.
+  bool is_complete() const;
   /// Trains to the end of the run; it ends with an evaluation, a sample grid, the best model's score on the test images
-  /// and a checkpoint. Returns at once when the end was reached before.
+  /// and a checkpoint. Returns at once when is_complete().
   /// Steps that have no finite loss or gradient are skipped. After skip_limit of them in a row the run goes back to the
   /// last scheduled checkpoint after which a step was finite, and continues with half the learning rate; after two
   /// rollbacks it gives up and throws NumericalError that names the layer. Throws IoError, and the errors of reading

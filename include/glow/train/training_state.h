@@ -56,6 +56,9 @@ struct TrainingProgress {
   /// Whether a step had StepReport::fell_back. Then steps store or recompute their flow variables, although the options
   /// say MemoryPolicy::kReversible.
   bool fell_back = false;
+  /// The length of the warm-up (TrainOptions::warmup_epochs), chosen when the training began. The default is that of
+  /// earlier versions, whose files do not contain it.
+  double warmup_epochs = 10;
 
   /// Updates that the optimiser and the average have made.
   std::int64_t updates() const { return step - skipped; }
@@ -77,6 +80,7 @@ void visit_fields(Progress& progress,
   visit("scheduled", progress.scheduled);
   visit("unfinished", progress.unfinished);
   visit("fell_back", progress.fell_back);
+  visit("warmup_epochs", progress.warmup_epochs);
 }
 
 /// The complete state of a run, except its options.
