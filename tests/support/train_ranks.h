@@ -35,7 +35,7 @@ class TrainRanks : public ::testing::Test {
                      "--quiet",
                      "--process-timeout",
                      "30"} +
-           tiny_model() + more;
+           tiny_model() + Arguments{"--warmup-epochs", "0"} + more;
   }
 
   /// Starts `count` processes of a run of a million steps and waits until they train.

@@ -124,7 +124,7 @@ TEST(FamilyFlags, RefuseOptionsOfAnotherFamily) {
 }
 
 TEST(FamilyFlags, PresetAppliesOnlyOptionsOfTheFamily) {
-  const auto outcome = train({"--preset", "demo", "--family", "realnvp", "--dry-run"});
+  const auto outcome = train({"--preset", "demo", "--family", "realnvp", "--dry-run", "--dry-run-steps", "0"});
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_NE((outcome.out + outcome.err).find("RealNVP, 2 levels, networks of 8 residual blocks, width 96"),
             std::string::npos)

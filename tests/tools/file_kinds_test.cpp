@@ -244,7 +244,7 @@ TEST(GlowTrainFromElsewhere, SaysThatDataGivesTheirNewPlace) {
   fs::rename(directory / "data", directory / "moved" / "data");
   EXPECT_TRUE(failed(train(resume), "glow-train", 1,
                      {"cannot read " + images.string() + ": it does not exist; it is the --data of " +
-                      (run / "config.json").string() + " (--data KIND:PATH says where the data are now)\n"}));
+                      (run / "config.json").string() + " (moved? --resume --data npy:NEW)\n"}));
   {
     // A path that is relative to the directory of this call, as before the run kept an absolute one.
     const WorkingDirectory moved(directory / "moved");

@@ -94,7 +94,9 @@ class ToolCalls : public ::testing::Test {
   }
 
   /// The summary of a run with as many threads as there are cores.
-  std::string summary() const { return train(tiny_model() + data_ + Arguments{"--dry-run", "--threads", "0"}).out; }
+  std::string summary() const {
+    return train(tiny_model() + data_ + Arguments{"--dry-run", "--dry-run-steps", "0", "--threads", "0"}).out;
+  }
 
   TemporaryDirectory directory_;
   fs::path images_ = put_images(directory_ / "images.npy", {40, 8, 8});

@@ -44,15 +44,16 @@ class GlowTrainCorrupt : public ::testing::Test {
     return train(flags(name) + Arguments{"--steps", steps} + how);
   }
   Arguments flags(const std::string& name) const {
-    return {"--data",       "folder:" + folder_.string(),
-            "--image-size", "8",
-            "--out",        directory_ / name,
-            "--levels",     "2",
-            "--depth",      "1",
-            "--width",      "8",
-            "--batch",      "8",
-            "--threads",    "1",
-            "--log-every",  "1"};
+    return {"--data",          "folder:" + folder_.string(),
+            "--image-size",    "8",
+            "--out",           directory_ / name,
+            "--levels",        "2",
+            "--depth",         "1",
+            "--width",         "8",
+            "--batch",         "8",
+            "--warmup-epochs", "0",
+            "--threads",       "1",
+            "--log-every",     "1"};
   }
   /// Compares two runs, except for the record of --skip-corrupt in the model file.
   void expect_same_run(const std::string& one, const std::string& other) const {

@@ -24,7 +24,7 @@ class GlowTrainFault : public ::testing::Test {
   Arguments flags(const fs::path& run) const {
     return Arguments{"--data", "npy:" + images_.string(), "--out", run.string(), "--log-every", "1", "--eval-every",
                      "2",      "--sample-every",          "5",     "--quiet"} +
-           tiny_model();
+           tiny_model() + Arguments{"--warmup-epochs", "0"};
   }
 
   /// Starts a run and pauses it at some point after its second checkpoint and its first model, between two saves. (A

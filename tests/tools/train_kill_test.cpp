@@ -30,7 +30,7 @@ class GlowTrainKill : public ::testing::Test {
   Arguments flags(const fs::path& run) const {
     return Arguments{"--data", "npy:" + images_.string(), "--out", run.string(), "--log-every", "1", "--eval-every",
                      "3",      "--sample-every",          "5"} +
-           tiny_model();
+           tiny_model() + Arguments{"--warmup-epochs", "0"};
   }
   /// Continues a run that saves after every step, until `text` appears on its standard error.
   Process& go_on(const Arguments& how, const std::string& text) {

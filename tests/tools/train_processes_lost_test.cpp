@@ -160,6 +160,20 @@ TEST_F(GlowTrainLost, RefusesDifferentFlagsByName) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
+TEST_F(GlowTrainLost, DryRunMeasuresStepsOfAllProcesses) {
+  Ranks ranks(2);
+  for (int rank = 0; rank < 2; ++rank) {
+    auto arguments = flags({"--steps", "4", "--dry-run"});
+    std::erase(arguments, "--quiet");
+    ranks.start(arguments);
+  }
+  const auto outcomes = ranks.wait();
+  for (const auto& outcome : outcomes) EXPECT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcomes[0].out.find("time         about "), std::string::npos) << outcomes[0].out;
+  EXPECT_EQ(outcomes[1].out, "");
+  EXPECT_FALSE(fs::exists(run_));
+}
+
 TEST_F(GlowTrainLost, RefusesDifferentStartModesByName) {
   Ranks ranks(2);
   ranks.start(flags({"--steps", "4"}));

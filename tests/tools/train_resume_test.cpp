@@ -83,6 +83,7 @@ TEST_F(GlowTrainResume, AcceptsARunOfThePreviousVersion) {
     auto training = nlohmann::ordered_json::parse(metadata.at("glow.training"));
     training["format_version"] = 2;
     EXPECT_EQ(training.erase("options"), 1u);
+    EXPECT_EQ(training.erase("warmup_epochs"), 1u);
     metadata["glow.training"] = training.dump();
     metadata["glow.config"] = config.dump();
     io::write_safetensors(directory_ / "older", metadata, file.entries());
@@ -107,6 +108,42 @@ TEST_F(GlowTrainResume, UsesTheRecordedDecays) {
   put_decays(0.75, 0.8);
   EXPECT_TRUE(failed(train({"--resume", "--out", run_.string(), "--quiet", "--steps", "3"}), "glow-train", 2,
                      {"--beta2: the state to continue from was trained with ", "got 0.75"}));
+}
+
+TEST_F(GlowTrainResume, KeepsTheWarmUpWhenTheRunGetsLonger) {
+  const auto again = flags() + Arguments{"--overwrite", "--eval-every", "0", "--log-every", "1"};
+  ASSERT_TRUE(succeeded(train(again + Arguments{"--steps", "40"})));
+  const auto warmup = Json::parse(get(run_ / "config.json"))["options"]["warmup_epochs"].get<double>();
+  EXPECT_NEAR(warmup, 4 * 8 * 64 / 1024.0 / 50'000, 1e-12);
+  const auto resume = flags() + Arguments{"--resume", "--steps", "80"};
+  ASSERT_TRUE(succeeded(train(resume)));
+  EXPECT_EQ(Json::parse(get(run_ / "config.json"))["options"]["warmup_epochs"], warmup);
+  const auto line = get(run_ / "metrics.jsonl");
+  const auto last = line.substr(line.rfind("\"learning_rate\""));
+  EXPECT_TRUE(last.starts_with("\"learning_rate\":0.001")) << last;
+  // The word for "automatic" is no contradiction.
+  EXPECT_TRUE(succeeded(train(resume + Arguments{"--warmup-epochs", "-1"})));
+  EXPECT_TRUE(failed(train(resume + Arguments{"--warmup-epochs", "10"}), "glow-train", 2, {"--warmup-epochs 10 "}));
+}
+
+TEST_F(GlowTrainResume, SaysThatTheRunIsComplete) {
+  const auto outcome = train({"--resume", "--out", run_.string()});
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.err.find("complete: 2 of 2 steps; --steps N continues\n"), std::string::npos) << outcome.err;
+  EXPECT_EQ(train({"--resume", "--out", run_.string(), "--steps", "3"}).err.find("complete: "), std::string::npos);
+}
+
+TEST_F(GlowTrainResume, NamesTheWaysOutInOneLine) {
+  const auto model = (run_ / "model.safetensors").string();
+  const Arguments resume{"--resume", "--out", run_.string(), "--quiet"};
+  EXPECT_TRUE(failed(train(resume + Arguments{"--lr", "0.1"}), "glow-train", 2,
+                     {"--lr 0.1 contradicts ", "where lr is 0.001; a resume may change --data, ", "--steps, --epochs",
+                      "; a new run with --init-from " + model + " may change the other flags of training"}));
+  EXPECT_TRUE(failed(train(resume + Arguments{"--width", "4"}), "glow-train", 2,
+                     {"--width 4 contradicts ", "a resume may change --data, ", "; a new run may change everything"}));
+  fs::remove(images_);
+  EXPECT_TRUE(
+      failed(train(resume), "glow-train", 1, {"cannot read " + images_.string(), "(moved? --resume --data npy:NEW)"}));
 }
 
 TEST_F(GlowTrainResume, ReportsIfItIsNotBitForBit) {
@@ -213,8 +250,8 @@ TEST_F(GlowTrainResumeCheckpoint, RefusesWeightsThatDoNotFitTheModel) {
 
 TEST_F(GlowTrainResumeCheckpoint, RefusesAnUnknownFormatVersion) {
   put_other_run({});
-  change_metadata("glow.training", R"("format_version":3)", R"("format_version":9)");
-  EXPECT_TRUE(is_refused("glow.training: format_version 9, this library reads 2 to 3"));
+  change_metadata("glow.training", R"("format_version":4)", R"("format_version":9)");
+  EXPECT_TRUE(is_refused("glow.training: format_version 9, this library reads 2 to 4"));
 }
 
 TEST_F(GlowTrainResumeCheckpoint, RefusesAModelFile) {
@@ -345,7 +382,7 @@ TEST(GlowTrainEvaluationSignal, ResumeRepeatsTheInterruptedEvaluation) {
   const auto flags = [&](const char* name) {
     return Arguments{"--data", "npy:" + data.string(), "--out", directory / name, "--eval-every",
                      "1",      "--log-every",          "1"} +
-           tiny_model() + Arguments{"--valid-images", "2000"};
+           tiny_model() + Arguments{"--valid-images", "2000", "--warmup-epochs", "10"};
   };
   // The run consists almost only of evaluations, whose progress a terminal shows.
   Process process(command("glow-train", flags("run") + Arguments{"--steps", "1000000"}), {.on_terminal = true});

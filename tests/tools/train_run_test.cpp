@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 
@@ -139,10 +140,80 @@ TEST_F(GlowTrainRun, DryRunPrintsTheSummaryAndWritesNothing) {
   const auto outcome = train(flags() + Arguments{"--steps", "4", "--dry-run"});
   ASSERT_TRUE(succeeded(outcome));
   EXPECT_EQ(outcome.err, "");
-  for (const char* text : {"parameters", "an estimate", "4 steps of 8 images"}) {
+  for (const char* text : {"parameters", "an estimate", "4 steps of 8 images", "\ntime         about ", " (4 steps at ",
+                           " images/s, measured on this machine", "of memory were in use during these steps"}) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
   }
-  EXPECT_FALSE(fs::exists(directory_ / "run"));
+  EXPECT_EQ(files_below(directory_.path()), std::set<std::string>{"images.npy"});
+  const auto without_trial = train(flags() + Arguments{"--steps", "4", "--dry-run", "--dry-run-steps", "0"});
+  ASSERT_TRUE(succeeded(without_trial));
+  EXPECT_EQ(without_trial.out, outcome.out.substr(0, outcome.out.find("time  ")));
+}
+
+/// The files are whole and the run is resumable afterwards, since a dry run of --resume changes nothing either.
+TEST_F(GlowTrainRun, DryRunOfAResumeChangesNothing) {
+  ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "2", "--quiet"})));
+  const auto state = [&] {
+    std::map<std::string, std::string> bytes;
+    for (const auto& file : files_below(directory_ / "run")) bytes[file] = get(directory_ / "run" / file);
+    return bytes;
+  };
+  const auto before = state();
+  const auto outcome = train(flags() + Arguments{"--resume", "--steps", "400", "--dry-run"});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.out.find(" (400 steps at "), std::string::npos) << outcome.out;
+  EXPECT_TRUE(state() == before);
+}
+
+struct WarmUp {
+  std::string name;
+  Arguments flags;
+  std::string text;
+};
+
+class GlowTrainWarmUp : public ::testing::TestWithParam<WarmUp> {};
+
+TEST_P(GlowTrainWarmUp, IsInTheSummary) {
+  const TemporaryDirectory directory;
+  const auto images = put_images(directory / "images.npy", {40, 64, 64});
+  const auto outcome = train(Arguments{"--data", "npy:" + images.string(), "--dry-run", "--dry-run-steps", "0"} +
+                             tiny_model() + GetParam().flags);
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.out.find("\n             " + GetParam().text + "\n"), std::string::npos) << outcome.out;
+}
+
+// Images of 64x64 count four times, so that an epoch of 50,000 has 1,562.5 batches of 8.
+INSTANTIATE_TEST_SUITE_P(
+    , GlowTrainWarmUp,
+    ::testing::Values(WarmUp{"Short", {"--steps", "254"}, "warm-up 25 steps (a tenth of the run)"},
+                      WarmUp{"InEpochs", {"--epochs", "64"}, "warm-up 25 steps (a tenth of the run)"},
+                      WarmUp{"Long", {"--steps", "200000"}, "warm-up 15,625 steps"},
+                      WarmUp{"Given", {"--steps", "20000", "--warmup-epochs", "1"}, "warm-up 1,563 steps"},
+                      WarmUp{"LongerThanTheRun",
+                             {"--steps", "254", "--warmup-epochs", "1.25"},
+                             "warm-up 1,954 steps: longer than the run (254 steps), which ends at 13 % of --lr"},
+                      WarmUp{"None", {"--steps", "9"}, "no warm-up"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(GlowTrainRun, SmallSetsForTheDefaultModelAreNoted) {
+  const auto note = [&](const Arguments& more) {
+    const auto outcome = train(
+        Arguments{"--data", "npy:" + images_.string(), "--batch", "8", "--dry-run", "--dry-run-steps", "0"} + more);
+    EXPECT_TRUE(succeeded(outcome));
+    return outcome.err;
+  };
+  EXPECT_EQ(note({}), "note: 40 pictures are few for 32 million parameters; --preset pictures is made for such sets\n");
+  EXPECT_EQ(note({"--depth", "4"}), "");
+  EXPECT_EQ(note({"--preset", "pictures", "--levels", "2", "--image-size", "8"}), "");
+  put_images(images_, {2000, 8, 8});
+  EXPECT_EQ(note({}), "");
+}
+
+TEST_F(GlowTrainRun, ShortRunsAreEvaluatedTenTimes) {
+  ASSERT_TRUE(succeeded(train(flags() + Arguments{"--steps", "120", "--quiet"})));
+  const auto options = config_of(directory_ / "run")["options"];
+  for (const auto* key : {"eval_every", "sample_every", "checkpoint_every"}) EXPECT_EQ(options[key], 12) << key;
+  EXPECT_TRUE(fs::exists(directory_ / "run" / "samples" / "step-000000012.png"));
 }
 
 TEST_F(GlowTrainRun, ShowsAProgressBarOnATerminal) {
@@ -213,14 +284,15 @@ TEST_F(GlowTrainRun, TrainsOnAFolderOfLargerPicturesWithAugmentation) {
 TEST_F(GlowTrainRun, StartsFromTheWeightsAndOptionsOfAModel) {
   ASSERT_TRUE(succeeded(train(flags("first") + Arguments{"--steps", "2", "--permutation", "lu", "--quiet"})));
   const auto model = (directory_ / "first" / "model.safetensors").string();
-  const Arguments second{"--data",         "npy:" + images_.string(),
-                         "--out",          (directory_ / "second").string(),
-                         "--init-from",    model,
-                         "--batch",        "8",
-                         "--valid-images", "8",
-                         "--steps",        "1",
-                         "--threads",      "1",
-                         "--ema-decay",    "0",
+  const Arguments second{"--data",          "npy:" + images_.string(),
+                         "--out",           (directory_ / "second").string(),
+                         "--init-from",     model,
+                         "--batch",         "8",
+                         "--valid-images",  "8",
+                         "--steps",         "1",
+                         "--threads",       "1",
+                         "--ema-decay",     "0",
+                         "--warmup-epochs", "1",
                          "--quiet"};
   EXPECT_TRUE(failed(train(second + Arguments{"--depth", "3"}), "glow-train", 2, {"--depth 3 contradicts " + model}));
   // The learning rate of the first step is 0, so that the weights do not change.

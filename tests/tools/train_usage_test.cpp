@@ -52,9 +52,9 @@ TEST(GlowTrain, HelpListsEveryFlagWithItsDefaultAndTheExamples) {
                            "--precision KIND",
                            "-j, --threads N|auto",
                            "--log-every N",
-                           "--eval-every N|end",
-                           "--sample-every N|end",
-                           "--checkpoint-every N|end",
+                           "--eval-every N|auto|end",
+                           "--sample-every N|auto|end",
+                           "--checkpoint-every N|auto|end",
                            "--keep N",
                            "--resume",
                            "--dry-run",
@@ -115,7 +115,8 @@ TEST_P(GlowTrainPreset, HasTheSizeOfThePublishedModel) {
   const bool has_classes = GetParam().preset == "cifar10-conditional";
   const auto data =
       has_classes ? "cifar10:" + preset_data().string() : "npy:" + (preset_data() / "pictures.npy").string();
-  const auto outcome = train(Arguments{"--preset", GetParam().preset, "--data", data, "--dry-run"} + GetParam().flags);
+  const auto outcome = train(
+      Arguments{"--preset", GetParam().preset, "--data", data, "--dry-run", "--dry-run-steps", "0"} + GetParam().flags);
   ASSERT_TRUE(succeeded(outcome));
   for (const auto& text : GetParam().summary)
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << outcome.out;
@@ -132,6 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
         Published{"lsun64", {}, {"3 levels of 48 steps", "64x64 RGB, 8 bits", "random crops"}},
         Published{"celeba-hq-256", {}, {"6 levels of 32 steps, width 512, additive", "169,", "256x256 RGB, 5 bits"}},
         Published{"fashion-mnist", {"--image-size", "28"}, {"2 levels of 32 steps", "28x28"}},
+        Published{"pictures", {}, {"4 levels of 8 steps, width 64", "64x64 RGB, 5 bits", "(a tenth of the run)"}},
         Published{"demo", {"--image-size", "28"}, {"2 levels of 8 steps", "5 bits"}}),
     [](const auto& test) {
       auto name = test.param.preset;
@@ -193,6 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownPrecision", {"--precision", "fp16"}, {"--precision: ", "'fp16'", "bf16"}},
         Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},
         Usage{"NegativeThreads", {"--threads", "-1"}, {"--threads: ", "got -1"}},
+        Usage{"NegativeDryRunSteps", {"--dry-run-steps", "-1"}, {"--dry-run-steps: ", "got -1"}},
         Usage{"NoValidationImages", {"--valid-images", "0"}, {"--valid-images: "}},
         Usage{"SkipCorruptForAnArray", {"--skip-corrupt"}, {"--skip-corrupt: expected folder:PATH", "images.npy"}},
         Usage{"ConditionalWithoutClasses", {"--conditional"}, {"--conditional: ", "has no classes"}},

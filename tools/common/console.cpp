@@ -45,6 +45,7 @@ StatusLine::StatusLine(Console& console, bool quiet)
 StatusLine::~StatusLine() { clear(); }
 
 void StatusLine::show(const std::string& text) {
+  const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
   if (!is_live_ || (is_shown_ && now - last_shown_ < kShortestInterval)) return;
   // A line that wraps could not be rewritten.
@@ -60,13 +61,19 @@ void StatusLine::show_images(const std::string& what, std::int64_t done, std::in
 }
 
 void StatusLine::clear() {
+  const std::lock_guard lock(mutex_);
+  erase();
+}
+
+void StatusLine::erase() {
   if (is_shown_) console_.err << kErase << std::flush;
   is_shown_ = false;
 }
 
 void StatusLine::log(const std::string& text) {
   if (quiet_) return;
-  clear();
+  const std::lock_guard lock(mutex_);
+  erase();
   console_.err << text << std::endl;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <ostream>
 #include <string>
 
@@ -24,7 +25,7 @@ struct Console {
 };
 
 /// Writes to a console's stderr: permanent lines and, on a terminal, a last line that is rewritten. The console must
-/// outlive this object.
+/// outlive this object. Safe to call from several threads.
 class StatusLine {
  public:
   /// `quiet`: shows nothing at all.
@@ -45,9 +46,12 @@ class StatusLine {
   void log(const std::string& text);
 
  private:
+  void erase();
+
   Console& console_;
   bool quiet_;
   bool is_live_;
+  std::mutex mutex_;
   bool is_shown_ = false;
   std::chrono::steady_clock::time_point last_shown_;
 };

@@ -56,6 +56,21 @@ std::string duration(double seconds) {
   return start + ":" + two_digits(whole % 60);
 }
 
+std::string rough_duration(double seconds) {
+  struct Unit {
+    const char* name;
+    double seconds, most;
+  };
+  // The largest number of a unit before the next one is used.
+  constexpr std::array kUnits{Unit{"second", 1, 100}, Unit{"minute", 60, 100}, Unit{"hour", 3600, 48},
+                              Unit{"day", 86'400, 730}};
+  for (const auto& unit : kUnits) {
+    if (seconds < unit.most * unit.seconds) return count_text(std::llround(seconds / unit.seconds), unit.name);
+  }
+  constexpr double kYear = 365.25 * 86'400;
+  return count_text(std::llround(seconds / kYear), "year");
+}
+
 std::string bytes(double count) {
   constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
   std::size_t unit = 0;

@@ -16,6 +16,8 @@ std::string fixed(double number, int digits);
 std::string scientific(double number);
 /// 133 s -> "2:13", 7384 s -> "2:03:04"
 std::string duration(double seconds);
+/// A long time, with one or two digits: "40 seconds", "3 hours", "9 days"
+std::string rough_duration(double seconds);
 /// 2.1e9 -> "2.1 GB"
 std::string bytes(double count);
 /// The shortest decimal number that is parsed as this value: 0.001, 100.

@@ -1,7 +1,9 @@
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <ostream>
+#include <thread>
 #include <utility>
 
 #include <glow/data/order.h>
@@ -21,6 +23,7 @@
 #include "tools/train/train_progress.h"
 #include "tools/train/train_settings.h"
 #include "tools/train/train_summary.h"
+#include "tools/train/trial.h"
 
 namespace glow::tools {
 namespace {
@@ -54,10 +57,9 @@ class Run {
   int train() {
     prepare();
     show(settings_.run.dry_run ? console_.out : console_.err, describe_start(settings_, images_, compute_, processes_));
-    if (settings_.run.dry_run) {
-      processes_.communicator()->barrier();  // the store ends with the process that hosts it
-      return kSuccess;
-    }
+    if (const auto note = small_set_note(settings_, images_); !note.empty()) status_.log(note);
+    if (status_.is_live()) note_busy_cores();
+    if (settings_.run.dry_run) return try_out();
     const auto began = std::chrono::steady_clock::now();
     const auto result = run_to_end();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
@@ -68,6 +70,30 @@ class Run {
   }
 
  private:
+  /// The end of a dry run: measures a few steps.
+  int try_out() {
+    note_interruptions(std::chrono::seconds(2));
+    const auto memory = estimate_memory(settings_.model, settings_.training, compute_, processes_.launch().size);
+    LongWork work(status_, std::chrono::minutes(1));
+    if (settings_.run.dry_run_steps > 0) work.begin("measuring steps");
+    const auto trial = try_steps(settings_, images_, compute_, processes_, memory.parameters + memory.activations);
+    work.end();
+    status_.clear();
+    show(console_.out, describe_trial(trial, settings_.training, images_.train->size()));
+    processes_.communicator()->barrier();  // the store ends with the process that hosts it
+    return kSuccess;
+  }
+
+  /// Threads that wait for each other are slow when other processes use the cores.
+  void note_busy_cores() {
+    const bool chooses = settings_.compute.threads == 0 && !processes_.are_several() && compute_.device.is_cpu();
+    const auto cores = static_cast<double>(std::thread::hardware_concurrency());
+    double load = 0;
+    if (!chooses || cores < 2 || ::getloadavg(&load, 1) != 1 || load < cores) return;
+    const auto all = std::to_string(std::thread::hardware_concurrency());
+    status_.log("note: " + all + " of " + all + " cores are busy: --threads 1 may be faster");
+  }
+
   /// Does all checks that are possible before the model is built.
   void prepare() {
     auto alike = flags_.kept();
@@ -76,6 +102,7 @@ class Run {
                   {"resume", settings_.run.resume},
                   {"accept-data", settings_.run.accept_data},
                   {"dry-run", settings_.run.dry_run},
+                  {"dry-run-steps", settings_.run.dry_run_steps},
                   {"process-timeout", settings_.compute.process_timeout}});
     processes_.require_same(alike);
     // After a restart by the launcher, goes_on_by_itself decides later whether the directory contains this run.
@@ -84,7 +111,7 @@ class Run {
     compute_ = start_computing(processes_.own_part(settings_.compute));
     processes_.require_same({{"device", compute_.device.is_cuda() ? "cuda" : "cpu"}});
     open_data();
-    fit_model_to_images(settings_, images_);
+    fit_to_images(settings_, images_);
     const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,
                                                                settings_.training.seed);
   }
@@ -129,10 +156,16 @@ class Run {
     TrainProgress progress(status_, settings_.training);
     // Several processes stop together, which a process that ends by itself would prevent.
     processes_.are_several() ? save_after_interruptions() : note_interruptions();
+    progress.begin(settings_.run.resume ? "reading the checkpoint" : "initialising the model");
     auto run = begin(progress.callbacks());
     save_after_interruptions();
-    progress.set_total_steps(run.total_steps());
+    progress.begin_steps(run.steps_done(), run.total_steps());
+    if (run.is_complete()) {
+      status_.log("complete: " + grouped(run.steps_done()) + " of " + count_text(run.total_steps(), "step") +
+                  "; --steps N continues");
+    }
     const auto result = run_or_save(run);
+    progress.end();
     status_.clear();
     if (result.stopped) {
       status_.log("stopped after step " + std::to_string(result.steps_done) + " of " +

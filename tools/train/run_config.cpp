@@ -152,9 +152,10 @@ void require_data(const DataSettings& settings, const fs::path& config) {
   const fs::path path = images::parse_specification(specification).path;
   if (path.empty() || is_there(path)) return;
   const bool is_relative = path.is_relative();
+  const auto kind = specification.substr(0, specification.find(':'));
   throw IoError("cannot read " + path.string() + ": it does not exist" + (is_relative ? " in this directory" : "") +
                 "; it is the --data of " + config.string() + (is_relative ? ", relative to where the run began" : "") +
-                " (--data KIND:PATH says where the data are now)");
+                " (moved? --resume --data " + kind + ":NEW)");
 }
 
 bool is_alike(const RunConfig& one, const RunConfig& other) {

@@ -1,5 +1,10 @@
 #include "tools/train/train_progress.h"
 
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+
 #include "tools/common/interruption.h"
 #include "tools/common/text.h"
 #include "tools/train/train_summary.h"
@@ -10,6 +15,31 @@ void RecentMean::add(double value) {
   constexpr double kDecay = 0.98;
   sum_ = kDecay * sum_ + value;
   weight_ = kDecay * weight_ + 1;
+}
+
+void LongWork::begin(const std::string& what) {
+  end();
+  constexpr std::chrono::milliseconds kOnTerminal(1000);
+  const auto interval = status_.is_live() ? std::min(interval_, kOnTerminal) : interval_;
+  thread_ = std::jthread([this, what, interval](const std::stop_token& stop) {
+    const auto began = std::chrono::steady_clock::now();
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any is_over;
+    while (!is_over.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
+      const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
+      const auto text = what + ": " + duration(time.count()) + " so far";
+      status_.is_live() ? status_.show(text) : status_.log(text);
+    }
+  });
+}
+
+void LongWork::end() { thread_ = std::jthread(); }
+
+void TrainProgress::begin_steps(std::int64_t steps_done, std::int64_t steps) {
+  total_steps_ = steps;
+  last_line_ = step_began_ = Clock::now();
+  if (steps_done < steps) work_.begin("step " + grouped(steps_done + 1) + "/" + grouped(steps));
 }
 
 train::RunCallbacks TrainProgress::callbacks() {
@@ -42,8 +72,11 @@ train::RunCallbacks TrainProgress::callbacks() {
 }
 
 void TrainProgress::step(const train::StepReport& report) {
+  work_.end();
   const auto now = Clock::now();
-  if (knows_begin_) seconds_.add(std::chrono::duration<double>(now - step_began_).count());
+  const auto seconds = std::chrono::duration<double>(now - step_began_).count();
+  if (knows_begin_) seconds_.add(seconds);
+  if (!first_seconds_) first_seconds_ = seconds;
   step_began_ = now;
   knows_begin_ = true;
   steps_done_ = report.step;
@@ -62,12 +95,14 @@ void TrainProgress::step(const train::StepReport& report) {
   if (status_.is_live()) {
     const auto part = static_cast<double>(steps_done_) / static_cast<double>(total_steps_);
     status_.show(bar(part) + " " + line());
-  } else if (steps_done_ % options_.log_every == 0) {
+  } else if (steps_done_ % options_.log_every == 0 || now - last_line_ >= interval_) {
     status_.log(line());
+    last_line_ = now;
   }
 }
 
 void TrainProgress::evaluating(const std::string& what, std::int64_t done, std::int64_t total) {
+  work_.end();
   knows_begin_ = false;
   status_.show_images(what + ",", done, total);
 }
@@ -85,6 +120,7 @@ void TrainProgress::rolled_back(const train::Rollback& rollback) {
 void TrainProgress::evaluated(std::int64_t step, const evaluate::ScoreSummary& evaluation,
                               const train::Monitors& monitors, bool best) {
   knows_begin_ = false;
+  last_line_ = Clock::now();
   status_.log("step " + grouped(step) + ": validation " + score_text(evaluation) + (best ? ", the best so far" : ""));
   if (!(monitors.reconstruction_error <= monitors.half_bin)) {
     status_.log("warning: decoding latents reproduces images only to within " + brief(monitors.reconstruction_error) +
@@ -97,9 +133,11 @@ std::string TrainProgress::line() const {
               (bits_per_dim_.is_empty() ? "no" : fixed(bits_per_dim_.value(), 3)) + " bits/dim";
   if (!class_bits_.is_empty()) text += ", " + fixed(class_bits_.value(), 3) + " bits/label";
   if (skipped_ > 0) text += ", " + grouped(skipped_) + " skipped";
-  if (seconds_.is_empty()) return text;
-  const auto left = static_cast<double>(total_steps_ - steps_done_) * seconds_.value();
-  const auto rate = static_cast<double>(options_.batch) / seconds_.value();
+  // The first step takes longer than others, and is used only while nothing else is known.
+  const auto seconds = seconds_.is_empty() ? first_seconds_.value_or(0) : seconds_.value();
+  if (seconds <= 0) return text;
+  const auto left = static_cast<double>(total_steps_ - steps_done_) * seconds;
+  const auto rate = static_cast<double>(options_.batch) / seconds;
   return text + ", " + fixed(rate, rate < 10 ? 1 : 0) + " images/s, " + duration(left) + " left";
 }
 

@@ -1,5 +1,6 @@
 #include "tools/train/train_settings.h"
 
+#include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/nn/model_file.h>
 #include <glow/train/options.h>
@@ -51,7 +52,12 @@ std::vector<FlagText> run_rows() {
        "number must be the same"},
       {"preset", "Run", "NAME", "use the settings of a preset, listed below; other flags override them"},
       {"init_from", "Run", "MODEL", "start from the weights of a model file", kFixed},
-      {"dry_run", "Run", "", "print what would be trained and how much memory it takes, then stop", kNo},
+      {"dry_run", "Run", "",
+       "print what would be trained, how much memory it takes and, after a few steps that are not kept, how long; then "
+       "stop",
+       kNo},
+      {"dry_run_steps", "Run", "N|none", "steps that --dry-run measures, after one to warm up", kNo, "",
+       number_word("none", 0)},
       {"quiet", "Run", "", "print errors only", kNo},
   };
 }
@@ -88,7 +94,14 @@ std::vector<FlagText> training_rows() {
       {"epochs", "Training", "E", "length of the run in passes over the training images", kChangeable},
       {"lr", "Training", "RATE", "learning rate after the warm-up", kFixed},
       {"optimizer", "Training", "KIND", "adamax or adam", kFixed},
-      {"warmup_epochs", "Training", "E", "length of the linear warm-up, in epochs of 50,000 images of 32x32", kFixed},
+      {"warmup_epochs",
+       "Training",
+       "E|auto|none",
+       "length of the linear warm-up, in epochs of 50,000 images of 32x32; auto: the published 10, but at most a tenth "
+       "of the run",
+       kFixed,
+       "",
+       {{"auto", "-1"}, {"none", "0"}}},
       {"beta2", "Training", "B|auto",
        "decay of the second moment; auto: computed from the batch as in Glow's published code, but at least 0.9",
        kFixed, "", number_word("auto", 0)},
@@ -116,14 +129,18 @@ std::vector<FlagText> training_rows() {
 }
 
 std::vector<FlagText> reporting_rows() {
+  const NumberWords words{{"auto", "-1"}, {"end", "0"}};
   return {
       {"log_every", "Reporting", "N", "steps between lines of the log", kChangeable},
-      {"eval_every", "Reporting", "N|end", "steps between evaluations; end: only at the end", kChangeable, "",
-       number_word("end", 0)},
-      {"sample_every", "Reporting", "N|end", "steps between sample grids; end: only at the end", kChangeable, "",
-       number_word("end", 0)},
-      {"checkpoint_every", "Reporting", "N|end", "steps between checkpoints; end: only at the start and the end",
-       kChangeable, "", number_word("end", 0)},
+      {"eval_every", "Reporting", "N|auto|end",
+       "steps between evaluations; end: only at the end; auto: a tenth of the run, 10 to 2,000, and enough that "
+       "evaluations score no more images than steps train on",
+       kChangeable, "", words},
+      {"sample_every", "Reporting", "N|auto|end",
+       "steps between sample grids; end: only at the end; auto: as between evaluations", kChangeable, "", words},
+      {"checkpoint_every", "Reporting", "N|auto|end",
+       "steps between checkpoints; end: only at the start and the end; auto: as between evaluations", kChangeable, "",
+       words},
       {"keep", "Reporting", "N",
        "newest scheduled checkpoints to keep, in addition to one that a stop or the end may write", kChangeable},
   };
@@ -139,6 +156,26 @@ GivenFlags preset_layer(const GivenFlags& given, const TrainSettings& settings, 
     if (!find(given, flag.name) && !other_length && !other_family) layer.push_back(flag);
   }
   return layer;
+}
+
+/// Applies the given flags to the settings of an earlier run or model, which they must not contradict.
+void set_agreeing(const Flags& flags, const GivenFlags& given, const std::string& earlier, const RunSettings& run) {
+  std::string changeable;
+  for (const auto& flag : flags.all()) {
+    if (flag.text.kept == kChangeable) changeable += (changeable.empty() ? "--" : ", --") + flag.name;
+  }
+  for (const auto& each : given) {
+    try {
+      flags.set_agreeing({each}, earlier);
+    } catch (const ConfigError& error) {
+      if (!run.resume) throw;
+      const bool is_of_training = flags.at(each.name).text.group == "Training";
+      throw ConfigError(std::string(error.what()) + "; a resume may change " + changeable + "; a new run " +
+                        (is_of_training ? "with --init-from " + train::RunDirectory(run.out).model().string() +
+                                              " may change the other flags of training"
+                                        : "may change everything"));
+    }
+  }
 }
 
 /// Runs `set`. A ConfigError that it throws names the preset, whose flags the user did not write.
@@ -222,6 +259,10 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags gi
     if (flag.name == "init-from" && !flag.value.empty())
       flag.value = std::filesystem::absolute(with_home(flag.value)).lexically_normal().string();
   }
+  if (settings.run.resume && settings.training.warmup_epochs < 0) {
+    // The run has a number for it.
+    std::erase_if(given, [](const GivenFlag& flag) { return flag.name == "warmup-epochs"; });
+  }
   const auto of_preset = preset_layer(given, settings, flags);
   auto wanted = of_preset;
   wanted.insert(wanted.end(), given.begin(), given.end());
@@ -234,8 +275,8 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags gi
   flags.set(wanted);
   const auto earlier = earlier_layer(settings, flags);
   if (!earlier.empty()) {
-    naming_preset(settings.run.preset, [&] { flags.set_agreeing(of_preset, earlier); });
-    flags.set_agreeing(given, earlier);
+    naming_preset(settings.run.preset, [&] { set_agreeing(flags, of_preset, earlier, settings.run); });
+    set_agreeing(flags, given, earlier, settings.run);
   }
   if (find(wanted, "data")) {
     settings.data.found_data = "";
@@ -245,6 +286,7 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags gi
 
   if (find(wanted, "epochs") && !find(wanted, "steps")) settings.training.steps = 0;
   settings.training.validate();
+  require_at_least("dry_run_steps", settings.run.dry_run_steps, 0);
 }
 
 ConfigError with_origin(const ConfigError& error, const std::string& preset, const GivenFlags& given) {
@@ -270,7 +312,7 @@ void refuse_other_model(const TrainSettings& settings, const nn::ModelInfo& info
 
 }  // namespace
 
-void fit_model_to_images(TrainSettings& settings, const ImageSplits& images) {
+void fit_to_images(TrainSettings& settings, const ImageSplits& images) {
   auto& model = settings.model;
   model.channels = images.train->channels();
   model.height = settings.data.image_size.height;
@@ -290,6 +332,8 @@ void fit_model_to_images(TrainSettings& settings, const ImageSplits& images) {
     throw ConfigError("images of " + std::to_string(model.height) + "x" + std::to_string(model.width) + ": " +
                       error.what() + " (--image-size changes the size)");
   }
+  settings.training =
+      train::with_lengths(settings.training, images.train->size(), images.valid->size(), model.height, model.width);
 }
 
 nn::Glow make_model(const TrainSettings& settings, const ImageSplits& images, const Compute& compute) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct RunSettings {
   /// A model file to start from.
   std::string init_from;
   bool dry_run = false;
+  /// Steps that a dry run measures, after one to warm up.
+  std::int64_t dry_run_steps = 2;
   bool quiet = false;
 };
 
@@ -36,6 +39,7 @@ void visit_fields(RunSettings& settings, Visitor&& visit) {
   visit("preset", settings.preset);
   visit("init_from", settings.init_from);
   visit("dry_run", settings.dry_run);
+  visit("dry_run_steps", settings.dry_run_steps);
   visit("quiet", settings.quiet);
 }
 
@@ -74,9 +78,10 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags gi
 /// The error about a flag that names the preset if that, and not the command line, has set the flag.
 ConfigError with_origin(const ConfigError& error, const std::string& preset, const GivenFlags& given);
 
-/// Sets the fields of `settings.model` that depend on the images. Throws ConfigError naming the field when the model is
+/// Sets the fields of `settings` that depend on the images: the shape of the model, and the automatic lengths of the
+/// training (train::with_lengths). Throws ConfigError naming the field when the model is
 /// invalid, or when the model of --init-from does not fit the images.
-void fit_model_to_images(TrainSettings& settings, const ImageSplits& images);
+void fit_to_images(TrainSettings& settings, const ImageSplits& images);
 
 /// The model that training starts from. Throws IoError, FormatError (--init-from).
 nn::Glow make_model(const TrainSettings& settings, const ImageSplits& images, const Compute& compute);

@@ -113,15 +113,28 @@ std::string decay_text(const train::TrainOptions& training, const nn::GlowOption
          grouped(training.batch * model.height * model.width / (32 * 32)) + " images of 32x32";
 }
 
+std::string warmup_text(const train::TrainOptions& training, std::int64_t steps, const nn::GlowOptions& model) {
+  const train::Schedule schedule(training, model.height, model.width);
+  const auto warmup = schedule.warmup_steps();
+  if (warmup == 0) return "no warm-up";
+  auto text = "warm-up " + count_text(warmup, "step");
+  if (warmup == steps / 10) text += " (a tenth of the run)";
+  if (warmup > steps) {
+    const auto part = schedule.learning_rate(steps - 1) / training.learning_rate;
+    text += ": longer than the run (" + count_text(steps, "step") + "), which ends at " + fixed(100 * part, 0) +
+            " % of --lr";
+  }
+  return text;
+}
+
 std::string training_text(const train::TrainOptions& training, std::int64_t train_images,
                           const nn::GlowOptions& model) {
   const auto steps_an_epoch = static_cast<double>(train_images) / static_cast<double>(training.batch);
   const auto steps = train::total_steps(training, train_images);
   const auto epochs = static_cast<double>(steps) / steps_an_epoch;
   return grouped(steps) + " steps of " + std::to_string(training.batch) + " images (" + fixed(epochs, 1) +
-         " epochs)\n" + to_string(training.optimizer) + ", learning rate " + brief(training.learning_rate) +
-         ", warm-up over " + grouped(std::llround(training.warmup_epochs * 50'000)) + " images of 32x32, seed " +
-         std::to_string(training.seed) + decay_text(training, model);
+         " epochs)\n" + to_string(training.optimizer) + ", learning rate " + brief(training.learning_rate) + ", seed " +
+         std::to_string(training.seed) + "\n" + warmup_text(training, steps, model) + decay_text(training, model);
 }
 
 }  // namespace
@@ -151,6 +164,49 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
                             bytes(memory.parameters) + ", activations " + bytes(memory.activations) + ")");
   if (!settings.run.out.empty()) listing.add("directory", settings.run.out);
   return listing.text();
+}
+
+std::string describe_trial(const Trial& trial, const train::TrainOptions& training, std::int64_t train_images) {
+  if (trial.steps == 0 && trial.not_measured.empty()) return "";
+  Listing listing;
+  if (trial.steps == 0) {
+    listing.add("time", trial.not_measured);
+    return listing.text();
+  }
+  const auto steps = train::total_steps(training, train_images);
+  const auto seconds = trial.seconds;
+  const auto rate = static_cast<double>(training.batch) / seconds;
+  const auto step = seconds < 1 ? fixed(1000 * seconds, seconds < 0.01 ? 1 : 0) + " ms" : fixed(seconds, 1) + " s";
+  listing.add("time", "about " + rough_duration(static_cast<double>(steps) * seconds) + " (" +
+                          count_text(steps, "step") + " at " + step + ", " + fixed(rate, rate < 10 ? 1 : 0) +
+                          " images/s, measured on this machine; without evaluations)");
+  constexpr double kOfABusyMachine = 0.5;
+  if (trial.cpu_part < kOfABusyMachine) {
+    listing.add("", "less when the machine is idle: other processes took most of the time of its cores");
+  }
+  if (trial.peak_bytes > 0) {
+    listing.add("", bytes(trial.peak_bytes) + " of memory were in use during " +
+                        (trial.steps == 1 ? "this step" : "these steps"));
+  }
+  return listing.text();
+}
+
+std::string small_set_note(const TrainSettings& settings, const ImageSplits& images) {
+  constexpr std::int64_t kFewImages = 2000;
+  const auto& run = settings.run;
+  auto usual = nn::GlowOptions::of_family(settings.model.family);
+  usual.channels = settings.model.channels;
+  usual.height = settings.model.height;
+  usual.width = settings.model.width;
+  usual.num_classes = settings.model.num_classes;
+  const auto count = images.train->size() + images.record.held_out;
+  const bool is_chosen = run.resume || !run.preset.empty() || !run.init_from.empty() || settings.model != usual;
+  if (is_chosen || count >= kFewImages) return "";
+  const auto parameters = nn::parameter_count(settings.model);
+  return "note: " + count_text(count, "picture") + " are few for " +
+         (parameters < 1'000'000 ? grouped(parameters)
+                                 : grouped(std::llround(1e-6 * static_cast<double>(parameters))) + " million") +
+         " parameters; --preset pictures is made for such sets";
 }
 
 std::string describe_end(const TrainSettings& settings, const ImageSplits& images, const train::RunResult& result,

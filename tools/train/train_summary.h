@@ -9,6 +9,7 @@
 #include "tools/common/compute.h"
 #include "tools/common/processes.h"
 #include "tools/train/train_settings.h"
+#include "tools/train/trial.h"
 
 namespace glow::tools {
 
@@ -28,6 +29,12 @@ MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainO
 /// One screen about a run before its start: model, data, length, device, memory.
 std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute,
                            const Processes& processes);
+
+/// The lines of a dry run about its trial.
+std::string describe_trial(const Trial& trial, const train::TrainOptions& training, std::int64_t train_images);
+
+/// A note for a new run with the model that is the default, which is too large for a small set; else empty.
+std::string small_set_note(const TrainSettings& settings, const ImageSplits& images);
 
 /// "3.3512 +- 0.0021 bits/dim of 10,000 images"
 std::string score_text(const evaluate::ScoreSummary& score);
