@@ -90,6 +90,19 @@ EncodedImages EncodedImages::take(const std::string& folder) {
   return taken;
 }
 
+void EncodedImages::append(const EncodedImages& others) {
+  const std::string root = others.root_.empty() ? "" : (others.root_ / "").string();
+  const auto first = static_cast<std::int32_t>(archives_.size());
+  for (Archive archive : others.archives_) {
+    archive.mount = root + archive.mount;
+    archives_.push_back(std::move(archive));
+  }
+  for (Entry entry : others.entries_) {
+    if (entry.archive >= 0) entry.archive += first;
+    add(root, others.name_of(entry), entry);
+  }
+}
+
 void EncodedImages::remove(const std::vector<bool>& removed) {
   std::size_t index = 0;
   std::erase_if(entries_, [&](const Entry&) { return removed[index++]; });

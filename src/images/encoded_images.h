@@ -38,6 +38,10 @@ class EncodedImages {
   void sort();
   /// Moves the images whose names begin with `folder` ("a/b/") to a new list, in which this is the root.
   EncodedImages take(const std::string& folder);
+  /// Appends the images of another list, under their paths for messages as names. This list's root must be empty.
+  void append(const EncodedImages& others);
+  /// Sets what `label` returns.
+  void set_label(std::int64_t index, std::int32_t label) { entries_[index].label = label; }
   /// Removes the images whose element in `removed` is true.
   void remove(const std::vector<bool>& removed);
 
@@ -47,7 +51,7 @@ class EncodedImages {
   std::string_view name(std::int64_t index) const { return name_of(entries_[index]); }
   /// The path for messages; for a member, that of the archive and the member's name.
   std::filesystem::path path(std::int64_t index) const;
-  /// The label that the archive has for the image, or -1.
+  /// The label that the archive has for the image, or that was set, or -1.
   std::int32_t label(std::int64_t index) const { return entries_[index].label; }
   /// The number of bytes of the encoded image. Throws IoError.
   std::uint64_t bytes(std::int64_t index) const;

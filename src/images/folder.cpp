@@ -85,23 +85,6 @@ std::vector<std::int32_t> find_labels(const EncodedImages& images, const std::ve
   return labels;
 }
 
-/// The class whose name is that of a folder of the path, the outermost first; -1 for none.
-std::int32_t class_by_folder(const fs::path& file, const std::vector<std::string>& class_names) {
-  for (const fs::path& folder : file.parent_path()) {
-    const auto place = std::find(class_names.begin(), class_names.end(), folder.string());
-    if (place != class_names.end()) return static_cast<std::int32_t>(place - class_names.begin());
-  }
-  return -1;
-}
-
-std::vector<std::int32_t> labels_by_folder(const EncodedImages& images, const std::vector<std::string>& class_names) {
-  std::vector<std::int32_t> labels;
-  labels.reserve(images.size());
-  for (std::int64_t index = 0; index < images.size(); ++index)
-    labels.push_back(class_by_folder(images.name(index), class_names));
-  return labels;
-}
-
 /// The folders directly in the data set, empty if an image is in none.
 std::vector<std::string> folders_of(const EncodedImages& images) {
   std::set<std::string, std::less<>> folders;
@@ -153,7 +136,7 @@ DataSet open_image_files(const fs::path& path, IsImageName is_image, const OpenO
                            options.class_names.empty() ? "training images" : "names asked for");
     auto& split = name == "train" ? set.train : name == "test" ? set.test : set.valid;
     split = std::make_shared<ImageFiles>(std::move(images.images), std::move(images.scan.shapes), colour,
-                                         std::move(labels));
+                                         std::move(labels), advice_on_damage(options));
   }
   return set;
 }
@@ -176,33 +159,74 @@ SourceKind folder_kind() {
           .open = open_folder};
 }
 
+namespace {
+
+/// The class that has the name of one of the folders, the first of them that has one; -1 if none has.
+template <class Folders>
+std::int32_t class_of_first(const Folders& folders, const std::vector<std::string>& class_names) {
+  for (const fs::path& folder : folders) {
+    const auto place = std::ranges::find(class_names, folder.string());
+    if (place != class_names.end()) return static_cast<std::int32_t>(place - class_names.begin());
+  }
+  return -1;
+}
+
+/// The images of open_pictures at one path, with their classes as labels.
+EncodedImages pictures_at(const fs::path& path, const OpenOptions& options, LeftOut& left_out) {
+  EncodedImages images;
+  const bool is_file = !is_folder(path) && !io::is_archive_name(path);
+  if (is_file) {
+    images.add_file(path.string());
+  } else {
+    FoundSet found = find_splits(path, is_image_name, options);
+    left_out.add(found.left_out);
+    images = std::move(found.splits.at("train"));
+  }
+  const fs::path given = is_file ? path.parent_path() : path;
+  std::vector<fs::path> nearest_first(given.begin(), given.end());
+  std::ranges::reverse(nearest_first);
+  const std::int32_t own = class_of_first(nearest_first, options.class_names);
+  for (std::int64_t index = 0; index < images.size(); ++index) {
+    const fs::path below = is_file ? fs::path() : fs::path(images.name(index)).parent_path();
+    const std::int32_t label = class_of_first(below, options.class_names);
+    images.set_label(index, label < 0 ? own : label);
+  }
+  return images;
+}
+
+std::vector<std::int32_t> labels_in(const EncodedImages& images) {
+  std::vector<std::int32_t> labels;
+  labels.reserve(images.size());
+  for (std::int64_t index = 0; index < images.size(); ++index) labels.push_back(images.label(index));
+  return labels;
+}
+
+}  // namespace
+
 DataSet open_pictures(const std::vector<fs::path>& paths, const OpenOptions& options) {
   if (paths.size() == 1 && is_npy_name(paths[0].string())) return open_data_set("npy:" + paths[0].string());
-  DataSet set;
   OpenOptions here = options;
-  ScannedSplits splits;
-  ScannedImages& pictures = splits["train"];
-  const bool is_one = paths.size() == 1 && (is_folder(paths[0]) || io::is_archive_name(paths[0]));
-  if (is_one) {
-    here.find_splits = false;
-    FoundSet found = find_splits(paths[0], is_image_name, here);
-    set.name = paths[0].string();
-    set.left_out = found.left_out.text();
-    pictures.images = std::move(found.splits.at("train"));
-  } else {
-    here.skip_corrupt = false;  // each was asked for
-    here.names.skip_corrupt.clear();
-    here.size_problem = nullptr;
-    for (const fs::path& path : paths) pictures.images.add_file(path.string());
-  }
-  const fs::path place = is_one ? paths[0] : fs::path("the given files");
-  scan_splits(place, splits, here, set.skipped);
+  here.find_splits = false;
   if (here.channels == 0) here.channels = 3;
+  ScannedSplits splits;
+  EncodedImages& images = splits["train"].images;
+  LeftOut left_out;
+  if (paths.size() == 1) {
+    images = pictures_at(paths[0], here, left_out);
+    if (images.size() == 1) here.names.skip_corrupt.clear();  // none would be left
+  } else {
+    for (const fs::path& path : paths) images.append(pictures_at(path, here, left_out));
+  }
+  const fs::path place = paths.size() == 1 ? paths[0] : fs::path("the given files");
+  DataSet set;
+  set.name = place.string();
+  set.left_out = left_out.text();
+  scan_splits(place, splits, here, set.skipped);
   const ImageFiles::Colour colour = choose_colour(place, splits, here);
   std::vector<std::int32_t> labels;
-  if (is_one && !options.class_names.empty()) labels = labels_by_folder(pictures.images, options.class_names);
-  set.train = std::make_shared<ImageFiles>(std::move(pictures.images), std::move(pictures.scan.shapes), colour,
-                                           std::move(labels));
+  if (!options.class_names.empty()) labels = labels_in(images);
+  set.train = std::make_shared<ImageFiles>(std::move(images), std::move(splits.at("train").scan.shapes), colour,
+                                           std::move(labels), advice_on_damage(here));
   return set;
 }
 

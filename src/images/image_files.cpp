@@ -10,8 +10,12 @@
 namespace glow::images {
 
 ImageFiles::ImageFiles(EncodedImages images, std::vector<io::ImageShape> shapes, Colour colour,
-                       std::vector<std::int32_t> labels)
-    : images_(std::move(images)), shapes_(std::move(shapes)), colour_(colour), labels_(std::move(labels)) {}
+                       std::vector<std::int32_t> labels, std::string way_out)
+    : images_(std::move(images)),
+      shapes_(std::move(shapes)),
+      colour_(colour),
+      labels_(std::move(labels)),
+      way_out_(std::move(way_out)) {}
 
 std::optional<io::ImageShape> ImageFiles::shape(std::int64_t index) const {
   io::ImageShape shape = shapes_[index];
@@ -19,10 +23,18 @@ std::optional<io::ImageShape> ImageFiles::shape(std::int64_t index) const {
   return shape;
 }
 
-io::Image ImageFiles::reduced_image(std::int64_t index, int reduction) const {
+io::Image ImageFiles::decoded(std::int64_t index, int reduction) const {
   const io::ImageSize least{shapes_[index].height / reduction, shapes_[index].width / reduction};
-  const std::string bytes = images_.read(index);
-  io::Image image = decode(bytes, images_.path(index), least);
+  try {
+    return decode(images_.read(index), images_.path(index), least);
+  } catch (const FormatError& error) {
+    if (way_out_.empty()) throw;
+    throw FormatError(error.path(), std::string(error.text()) + " (" + way_out_ + ")");
+  }
+}
+
+io::Image ImageFiles::reduced_image(std::int64_t index, int reduction) const {
+  io::Image image = decoded(index, reduction);
   if (colour_.channels == 1 && !colour_.to_grey && !has_no_colour(image))
     throw FormatError(images_.path(index), kNotGrey);
   return to_channels(std::move(image), colour_.channels);

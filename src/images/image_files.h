@@ -21,8 +21,10 @@ class ImageFiles : public ImageSource {
     bool to_grey = false;
   };
 
-  /// `shapes`: of each image. `labels`: one for each image, or empty.
-  ImageFiles(EncodedImages images, std::vector<io::ImageShape> shapes, Colour colour, std::vector<std::int32_t> labels);
+  /// `shapes`: of each image. `labels`: one for each image, or empty. `way_out`: what helps against an image whose
+  /// damage is found while it is decoded, as an end of its error; may be empty.
+  ImageFiles(EncodedImages images, std::vector<io::ImageShape> shapes, Colour colour, std::vector<std::int32_t> labels,
+             std::string way_out);
 
   std::int64_t size() const override { return images_.size(); }
   int channels() const override { return colour_.channels; }
@@ -35,10 +37,13 @@ class ImageFiles : public ImageSource {
   std::string content(std::int64_t index) const override { return images_.read(index); }
 
  private:
+  io::Image decoded(std::int64_t index, int reduction) const;
+
   EncodedImages images_;
   std::vector<io::ImageShape> shapes_;
   Colour colour_;
   std::vector<std::int32_t> labels_;
+  std::string way_out_;
 };
 
 }  // namespace glow::images

@@ -15,8 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Removes images, whose faults are in the order of the images. Throws FormatError when none is left.
-void remove_faulty(ScannedImages& all, const std::vector<Fault>& faults, std::vector<std::string>& skipped) {
+/// Removes images, whose faults are in the order of the images. Throws FormatError when none is left in `place`.
+void remove_faulty(const fs::path& place, ScannedImages& all, const std::vector<Fault>& faults,
+                   std::vector<std::string>& skipped) {
   if (faults.empty()) return;
   std::vector<bool> removed(all.images.size());
   for (const Fault& fault : faults) {
@@ -28,7 +29,8 @@ void remove_faulty(ScannedImages& all, const std::vector<Fault>& faults, std::ve
   std::erase_if(all.scan.shapes, [&](const io::ImageShape&) { return removed[index++]; });
   all.scan.faults.clear();
   if (all.images.size() == 0)
-    throw FormatError(all.images.root(), "expected an image that can be used, has none: " + skipped.back());
+    throw FormatError(all.images.root().empty() ? place : all.images.root(),
+                      "expected an image that can be used, has none: " + skipped.back());
 }
 
 /// The images that are too small.
@@ -58,11 +60,9 @@ void throw_faults_in(const fs::path& place, const ScannedSplits& splits, bool sk
 
 /// The same for images that the options do not leave out.
 void throw_damage(const fs::path& place, const ScannedSplits& splits, const OpenOptions& options) {
-  const bool skips = options.skip_corrupt;
   const bool has_damage = std::ranges::any_of(
       splits, [](const auto& split) { return !std::ranges::all_of(split.second.scan.faults, &Fault::is_io); });
-  const bool is_advised = !skips && has_damage && !options.names.skip_corrupt.empty();
-  throw_faults_in(place, splits, skips, is_advised ? options.names.skip_corrupt + " leaves out damaged images" : "");
+  throw_faults_in(place, splits, options.skip_corrupt, has_damage ? advice_on_damage(options) : "");
 }
 
 bool all_grey(const Scan& scan) { return std::ranges::all_of(scan.shapes, is_grey); }
@@ -94,6 +94,11 @@ void require_grey(const fs::path& place, ScannedSplits& splits, const OpenOption
 
 }  // namespace
 
+std::string advice_on_damage(const OpenOptions& options) {
+  const bool is_known = options.skip_corrupt || options.names.skip_corrupt.empty();
+  return is_known ? "" : options.names.skip_corrupt + " leaves out damaged images";
+}
+
 void scan_splits(const fs::path& place, ScannedSplits& splits, const OpenOptions& options,
                  std::vector<std::string>& skipped) {
   const ScanDepth depth = options.skip_corrupt ? ScanDepth::kPixels : ScanDepth::kHeaders;
@@ -101,8 +106,8 @@ void scan_splits(const fs::path& place, ScannedSplits& splits, const OpenOptions
   throw_damage(place, splits, options);
   for (auto& [name, split] : splits) {
     const std::vector<Fault> faults = std::move(split.scan.faults);
-    remove_faulty(split, faults, skipped);
-    if (options.size_problem) remove_faulty(split, size_faults(split, options), skipped);
+    remove_faulty(place, split, faults, skipped);
+    if (options.size_problem) remove_faulty(place, split, size_faults(split, options), skipped);
   }
 }
 

@@ -22,6 +22,10 @@ struct ScannedImages {
 /// By split.
 using ScannedSplits = std::map<std::string, ScannedImages>;
 
+/// The end of an error about a damaged image: "--skip-corrupt leaves out damaged images"; empty if the option is set or
+/// has no name.
+std::string advice_on_damage(const OpenOptions& options);
+
 /// Reads the headers of all images, or decodes them with skip_corrupt, and removes those that the options leave out;
 /// their errors are added to `skipped`. Throws an error about all others that cannot be read in `place`.
 void scan_splits(const std::filesystem::path& place, ScannedSplits& splits, const OpenOptions& options,

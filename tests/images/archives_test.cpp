@@ -237,6 +237,11 @@ TEST_F(ArchivesTest, OpenAsPicturesToo) {
   const auto pictures = open_pictures({directory_ / "x.tar"}, {.class_names = {"dog", "cat"}}).train;
   EXPECT_EQ(reds(*pictures), (std::vector{1, 2}));
   EXPECT_EQ(all_labels(*pictures), (Labels{1, 0}));
+  put_zip("y.zip", {{"dog/3.png", png(3)}, {"4.png", png(4)}});
+  const auto both = open_pictures({directory_ / "y.zip", directory_ / "x.tar"}, {.class_names = {"dog", "cat"}}).train;
+  EXPECT_EQ(reds(*both), (std::vector{4, 3, 1, 2}));
+  EXPECT_EQ(all_labels(*both), (Labels{-1, 0, 1, 0}));
+  EXPECT_EQ(both->name(1), (directory_ / "y.zip/dog/3.png").string());
 }
 
 /// Opens a data set in `count` threads, which share the work as processes do; returns what each has, or its error.

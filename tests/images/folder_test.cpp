@@ -285,6 +285,33 @@ TEST_F(FolderTest, OpenPicturesKeepsTheOrderOfFiles) {
   EXPECT_EQ(pictures->image(0).pixels, make_picture(2, 2, 1, 2).pixels);
 }
 
+TEST_F(FolderTest, OpenPicturesConcatenatesFoldersAndFilesWithTheirClasses) {
+  for (const char* name : {"b/cat/1.png", "b/dog/cat/2.png", "cat/dog/3.png", "cat/4.png", "cat/dog/dogs/5.png"})
+    add(name);
+  const auto set = open_pictures({directory_ / "cat/4.png", directory_ / "b", directory_ / "cat/dog"},
+                                 {.class_names = {"cat", "dog"}});
+  EXPECT_EQ(names(*set.train),
+            (Names{"cat/4.png", "b/cat/1.png", "b/dog/cat/2.png", "cat/dog/3.png", "cat/dog/dogs/5.png"}));
+  EXPECT_EQ(all_labels(*set.train), (Labels{0, 0, 1, 1, 1}));
+}
+
+TEST_F(FolderTest, OpenPicturesLeavesOutDamagedFilesOfAList) {
+  add("1.png", make_picture(2, 2, 3, 1));
+  put(directory_ / "2.png", "");
+  add("3.png", make_picture(2, 2, 3, 3));
+  const std::vector<fs::path> files{directory_ / "1.png", directory_ / "2.png", directory_ / "3.png"};
+  EXPECT_TRUE(throws<FormatError>([&] { open_pictures(files); }, {"2.png", "(skip_corrupt = true leaves out"}));
+  const auto set = open_pictures(files, {.skip_corrupt = true});
+  EXPECT_EQ(names(*set.train), (Names{"1.png", "3.png"}));
+  EXPECT_EQ(set.train->image(1).pixels, make_picture(2, 2, 3, 3).pixels);
+  ASSERT_EQ(set.skipped.size(), 1u);
+  EXPECT_TRUE(throws<FormatError>(
+      [&] {
+        open_pictures({files[1], files[1]}, {.skip_corrupt = true});
+      },
+      {"the given files: expected an image that can be used"}));
+}
+
 TEST_F(FolderTest, OpenPicturesConvertsToTheRequestedChannels) {
   add("grey.png", {{1, 2, 1}, {10, 200}});
   add("colour.png");

@@ -213,12 +213,12 @@ std::string likely_specification(const std::filesystem::path& path);
 /// another data set is at PATH, or PATH is the parent of one, the error names the specification that may read it.
 DataSet open_data_set(const std::string& specification, const OpenOptions& options = {});
 
-/// Opens images that are not a data set, as DataSet::train: one .npy file as above; all PNG, JPEG and WebP files at any
-/// depth below one folder or in one archive (train, valid and test are ordinary folders); or the given files, in their
-/// order. `options.channels` (0 is 3), to_grey, skip_corrupt and size_problem are as for a folder, but apply neither to
-/// an .npy file nor, the last two, to given files. With one folder, an image has a class if a folder on its path below
-/// that folder has the name of one of `options.class_names`; the outermost of them decides. Throws IoError and
-/// FormatError when the images cannot be read.
+/// Opens images that are not a data set, as DataSet::train: one .npy file as above; or files, folders and archives, in
+/// their order. Of a folder or an archive they are all PNG, JPEG and WebP files at any depth, as for `folder:` (train,
+/// valid and test are ordinary folders). `options.channels` (0 is 3), to_grey, skip_corrupt and size_problem are as for
+/// a folder, but do not apply to an .npy file. An image has a class if a folder on its path has the name of one of
+/// `options.class_names`: the outermost such folder below the given folder decides; if there is none, the innermost one
+/// of the given path itself. Throws IoError and FormatError when the images cannot be read.
 DataSet open_pictures(const std::vector<std::filesystem::path>& paths, const OpenOptions& options = {});
 
 /// Identifies a source: 64 hexadecimal digits, a SHA-256 of the number of images, the relative path and the size of
