@@ -37,20 +37,35 @@ torch::Tensor decoded_if_possible(const nn::Glow& model, const nn::Latents& late
   }
 }
 
+torch::Tensor centred(const nn::Glow& model, const torch::Tensor& bytes) {
+  return model->quantizer().center(bytes.to(model->device()), model->dtype());
+}
+
+/// `x`: the centred images whose latents these are.
+Returned compare_decoded(const nn::Glow& model, const torch::Tensor& x, const nn::Latents& latents,
+                         const torch::Tensor& labels) {
+  const auto& quantizer = model->quantizer();
+  const auto back = decoded_if_possible(model, latents, labels, x);
+  const auto largest = [](const torch::Tensor& values) { return std::get<0>(values.flatten(1).max(1)).cpu(); };
+  const auto error = (back - x).abs().to(torch::kDouble).nan_to_num(kInfinity, kInfinity);
+  const auto decoded = quantizer.to_bytes(back);
+  const auto levels = largest((decoded.to(torch::kLong) - quantizer.to_bytes(x)).abs());
+  // to_bytes maps NaN to black, so values that are not finite need a check of their own.
+  const auto is_finite = back.isfinite().flatten(1).all(1).cpu();
+  return {.changed = levels.ne(0).logical_or(is_finite.logical_not()),
+          .finite = is_finite,
+          .grey_levels = levels,
+          .max_error = largest(error),
+          .mean_error = error.flatten(1).mean(1).cpu(),
+          .decoded = decoded.cpu()};
+}
+
 }  // namespace
 
 Returned returned(const nn::Glow& model, const torch::Tensor& bytes, const nn::Latents& latents,
                   const torch::Tensor& labels) {
   const torch::NoGradGuard no_grad;
-  const auto& quantizer = model->quantizer();
-  const auto x = quantizer.center(bytes.to(model->device()), model->dtype());
-  const auto back = decoded_if_possible(model, latents, labels, x);
-  const auto largest = [](const torch::Tensor& values) { return std::get<0>(values.flatten(1).max(1)).cpu(); };
-  const auto error = (back - x).abs().to(torch::kDouble).nan_to_num(kInfinity, kInfinity);
-  const auto levels = largest((quantizer.to_bytes(back).to(torch::kLong) - quantizer.to_bytes(x)).abs());
-  // to_bytes maps NaN to black, so values that are not finite need a check of their own.
-  const auto is_finite = back.isfinite().flatten(1).all(1).cpu();
-  return {levels.ne(0).logical_or(is_finite.logical_not()), levels, largest(error), error.flatten(1).mean(1).cpu()};
+  return compare_decoded(model, centred(model, bytes), latents, labels);
 }
 
 RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const RoundTripOptions& options) {
@@ -64,8 +79,8 @@ RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const Ro
   while (result.images < count) {
     const auto batch = batches.next();
     const auto labels = labels_for(model, batch, options.classes);
-    const auto x = model->quantizer().center(batch.bytes.to(model->device()), model->dtype());
-    const auto back = returned(model, batch.bytes, model->encode(x, labels), labels);
+    const auto x = centred(model, batch.bytes);
+    const auto back = compare_decoded(model, x, model->encode(x, labels), labels);
     const auto used = std::min<std::int64_t>(batch.bytes.size(0), count - result.images);
     for (std::int64_t i = 0; i < used; ++i) {
       result.max_error = std::max(result.max_error, back.max_error[i].item<double>());

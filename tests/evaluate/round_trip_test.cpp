@@ -103,6 +103,8 @@ TEST(RoundTrip, NamesTheImagesThatChange) {
   EXPECT_TRUE(other.grey_levels.equal(expected));
   EXPECT_GT(other.grey_levels[1].item<std::int64_t>(), 0);
   EXPECT_EQ(other.max_error[3].item<double>(), HUGE_VAL);
+  EXPECT_TRUE(other.finite.equal(torch::tensor({true, true, true, false})));
+  EXPECT_TRUE(other.decoded.equal(decoded));
 }
 
 TEST(RoundTrip, UsesTheFirstImagesAndReportsProgress) {

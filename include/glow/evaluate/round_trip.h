@@ -24,16 +24,20 @@ struct RoundTripOptions {
   std::function<void(std::int64_t, std::int64_t)> progress = nullptr;
 };
 
-/// N images after encoding and decoding, compared with what was encoded. Tensors [N] on the CPU.
+/// N images after encoding and decoding, compared with what was encoded. Tensors on the CPU, but for `decoded` [N].
 struct Returned {
   /// bool: whether the image does not come back, because a decoded value is in another bin or is not finite.
   torch::Tensor changed;
+  /// bool: whether all decoded values are finite.
+  torch::Tensor finite;
   /// int64: the largest difference of a byte from that which the model can represent (with 5 bits the lower 3 bits are
   /// cleared), in grey levels 0 to 255.
   torch::Tensor grey_levels;
   /// float64: max and mean |decoded - x| over the values of the image, where x are the centres of bins of width
   /// 2^-bits. Infinite when a value is not finite.
   torch::Tensor max_error, mean_error;
+  /// uint8 [N, C, H, W]: the decoded images.
+  torch::Tensor decoded;
 };
 
 /// Decodes the latents of the images `bytes`, uint8 [N, C, H, W], and compares. `labels`: int64 [N], the classes under
