@@ -121,24 +121,25 @@ INSTANTIATE_TEST_SUITE_P(
         SubsetCase{
             "First", {"--images", "HERE/splits", "--count", "5"}, ": 5 of 9 images, the first 5 (--count)", 5, 9},
         SubsetCase{"CountBeyondTheEnd", {"--images", "HERE/splits", "--count", "99"}, "/splits: 9 images", 9, 9},
-        SubsetCase{"TestImages", {"--images", "folder:HERE/splits"}, ": 2 of 9 images, the test images", 2, 9},
+        SubsetCase{"FolderWithItsKind", {"--images", "folder:HERE/splits"}, ": 9 images", 9, 9},
         SubsetCase{"NoTestImages", {"--images", "folder:HERE/learn"}, "/learn: 7 images", 7, 7},
         SubsetCase{"HeldOut",
                    {"--data", "folder:HERE/flat", "--split-seed", "3", "--skip-small"},
-                   ", split valid: 3 of 31 images, those held out from the training (--split all scores all) of those "
-                   "that can be used (1 left out)",
+                   ", split valid: 3 of 31 images, those held out from the training of those that can be used (1 left "
+                   "out; --split all scores all)",
                    3,
                    31},
         SubsetCase{"OwnValidationImages",
                    {"--data", "folder:HERE/splits", "--split", "valid"},
-                   ", split valid: 3 of 9 images, the validation images",
+                   ", split valid: 3 of 9 images, the validation images (--images folder:HERE/splits scores all)",
                    3,
                    9},
-        SubsetCase{"TrainingAndValidation",
-                   {"--data", "folder:HERE/splits", "--split", "all"},
-                   ", split all: 7 of 9 images, the training and validation images",
-                   7,
-                   9},
+        SubsetCase{
+            "TrainingAndValidation",
+            {"--data", "folder:HERE/splits", "--split", "all"},
+            ", split all: 7 of 9 images, the training and validation images (--images folder:HERE/splits scores all)",
+            7,
+            9},
         SubsetCase{"Skipped",
                    {"--images", "HERE/flat", "--skip-small"},
                    "/flat: 30 of 31 images, those that can be used (1 left out)",
@@ -146,12 +147,12 @@ INSTANTIATE_TEST_SUITE_P(
                    31},
         SubsetCase{"RoundTrip",
                    {"--images", "HERE/splits", "--round-trip", "3"},
-                   "3 of 9 images encoded and decoded, 0 of them come back as other bytes",
+                   "3 of 9 images encoded and decoded, all come back byte for byte",
                    9,
                    9},
         SubsetCase{"Other",
                    {"--images", "HERE/splits", "--ood", "folder:HERE/splits"},
-                   "other        folder:HERE/splits: 2 of 9 images, the test images",
+                   "other        folder:HERE/splits: 9 images",
                    9,
                    9}),
     name_of);
@@ -228,8 +229,7 @@ TEST_F(GlowEvalImages, RoundTripNamesTheImagesThatChange) {
   result.round_trip = evaluate::RoundTrip{.images = 3, .max_error = 1, .mean_error = 0.5, .changed = {1, 2}};
   const tools::EvalSettings settings;
   const auto text = tools::result_text(settings, result);
-  EXPECT_NE(text.find("3 images encoded and decoded, 2 of them come back as other bytes:\n"), std::string::npos)
-      << text;
+  EXPECT_NE(text.find("3 images encoded and decoded, 2 do not come back byte for byte:\n"), std::string::npos) << text;
   EXPECT_NE(text.find("1: b?.png\n"), std::string::npos) << text;
   EXPECT_NE(text.find("2: c.png\n"), std::string::npos) << text;
   const auto json = Json::parse(tools::result_json(settings, result))["round_trip"];
@@ -258,7 +258,13 @@ TEST_F(GlowEvalImages, ConditionalModelsNameTheWayToScoreImagesWithoutClasses) {
   EXPECT_TRUE(failed(eval(flags + Arguments{folder}), "glow-eval", 2,
                      {"--images: ", "stray.png lies in no folder", "--classes marginal"}));
   EXPECT_TRUE(failed(eval(flags + Arguments{folder + "/stray.png"}), "glow-eval", 2,
-                     {"--images: ", "stray.png has no folders", "--classes marginal"}));
+                     {"--images: ", "stray.png lies in no folder", "--classes marginal"}));
+  EXPECT_TRUE(failed(eval(flags + Arguments{folder + "/stray.png", folder + "/stray.png"}), "glow-eval", 2,
+                     {"--images: no image of ", "stray.png and 1 more lies in a folder"}));
+  // Files and folders as words have the classes of their own folders.
+  const auto by_file =
+      results({"--model", kClassModel, "--images", folder + "/bag", folder + "/coat/2.png", folder + "/coat/3.png"});
+  EXPECT_EQ(by_file["data"]["bits_per_dim"], by_class["data"]["bits_per_dim"]);
   const auto marginal = results({"--model", kClassModel, "--images", folder, "--classes", "marginal"});
   EXPECT_EQ(marginal["data"]["images"], 5);
   EXPECT_EQ(marginal["classification"]["images"], 4);
@@ -274,7 +280,53 @@ TEST_F(GlowEvalImages, RefusesFlagsAboutHeldOutImagesAndNamesOfNothing) {
   }
   EXPECT_TRUE(failed(eval(flags + Arguments{"fashon-mnist"}), "glow-eval", 2,
                      {"--images: there is no file or folder \"fashon-mnist\"", "fashion-mnist[:DIR]"}));
+  EXPECT_TRUE(failed(eval(flags + Arguments{"fashion-mnist", folder}), "glow-eval", 2,
+                     {"--images: fashion-mnist is a data set, which must be given alone"}));
+  EXPECT_TRUE(failed(eval(flags + Arguments{folder, kGreyModel}), "glow-eval", 2,
+                     {"--images: " + kGreyModel + " is a model file", "put the model first, or use --model"}));
+  EXPECT_TRUE(failed(eval({"--images", folder, kGreyModel}), "glow-eval", 2,
+                     {"--images: " + kGreyModel + " is a model file", "put the model first, or use --model"}));
+  std::filesystem::create_directories(file("cifar"));
+  put(file("cifar/data_batch_1.bin"), std::string(3073, '\0'));
+  EXPECT_TRUE(failed(eval(flags + Arguments{file("cifar").string()}), "glow-eval", 1,
+                     {"cifar10:" + file("cifar").string() + " may read it"}));
   EXPECT_TRUE(failed(eval(flags + Arguments{"none/photos"}), "glow-eval", 1, {"none/photos", "No such file"}));
+}
+
+TEST_F(GlowEvalImages, SeveralFoldersAndFilesAreScoredInTheirOrder) {
+  const auto one = put_grey("one", 3), two = put_grey("two", 2, 3);
+  const auto files =
+      scored({"--images", one + "/0.png", one + "/1.png", one + "/2.png", two + "/3.png", two + "/4.png"});
+  ASSERT_EQ(files.size(), 5u);
+  for (const auto& words : {Arguments{one, two}, Arguments{"folder:" + one, "folder:" + two},
+                            Arguments{one, two + "/3.png", two + "/4.png"}}) {
+    EXPECT_EQ(scored(Arguments{"--images"} + words), files);
+    EXPECT_EQ(csv(file("scores.csv"))[4][1], two + "/3.png");
+  }
+}
+
+TEST_F(GlowEvalImages, DamagedAndSmallPicturesOfAListCanBeLeftOut) {
+  const auto folder = put_grey("photos", 2);
+  const auto torn = file("photos/torn.png").string(), bad = file("photos/bad.png").string();
+  put_picture(torn, make_picture(4, 8, 1));
+  put(torn, get(torn).substr(0, 60));  // its header can be read
+  put(bad, "no picture");
+  put_picture(file("photos/small.png"), make_picture(2, 8, 1));
+  const Arguments good{"--model", kGreyModel, "--threads", "1", "--images", folder + "/0.png", folder + "/1.png"};
+  for (const auto& damaged : {torn, bad}) {
+    EXPECT_TRUE(failed(eval(good + Arguments{damaged}), "glow-eval", 1,
+                       {damaged, "(--skip-corrupt leaves out damaged images)"}));
+  }
+  EXPECT_TRUE(failed(eval(good + Arguments{folder + "/small.png"}), "glow-eval", 2, {"small.png", "--skip-small"}));
+  const auto outcome = eval(good + Arguments{torn, bad, folder + "/small.png", "--skip-corrupt", "--skip-small"});
+  ASSERT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.out.find("2 of 5 images, those that can be used (3 left out)"), std::string::npos) << outcome.out;
+  for (const char* name : {"torn.png", "bad.png", "small.png"}) {
+    EXPECT_NE(outcome.err.find("left out " + folder + "/" + name), std::string::npos) << outcome.err;
+  }
+  // Of one file nothing would be left.
+  const auto single = eval({"--model", kGreyModel, "--threads", "1", "--images", torn});
+  EXPECT_EQ(single.err.find("--skip-corrupt"), std::string::npos) << single.err;
 }
 
 TEST_F(GlowEvalImages, SmallAndDamagedPicturesCanBeLeftOut) {

@@ -197,13 +197,12 @@ std::string FittedImages::geometry_text() const {
 
 namespace {
 
-/// Whether --skip-small applies to a data set, or to the path of images.
+/// Whether --skip-small applies to a data set, or to the path of images; not for an empty text.
 bool has_image_files(const std::string& given) {
+  if (given.empty()) return false;
   const auto* kind = images::parse_specification(given).kind;
   if (kind != nullptr && !is_there(given)) return kind->has_image_files;
-  std::error_code ignored;
-  const auto extension = io::lower_extension(given);
-  return std::filesystem::is_directory(given, ignored) || extension == ".zip" || extension == ".tar";
+  return io::lower_extension(given) != ".npy";
 }
 
 /// Runs `check`. A ConfigError about sizes also says how to leave out small images, if `given` has files of images.
@@ -232,7 +231,9 @@ FittedImages fitted(const std::string& field, const std::string& name,
   }
   const auto [geometry, from] = choose_geometry(*source, model, settings);
   try {
-    const auto images = advise_on_sizes(name, [&] { return std::make_shared<const data::Images>(source, geometry); });
+    // If there is only one, none would be left.
+    const auto given = source->size() > 1 ? name : std::string();
+    const auto images = advise_on_sizes(given, [&] { return std::make_shared<const data::Images>(source, geometry); });
     return {images, from, is_framed(*source, geometry)};
   } catch (const ConfigError& error) {
     // The size comes from the model, and resize may come from its record: the user gave no flag for them.

@@ -20,8 +20,8 @@ std::vector<FlagText> source_setting_rows(const std::string& group, Kept kept) {
        "are stored",
        kept, "channels"},
       {"skip_corrupt", group, "",
-       "leave out images of a folder that cannot be decoded; to find them, all are decoded once at the start", kept},
-      {"skip_small", group, "", "leave out images of a folder that are too small", kept},
+       "leave out image files that cannot be decoded; to find them, all are decoded once at the start", kept},
+      {"skip_small", group, "", "leave out image files that are too small", kept},
   };
 }
 

@@ -159,7 +159,7 @@ Labelled open_labelled(const DirectionsSettings& settings, const nn::Glow& model
     has = has.index_select(0, torch::tensor(drawn, torch::kLong));
     for (auto& place : drawn) place = places[static_cast<std::size_t>(place)];
     places = drawn;
-    subset.narrow(settings.count, grouped(settings.count) + " at random (--count)");
+    subset.narrow(settings.count, grouped(settings.count) + " at random", "--count");
   }
   const auto source = std::make_shared<data::SubsetSource>(set.train, places);
   std::vector<std::int64_t> model_labels;

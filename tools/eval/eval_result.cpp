@@ -120,13 +120,14 @@ std::string accuracy_text(const evaluate::ScoreSummary& summary) {
   return fixed(100 * part, 2) + " % of " + grouped(summary.labelled) + " images by the largest p(x|y)";
 }
 
-std::string round_trip_text(const evaluate::RoundTrip& round_trip, const ScoredImages& scored) {
+std::string round_trip_text(const evaluate::RoundTrip& round_trip, const ScoredImages& scored, std::int64_t bits) {
   const auto changed = std::ssize(round_trip.changed);
   const auto of = round_trip.images == scored.summary.images ? "" : grouped(round_trip.images) + " of ";
   return "max|decode(encode(x)) - x| " + scientific(round_trip.max_error) + ", mean " +
          scientific(round_trip.mean_error) + "\n" + of + count_text(scored.summary.images, "image") +
-         " encoded and decoded, " + grouped(changed) + " of them come back as other bytes" + (changed == 0 ? "" : ":") +
-         listed_lines(changed, [&](std::int64_t i) {
+         " encoded and decoded, " +
+         (changed == 0 ? "all come back " : grouped(changed) + (changed == 1 ? " does" : " do") + " not come back ") +
+         byte_for_byte(bits) + (changed == 0 ? "" : ":") + listed_lines(changed, [&](std::int64_t i) {
            const auto index = round_trip.changed[static_cast<std::size_t>(i)];
            return std::to_string(index) + ": " + one_line(scored.images.images().name(index));
          });
@@ -207,7 +208,7 @@ std::string result_text(const EvalSettings& settings, const EvalResult& result) 
   if (result.data.images.labelled && result.data.summary.labelled > 0) {
     listing.add("accuracy", accuracy_text(result.data.summary));
   }
-  if (result.round_trip) listing.add("round trip", round_trip_text(*result.round_trip, result.data));
+  if (result.round_trip) listing.add("round trip", round_trip_text(*result.round_trip, result.data, result.bits));
   if (settings.worst > 0) listing.add("worst", ranking_text(settings, result.data, Ranking::kWorst));
   if (settings.best > 0) listing.add("best", ranking_text(settings, result.data, Ranking::kBest));
   if (result.ood) {

@@ -37,7 +37,9 @@ void check_images(const EvalSettings& settings, const GivenFlags& given) {
                       "cannot be combined with --data: give one of them, --images to score everything, --data "
                       "for one split of a data set");
   }
-  refuse(given, {"split", "split-seed", "valid-images"}, "is about the splits of --data; --images scores everything");
+  refuse(given, {"split", "split-seed", "valid-images"},
+         "is about the splits of --data; --images scores everything that is given, of a published data set its test "
+         "images");
 }
 
 void check_order(const EvalSettings& settings, const GivenFlags& given) {
@@ -104,6 +106,7 @@ void follow_training(EvalSettings& settings, const std::optional<nn::TrainingDat
 }
 
 void resolve_settings(EvalSettings& settings, const GivenFlags& given) {
+  if (settings.model.empty()) refuse_model_files("images", settings.images);
   require_given("model", settings.model, "a model file");
   check_images(settings, given);
   follow_training(settings, std::nullopt);  // sets --batch, which the checks below need
@@ -136,41 +139,46 @@ struct Split {
   EvalSplit split;
   ops::Stream noise;
   /// For Subset::narrow.
-  std::string which;
+  std::string which, hint;
 };
 
-/// How to score all images of a data set that has no others than these.
-std::string way_to_all(const images::DataSet& set) { return set.test ? "" : " (--split all scores all)"; }
+/// How to score all images of a data set; empty if one evaluation cannot.
+std::string way_to_all(const images::DataSet& set) {
+  if (!set.test) return "--split all scores all";
+  const auto* kind = images::parse_specification(set.name).kind;
+  return kind == nullptr || kind->has_split_folders ? "--images " + shell_word(set.name) + " scores all" : "";
+}
 
 Split find_split(const EvalSettings& settings, images::DataSet set, const nn::Glow& model) {
+  const auto way = way_to_all(set);
   auto split = settings.split;
   if (split == EvalSplit::kAuto) split = set.test ? EvalSplit::kTest : EvalSplit::kValid;
   if (split == EvalSplit::kAll) {
-    return {images_to_learn(set), split, ops::Stream::kDequantisation, "the training and validation images"};
+    return {images_to_learn(set), split, ops::Stream::kDequantisation, "the training and validation images", way};
   }
   if (split == EvalSplit::kTest) {
     if (!set.test) throw ConfigError("split", set.name + " has no test images");
-    return {set.test, split, ops::Stream::kTestNoise, "the test images"};
+    return {set.test, split, ops::Stream::kTestNoise, "the test images", way};
   }
   const auto fingerprint = images::fingerprint(set);
   const auto before = set.train->size();
   set = divide(std::move(set), fingerprint, settings.held_out, model->training_data(), settings.model);
-  if (split == EvalSplit::kTrain) return {set.train, split, ops::Stream::kTrainScoreNoise, "the training images"};
+  if (split == EvalSplit::kTrain) return {set.train, split, ops::Stream::kTrainScoreNoise, "the training images", way};
   if (!set.valid) {
     throw ConfigError("split", set.name + " has no validation images, and none of its " + grouped(set.train->size()) +
                                    " can be held out (--split all scores them)");
   }
   const bool held_out = set.train->size() < before;
   return {set.valid, split, ops::Stream::kValidationNoise,
-          (held_out ? "those held out from the training" : "the validation images") + way_to_all(set)};
+          held_out ? "those held out from the training" : "the validation images", way};
 }
 
 EvalImages open_split(const EvalSettings& settings, const nn::Glow& model, Labels labels,
                       const images::OpenOptions& how) {
   const auto set = open_for_model("data", settings.data, model, labels, settings.reading, how);
-  const auto [source, split, noise, which] = find_split(settings, set, model);
+  const auto [source, split, noise, which, hint] = find_split(settings, set, model);
   Subset subset(set);
-  subset.narrow(source->size(), which);
+  subset.narrow(source->size(), which, hint);
   const auto first = first_images(source, settings.count, subset);
   return {.fitted = fitted("data", set.name, first, model, settings.reading.geometry),
           .source = set.name,
