@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -10,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <glow/evaluate/round_trip.h>
 #include <glow/io/image.h>
 #include <glow/io/npy.h>
 #include <glow/io/safetensors.h>
@@ -17,6 +19,7 @@
 #include "support/edit_tool.h"
 #include "support/pictures.h"
 #include "support/png_chunks.h"
+#include "tools/edit/editor.h"
 
 namespace glow::testing::edit_test {
 namespace {
@@ -76,11 +79,12 @@ TEST_F(GlowEdit, DecodeTakesClassesFromTheFileOrAFlag) {
   const auto decoded = array("decode", kClassModel, {"--latents", path("z.safetensors")});
   EXPECT_EQ(decoded, std::string(2 * 96, '\x70'));
   EXPECT_EQ(with_classes.err, "");
-  EXPECT_TRUE(without.err.starts_with("the images' classes are not kept in " + path("z.npy"))) << without.err;
+  EXPECT_EQ(without.err, path("z.npy") + " keeps no classes: decode it with --class bag\n");
   EXPECT_EQ(array("decode", kClassModel, {"--latents", path("z.npy"), "--class", "1"}), decoded);
   EXPECT_NE(array("decode", kClassModel, {"--latents", path("z.safetensors"), "--class", "coat"}), decoded);
   EXPECT_TRUE(failed(run_edit("decode", kClassModel, {"--latents", path("z.npy"), "--out", path("out.npy")}),
-                     "glow-edit", 2, {"--class: ", "conditional", "z.npy says none"}));
+                     "glow-edit", 2,
+                     {"--class: ", "conditional", "the classes of " + path("z.npy") + " are not known"}));
 }
 
 TEST_F(GlowEdit, InterpolationPassesThroughItsImages) {
@@ -171,7 +175,8 @@ TEST_F(GlowEdit, Float64RoundTripIsExactAndWritesFloat64Latents) {
         std::tuple{"z64.npy", Arguments{"--precision", "fp64"}, ""},
         std::tuple{"z64.npy", Arguments{"--precision", "fp32"},
                    ": float64 latents, rounded to float32 by --precision fp32\n"},
-        std::tuple{"z32.npy", Arguments{}, ""}, std::tuple{"z32.npy", Arguments{"--precision", "fp64"}, ""}}) {
+        std::tuple{"z32.npy", Arguments{}, ""},
+        std::tuple{"z32.npy", Arguments{"--precision", "fp64"}, ": float32 latents, decoded in fp64\n"}}) {
     const auto outcome = decode(latents, more);
     EXPECT_TRUE(succeeded(outcome));
     EXPECT_EQ(outcome.err, std::string(said).empty() ? "" : path(latents) + said);
@@ -208,11 +213,12 @@ TEST_F(GlowEdit, EncodeNamesTheImagesThatDoNotComeBack) {
   const auto model = inexact_model(path("inexact.safetensors"));
   const Arguments flags{"--images", path("colour.npy"), "--batch", "7", "--overwrite", "--out", path("z.safetensors")};
   const auto error = run_edit("encode", model, flags);
-  EXPECT_TRUE(
-      failed(error, "glow-edit", 1,
-             {"24 of the 24 images in " + path("z.safetensors") + " do not come back byte for byte, off by up to ",
-              "(--precision fp64 is more accurate) (--verify note accepts this):\n  0: image 0 of ", "colour.npy, ",
-              "\n  19: ", "\n  and 4 more\n"}));
+  EXPECT_TRUE(failed(
+      error, "glow-edit", 1,
+      {"24 of the 24 images in " + path("z.safetensors") + " do not come back byte for byte, off by up to ",
+       "(the file is complete and can be used as it is; --verify note makes this no error; --precision fp64 is more "
+       "accurate):\n  0: image 0 of ",
+       "colour.npy, ", "\n  19: ", "\n  and 4 more\n"}));
   EXPECT_EQ(error.err.find("\n  20: "), std::string::npos);
   // The file is complete.
   array("decode", model, {"--latents", path("z.safetensors")});
@@ -239,7 +245,8 @@ TEST_F(GlowEdit, EditsSayWhichImagesDoNotComeBack) {
       {"--data", "npy:" + path("colour.npy"), "--attributes", path("list.csv"), "--out", path("d.safetensors")})));
   for (const auto& [subcommand, flags] :
        {std::pair{"apply", Arguments{"--directions", path("d.safetensors"), "--strengths", "0"}},
-        std::pair{"interpolate", Arguments{"--frames", "2"}}, std::pair{"vary", Arguments{"--factors", "1"}}}) {
+        std::pair{"interpolate", Arguments{"--frames", "2"}}, std::pair{"vary", Arguments{"--factors", "1"}},
+        std::pair{"reconstruct", Arguments{"--temperature", "0"}}}) {
     const auto all = Arguments{"--images", path("colour.npy"), "--overwrite", "--out", path("x.npy")} + flags;
     const auto single = run_edit(subcommand, model, all);
     EXPECT_TRUE(succeeded(single));
@@ -248,8 +255,33 @@ TEST_F(GlowEdit, EditsSayWhichImagesDoNotComeBack) {
     const auto twice = run_edit(subcommand, model, all + Arguments{"--precision", "fp64"});
     EXPECT_TRUE(succeeded(twice));
     EXPECT_EQ(twice.err, "");
-    EXPECT_TRUE(io::NpyReader(path("x.npy")).data() == bytes) << subcommand;
+    if (subcommand == std::string("reconstruct")) {
+      EXPECT_TRUE(single.out.starts_with("0 of 3 images come back byte for byte; 12 images in ")) << single.out;
+      EXPECT_TRUE(twice.out.starts_with("3 of 3 images come back byte for byte; ")) << twice.out;
+    } else {
+      EXPECT_TRUE(io::NpyReader(path("x.npy")).data() == bytes) << subcommand;
+    }
   }
+}
+
+TEST(ChangedImagesTest, ValuesThatAreNotFiniteHaveNoDistance) {
+  const data::Images images(std::make_shared<const PictureSource>(std::vector(3, make_picture(1, 1, 1))),
+                            {.height = 1, .width = 1});
+  const auto returned = [](bool first, bool second) {
+    return evaluate::Returned{.changed = torch::tensor({true, true, false}),
+                              .finite = torch::tensor({first, second, true}),
+                              .grey_levels = torch::tensor({0, 7, 0}, torch::kLong),
+                              .max_error = {},
+                              .mean_error = {},
+                              .decoded = {}};
+  };
+  tools::ChangedImages some, all;
+  some.add(returned(false, true), 0);
+  EXPECT_EQ(some.difference(), "off by up to 7 grey levels, 1 of them not finite");
+  EXPECT_TRUE(some.line(0, images).ends_with(", not finite"));
+  EXPECT_TRUE(some.line(1, images).ends_with(", 7 grey levels"));
+  all.add(returned(false, false), 0);
+  EXPECT_EQ(all.difference(), "with values that are not finite");
 }
 
 TEST_F(GlowEdit, SaysWhichImagesOfADataSetItUses) {
@@ -264,11 +296,11 @@ TEST_F(GlowEdit, SaysWhichImagesOfADataSetItUses) {
   };
   EXPECT_EQ(said("encode", {"--verify", "note", "--images", data}), "images: 20 of 80 images, the test images\n");
   EXPECT_EQ(said("encode", {"--verify", "note", "--images", data, "--pick", "1,2"}),
-            "images: 2 of 80 images, the picked ones (--pick) of the test images\n");
+            "images: 2 of 80 images, the picked ones of the test images (--pick)\n");
   std::filesystem::remove(path("z.safetensors"));
   EXPECT_EQ(said("directions", {"--data", data}), "images: 60 of 80 images, the training images\n");
   EXPECT_EQ(said("directions", {"--data", data, "--count", "30"}),
-            "images: 30 of 80 images, 30 at random (--count) of the training images\n");
+            "images: 30 of 80 images, 30 at random of the training images (--count)\n");
 }
 
 TEST_F(GlowEdit, VariationsStartAtTheImageAndDepartWithTheAmount) {
@@ -342,6 +374,11 @@ TEST_F(GlowEdit, FolderNamesGiveTheClassesOfImages) {
         run_edit("vary", kClassModel,
                  {"--images", images, "--pick", "0,3", "--variations", "1", "--out", path("v.npy"), "--overwrite"})));
   }
+  const Arguments array{"--images", path("photos"), "--out", path("several.npy")};
+  EXPECT_TRUE(failed(run_edit("encode", kClassModel, array), "glow-edit", 2,
+                     {"--out: " + path("several.npy") + " keeps no classes", "give --class"}));
+  EXPECT_FALSE(std::filesystem::exists(path("several.npy")));
+  EXPECT_TRUE(succeeded(run_edit("encode", kClassModel, array + Arguments{"--class", "bag"})));
   // Finds directions between the classes of the data, two of the model's three.
   std::filesystem::remove_all(directory_ / "photos" / "ankle boot");
   const Arguments directions{"--data", "folder:" + path("photos"), "--out", path("d.safetensors"), "--overwrite"};

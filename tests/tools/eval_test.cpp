@@ -227,10 +227,11 @@ TEST_F(GlowEval, PrintsTheResultsAsText) {
   const auto outcome = eval({"--model", kClassModel, "--data", data, "--split", "all", "--draws", "4", "--importance",
                              "4", "--seed", reference.seed()});
   ASSERT_TRUE(succeeded(outcome));
-  for (const char* text :
-       {"split all: 7 images", "geometry     4x8, as they are", "bits/dim     7.2128 +- ",
-        "4 draws, standard error due to the noise 0.0", "importance   7.2122 +- ", "accuracy     14.29 % of 7 images",
-        "max|decode(encode(x)) - x| ", "7 images encoded and decoded, all come back byte for byte in the model's 5 bits\n"}) {
+  for (const char* text : {"split all: 7 images", "geometry     4x8, as they are", "bits/dim     7.2128 +- ",
+                           "4 draws, standard error due to the noise 0.0", "importance   7.2122 +- ",
+                           "accuracy     14.29 % of 7 images", "max|decode(encode(x)) - x| ",
+                           "7 images encoded and decoded, all come back byte for byte in the "
+                           "model's 5 bits\n"}) {
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << " in " << outcome.out;
   }
 }

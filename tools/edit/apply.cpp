@@ -77,7 +77,7 @@ data::GridLabels apply_labels(const ApplySettings& settings, const std::vector<N
 }
 
 void apply(const ApplySettings& settings, Console& console) {
-  Editor editor(settings.common, console);
+  Editor editor(settings.common, console, settings.images.images);
   require_given("directions", settings.directions, "a file of directions");
   editor.inputs().add(settings.directions);
   const auto directions = latent::load_directions(settings.directions, editor.options(), editor.checksum());

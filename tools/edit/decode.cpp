@@ -23,16 +23,18 @@ void visit_fields(DecodeSettings& settings, Visitor&& visit) {
   visit("scale", settings.scale);
 }
 
-/// Decodes in the precision of the latents if none was given.
+/// Decodes in the precision of the latents if none was given. Says if it is another, or if it follows from the file.
 void choose_precision(const DecodeSettings& settings, const latent::LatentsReader& reader, Editor& editor) {
-  if (reader.dtype() != torch::kDouble || settings.common.precision == Precision::kFp64) return;
-  if (settings.common.precision) {
+  const bool are_double = reader.dtype() == torch::kDouble;
+  const auto given = settings.common.precision;
+  if (are_double == (given == Precision::kFp64)) return;  // the model already has the precision of the latents
+  if (are_double && given) {
     editor.log(settings.latents + ": float64 latents, rounded to float32 by --precision fp32");
     return;
   }
   auto model = editor.model();
   model->to(torch::kDouble);
-  editor.log(settings.latents + ": float64 latents, decoded in fp64");
+  editor.log(settings.latents + ": " + (are_double ? "float64" : "float32") + " latents, decoded in fp64");
 }
 
 void decode(const DecodeSettings& settings, Console& console) {
@@ -64,7 +66,8 @@ Subcommand decode_command() {
        .common = {"model", "latents", "class", "scale", "out", "overwrite", "batch", "precision", "threads"}},
       edit_flag_table(
           "FILE.png: one grid; FILE.npy: uint8 [N,H,W,C], grey [N,H,W]; a folder: 000000.png ...",
-          {{"latents", "Latents", "FILE", "file written by glow-edit encode, .safetensors or .npy"}, scale_row()}),
+          {{"latents", "Latents", "FILE", "file written by glow-edit encode, .safetensors or .npy"}, scale_row()},
+          "fp32 or fp64; not given: that of the latents"),
       decode);
 }
 

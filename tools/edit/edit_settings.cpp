@@ -26,7 +26,8 @@ std::vector<FlagText> image_flag_rows() {
 
 FlagText scale_row() { return {"scale", "Output", "S", "for a grid (FILE.png): each pixel becomes S x S pixels"}; }
 
-std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own) {
+std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own,
+                                      const std::string& precision) {
   const std::vector<FlagText> model{
       model_row("Model"),
       {"class", "Model", "NAME|I",
@@ -38,10 +39,7 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
       batch_row(),
   };
   auto computing = compute_rows(Launchable::kNo);
-  for (auto& row : computing) {
-    if (row.field == "precision")
-      row.help = "fp32 or fp64; not given: fp32, or for glow-edit decode that of the latents";
-  }
+  std::ranges::find(computing, "precision", &FlagText::field)->help = precision;
   return model + own + rest + computing + std::vector{data_threads_row()};
 }
 
@@ -122,7 +120,7 @@ EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model
     places = index_range(0, source->size());
   } else {
     source = std::make_shared<data::SubsetSource>(source, places);
-    subset.narrow(source->size(), "the picked ones (--pick)");
+    subset.narrow(source->size(), "the picked ones", "--pick");
   }
   // If neither the flags nor the model file define how to resize images, they must have the model's size.
   const bool is_known = geometry.resize || geometry.random_crop || model->training_data();

@@ -65,8 +65,9 @@ void visit_fields(ImageSettings& settings, Visitor&& visit) {
   visit_fields(settings.reading, visit);
 }
 
-/// The rows of a subcommand, combined with those of EditSettings. `out`: the help text of --out.
-std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own);
+/// The rows of a subcommand, combined with those of EditSettings. `out`, `precision`: the help texts of these flags.
+std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<FlagText>& own,
+                                      const std::string& precision = "fp32 or fp64; not given: fp32");
 /// The rows of ImageSettings.
 std::vector<FlagText> image_flag_rows();
 /// The row of `scale`.

@@ -30,8 +30,9 @@ bool has_format(const std::filesystem::path& path, const std::string& format) {
 
 }  // namespace
 
-Editor::Editor(const EditSettings& settings, Console& console)
+Editor::Editor(const EditSettings& settings, Console& console, const std::vector<std::string>& images)
     : settings_(settings), status_(console, /*quiet=*/false) {
+  if (settings.model.empty()) refuse_model_files("images", images);
   check(settings);
   settings_.compute.precision = settings.precision.value_or(Precision::kFp32);
   nn::ModelInfo info;
@@ -51,7 +52,7 @@ torch::Tensor Editor::labels(const torch::Tensor& stored, std::int64_t count, co
   if (class_index_ >= 0) return torch::full({count}, class_index_, torch::kLong);
   if (stored.defined()) return stored;
   throw ConfigError("class", "expected a class of " + std::to_string(options().num_classes) +
-                                 ", because the model is conditional and " + file + " says none");
+                                 ", because the model is conditional and the classes of " + file + " are not known");
 }
 
 torch::Tensor Editor::labels(const EditImages& images) const {
@@ -77,21 +78,24 @@ torch::Tensor Editor::common_labels(const EditImages& images) const {
 void ChangedImages::add(const evaluate::Returned& batch, std::int64_t first) {
   for (std::int64_t i = 0; i < batch.changed.size(0); ++i) {
     if (!batch.changed[i].item<bool>()) continue;
-    images_.push_back({first + i, batch.grey_levels[i].item<std::int64_t>()});
+    const bool is_finite = batch.finite[i].item<bool>();
+    images_.push_back({first + i, is_finite ? std::optional(batch.grey_levels[i].item<std::int64_t>()) : std::nullopt});
   }
 }
 
 std::string ChangedImages::line(std::int64_t place, const data::Images& images) const {
   const auto& [index, grey_levels] = images_.at(static_cast<std::size_t>(place));
-  return std::to_string(index) + ": " + one_line(images.name(index)) + ", " + count_text(grey_levels, "grey level");
+  return std::to_string(index) + ": " + one_line(images.name(index)) + ", " +
+         (grey_levels ? count_text(*grey_levels, "grey level") : "not finite");
 }
 
-std::int64_t ChangedImages::largest_difference() const {
-  return std::ranges::max(images_, {}, &Changed::grey_levels).grey_levels;
-}
-
-std::string byte_for_byte(const nn::GlowOptions& model) {
-  return "byte for byte" + (model.bits < 8 ? " in the model's " + std::to_string(model.bits) + " bits" : "");
+std::string ChangedImages::difference() const {
+  const auto not_finite = std::ranges::count_if(images_, [](const Changed& image) { return !image.grey_levels; });
+  if (not_finite == size()) return "with values that are not finite";
+  // Nullopt is the least.
+  const auto largest = std::ranges::max(images_, {}, &Changed::grey_levels).grey_levels.value();
+  return "off by up to " + count_text(largest, "grey level") +
+         (not_finite > 0 ? ", " + grouped(not_finite) + " of them not finite" : "");
 }
 
 void Editor::in_batches(std::int64_t total, const std::string& done,
@@ -123,17 +127,21 @@ void Editor::encode(const EditImages& images, const torch::Tensor& labels,
     changed.add(evaluate::returned(model(), bytes, latents, own_labels), first);
     work(first, latents);
   });
-  if (!changed.empty()) status_.log(changed_text(changed, images, ""));
+  if (!changed.empty()) status_.log(changed_text(changed, images));
 }
 
-std::string Editor::changed_text(const ChangedImages& changed, const EditImages& images,
-                                 const std::string& where) const {
+std::string Editor::changed_text(const ChangedImages& changed, const EditImages& images, const std::string& where,
+                                 const std::string& remark) const {
   const auto count = changed.size();
-  auto text = grouped(count) + " of the " + count_text(images.size(), "image") + where +
-              (count == 1 ? " does" : " do") + " not come back " + byte_for_byte(options()) + ", off by up to " +
-              count_text(changed.largest_difference(), "grey level");
-  if (model()->dtype() != torch::kDouble) text += " (--precision fp64 is more accurate)";
-  return text + ":" + listed_lines(count, [&](std::int64_t i) { return changed.line(i, images.images()); });
+  const auto text = grouped(count) + " of the " + count_text(images.size(), "image") + where +
+                    (count == 1 ? " does" : " do") + " not come back " + byte_for_byte(options().bits) + ", " +
+                    changed.difference();
+  auto advice = remark;
+  if (model()->dtype() != torch::kDouble) {
+    advice += std::string(remark.empty() ? "" : "; ") + "--precision fp64 is more accurate";
+  }
+  return text + (advice.empty() ? "" : " (" + advice + ")") + ":" +
+         listed_lines(count, [&](std::int64_t i) { return changed.line(i, images.images()); });
 }
 
 std::unique_ptr<ImageOutput> Editor::output(std::int64_t count, std::int64_t columns, const data::GridLabels& labels,

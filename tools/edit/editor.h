@@ -30,28 +30,27 @@ class ChangedImages {
 
   bool empty() const { return images_.empty(); }
   std::int64_t size() const { return std::ssize(images_); }
-  /// "3129: photos/a.png, 168 grey levels"
+  /// "3129: photos/a.png, 168 grey levels", "3129: photos/a.png, not finite"
   std::string line(std::int64_t place, const data::Images& images) const;
-  std::int64_t largest_difference() const;
+  /// "off by up to 168 grey levels, 2 of them not finite"
+  std::string difference() const;
 
  private:
   struct Changed {
     std::int64_t index;
-    std::int64_t grey_levels;
+    /// Nullopt: decoded values are not finite.
+    std::optional<std::int64_t> grey_levels;
   };
   std::vector<Changed> images_;
 };
-
-/// "byte for byte", "byte for byte in the model's 5 bits"
-std::string byte_for_byte(const nn::GlowOptions& model);
 
 /// The model of one subcommand. Encodes and decodes images in batches and shows the progress on stderr. After a signal
 /// its functions throw Interrupted.
 class Editor {
  public:
-  /// Opens the model. The console must outlive this object. Throws ConfigError naming a field of `settings`, IoError,
-  /// FormatError.
-  Editor(const EditSettings& settings, Console& console);
+  /// Opens the model. The console must outlive this object. `images`: the words of --images, among which a missing
+  /// model may be. Throws ConfigError naming a field of `settings`, IoError, FormatError.
+  Editor(const EditSettings& settings, Console& console, const std::vector<std::string>& images = {});
 
   const nn::Glow& model() const { return codec_->model(); }
   const nn::GlowOptions& options() const { return model()->options(); }
@@ -76,8 +75,9 @@ class Editor {
   void encode(const EditImages& images, const torch::Tensor& labels,
               const std::function<void(std::int64_t, const nn::Latents&)>& work);
   /// A message about images that do not come back, with a line for each, the first twenty of them. `where`: empty, or
-  /// " in " and the file of the latents.
-  std::string changed_text(const ChangedImages& changed, const EditImages& images, const std::string& where) const;
+  /// " in " and the file of the latents. `remark`: more advice, or empty.
+  std::string changed_text(const ChangedImages& changed, const EditImages& images, const std::string& where = "",
+                           const std::string& remark = "") const;
   /// Codec::in_batches, showing "`done` n/total images".
   void in_batches(std::int64_t total, const std::string& done,
                   const std::function<void(std::int64_t, std::int64_t)>& work);

@@ -62,24 +62,39 @@ ChangedImages write_latents(Editor& editor, const EncodeSettings& settings, cons
   return changed;
 }
 
+/// The classes of the images. A .npy file cannot keep them, so that decoding it needs --class.
+torch::Tensor labels_to_keep(Editor& editor, const EncodeSettings& settings, const EditImages& images) {
+  const auto& out = settings.common.out;
+  const auto labels = editor.labels(images);
+  if (!labels.defined() || io::lower_extension(out) != ".npy") return labels;
+  if (!labels.eq(labels[0]).all().item<bool>()) {
+    throw ConfigError("out", out + " keeps no classes, and the images are of several: give --class, or write a file " +
+                                 "of the extension .safetensors");
+  }
+  const auto index = labels[0].item<std::int64_t>();
+  const auto& names = editor.model()->class_names();
+  const auto name = names.empty() ? std::to_string(index) : names[static_cast<std::size_t>(index)];
+  editor.log(out + " keeps no classes: decode it with --class " + shell_word(name));
+  return labels;
+}
+
 void encode(const EncodeSettings& settings, Console& console) {
-  Editor editor(settings.common, console);
+  Editor editor(settings.common, console, settings.images.images);
   const auto images = open_edit_images(settings.images, editor.model(), editor.inputs());
   editor.check_file_output({".npy", ".safetensors"}, "glow-latents");
-  const auto labels = editor.labels(images);
-  if (labels.defined() && io::lower_extension(settings.common.out) == ".npy") {
-    console.err << "the images' classes are not kept in " << settings.common.out
-                << ": decoding it needs --class, one for all images (a .safetensors file keeps them)\n";
-  }
+  const auto labels = labels_to_keep(editor, settings, images);
   const auto changed = write_latents(editor, settings, images, labels);
   if (!changed.empty()) {
-    const auto problem = editor.changed_text(changed, images, " in " + settings.common.out);
-    if (settings.verify == Verify::kError) throw NumericalError(with_remark(problem, "--verify note accepts this"));
+    const bool is_error = settings.verify == Verify::kError;
+    const auto problem = editor.changed_text(
+        changed, images, " in " + settings.common.out,
+        is_error ? "the file is complete and can be used as it is; --verify note makes this no error" : "");
+    if (is_error) throw NumericalError(problem);
     editor.log(problem);
   }
   const bool are_exact = settings.verify != Verify::kNone && changed.empty();
   console.out << "latents of " << images_in(images.size(), settings.common.out)
-              << (are_exact ? ", which come back " + byte_for_byte(editor.options()) : "") << "\n";
+              << (are_exact ? ", which come back " + byte_for_byte(editor.options().bits) : "") << "\n";
 }
 
 }  // namespace
@@ -101,7 +116,10 @@ Subcommand encode_command() {
                   {"verify", "Output", "KIND",
                    "what to do when images do not come back byte for byte from the latents as the file has "
                    "them: error, list them and exit with 1; note, list them; none, do not decode, which "
-                   "takes half the time"}}),
+                   "takes half the time. glow-edit decode gives the same bytes with the same --batch, --threads, "
+                   "--precision and "
+                   "--device"}},
+          "fp32 or fp64, also that of the latents; not given: fp32"),
       encode);
 }
 

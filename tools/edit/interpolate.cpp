@@ -91,7 +91,7 @@ void check_time(const InterpolateSettings& settings, const GivenFlags& given) {
 }
 
 void interpolate(const InterpolateSettings& settings, Console& console) {
-  Editor editor(settings.common, console);
+  Editor editor(settings.common, console, settings.images.images);
   require_range("frame_milliseconds", settings.frame_milliseconds, 1, 65535);
   const auto& options = settings.path;
   options.validate(editor.options().levels);

@@ -52,7 +52,7 @@ data::GridLabels reconstruct_labels(std::int64_t levels) {
 }
 
 void reconstruct(const ReconstructSettings& settings, Console& console) {
-  Editor editor(settings.common, console);
+  Editor editor(settings.common, console, settings.images.images);
   const auto levels = editor.options().levels;
   auto options = settings.redraw;
   options.validate(levels);
@@ -60,13 +60,15 @@ void reconstruct(const ReconstructSettings& settings, Console& console) {
   const auto labels = editor.labels(images);
   const auto columns = levels + 2;
   const auto output = editor.output(images.size() * columns, columns, reconstruct_labels(levels), settings.scale);
-  std::int64_t agreeing = 0;
+  ChangedImages changed;
   editor.tell(images);
   editor.in_batches(images.size(), "reconstructed", [&](std::int64_t first, std::int64_t count) {
     const auto bytes = images.bytes(first, count);
     const auto own_labels = latent::narrow_labels(labels, first, count);
     const auto latents = editor.codec().encode_batch(bytes, own_labels);
-    std::vector<torch::Tensor> shown{bytes, editor.codec().decode_batch(latents, own_labels)};
+    const auto back = evaluate::returned(editor.model(), bytes, latents, own_labels);
+    changed.add(back, first);
+    std::vector<torch::Tensor> shown{bytes, back.decoded};
     const auto begin = images.places.begin() + first;
     options.indices.assign(begin, begin + count);
     for (std::int64_t l = 1; l <= levels; ++l) {
@@ -74,13 +76,13 @@ void reconstruct(const ReconstructSettings& settings, Console& console) {
     }
     // [N, columns, C, H, W]: one row for each image.
     output->add(at::stack(shown, 1).flatten(0, 1));
-    const auto returned = evaluate::returned(editor.model(), bytes, latents, own_labels);
-    agreeing += returned.changed.logical_not().sum().item<std::int64_t>();
   });
   output->finish();
   editor.report_not_finite();
-  console.out << grouped(agreeing) << " of " << grouped(images.size()) << " images come back byte for byte; "
-              << images_in(images.size() * columns, settings.common.out) << "\n";
+  if (!changed.empty()) editor.log(editor.changed_text(changed, images));
+  console.out << grouped(images.size() - changed.size()) << " of " << grouped(images.size()) << " images come back "
+              << byte_for_byte(editor.options().bits) << "; " << images_in(images.size() * columns, settings.common.out)
+              << "\n";
 }
 
 }  // namespace

@@ -153,7 +153,7 @@ void check_vary(const VarySettings& settings, std::int64_t levels) {
 }
 
 void vary(const VarySettings& settings, Console& console) {
-  Editor editor(settings.common, console);
+  Editor editor(settings.common, console, settings.images.images);
   const auto levels = editor.options().levels;
   check_vary(settings, levels);
   const auto images = open_few_images(settings.images, editor.model(), editor.inputs());
