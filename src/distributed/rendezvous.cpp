@@ -102,6 +102,14 @@ void call_off(c10d::Store& store, std::int64_t size, const std::set<std::int64_t
   }
 }
 
+/// Why ranks are missing, as far as rank 0 knows.
+std::string cause_of_absence(const Launch& launch, const Route& route, std::size_t missing) {
+  if (!route.leads_here) {
+    return " (this is rank 0, but MASTER_ADDR " + launch.address + " is not an address of this host)";
+  }
+  return std::string(missing == 1 ? " (it has" : " (they have") + " not started, or cannot reach this address)";
+}
+
 /// Rank 0: waits until all have joined, and lets them start.
 StorePointer gather_ranks(const Launch& launch, const Route& route, StartWatch& watch) {
   auto store = host_store(launch, watch);
@@ -109,12 +117,10 @@ StorePointer gather_ranks(const Launch& launch, const Route& route, StartWatch& 
   std::set<std::int64_t> missing;
   for (std::int64_t rank = 1; rank < launch.size; ++rank) missing.insert(rank);
   const auto where = " at " + place_of(launch);
-  const auto cause = route.leads_here ? " (not started, or unable to reach this address)"
-                                      : " (which is not an address of this host, that of rank 0)";
   while (true) {
     std::erase_if(missing, [&](std::int64_t rank) { return store->check({joined_key(rank)}); });
     if (missing.empty()) break;
-    watch.wait_for(ranks_text(missing) + where + cause);
+    watch.wait_for(ranks_text(missing) + where + cause_of_absence(launch, route, missing.size()));
     if (watch.is_over()) {
       call_off(*store, launch.size, missing);
       throw ProcessError(watch.failure());
@@ -180,7 +186,7 @@ StorePointer join(const Launch& launch, StartWatch& watch) {
 Rendezvous::Rendezvous(const Launch& launch, std::chrono::seconds timeout, StartWatch& watch)
     : launch_(launch), timeout_(timeout) {
   const auto place = place_of(launch);
-  route_ = repeat(watch, launch.rank == 0 ? "an address of this host, that of rank 0" : "rank 0 at " + place,
+  route_ = repeat(watch, launch.rank == 0 ? "the address of rank 0" : "rank 0 at " + place,
                   [&] { return find_route(launch.address, launch.port); });
   store_ = launch.rank == 0 ? gather_ranks(launch, route_, watch)
                             : repeat(watch, "rank 0 at " + place, [&] { return join(launch, watch); });

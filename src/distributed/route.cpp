@@ -22,7 +22,7 @@ Addresses resolve(const std::string& host, std::uint16_t port, int type) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = type;
   const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (error != 0) throw std::runtime_error("cannot resolve " + host + ": " + ::gai_strerror(error));
+  if (error != 0) throw std::runtime_error("MASTER_ADDR " + host + " cannot be resolved: " + ::gai_strerror(error));
   return {found, ::freeaddrinfo};
 }
 

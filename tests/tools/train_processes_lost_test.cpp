@@ -208,8 +208,27 @@ TEST_F(GlowTrainLost, MissingRankEndsTheStartAfterTheTimeout) {
   const auto outcome = ranks.wait()[0];
   const auto missing = "rank 0: waited 1 s for rank 1 at 127.0.0.1:" + std::to_string(ranks.port());
   EXPECT_TRUE(ended(outcome, 1, missing));
-  for (const auto* part : {"(RANK=0, WORLD_SIZE=2)", "unset RANK WORLD_SIZE", "(--start-timeout 1 ends the wait"}) {
+  for (const auto* part :
+       {"(RANK=0, WORLD_SIZE=2)", "unset RANK WORLD_SIZE", "(--start-timeout SECONDS waits longer; "}) {
     EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+  }
+}
+
+TEST_F(GlowTrainLost, WrongFlagIsReportedIfTheProcessesDoNotMeet) {
+  const auto outcome = run_process(Arguments{"/usr/bin/env", "RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1",
+                                             "MASTER_PORT=" + std::to_string(free_port())} +
+                                   command("glow-eval", {"--wrst", "1", "--start-timeout", "1"}));
+  EXPECT_TRUE(failed(outcome, "glow-eval", 2,
+                     {"rank 1: unknown flag --wrst (did you mean --worst?); the processes did not meet either: waited "
+                      "1 s for rank 0 at "}));
+}
+
+TEST_F(GlowTrainLost, HelpNeedsNoOtherProcess) {
+  for (const auto* flag : {"-h", "--version"}) {
+    const auto outcome = run_process(Arguments{"/usr/bin/env", "-u", "MASTER_ADDR", "RANK=0", "WORLD_SIZE=2"} +
+                                     command("glow-eval", {flag}));
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_NE(outcome.out.find("glow-eval "), std::string::npos) << outcome.out;
   }
 }
 

@@ -35,7 +35,8 @@ struct ComputeSettings {
   std::int64_t threads = 0;
   /// The threads that read and decode images; 0: as many as `threads`.
   std::int64_t data_threads = 0;
-  /// Seconds that a process waits for the others at the start, and afterwards.
+  /// Seconds that a process waits for the others at the start, and afterwards. After 5 seconds at the start a line says
+  /// what is missing; with a start_timeout of 5 or less only the error at its end does.
   std::int64_t start_timeout = 60, process_timeout = 600;
 };
 

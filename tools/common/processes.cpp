@@ -117,8 +117,8 @@ void Processes::connect(distributed::ConnectOptions options) {
     communicator_ = distributed::connect(launch_, options);
     keep_libtorch_quiet(kErrors);
   } catch (const ProcessError& error) {
-    throw ProcessError(std::string(error.what()) + " (" + flag +
-                       " ends the wait; causes: docs/distributed.md#troubleshooting)");
+    throw ProcessError(std::string(error.what()) +
+                       " (--start-timeout SECONDS waits longer; causes: docs/distributed.md#troubleshooting)");
   }
 }
 
@@ -227,26 +227,67 @@ int Processes::leave_together(const std::string& message, int code) const {
   return code;
 }
 
+namespace {
+
+/// Whether this process prints for all of them; true if the environment does not say, which is an error of its own.
+bool is_first_or_unknown() {
+  try {
+    return distributed::read_launch().rank == 0;
+  } catch (const ConfigError&) {
+    return true;
+  }
+}
+
+/// Sets the times to wait, also if the command line has an error elsewhere. An invalid time is reported with the other
+/// flags.
+void set_times(const Flags& flags, Arguments arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    for (const std::string name : {"start-timeout", "process-timeout"}) {
+      const auto& word = arguments[i];
+      const bool has_value = word.starts_with("--" + name + "=");
+      if (!has_value && (word != "--" + name || i + 1 == arguments.size())) continue;
+      try {
+        flags.set({{name, has_value ? word.substr(word.find('=') + 1) : arguments[i + 1]}});
+      } catch (const ConfigError&) {
+        continue;
+      }
+    }
+  }
+}
+
+/// Connects to the other processes. If they do not meet, the error is that of the command line, if it has one.
+void join_with(const std::optional<ConfigError>& problem, const ComputeSettings& settings, Processes& processes) {
+  try {
+    processes.join(settings);
+  } catch (const ProcessError& error) {
+    if (!problem) throw;
+    throw ConfigError(std::string(problem->what()) + "; the processes did not meet either: " + error.what());
+  }
+  if (problem) throw *problem;
+}
+
+}  // namespace
+
 std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, Arguments arguments,
                                         const ComputeSettings& settings, Processes& processes, Console& console) {
   std::optional<GivenFlags> given;
-  std::exception_ptr problem;
+  std::optional<ConfigError> problem;
+  set_times(flags, arguments);
   try {
     // Only rank 0 prints.
     std::ostringstream help, notes;
     Console held{help, notes};
     given = parse_command_line(tool, flags, arguments, held);
-    if (distributed::read_launch().rank == 0) {
+    if (is_first_or_unknown()) {
       console.out << help.str();
       console.err << notes.str() << std::flush;
     }
     if (!given) return given;
     flags.set(*given);
-  } catch (const ConfigError&) {
-    problem = std::current_exception();
+  } catch (const ConfigError& error) {
+    problem = error;
   }
-  flags.naming_flags([&] { processes.join(settings); });
-  if (problem) std::rethrow_exception(problem);
+  flags.naming_flags([&] { join_with(problem, settings, processes); });
   return given;
 }
 

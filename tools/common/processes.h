@@ -85,8 +85,8 @@ class Processes {
 };
 
 /// parse_command_line for a tool in several processes: connects to the others even if the command line has an error, so
-/// that only one process reports it. `settings`: the fields that `flags` are connected to, among them the times to
-/// wait.
+/// that only one process reports it; each does if they do not meet. `settings`: the fields that `flags` are connected
+/// to, among them the times to wait.
 std::optional<GivenFlags> parse_joining(const ToolText& tool, const Flags& flags, Arguments arguments,
                                         const ComputeSettings& settings, Processes& processes, Console& console);
 
