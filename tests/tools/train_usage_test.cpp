@@ -87,6 +87,18 @@ TEST(GlowTrain, DeviceCudaWithoutCudaIsAUsageError) {
   EXPECT_TRUE(failed(outcome, "glow-train", 2, {"--device: cuda", "no CUDA device"}));
 }
 
+TEST(GlowTrain, WordsAndFalseContradictNothing) {
+  const TemporaryDirectory directory;
+  const auto data = put_images(directory / "images.npy", {20, 8, 8});
+  const auto outcome =
+      train(Arguments{"--data", "npy:" + data.string(), "--dry-run", "--dry-run-steps", "none", "--steps", "auto",
+                      "--epochs", "3", "--valid-images", "8", "--overwrite", "--resume=false"} +
+            tiny_model());
+  EXPECT_TRUE(succeeded(outcome));
+  // At least 3 epochs of 12 images.
+  EXPECT_NE(outcome.out.find("5 steps of 8 images"), std::string::npos) << outcome.out;
+}
+
 struct Published {
   std::string preset;
   Arguments flags;

@@ -1,5 +1,7 @@
 #include "tools/train/train_settings.h"
 
+#include <algorithm>
+
 #include <glow/checks.h>
 #include <glow/error.h>
 #include <glow/nn/model_file.h>
@@ -52,7 +54,9 @@ std::vector<FlagText> run_rows() {
        "number must be the same"},
       {"preset", "Run", "NAME", "use the settings of a preset, listed below; other flags override them"},
       {"init_from", "Run", "MODEL", "start from the weights of a model file", kFixed},
-      {"dry_run", "Run", "",
+      {"dry_run",
+       "Run",
+       "",
        "print what would be trained, how much memory it takes and, after a few steps that are not kept, how long; then "
        "stop",
        kNo},
@@ -188,8 +192,18 @@ void naming_preset(const std::string& preset, Set&& set) {
   }
 }
 
-void refuse_together(const GivenFlags& given, const char* one, const char* other) {
-  if (find(given, one) && find(given, other)) {
+/// Whether a flag was given, and not with "false" or a word (or its number) that leaves the choice to another flag, as
+/// "auto".
+bool chooses(const GivenFlags& given, const Flags& flags, const char* name) {
+  const auto* flag = find(given, name);
+  if (flag == nullptr || flag->value == "false") return false;
+  return std::ranges::none_of(flags.at(name).text.words, [&](const auto& word) {
+    return flag->value == word.first || flag->value == word.second;
+  });
+}
+
+void refuse_together(const GivenFlags& given, const Flags& flags, const char* one, const char* other) {
+  if (chooses(given, flags, one) && chooses(given, flags, other)) {
     throw ConfigError("--" + std::string(one) + " and --" + other + " contradict each other");
   }
 }
@@ -251,8 +265,8 @@ const std::vector<FlagText>& train_flag_table() {
 }
 
 void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags given) {
-  refuse_together(given, "steps", "epochs");
-  refuse_together(given, "overwrite", "resume");
+  refuse_together(given, flags, "steps", "epochs");
+  refuse_together(given, flags, "overwrite", "resume");
   if (settings.run.accept_data && !settings.run.resume) throw ConfigError("accept_data", "is only for --resume");
   for (auto& flag : given) {
     // As it is stored, so that a resume in another directory may repeat the flag.
