@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -343,6 +345,15 @@ TEST(ToolCommandLines, ExplainASubcommand) {
   EXPECT_EQ(help.out, edit({"vary", "-h"}).out);
   EXPECT_NE(help.out.find("glow-edit vary MODEL IMAGES"), std::string::npos) << help.out;
   EXPECT_EQ(edit({"help"}).out, edit({"--help"}).out);
+  EXPECT_NE(help.out.find("-n, --variations N"), std::string::npos) << help.out;
+  EXPECT_EQ(edit({"-h", "vary"}).out, help.out);
+  EXPECT_EQ(edit({"--help", "vary"}).out, help.out);
+  const auto all = edit({"vary", "--help-all"}).out;
+  EXPECT_GT(all.size(), help.out.size());
+  for (const auto& words : {Arguments{"help", "vary", "--help-all"}, Arguments{"help", "--help-all", "vary"},
+                            Arguments{"--help-all", "vary"}}) {
+    EXPECT_EQ(edit(words).out, all);
+  }
   EXPECT_TRUE(failed(edit({"help", "vray"}), "glow-edit", 2, {"unknown subcommand 'vray'", "(did you mean vary?)"}));
 }
 
@@ -378,6 +389,8 @@ TEST(ToolCommandLines, TakeImagesAsWords) {
 
 /// The short help of each tool names flags that exist (Flags::at throws otherwise), and is short.
 TEST(ToolCommandLines, HaveAShortHelp) {
+  constexpr std::ptrdiff_t kMostLines = 45;
+  const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
   const std::vector<std::pair<Outcome, Outcome>> helps{{train({"-h"}), train({"--help-all"})},
                                                        {eval({"-h"}), eval({"--help-all"})},
                                                        {sample({"-h"}), sample({"--help-all"})}};
@@ -385,10 +398,14 @@ TEST(ToolCommandLines, HaveAShortHelp) {
     EXPECT_TRUE(succeeded(common));
     EXPECT_TRUE(succeeded(all));
     EXPECT_LT(common.out.size(), all.out.size());
+    EXPECT_LE(lines(common.out), kMostLines) << common.out;
+    EXPECT_NE(all.out.find("OMP_NUM_THREADS"), std::string::npos) << "the full text";
     EXPECT_NE(common.out.find("--help-all lists "), std::string::npos) << common.out;
   }
   for (const auto* name : {"encode", "decode", "reconstruct", "interpolate", "directions", "apply", "vary"}) {
-    EXPECT_NE(edit({name, "-h"}).out.find("--help-all lists "), std::string::npos) << name;
+    const auto common = edit({name, "-h"}).out;
+    EXPECT_NE(common.find("--help-all lists "), std::string::npos) << name;
+    EXPECT_LE(lines(common), kMostLines) << common;
   }
 }
 

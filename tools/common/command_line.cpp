@@ -291,18 +291,22 @@ std::shared_ptr<cxxopts::Value> help_value(const Flag& flag) {
   return standard.empty() ? value : value->default_value(standard);
 }
 
-/// The text of --help for these flags, each in its group or, if one is given, all in that group.
+enum class HelpLength { kShort, kFull };
+
+/// The text of --help for these flags, each in its group; in the short form all in one group.
 std::string help_text(const ToolText& tool, const Flags& flags, const std::vector<const Flag*>& listed,
-                      const std::string& group = {}) {
+                      HelpLength length) {
+  const bool is_short = length == HelpLength::kShort;
   cxxopts::Options options(tool.name, tool.purpose);
   options.set_width(kColumns);
   options.custom_help(usage(tool, flags));
   std::vector<std::string> groups;
   for (const auto* flag : listed) {
-    const auto& heading = group.empty() ? flag->text.group : group;
+    const auto& heading = is_short ? std::string("Common") : flag->text.group;
+    const auto& explanation = is_short && !flag->text.short_help.empty() ? flag->text.short_help : flag->text.help;
     if (std::ranges::find(groups, heading) == groups.end()) groups.push_back(heading);
     const auto names = (flag->short_name == 0 ? "" : std::string{flag->short_name, ','}) + flag->name;
-    options.add_option(heading, {names, flag->text.help, help_value(*flag), flag->text.value});
+    options.add_option(heading, {names, explanation, help_value(*flag), flag->text.value});
   }
   groups.emplace_back(kOther);
   options.add_options(kOther)("V,version", "print the versions of Glow and LibTorch")(
@@ -314,14 +318,15 @@ std::string short_help(const ToolText& tool, const Flags& flags) {
   std::vector<const Flag*> common;
   for (const auto& name : tool.common) common.push_back(&flags.at(name));
   const auto more = std::to_string(flags.all().size() - common.size());
-  return help_text(tool, flags, common, "Common") + tool.closing + "\n" + tool.name + " --help-all lists " + more +
-         " more flags.\n";
+  return help_text(tool, flags, common, HelpLength::kShort) + tool.closing + "\n" + tool.name + " --help-all lists " +
+         more + " more flags.\n";
 }
 
 std::string full_help(const ToolText& tool, const Flags& flags) {
   std::vector<const Flag*> all;
   for (const auto& flag : flags.all()) all.push_back(&flag);
-  return help_text(tool, flags, all) + (tool.full_closing.empty() ? tool.closing : tool.full_closing);
+  return help_text(tool, flags, all, HelpLength::kFull) +
+         (tool.full_closing.empty() ? tool.closing : tool.full_closing);
 }
 
 /// The text that a flag asks for instead of the tool's work; empty for other flags.
@@ -379,9 +384,12 @@ int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcomma
                    Console& console) {
   const std::string wanted = arguments.empty() ? "" : arguments.front();
   const bool is_help = wanted == "help" || wanted == "--help" || wanted == "-h" || wanted == "--help-all";
-  if (wanted == "help" && arguments.size() > 1) {
-    const std::vector<std::string> help{"--help"};
-    return find_subcommand(subcommands, arguments[1]).run(help, console);
+  const auto name = std::ranges::find_if(arguments.subspan(is_help ? 1 : 0),
+                                         [](const std::string& word) { return !word.starts_with("-"); });
+  if (is_help && name != arguments.end()) {
+    const bool is_all = std::ranges::find(arguments, "--help-all") != arguments.end();
+    const std::vector<std::string> help{is_all ? "--help-all" : "--help"};
+    return find_subcommand(subcommands, *name).run(help, console);
   }
   if (is_help) {
     print_help(tool, subcommands, console.out);

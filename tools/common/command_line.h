@@ -81,7 +81,8 @@ Subcommand make_subcommand(const ToolText& text, const std::vector<FlagText>& ta
 }
 
 /// Runs the subcommand that the first argument names and returns its exit code, or prints --help or --version; "help
-/// NAME" prints that of a subcommand. Throws ConfigError that lists the names when the name is missing or unknown.
+/// NAME", "--help NAME" and "--help-all NAME" print that of a subcommand. Throws ConfigError that lists the names when
+/// the name is missing or unknown.
 int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcommands, Arguments arguments,
                    Console& console);
 

@@ -175,8 +175,8 @@ std::string flag_name(const FlagText& text) {
 }
 
 /// The letters of flags; a tool has those of its own flags.
-constexpr std::array<std::pair<std::string_view, char>, 5> kShortNames{
-    {{"model", 'm'}, {"out", 'o'}, {"count", 'n'}, {"threads", 'j'}, {"quiet", 'q'}}};
+constexpr std::array<std::pair<std::string_view, char>, 6> kShortNames{
+    {{"model", 'm'}, {"out", 'o'}, {"count", 'n'}, {"variations", 'n'}, {"threads", 'j'}, {"quiet", 'q'}}};
 
 char short_name_of(const std::string& name) {
   for (const auto& [known, letter] : kShortNames) {
@@ -324,8 +324,13 @@ std::vector<std::string> notes_on_decimal_commas(const Flags& flags, const Given
 FlagText model_row(const std::string& group) { return {"model", group, "FILE", "the model file"}; }
 
 FlagText source_row(const std::string& field, const std::string& group, const std::string& what) {
-  return {field, group, "SOURCE", what + (what.empty() ? "" : ": ") + images::describe_source_kinds(),
-          Kept::kChangeable};
+  const auto start = what + (what.empty() ? "" : ": ");
+  return {.field = field,
+          .group = group,
+          .value = "SOURCE",
+          .help = start + images::describe_source_kinds(),
+          .kept = Kept::kChangeable,
+          .short_help = start + "folder:PATH, npy:PATH, cifar10:PATH, fashion-mnist, ...; --help-all lists all kinds"};
 }
 
 FlagText seed_row(const std::string& group, const std::string& what) {
@@ -333,8 +338,11 @@ FlagText seed_row(const std::string& group, const std::string& what) {
 }
 
 FlagText overwrite_row(const std::string& group) {
-  return {"overwrite", group, "",
-          "replace existing output: a file, the numbered pictures in a folder, or an earlier run"};
+  return {.field = "overwrite",
+          .group = group,
+          .value = "",
+          .help = "replace existing output: a file, the numbered pictures in a folder, or an earlier run",
+          .short_help = "replace existing output"};
 }
 
 FlagText batch_row(const std::string& otherwise) {
@@ -361,7 +369,11 @@ std::vector<FlagText> compute_rows(Launchable launchable) {
       {"threads", "Computing", "N|auto",
        "CPU threads; auto: one per core that the process may use (CPU affinity, a container's CPU quota), divided "
        "among the processes on a host, and at most OMP_NUM_THREADS, if that is set",
-       Kept::kChangeable, "", number_word("auto", 0)},
+       Kept::kChangeable,
+       "",
+       number_word("auto", 0),
+       {},
+       "CPU threads; auto: one per core that the process may use"},
   };
   if (launchable == Launchable::kYes) {
     rows.push_back({"start_timeout", "Computing", "SECONDS",

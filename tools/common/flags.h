@@ -130,6 +130,8 @@ struct FlagText {
   /// The numbers are accepted as well, and stand in config.json.
   NumberWords words = {};
   std::vector<OldName> old_names = {};
+  /// `help` in the short --help; empty: the same.
+  std::string short_help = {};
 };
 
 /// The values that a flag takes from a command line.

@@ -111,10 +111,10 @@ Subcommand apply_command() {
       {.name = "glow-edit apply",
        .purpose = "Moves images along directions of attributes, by several strengths.",
        .closing = "Examples\n"
-                  "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
-                  "Smiling,Young --images a.png --out strip.png\n"
-                  "  glow-edit apply --model faces.safetensors --directions attributes.safetensors --direction "
-                  "Smiling --strengths 1 --images photos/ --out smiling/\n",
+                  "  glow-edit apply faces.safetensors a.png --directions attributes.safetensors \\\n"
+                  "    --direction Smiling Young --out strip.png\n"
+                  "  glow-edit apply faces.safetensors photos/ --directions attributes.safetensors \\\n"
+                  "    --direction Smiling --strengths 1 --out smiling/\n",
        .positional = {"model", "images"},
        .common = {"model", "images", "directions", "direction", "strengths", "pick", "class", "scale", "out",
                   "overwrite", "threads"}},

@@ -61,7 +61,7 @@ Subcommand decode_command() {
        .purpose = "Decodes latents to images.",
        .closing = "Examples\n"
                   "  glow-edit decode model.safetensors z.safetensors --out again/\n"
-                  "  glow-edit decode --model model.safetensors --latents z.npy --out again.npy\n",
+                  "  glow-edit decode model.safetensors z.npy --out again.npy\n",
        .positional = {"model", "latents"},
        .common = {"model", "latents", "class", "scale", "out", "overwrite", "batch", "precision", "threads"}},
       edit_flag_table(

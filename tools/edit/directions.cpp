@@ -235,10 +235,10 @@ Subcommand directions_command() {
       {.name = "glow-edit directions",
        .purpose = "Computes the directions of attributes in the latent space from labelled images.",
        .closing = "Examples\n"
-                  "  glow-edit directions model.safetensors --data fashion-mnist --count 5000 "
+                  "  glow-edit directions model.safetensors fashion-mnist --count 5000 "
                   "--out fashion.safetensors\n"
-                  "  glow-edit directions faces.safetensors --data folder:celeba --attributes "
-                  "list_attr_celeba.txt --out attributes.safetensors\n",
+                  "  glow-edit directions faces.safetensors folder:celeba --attributes list_attr_celeba.txt \\\n"
+                  "    --out attributes.safetensors\n",
        .positional = {"model", "data"},
        .common = {"model", "data", "attributes", "count", "out", "overwrite", "batch", "threads"}},
       edit_flag_table("FILE.safetensors: per attribute, the mean eps of images with it minus that of images without",

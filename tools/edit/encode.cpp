@@ -105,7 +105,7 @@ Subcommand encode_command() {
        .purpose = "Encodes images to their exact latents.",
        .closing = "Examples\n"
                   "  glow-edit encode model.safetensors photos/ --out z.safetensors\n"
-                  "  glow-edit encode --model model.safetensors --images fashion-mnist --out z.npy --precision fp64\n",
+                  "  glow-edit encode model.safetensors fashion-mnist --out z.npy --precision fp64\n",
        .positional = {"model", "images"},
        .common = {"model", "images", "pick", "class", "out", "verify", "overwrite", "batch", "precision", "threads"}},
       edit_flag_table(

@@ -11,9 +11,9 @@ ToolText edit_text() {
           .purpose = "Edits real images through the exact latents of a Glow.",
           .closing =
               "Examples\n"
-              "  glow-edit interpolate --model faces.safetensors --images a.png,b.png --out morph.apng --frames 30\n"
-              "  glow-edit directions --model faces.safetensors --data folder:celeba --attributes "
-              "list_attr_celeba.txt --out faces.directions.safetensors\n",
+              "  glow-edit interpolate faces.safetensors a.png b.png --out morph.apng --frames 30\n"
+              "  glow-edit directions faces.safetensors folder:celeba --attributes list_attr_celeba.txt \\\n"
+              "    --out faces.directions.safetensors\n",
           .saves_memory = "a smaller --batch"};
 }
 

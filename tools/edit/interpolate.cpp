@@ -120,9 +120,8 @@ Subcommand interpolate_command() {
       {.name = "glow-edit interpolate",
        .purpose = "Interpolates between images through the latent space, as a grid or an animation.",
        .closing = "Examples\n"
-                  "  glow-edit interpolate --model faces.safetensors --images a.png,b.png,c.png --out ways.png\n"
-                  "  glow-edit interpolate --model faces.safetensors --images a.png,b.png --frames 30 --loop "
-                  "--out morph.apng\n",
+                  "  glow-edit interpolate faces.safetensors a.png b.png c.png --out ways.png\n"
+                  "  glow-edit interpolate faces.safetensors a.png b.png --frames 30 --loop --out morph.apng\n",
        .positional = {"model", "images"},
        .common = {"model", "images", "pick", "class", "frames", "loop", "frame-milliseconds", "scale", "out",
                   "overwrite", "threads"}},

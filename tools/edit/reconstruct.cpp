@@ -94,7 +94,7 @@ Subcommand reconstruct_command() {
            "Shows what each level encodes: images, their reconstructions, and their finest levels sampled again.",
        .closing = "Examples\n"
                   "  glow-edit reconstruct model.safetensors faces/ --out levels.png\n"
-                  "  glow-edit reconstruct --model model.safetensors --images fashion-mnist --pick 0,1,2 "
+                  "  glow-edit reconstruct model.safetensors fashion-mnist --pick 0 1 2 "
                   "--temperature 0.7 --scale 2 --out levels.png\n",
        .positional = {"model", "images"},
        .common = {"model", "images", "pick", "class", "temperature", "scale", "out", "overwrite", "threads"}},

@@ -183,9 +183,8 @@ Subcommand vary_command() {
       {.name = "glow-edit vary",
        .purpose = "Varies images by noise in their latents or by the temperature of their latents.",
        .closing = "Examples\n"
-                  "  glow-edit vary --model faces.safetensors --images a.png --amounts 0.1,0.3,0.5 --out around.png\n"
-                  "  glow-edit vary --model faces.safetensors --images a.png --factors 0,0.5,0.7,1 --per-level "
-                  "--out levels.png\n",
+                  "  glow-edit vary faces.safetensors a.png --amounts 0.1 0.3 0.5 --out around.png\n"
+                  "  glow-edit vary faces.safetensors a.png --factors 0 0.5 0.7 1 --per-level --out levels.png\n",
        .positional = {"model", "images"},
        .common = {"model", "images", "amounts", "variations", "factors", "per-level", "pick", "class", "scale", "out",
                   "overwrite", "threads"}},

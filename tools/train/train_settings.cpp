@@ -59,7 +59,11 @@ std::vector<FlagText> run_rows() {
        "",
        "print what would be trained, how much memory it takes and, after a few steps that are not kept, how long; then "
        "stop",
-       kNo},
+       kNo,
+       "",
+       {},
+       {},
+       "print what would be trained, the memory and the time it takes; then stop"},
       {"dry_run_steps", "Run", "N|none", "steps that --dry-run measures, after one to warm up", kNo, "",
        number_word("none", 0)},
       {"quiet", "Run", "", "print errors only", kNo},
