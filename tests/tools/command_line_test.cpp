@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <glow/error.h>
+#include <glow/nn/latents.h>
 #include <glow/ops/coupling_kind.h>
 
 #include "support/files.h"
@@ -39,6 +40,7 @@ struct Settings {
   bool overwrite = false;
   bool quiet = false;
   std::string precision = "fp32";
+  nn::Temperature temperature = 1;
 };
 
 template <class Visitor>
@@ -55,6 +57,7 @@ void visit_fields(Settings& settings, Visitor&& visit) {
   visit("overwrite", settings.overwrite);
   visit("quiet", settings.quiet);
   visit("precision", settings.precision);
+  visit("temperature", settings.temperature);
 }
 
 std::vector<FlagText> rows() {
@@ -71,7 +74,8 @@ std::vector<FlagText> rows() {
           {"overwrite", "Output", "", "replace"},
           {"quiet", "Output", "", "print nothing"},
           {"precision", "Input", "KIND", "precision", Kept::kNo, "", tools::NumberWords(),
-           tools::old_name("float64", "fp64")}};
+           tools::old_name("float64", "fp64")},
+          {"temperature", "Input", "T", "temperature"}};
 }
 
 /// A call of a tool with these flags.
@@ -124,9 +128,25 @@ TEST_F(CommandLines, HaveShortFlags) {
   EXPECT_TRUE(settings_.quiet);
   EXPECT_EQ(settings_.count, 7);
   EXPECT_EQ(error_of({"-z"}), "unknown flag -z (--help-all lists them all)");
-  EXPECT_EQ(error_of({"-out", "x"}), "unknown flag -out (did you mean --out?)");
+  EXPECT_TRUE(read({"-oX"}));
+  EXPECT_EQ(settings_.out, "X");
   EXPECT_EQ(error_of({"-n"}), "-n: expected a value, got none");
   EXPECT_EQ(error_of({"-o", "-n", "3"}), "-o: expected a value, got the flag -n");
+}
+
+TEST_F(CommandLines, RefuseLongNamesWithOneDash) {
+  const std::vector<std::pair<Arguments, std::string>> cases{
+      {{"-out", "x"}, "unknown flag -out (did you mean --out?)"},
+      {{"-out=s5.png"}, "unknown flag -out (did you mean --out?)"},
+      {{"-output", "zz"}, "unknown flag -output (did you mean --out?)"},
+      {{"-output=zz"}, "unknown flag -output (did you mean --out?)"},
+      {{"-model=zz"}, "unknown flag -model (did you mean --model?)"},
+      {{"-modle=zz"}, "unknown flag -modle (did you mean --model?)"},
+      {{"-number=3"}, "unknown flag -number (did you mean --count?)"},
+      {{"-quiet"}, "unknown flag -quiet (did you mean --quiet?)"},
+      {{"-help"}, "unknown flag -help (did you mean --help?)"},
+  };
+  for (const auto& [words, message] : cases) EXPECT_EQ(error_of(words), message);
 }
 
 TEST_F(CommandLines, TakeValuesAfterASpaceOrAnEqualsSign) {
@@ -161,6 +181,9 @@ TEST_F(CommandLines, TakeOnlyNumbersForAListOfNumbers) {
   EXPECT_EQ(settings_.model, "model");
   EXPECT_EQ(settings_.images, std::vector<std::string>{"a.png"});
   EXPECT_EQ(error_of({"--strengths", "much"}), "--strengths: expected a number, got 'much'");
+  EXPECT_TRUE(read({"--temperature", "0.5", "0.7", "model", "a.png"}));
+  EXPECT_EQ(settings_.temperature.values(), (std::vector<double>{0.5, 0.7}));
+  EXPECT_EQ(settings_.model, "model");
 }
 
 TEST_F(CommandLines, KeepAnExistingPathWithCommasWhole) {
@@ -195,6 +218,7 @@ TEST_F(CommandLines, GiveWordsWithoutFlagsToThePositionalFlags) {
   EXPECT_EQ(settings_.model, "-m");
   EXPECT_EQ(settings_.images, std::vector<std::string>{"--images"});
   EXPECT_EQ(error_of({"m", "a.png", "--images", "b.png"}), "'a.png' belongs to no flag: --images is given already");
+  EXPECT_EQ(error_of({"-m", "m", "m", "a.png"}), "'m' belongs to no flag: --model is given already");
 }
 
 TEST_F(CommandLines, RefuseWordsWithoutFlagsIfThereAreNoPositionalFlags) {
@@ -205,6 +229,17 @@ TEST_F(CommandLines, RefuseWordsWithoutFlagsIfThereAreNoPositionalFlags) {
                                                         "' belongs to no flag (did you mean --data " +
                                                         directory_.path().string() + "?)");
   EXPECT_EQ(error_of({"--quiet", "yes"}), "--quiet: takes no value, got 'yes'");
+  EXPECT_EQ(error_of({"folder:none"}), "'folder:none' belongs to no flag (did you mean --data folder:none?)");
+  EXPECT_EQ(error_of({"cifar10"}), "'cifar10' belongs to no flag (did you mean --data cifar10?)");
+}
+
+TEST_F(CommandLines, RefuseAValueAfterASwitch) {
+  EXPECT_EQ(error_of({"--quiet", "false", "m"}), "--quiet: takes no value, got 'false' (did you mean --quiet=false?)");
+  EXPECT_EQ(error_of({"m", "-q", "true"}), "-q: takes no value, got 'true' (did you mean --quiet=true?)");
+  EXPECT_EQ(error_of({"--float64", "false", "m"}),
+            "--float64: takes no value, got 'false' (did you mean --float64=false?)");
+  EXPECT_TRUE(read({"--quiet", "m", "false"}));
+  EXPECT_EQ(settings_.images, std::vector<std::string>{"false"});
 }
 
 TEST_F(CommandLines, SuggestNames) {
@@ -216,13 +251,15 @@ TEST_F(CommandLines, SuggestNames) {
       {{"--output", "x"}, "unknown flag --output (did you mean --out?)"},
       {{"--input", "x"}, "unknown flag --input (did you mean --images?)"},
       {{"--num-samples", "3"}, "unknown flag --num-samples (did you mean --count?)"},
-      {{"--gpus", "2"}, "unknown flag --gpus (--device chooses the GPU)"},
+      {{"--gpus", "2"}, "unknown flag --gpus: one process uses one device; --device cuda:N chooses it"},
+      {{"-x", "3"}, "unknown flag -x (--help-all lists them all)"},
+      {{"--=x"}, "unknown flag --=x (a flag is --NAME VALUE or --NAME=VALUE)"},
       {{"--colour", "red"}, "unknown flag --colour (--help-all lists them all)"},
       {{"--coupling", "afine"},
        "--coupling: unknown value 'afine', expected one of " + all_names<ops::CouplingKind>() +
            " (did you mean affine?)"},
       {{"--count", "al"}, "--count: expected a whole number or all, got 'al' (did you mean all?)"},
-      {{"--ema-decay", "off"}, "--ema-decay: expected a number or auto or none, got 'off'"},
+      {{"--ema-decay", "off"}, "--ema-decay: expected a number, auto or none, got 'off'"},
   };
   for (const auto& [words, message] : cases) EXPECT_EQ(error_of(words), message);
 }
@@ -237,6 +274,10 @@ TEST_F(CommandLines, TakeOldNamesWithANote) {
   EXPECT_TRUE(read({"--float64=false", "--count", "3"}));
   EXPECT_EQ(settings_.precision, "fp32");
   EXPECT_EQ(error_of({"--float64=maybe"}), "--float64=maybe: expected true or false");
+  EXPECT_EQ(error_of({"--count", "2", "--number", "3"}), "--count: is given twice, also by its old name --number");
+  EXPECT_EQ(error_of({"--number", "3", "-n", "2"}), "--count: is given twice, also by its old name --number");
+  EXPECT_EQ(error_of({"--float64", "--precision", "fp64"}),
+            "--precision: is given twice, also by its old name --float64");
 }
 
 TEST_F(CommandLines, TakeWordsForNumbers) {
@@ -286,7 +327,7 @@ TEST_F(CommandLines, HelpListsTheCommonFlags) {
     EXPECT_FALSE(read({"--colour", flag}));
     for (const auto* text : {"Tries.\nUsage:\n  glow-try MODEL IMAGES... [--FLAG VALUE]...", "-m, --model FILE",
                              "-n, --count N|all", "(default: all)", "Examples\n  glow-try m\n",
-                             "\nglow-try --help-all lists 10 more flags.\n", "-h, --help", "-V, --version"}) {
+                             "\nglow-try --help-all lists 11 more flags.\n", "-h, --help", "-V, --version"}) {
       EXPECT_NE(out_.find(text), std::string::npos) << text << out_;
     }
     EXPECT_EQ(out_.find("--coupling"), std::string::npos);
@@ -334,9 +375,21 @@ TEST(ToolCommandLines, SuggestNamesOfClassesPresetsSubcommandsAndDataSets) {
                      {"--preset: unknown value 'CIFAR10'", "(did you mean cifar10?)"}));
   EXPECT_TRUE(failed(train({"--data", "fodler:x", "--out", out}), "glow-train", 2, {"(did you mean folder?)"}));
   EXPECT_TRUE(failed(train({"--stpes", "3"}), "glow-train", 2, {"unknown flag --stpes (did you mean --steps?)"}));
-  EXPECT_TRUE(failed(train({"--gpus", "2"}), "glow-train", 2, {"unknown flag --gpus", "torchrun --nproc_per_node N"}));
-  EXPECT_TRUE(failed(sample({kColourModel, "--device", "cuda:0,1", "-o", out}), "glow-sample", 2,
-                     {"--device: cuda:0,1", "torchrun"}));
+  EXPECT_TRUE(failed(train({"demo"}), "glow-train", 2, {"'demo' belongs to no flag (did you mean --preset demo?)"}));
+  EXPECT_TRUE(failed(train({"-n", "5"}), "glow-train", 2, {"unknown flag -n (--help-all lists them all)"}));
+  for (const auto& words :
+       {Arguments{"-o", "s.csv"}, Arguments{"-os.csv"}, Arguments{"-out=s.csv"}, Arguments{"--output", "s.csv"}}) {
+    EXPECT_TRUE(failed(eval(words), "glow-eval", 2, {"(did you mean --scores?)"}));
+  }
+}
+
+TEST(ToolCommandLines, AdviseNoLauncherForAToolOfOneProcess) {
+  for (const auto& words : {Arguments{"--device", "cuda:0,1"}, Arguments{"--device=all"}, Arguments{"--gpus", "2"}}) {
+    EXPECT_TRUE(failed(sample(words), "glow-sample", 2, {": one process uses one device; --device cuda:N chooses it"}));
+    EXPECT_TRUE(failed(edit(Arguments{"encode"} + words), "glow-edit", 2,
+                       {": one process uses one device; --device cuda:N chooses it"}));
+  }
+  EXPECT_TRUE(failed(sample({"--device", "0"}), "glow-sample", 2, {"--device: 0: expected", "(did you mean cuda:0?)"}));
 }
 
 TEST(ToolCommandLines, ExplainASubcommand) {

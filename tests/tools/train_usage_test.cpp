@@ -201,8 +201,17 @@ INSTANTIATE_TEST_SUITE_P(
         Usage{"UnknownPermutation", {"--permutation", "swap"}, {"--permutation: ", "'swap'", "conv1x1"}},
         Usage{"UnknownMemoryPolicy", {"--memory", "less"}, {"--memory: ", "'less'", "recompute"}},
         Usage{"UnknownDevice", {"--device", "gpu"}, {"--device: gpu", "cuda"}},
-        Usage{"SeveralDevices", {"--device", "cuda:0,1"}, {"--device: cuda:0,1", "torchrun", "mpirun -n 2"}},
-        Usage{"NumberOfDevices", {"--device", "2"}, {"--device: 2: expected", "torchrun", "mpirun -n 2"}},
+        Usage{"SeveralDevices",
+              {"--device", "cuda:0,1"},
+              {"--device: cuda:0,1: one process uses one device; for several GPUs start a process for each, without "
+               "--device: torchrun --no_python --nproc_per_node 2 glow-train ..., or mpirun -n 2 glow-train ... "
+               "(docs/distributed.md#start)"}},
+        Usage{"SeveralGpus",
+              {"--gpus", "2"},
+              {"unknown flag --gpus: one process uses one device; for several GPUs start a process for each, without "
+               "--device: torchrun --no_python --nproc_per_node 2 glow-train ..., or mpirun -n 2 glow-train ... "
+               "(docs/distributed.md#start)"}},
+        Usage{"NumberOfDevices", {"--device", "2"}, {"--device: 2: expected", "(did you mean cuda:2?)"}},
         Usage{"Tf32OnTheCpu", {"--device", "cpu", "--precision", "tf32"}, {"--precision: tf32", "CUDA", "cpu"}},
         Usage{"UnknownPrecision", {"--precision", "fp16"}, {"--precision: ", "'fp16'", "bf16"}},
         Usage{"UnknownPreset", {"--preset", "mnist"}, {"--preset: ", "'mnist'", "celeba-hq-256"}},

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cxxopts.hpp>
 #include <filesystem>
+#include <map>
 #include <ostream>
 #include <string_view>
 
@@ -16,6 +17,7 @@
 #include <glow/version.h>
 
 #include "tools/common/files.h"
+#include "tools/common/presets.h"
 
 namespace glow::tools {
 namespace {
@@ -39,7 +41,7 @@ struct ForeignName {
   std::string_view name;
   std::array<const char*, 2> here;
 };
-constexpr std::array<ForeignName, 14> kForeignNames{{{"batch-size", {"batch"}},
+constexpr std::array<ForeignName, 16> kForeignNames{{{"batch-size", {"batch"}},
                                                      {"device-id", {"device"}},
                                                      {"gpu", {"device"}},
                                                      {"images", {"data"}},
@@ -50,31 +52,46 @@ constexpr std::array<ForeignName, 14> kForeignNames{{{"batch-size", {"batch"}},
                                                      {"num-images", {"count"}},
                                                      {"num-samples", {"count"}},
                                                      {"num-workers", {"data-threads"}},
-                                                     {"output", {"out"}},
+                                                     {"o", {"scores"}},
+                                                     {"out", {"scores"}},
+                                                     {"output", {"out", "scores"}},
                                                      {"output-dir", {"out"}},
                                                      {"workers", {"data-threads"}}}};
 
-std::vector<std::string> dashed_names(const Flags& flags) {
-  std::vector<std::string> names{"--help", "--help-all", "--version"};
-  for (const auto& flag : flags.all()) names.push_back(dashed(flag.name));
-  return names;
+/// The flag for the name that another program gives to it; empty if there is none.
+std::string here_for(const std::string& name, const Flags& flags) {
+  for (const auto& foreign : kForeignNames) {
+    for (const auto* here : foreign.here) {
+      if (name == foreign.name && here != nullptr && flags.find(here)) return here;
+    }
+  }
+  return "";
 }
+
+/// The flag that was probably meant by `name`; empty if none is similar.
+std::string likely_flag(const std::string& name, const Flags& flags) {
+  if (const auto here = here_for(name, flags); !here.empty()) return here;
+  std::vector<std::string> names{"help", "help-all", "version"};
+  for (const auto& flag : flags.all()) names.push_back(flag.name);
+  return nearest_name(name, names).value_or("");
+}
+
+std::string suggestion(const std::string& flag) { return " (did you mean --" + flag + "?)"; }
 
 /// " (did you mean --out?)", or where the names of the flags are.
 std::string advice_on(const std::string& name, const Flags& flags) {
-  if (name == "gpus" || name == "num-gpus" || name == "devices") {
-    const bool is_launchable = flags.find("process-timeout") != nullptr;
-    return is_launchable ? " (several GPUs need one process each: torchrun --nproc_per_node N, mpirun -n N)"
-                         : " (--device chooses the GPU)";
-  }
-  for (const auto& foreign : kForeignNames) {
-    for (const auto* here : foreign.here) {
-      if (name == foreign.name && here != nullptr && flags.find(here))
-        return " (did you mean --" + std::string(here) + "?)";
-    }
-  }
-  const auto advice = did_you_mean(dashed(name), dashed_names(flags));
-  return advice.empty() ? " (--help-all lists them all)" : advice;
+  const auto likely = likely_flag(name, flags);
+  return likely.empty() ? " (--help-all lists them all)" : suggestion(likely);
+}
+
+/// How a tool computes on several GPUs, if it does.
+std::string advice_on_several_devices(const ToolText& tool, const Flags& flags) {
+  const std::string one = "one process uses one device";
+  const bool is_launchable = flags.find("process-timeout") != nullptr;
+  if (!is_launchable) return one + "; --device cuda:N chooses it";
+  return one +
+         "; for several GPUs start a process for each, without --device: torchrun --no_python --nproc_per_node 2 " +
+         tool.name + " ..., or mpirun -n 2 " + tool.name + " ... (docs/distributed.md#start)";
 }
 
 /// Whether the flag's value is the path of a file or folder.
@@ -115,6 +132,8 @@ class CommandLine {
     const Flag* flag = nullptr;
     /// The name as given, if it is an old one.
     const OldName* old = nullptr;
+    /// Whether it takes no value, under the name as given.
+    bool is_switch() const { return flag->is_switch() || (old != nullptr && !old->value.empty()); }
   };
 
   Found find_flag(const std::string& name) const {
@@ -131,26 +150,49 @@ class CommandLine {
   void read_long(const std::string& word) {
     const auto equals = word.find('=');
     const auto name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
-    const auto [flag, old] = find_flag(name);
-    if (flag == nullptr) throw ConfigError("unknown flag --" + name + advice_on(name, flags_));
-    const bool was_switch = old != nullptr && !old->value.empty();
-    if (old != nullptr) note_old(*flag, *old);
+    if (name.empty()) throw ConfigError("unknown flag " + word + " (a flag is --NAME VALUE or --NAME=VALUE)");
+    const auto found = find_flag(name);
+    const auto [flag, old] = found;
+    if (flag == nullptr) refuse_long(name);
+    note_name(*flag, old);
     const auto value = equals == std::string::npos ? std::nullopt : std::optional(word.substr(equals + 1));
-    if (flag->is_switch() || was_switch) {
+    if (found.is_switch()) {
       if (value && value != "true" && value != "false") throw ConfigError(word + ": expected true or false");
-      if (!was_switch) return add(*flag, {value.value_or("true")});
+      if (flag->is_switch()) return add(*flag, {value.value_or("true")});
       if (value != "false") add(*flag, {old->value});
       return;
     }
     value ? add(*flag, {*value}) : read_values(*flag, dashed(name));
   }
 
+  [[noreturn]] void refuse_long(const std::string& name) const {
+    const auto problem = "unknown flag --" + name;
+    if (name == "gpus" || name == "num-gpus" || name == "devices") {
+      throw ConfigError(problem + ": " + advice_on_several_devices(tool_, flags_));
+    }
+    throw ConfigError(problem + advice_on(name, flags_));
+  }
+
+  /// The long flag that was probably meant by a word with one dash, "out" for "-out" or "-output=a"; empty if it is a
+  /// letter with its value, as in "-oa".
+  std::string meant_long(const std::string& word) const {
+    const auto equals = word.find('=');
+    const auto name = word.substr(1, equals == std::string::npos ? equals : equals - 1);
+    if (name.size() == 1) return "";
+    if (const auto* flag = find_flag(name).flag) return flag->name;
+    return equals == std::string::npos ? here_for(name, flags_) : likely_flag(name, flags_);
+  }
+
   /// "-o", "-oVALUE", or several switches "-qf"
   void read_short(const std::string& word) {
     const auto* flag = flags_.find(word[1]);
-    const bool is_long = word.size() > 2 && find_flag(word.substr(1)).flag != nullptr;
-    if (is_long) throw ConfigError("unknown flag " + word + " (did you mean -" + word + "?)");
-    if (flag == nullptr) throw ConfigError("unknown flag " + word + advice_on(word.substr(1), flags_));
+    const auto problem = "unknown flag " + word.substr(0, word.find('='));
+    if (const auto meant = meant_long(word); !meant.empty()) throw ConfigError(problem + suggestion(meant));
+    if (flag == nullptr) {
+      const auto here = here_for(word.substr(1, 1), flags_);
+      throw ConfigError(problem + (here.empty() ? advice_on(word.substr(1), flags_) : suggestion(here)));
+    }
+    note_name(*flag, nullptr);
     const auto rest = word.substr(2);
     if (flag->is_switch()) {
       add(*flag, {"true"});
@@ -178,19 +220,41 @@ class CommandLine {
     add(flag, values);
   }
 
+  /// `before`: the word before `word`.
   void refuse_value_of_switch(const std::string& before, const std::string& word) const {
-    const auto* flag = is_long_flag(before) ? find_flag(before.substr(2)).flag : nullptr;
-    if (tool_.positional.empty() && flag != nullptr && flag->is_switch()) {
-      throw flag->error("takes no value, got '" + word + "'");
-    }
+    Found found;
+    if (is_long_flag(before)) found = find_flag(before.substr(2));
+    if (is_short_flag(before) && before.size() == 2) found.flag = flags_.find(before[1]);
+    if (found.flag == nullptr || !found.is_switch()) return;
+    const auto problem = before + ": takes no value, got '" + word + "'";
+    const auto name = is_long_flag(before) ? before : dashed(found.flag->name);
+    if (word == "true" || word == "false") throw ConfigError(problem + " (did you mean " + name + "=" + word + "?)");
+    if (tool_.positional.empty()) throw ConfigError(problem);
   }
 
-  void note_old(const Flag& flag, const OldName& old) {
-    notes_ << "note: --" << old.name << " is now --" << flag.name << (old.value.empty() ? "" : " " + old.value)
+  /// `old`: the name as given, if it is an old one.
+  void note_name(const Flag& flag, const OldName* old) {
+    const auto [before, is_first] = names_.emplace(&flag, old);
+    if (before->second != old) {
+      const auto& other = old != nullptr ? *old : *before->second;
+      throw flag.error("is given twice, also by its old name --" + other.name);
+    }
+    if (old == nullptr) return;
+    notes_ << "note: --" << old->name << " is now --" << flag.name << (old->value.empty() ? "" : " " + old->value)
            << std::endl;
   }
 
+  /// Refuses what other programs take as a number of a device or as several devices.
+  void check_device(const Flag& flag, const std::string& value) const {
+    const bool is_index = !value.empty() && value.find_first_not_of("0123456789") == std::string::npos;
+    if (is_index) throw flag.error(value + ": expected auto, cpu, cuda or cuda:N (did you mean cuda:" + value + "?)");
+    if (value.find(',') != std::string::npos || value == "all") {
+      throw flag.error(value + ": " + advice_on_several_devices(tool_, flags_));
+    }
+  }
+
   void add(const Flag& flag, const std::vector<std::string>& values) {
+    if (flag.name == "device") check_device(flag, values.front());
     for (const auto& value : values) {
       if (value == "-" && takes_path(flag)) {
         throw flag.error("'-' is not the standard input or output here; give a path (./- for a file of this name)");
@@ -235,11 +299,15 @@ class CommandLine {
     std::vector<const Flag*> left;
     for (const auto& name : tool_.positional) {
       const auto* flag = flags_.find(name);
-      if (flag != nullptr && find(given_, name) == nullptr) left.push_back(flag);
+      const auto* given = find(given_, name);
+      if (flag != nullptr && given == nullptr) left.push_back(flag);
+      // A list would take it as an item.
+      const bool is_again = given != nullptr && std::ranges::find(loose_, given->value) != loose_.end();
+      if (is_again && flag->takes == Takes::kOne) refuse_loose(given->value, name);
     }
     auto flag = left.begin();
     for (std::size_t i = 0; i < loose_.size(); ++i) {
-      if (flag == left.end()) refuse_loose(loose_[i]);
+      if (flag == left.end()) refuse_loose(loose_[i], tool_.positional.empty() ? "" : tool_.positional.back());
       if ((*flag)->takes == Takes::kTexts) {
         add(**flag, {loose_.begin() + static_cast<std::ptrdiff_t>(i), loose_.end()});
         return;
@@ -248,13 +316,13 @@ class CommandLine {
     }
   }
 
-  [[noreturn]] void refuse_loose(const std::string& word) const {
+  /// `filled`: the positional flag that could have taken the word but has a value; empty: the tool has none.
+  [[noreturn]] void refuse_loose(const std::string& word, const std::string& filled) const {
     const auto problem = "'" + word + "' belongs to no flag";
-    if (const auto& names = tool_.positional; !names.empty()) {
-      throw ConfigError(problem + ": --" + names.back() + " is given already");
-    }
-    if (is_there(word) && flags_.find("data") != nullptr)
-      throw ConfigError(problem + " (did you mean --data " + word + "?)");
+    if (!filled.empty()) throw ConfigError(problem + ": --" + filled + " is given already");
+    if (flags_.find("preset") != nullptr && is_preset(word)) throw ConfigError(problem + suggestion("preset " + word));
+    const bool is_source = is_there(word) || images::parse_specification(word).kind != nullptr;
+    if (flags_.find("data") != nullptr && is_source) throw ConfigError(problem + suggestion("data " + word));
     throw ConfigError(problem + advice_on(word, flags_));
   }
 
@@ -264,6 +332,8 @@ class CommandLine {
   std::ostream& notes_;
   std::size_t next_ = 0;
   GivenFlags given_;
+  /// The flags read so far, with the old name by which one was given.
+  std::map<const Flag*, const OldName*> names_;
   /// The words that belong to no flag.
   std::vector<std::string> loose_;
 };

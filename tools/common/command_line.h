@@ -38,9 +38,8 @@ using Arguments = std::span<const std::string>;
 /// path of a data set. Throws ConfigError naming an unknown flag, a word that belongs to no flag or a missing value.
 ///
 /// - "--NAME VALUE", "--NAME=VALUE", "-n VALUE", "-nVALUE"; switches "--NAME", "--NAME=false", "-q", "-qf".
-/// - After a flag that takes a list come its words up to the next flag; the flag may also be repeated. A comma
-/// separates
-///   items, except in the path of an existing file.
+/// - After a flag that takes a list come its words up to the next flag; the flag may also be repeated.
+/// - A comma separates items, except in the path of an existing file.
 /// - Words that belong to no flag are values of ToolText::positional, without those that are given by their flags; so
 ///   are all words after "--".
 std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& flags, Arguments arguments,

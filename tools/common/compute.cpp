@@ -36,13 +36,6 @@ torch::Device parse_device(const std::string& name) {
 
 torch::Device find_device(const std::string& name) {
   if (name == "auto") return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
-  const bool is_number = !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
-  if (name.find(',') != std::string::npos || name == "all" || is_number) {
-    throw ConfigError("device",
-                      name + ": expected auto, cpu, cuda or cuda:N, the device of one process; for several GPUs start "
-                             "a process for each, without --device: torchrun --no_python --nproc_per_node 2 TOOL ..., "
-                             "or mpirun -n 2 TOOL ... (docs/distributed.md)");
-  }
   const auto device = parse_device(name);
   ops::require_device("device", device);
   return device == torch::Device(torch::kCUDA) ? torch::Device(torch::kCUDA, 0) : device;

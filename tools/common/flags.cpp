@@ -192,7 +192,7 @@ std::string without_word(const Flag& flag, const std::string& text) {
   for (const auto& [word, number] : flag.text.words) {
     if (text == word) return number;
     words.push_back(word);
-    expected += " or " + word;
+    expected += (words.size() == flag.text.words.size() ? " or " : ", ") + word;
   }
   const bool is_word = !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0;
   if (!words.empty() && is_word) throw ConfigError(unexpected(expected, text).what() + did_you_mean(text, words));
@@ -366,7 +366,9 @@ std::vector<FlagText> compute_rows(Launchable launchable) {
       {"precision", "Computing", "KIND",
        "fp32, fp64, or fp32 with the coupling networks in bf16 or (CUDA only) tf32; glow-edit takes fp32 and fp64",
        Kept::kFixed, "", NumberWords(), old_name("float64", "fp64")},
-      {"threads", "Computing", "N|auto",
+      {"threads",
+       "Computing",
+       "N|auto",
        "CPU threads; auto: one per core that the process may use (CPU affinity, a container's CPU quota), divided "
        "among the processes on a host, and at most OMP_NUM_THREADS, if that is set",
        Kept::kChangeable,

@@ -250,8 +250,7 @@ class Flags {
     flag.is_decimal = std::is_floating_point_v<Value>;
     constexpr bool is_list_of_texts = std::is_same_v<Value, std::vector<std::string>>;
     if (is_list_of_texts) flag.takes = Takes::kTexts;
-    if (std::is_same_v<Value, std::vector<double>> || std::is_same_v<Value, std::vector<std::int64_t>>)
-      flag.takes = Takes::kNumbers;
+    if (flag.is_list_of_decimals || std::is_same_v<Value, std::vector<std::int64_t>>) flag.takes = Takes::kNumbers;
     flag.get = [&value] { return to_json(value); };
     flag.restore = [&value](const Json& json) { parse_value(to_text(json), value); };
     flag.set = [&value, turns_off = flag.name.starts_with("no-")](const std::string& text) {

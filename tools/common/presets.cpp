@@ -1,5 +1,6 @@
 #include "tools/common/presets.h"
 
+#include <algorithm>
 #include <vector>
 
 #include <glow/error.h>
@@ -122,6 +123,10 @@ const GivenFlags& preset_flags(const std::string& name) {
     names.push_back(preset.name);
   }
   throw ConfigError("preset", "unknown value '" + name + "', expected one of " + known + did_you_mean(name, names));
+}
+
+bool is_preset(const std::string& name) {
+  return std::ranges::any_of(presets(), [&](const Preset& preset) { return preset.name == name; });
 }
 
 std::string describe_presets(bool with_flags) {
