@@ -89,7 +89,8 @@ TEST_F(LatentsFile, Float64FilesKeepAllDigits) {
     EXPECT_EQ(reader.read(0, 1).eps[0].scalar_type(), torch::kDouble);
   }
   EXPECT_EQ(io::NpyReader(npy_).dtype(), "<f8");
-  for (const auto& entry : io::SafetensorsReader(safetensors_).entries()) EXPECT_EQ(entry.dtype, "F64") << entry.name;
+  const io::SafetensorsReader file(safetensors_);
+  for (const auto& entry : file.entries()) EXPECT_EQ(entry.dtype, "F64") << entry.name;
   EXPECT_TRUE(
       throws<ConfigError>([&] { save(latents, {}, kModel, npy_, torch::kHalf); }, {"float32 or float64", "Half"}));
 }
