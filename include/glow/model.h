@@ -26,6 +26,8 @@ struct ModelOptions {
 /// The noise of Model::score.
 struct ModelScoreOptions {
   std::uint64_t seed = 0;
+  /// Index of the first image. The noise depends on the index, so that a large set may be scored in several calls.
+  std::int64_t first_index = 0;
   /// Draws of the noise over which bits/dim are averaged, at least 1.
   std::int64_t draws = 1;
 };
@@ -42,20 +44,21 @@ class Model {
  public:
   /// Reads a model file. Throws as nn::load_model, and ConfigError naming a field of the options.
   static Model load(const std::filesystem::path& path, const ModelOptions& options = {});
-  /// A copy of `model`, which may be trained on. Throws ConfigError if it is not initialised, or naming a field of the
-  /// options.
+  /// A copy of `model`, which may be trained on; with the device, dtype and precision of the options, whatever those of
+  /// `model` are. Throws ConfigError if it is not initialised, or naming a field of the options.
   explicit Model(const nn::Glow& model, const ModelOptions& options = {});
 
-  /// Bits/dim of each image, float64 [N]: smaller is more likely. Image i has the noise of index i, so that a repeated
-  /// call gives the same numbers. A conditional model without labels: (1/Y) sum_y p(x | y). evaluate::score computes
-  /// more: importance-weighted bounds, classes, PNG sizes.
+  /// Bits/dim of each image, float64 [N]: smaller is more likely. Image i has the noise of index first_index + i, so
+  /// that a repeated call gives the same numbers. A conditional model without labels: (1/Y) sum_y p(x | y).
+  /// evaluate::score computes more: importance-weighted bounds, classes, PNG sizes.
   torch::Tensor score(const torch::Tensor& bytes, const torch::Tensor& labels = {},
                       const ModelScoreOptions& options = {}) const;
   /// The latents of the images (at the centres of their bins), on the model's device.
   nn::Latents encode(const torch::Tensor& bytes, const torch::Tensor& labels = {}) const;
   /// The images of latents, uint8 [N, C, H, W]. decode(encode(bytes)) is `bytes` in the model's bits (the lower ones
   /// are 0), but for rare images that the model finds so unlikely that float32 cannot invert them; compare, or use
-  /// kDouble. Throws NumericalError that names the first image with values that are not finite.
+  /// kDouble. Throws NumericalError as GlowImpl::decode does, or naming the first image with values that are not
+  /// finite.
   torch::Tensor decode(const nn::Latents& latents, const torch::Tensor& labels = {}) const;
   /// Images first_index ... first_index + count - 1 of the sampling `options`, uint8 [count, C, H, W]. A conditional
   /// model without options.labels draws the classes. Throws ConfigError naming a field, NumericalError as `decode`.

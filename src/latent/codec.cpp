@@ -26,6 +26,7 @@ void check_images(std::int64_t images, const torch::Tensor& labels) {
 }  // namespace
 
 void require_images(const torch::Tensor& bytes, const torch::Tensor& labels) {
+  if (!bytes.defined()) throw ShapeError("images: expected [N, C, H, W], got an undefined tensor");
   ops::check_shape(bytes.dim() == 4, "images: expected [N, C, H, W]", bytes);
   check_images(bytes.size(0), labels);
 }

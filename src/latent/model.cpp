@@ -60,7 +60,10 @@ torch::Tensor Model::score(const torch::Tensor& bytes, const torch::Tensor& labe
     std::vector<torch::Tensor> draws;
     for (std::int64_t draw = 0; draw < options.draws; ++draw) {
       const auto x = quantizer.dequantize(
-          own, draw, {.seed = options.seed, .indices = index_range(first, first + count), .dtype = model_->dtype()});
+          own, draw,
+          {.seed = options.seed,
+           .indices = index_range(options.first_index + first, options.first_index + first + count),
+           .dtype = model_->dtype()});
       draws.push_back(log_density(model_, x, own_labels).to(torch::kCPU, torch::kDouble));
     }
     scores.push_back(quantizer.bits_per_dim(at::stack(draws)).mean({0}));

@@ -71,6 +71,8 @@ TEST_P(ModelOfClasses, ScoreWithoutLabelsIsMarginal) {
   const auto expected =
       evaluate::score(module, *tiny_images(kImages), {.classes = evaluate::ClassDensity::kMarginal}).bits_per_dim;
   EXPECT_TRUE(close(model.score(all_bytes()), expected, 1e-5));
+  const auto last = model.score(all_bytes().slice(0, 2), {}, {.first_index = 2});
+  EXPECT_TRUE(close(last, expected.slice(0, 2), 1e-5));
 }
 
 TEST_P(ModelOfClasses, DecodeIsTheInverseOfEncode) {
@@ -156,6 +158,7 @@ TEST(Model, RefusesTensorsThatAreNoImages) {
   EXPECT_TRUE(throws<ShapeError>([&] { model.score(bytes.to(torch::kFloat)); }, {"uint8", "Float"}));
   EXPECT_TRUE(throws<ShapeError>([&] { model.encode(bytes.to(torch::kFloat), all_labels()); }, {"uint8", "Float"}));
   EXPECT_TRUE(throws<ShapeError>([&] { model.score(bytes[0]); }, {"images", "[N, C, H, W]"}));
+  EXPECT_TRUE(throws<ShapeError>([&] { model.encode(torch::Tensor()); }, {"images", "undefined"}));
   EXPECT_TRUE(throws<ShapeError>([&] { model.score(bytes.narrow(0, 0, 0)); }, {"at least one"}));
   EXPECT_TRUE(throws<ShapeError>([&] { model.score(bytes, all_labels().narrow(0, 0, 3)); }, {"labels", "[10]"}));
   EXPECT_TRUE(throws<ShapeError>([&] { model.score(bytes.narrow(2, 0, 2)); }, {"images", "[N, 1, 4, 4]"}));
