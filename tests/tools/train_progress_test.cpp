@@ -26,7 +26,7 @@ std::string printed(milliseconds interval, std::int64_t log_every, std::size_t c
   StatusLine status(console, /*quiet=*/false);
   TrainProgress progress(status, {.log_every = log_every}, interval);
   const auto callbacks = progress.callbacks();
-  progress.begin_steps(0, 3);
+  progress.begin_steps(3, 3);  // sets the length of the run, and waits for no step
   for (std::int64_t step = 1; step <= 3; ++step) {
     train::StepReport report;
     report.step = step;

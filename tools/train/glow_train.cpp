@@ -3,8 +3,9 @@
 #include <exception>
 #include <filesystem>
 #include <ostream>
-#include <thread>
 #include <utility>
+
+#include <unistd.h>
 
 #include <glow/data/order.h>
 #include <glow/error.h>
@@ -87,10 +88,10 @@ class Run {
   /// Threads that wait for each other are slow when other processes use the cores.
   void note_busy_cores() {
     const bool chooses = settings_.compute.threads == 0 && !processes_.are_several() && compute_.device.is_cpu();
-    const auto cores = static_cast<double>(std::thread::hardware_concurrency());
+    const auto cores = ::sysconf(_SC_NPROCESSORS_ONLN);  // of the machine, as the load is
     double load = 0;
-    if (!chooses || cores < 2 || ::getloadavg(&load, 1) != 1 || load < cores) return;
-    const auto all = std::to_string(std::thread::hardware_concurrency());
+    if (!chooses || cores < 2 || ::getloadavg(&load, 1) != 1 || load < static_cast<double>(cores)) return;
+    const auto all = std::to_string(cores);
     status_.log("note: " + all + " of " + all + " cores are busy: --threads 1 may be faster");
   }
 

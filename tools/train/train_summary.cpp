@@ -177,7 +177,7 @@ std::string describe_trial(const Trial& trial, const train::TrainOptions& traini
   const auto seconds = trial.seconds;
   const auto rate = static_cast<double>(training.batch) / seconds;
   const auto step = seconds < 1 ? fixed(1000 * seconds, seconds < 0.01 ? 1 : 0) + " ms" : fixed(seconds, 1) + " s";
-  listing.add("time", "about " + rough_duration(static_cast<double>(steps) * seconds) + " (" +
+  listing.add("time", "about " + rough_duration(static_cast<double>(steps) * seconds) + " for the whole run (" +
                           count_text(steps, "step") + " at " + step + ", " + fixed(rate, rate < 10 ? 1 : 0) +
                           " images/s, measured on this machine; without evaluations)");
   constexpr double kOfABusyMachine = 0.5;

@@ -62,6 +62,17 @@ class TrialRun {
   train::Trainer trainer_;
 };
 
+/// The page cache of the container in bytes, which memory.current counts although it is freed when memory is needed.
+double reclaimable_memory() {
+  std::ifstream statistics("/sys/fs/cgroup/memory.stat");
+  std::string name;
+  double bytes = 0, sum = 0;
+  while (statistics >> name >> bytes) {
+    if (name == "active_file" || name == "inactive_file") sum += bytes;
+  }
+  return sum;
+}
+
 /// Memory that can be allocated without swapping, in bytes: that of the machine, and of the container in which the
 /// process may be (cgroup v2).
 double free_memory() {
@@ -75,7 +86,7 @@ double free_memory() {
   double most = 0, used = 0;
   const bool is_limited = std::ifstream("/sys/fs/cgroup/memory.max") >> most &&  // "max" is no number
                           std::ifstream("/sys/fs/cgroup/memory.current") >> used;
-  return is_limited ? std::min(free, std::max(0.0, most - used)) : free;
+  return is_limited ? std::min(free, std::max(0.0, most - used + reclaimable_memory())) : free;
 }
 
 rusage own_usage() {

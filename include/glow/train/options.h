@@ -66,7 +66,8 @@ struct TrainOptions {
 
   /// Steps between lines of metrics.jsonl.
   std::int64_t log_every = 100;
-  /// Steps between evaluations on the validation images; 0: only at the end; negative: automatic_interval.
+  /// Steps between evaluations on the validation images; 0: only at the end; negative: automatic_interval, which
+  /// TrainingRun::resume chooses again if the length changes (the same for the next two).
   std::int64_t eval_every = kAutomatic;
   /// Steps between sample grids; 0: only at the end; negative: automatic_interval.
   std::int64_t sample_every = kAutomatic;
@@ -115,8 +116,8 @@ class Schedule {
   /// The lower bound of beta2 and ema_decay when they are computed from the batch.
   static constexpr double kSmallestDecay = 0.9;
 
-  /// An automatic warm-up is a tenth of options.steps; with steps 0, when the length of the run is not known here, it
-  /// is the published one (with_lengths chooses it from epochs, too).
+  /// An automatic warm-up is a tenth of options.steps, at most the published one; with steps 0, when the length of the
+  /// run is not known here, it is the published one (with_lengths chooses it from epochs, too).
   Schedule(const TrainOptions& options, std::int64_t height, std::int64_t width);
 
   /// Learning rate of step `step` (from 0): the first is 0 while there is a warm-up.
