@@ -12,6 +12,7 @@
 
 #include "tools/common/console.h"
 #include "tools/common/text.h"
+#include "tools/train/train_summary.h"
 
 namespace glow::tools::train_progress_test {
 namespace {
@@ -105,6 +106,22 @@ TEST(LongWork, IsSilentWhenItIsShort) {
   work.begin("step 1/3");
   work.end();
   EXPECT_EQ(err.str(), "");
+}
+
+TEST(DescribeTrial, SaysHowLongTheRunWouldTake) {
+  const train::TrainOptions training{.batch = 66, .steps = 3'900'000};
+  EXPECT_EQ(describe_trial({.steps = 2, .seconds = 0.2}, training, 100),
+            "time         about 9 days for the whole run (3,900,000 steps at 200 ms, 330 images/s, measured on this "
+            "machine; without evaluations)\n");
+  EXPECT_EQ(
+      describe_trial({.steps = 1, .seconds = 66, .cpu_part = 0.2, .peak_bytes = 2.1e9}, {.batch = 6, .steps = 60}, 100),
+      "time         about 66 minutes for the whole run (60 steps at 66.0 s, 0.1 images/s, measured on this machine; "
+      "without evaluations)\n"
+      "             less when the machine is idle: other processes took most of the time of its cores\n"
+      "             2.1 GB of memory were in use during this step\n");
+  EXPECT_EQ(describe_trial({.not_measured = "not measured: only 3 GB of memory are free"}, training, 100),
+            "time         not measured: only 3 GB of memory are free\n");
+  EXPECT_EQ(describe_trial({}, training, 100), "");
 }
 
 TEST(RoughDuration, HasOneUnit) {

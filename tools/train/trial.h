@@ -24,8 +24,9 @@ struct Trial {
 };
 
 /// Does a step to warm up and settings.run.dry_run_steps more, in all processes together, on images of the set and
-/// from the weights that the run would begin with, and forgets them. A first step of more than a minute is the only one. Nothing is measured when
-/// the machine has less free memory than `memory_bytes`, which a process needs. Collective. Throws Interrupted.
+/// from the weights that the run would begin with, and forgets them. A first step of more than a minute is the only
+/// one. Nothing is measured when the machine has less free memory than `memory_bytes`, which a process needs.
+/// Collective. Throws Interrupted.
 Trial try_steps(const TrainSettings& settings, const ImageSplits& images, const Compute& compute,
                 const Processes& processes, double memory_bytes);
 
