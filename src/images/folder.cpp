@@ -182,6 +182,7 @@ EncodedImages pictures_at(const fs::path& path, const OpenOptions& options, Left
     left_out.add(found.left_out);
     images = std::move(found.splits.at("train"));
   }
+  if (options.class_names.empty()) return images;
   const fs::path given = is_file ? path.parent_path() : path;
   std::vector<fs::path> nearest_first(given.begin(), given.end());
   std::ranges::reverse(nearest_first);
