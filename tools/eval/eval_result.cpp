@@ -170,13 +170,15 @@ std::string ranking_text(const EvalSettings& settings, const ScoredImages& score
   std::vector<ScoreKind> shown{settings.sort_by};
   if (settings.sort_by != ScoreKind::kBitsPerDim) shown.push_back(ScoreKind::kBitsPerDim);
   std::string text;
-  for (const auto kind : shown) text.append(to_string(kind)).append(", ");
+  std::vector<torch::Tensor> columns;
+  for (const auto kind : shown) {
+    text.append(to_string(kind)).append(", ");
+    columns.push_back(numbers_of(scored.scores, kind));
+  }
   text += "index, image";
   for (const auto index : ranked(settings, scored.scores, ranking)) {
     text += '\n';
-    for (const auto kind : shown) {
-      text.append(fixed(numbers_of(scored.scores, kind).data_ptr<double>()[index], 4)).append("  ");
-    }
+    for (const auto& numbers : columns) text.append(fixed(numbers.data_ptr<double>()[index], 4)).append("  ");
     text.append(std::to_string(index)).append("  ").append(pasted_name(scored.images.images().name(index)));
   }
   return text;
@@ -286,13 +288,16 @@ Json round_trip_json(const evaluate::RoundTrip& round_trip) {
 /// Null if the list was not requested.
 Json ranking_json(const EvalSettings& settings, const ScoredImages& scored, Ranking ranking) {
   if (length_of(settings, ranking) == 0) return {};
+  std::vector<std::pair<std::string, torch::Tensor>> columns;
+  for (const auto kind : {ScoreKind::kBitsPerDim, ScoreKind::kImportance, ScoreKind::kComplexityCorrected}) {
+    if (auto numbers = numbers_of(scored.scores, kind); numbers.defined()) {
+      columns.emplace_back(to_string(kind), std::move(numbers));
+    }
+  }
   Json json = Json::array();
   for (const auto index : ranked(settings, scored.scores, ranking)) {
     Json image{{"index", index}, {"name", scored.images.images().name(index)}};
-    for (const auto kind : {ScoreKind::kBitsPerDim, ScoreKind::kImportance, ScoreKind::kComplexityCorrected}) {
-      const auto numbers = numbers_of(scored.scores, kind);
-      if (numbers.defined()) image[to_string(kind)] = numbers.data_ptr<double>()[index];
-    }
+    for (const auto& [name, numbers] : columns) image[name] = numbers.data_ptr<double>()[index];
     json.push_back(std::move(image));
   }
   return json;
