@@ -27,6 +27,7 @@ class TensorSource final : public images::ArraySource {
 };
 
 void check_tensors(const torch::Tensor& bytes, const torch::Tensor& labels) {
+  if (!bytes.defined()) throw ShapeError("images: expected uint8 [N, C, H, W], got an undefined tensor");
   const bool fits =
       bytes.dim() == 4 && bytes.scalar_type() == torch::kByte && bytes.size(1) * bytes.size(2) * bytes.size(3) > 0;
   if (!fits) {

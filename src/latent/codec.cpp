@@ -10,6 +10,7 @@
 #include <glow/error.h>
 #include <glow/latent/arrange.h>
 
+#include "latent/image_checks.h"
 #include "ops/check.h"
 
 namespace glow::latent {

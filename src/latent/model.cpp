@@ -11,6 +11,8 @@
 #include <glow/nn/model_file.h>
 #include <glow/shard.h>
 
+#include "latent/image_checks.h"
+
 namespace glow {
 namespace {
 

@@ -1,6 +1,7 @@
 #include <glow/nn/glow.h>
 
 #include <cmath>
+#include <sstream>
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -16,7 +17,6 @@
 #include "io/json_object.h"
 #include "nn/chain.h"
 #include "nn/family.h"
-#include "nn/image_range.h"
 #include "nn/labels.h"
 #include "nn/level.h"
 #include "nn/prior.h"
@@ -38,6 +38,25 @@ const GlowOptions& validated(const GlowOptions& options) {
 void require_dtype(torch::Dtype dtype) {
   if (dtype == torch::kFloat || dtype == torch::kDouble) return;
   throw ConfigError("dtype", std::string("a model has float32 or float64 weights, got ") + c10::toString(dtype));
+}
+
+/// Throws ConfigError unless the values of all images, floating-point, are in [-1/2, 1/2]. The upper edge is included,
+/// and both by a slack far below the width of a bin (2^-8 or more): bytes / 255 - 1/2 and arithmetic on images in
+/// float32 or half precision round across it. A model gives any point a density, so that images in [0, 1] or in [-1, 1]
+/// would silently get wrong ones.
+void require_image_range(const torch::Tensor& images) {
+  constexpr double kSlack = 1e-4;
+  const auto [least, greatest] = at::aminmax(images);
+  const auto ends = at::stack({least, greatest}).to(torch::kCPU, torch::kDouble);  // one synchronisation on a GPU
+  const auto low = ends[0].item<double>(), high = ends[1].item<double>();
+  if (low >= -0.5 - kSlack && high <= 0.5 + kSlack) return;
+  std::ostringstream seen;
+  seen << low << " to " << high;
+  throw ConfigError("images",
+                    "expected values in [-1/2, 1/2), got " +
+                        (std::isnan(low) || std::isnan(high) ? std::string("NaN") : seen.str()) +
+                        "; bits_per_dim(bytes, draw) and Quantizer::dequantize take bytes (uint8); for images "
+                        "in [0, 1] subtract 1/2; evaluate() takes any values");
 }
 
 /// The indices of `count` images to sample.

@@ -11,8 +11,8 @@
 
 namespace glow::latent {
 
-/// Turns any number of images into latents and back, in batches of limited size. Records no graph. glow::Model is this
-/// without progress and batches of one's own.
+/// Turns any number of images into latents and back, in batches of limited size. Records no graph. glow::Model has
+/// the same functions without progress.
 class Codec {
  public:
   /// Called after each batch with the number of images done and of all images of the call. An exception that it throws
@@ -59,9 +59,6 @@ class Codec {
   std::int64_t made_ = 0;
   std::vector<std::int64_t> not_finite_;
 };
-
-/// Throws ShapeError unless `bytes` are at least one image [N, C, H, W], and `labels` undefined or [N].
-void require_images(const torch::Tensor& bytes, const torch::Tensor& labels);
 
 /// A range of `labels`, int64 [N] or undefined.
 torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count);
