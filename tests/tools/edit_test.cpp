@@ -430,13 +430,13 @@ TEST_F(GlowEdit, ImagesAreScaledAndCroppedAsInTraining) {
   const auto as_trained = encoded("1.npy", {}, "shorter side scaled to 16, centre 8x8, as in the training");
   EXPECT_TRUE(encoded("2.npy", {"--resize", "16"}, "shorter side scaled to 16, centre 8x8, as the flags say") ==
               as_trained);
-  const auto fitted = encoded("3.npy", {"--fit"}, "as much as fits, scaled to 8x8, as the flags say");
+  const auto fitted = encoded("3.npy", {"--resize", "fit"}, "as much as fits, scaled to 8x8, as the flags say");
   EXPECT_FALSE(fitted == as_trained);
   EXPECT_TRUE(encoded("4.npy", {"--resize", "0"}, "as much as fits, scaled to 8x8, as the flags say") == fitted);
   encoded("5.npy", {"--random-crop"}, "centre 8x8, not scaled, as the flags say");
   EXPECT_TRUE(
       failed(run_edit("encode", model, {"--images", path("photos"), "--out", path("6.npy"), "--fit", "--resize", "16"}),
-             "glow-edit", 2, {"--fit: is --resize fit"}));
+             "glow-edit", 2, {"--resize: is given twice, also by its old name --fit"}));
 }
 
 TEST_F(GlowEdit, SkipsTheCorruptImagesThatTrainingSkipped) {

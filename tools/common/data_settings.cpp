@@ -175,7 +175,7 @@ std::vector<FlagText> reading_rows(const std::string& group) {
       {"resize", group, "R|fit",
        "scale the shorter side to R pixels, then crop the centre; fit: scale the largest centre part down; if neither "
        "this nor --random-crop is given: as in the training",
-       Kept::kNo, "", number_word("fit", 0)},
+       Kept::kNo, "", number_word("fit", 0), old_name("fit", "fit")},
       {"random_crop", group, "", "crop the centre without scaling, as in the evaluations of glow-train --random-crop"},
   };
   return rows + source_setting_rows(group);

@@ -19,7 +19,6 @@ std::vector<FlagText> image_flag_rows() {
   const std::vector<FlagText> rows{
       images_row("Images"),
       {"pick", "Images", "I,J,...", "indices of the images to use, from 0; not given: all"},
-      {"fit", "Images", "", "the same as --resize fit"},
   };
   return rows + reading_rows("Images");
 }
@@ -57,17 +56,6 @@ void check(const EditSettings& settings) {
 
 namespace {
 
-/// The geometry for images of another size than the model's.
-GeometrySettings geometry_of(const ImageSettings& settings) {
-  auto geometry = settings.reading.geometry;
-  if (!settings.fit) return geometry;
-  if (geometry.resize || geometry.random_crop) {
-    throw ConfigError("fit", "is --resize fit, and cannot be combined with --resize or --random-crop");
-  }
-  geometry.resize = 0;
-  return geometry;
-}
-
 /// Adds the files of all images, including those that --pick leaves out.
 void add_files(const std::vector<std::string>& words, const images::ImageSource& source, InputFiles& inputs) {
   for (const auto& word : words) inputs.add_source(word);
@@ -93,7 +81,7 @@ void check_sizes(const images::ImageSource& source, const nn::GlowOptions& model
     if (is_framed || (shape->height == model.height && shape->width == model.width)) continue;
     throw ConfigError("images", source.name(i) + " is " + text(shape->height, shape->width) +
                                     " (height x width), the model's images are " + text(model.height, model.width) +
-                                    " (--fit crops and scales larger ones)");
+                                    " (--resize fit crops and scales larger ones)");
   }
 }
 
@@ -110,9 +98,9 @@ torch::Tensor EditImages::labels() const {
 
 EditImages open_edit_images(const ImageSettings& settings, const nn::Glow& model, InputFiles& inputs) {
   if (settings.images.empty()) throw ConfigError("images", "expected images, none are given");
-  const auto geometry = geometry_of(settings);
+  const auto& geometry = settings.reading.geometry;
   auto [source, are_test, labelled, notes, subset] =
-      open_given_images("images", settings.images, model, Labels::kIfKnown, {settings.reading.source, geometry});
+      open_given_images("images", settings.images, model, Labels::kIfKnown, settings.reading);
   add_files(settings.images, *source, inputs);
   check_pick(settings.pick, source->size());
   auto places = settings.pick;

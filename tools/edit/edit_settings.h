@@ -52,8 +52,6 @@ struct ImageSettings {
   std::vector<std::string> images;
   /// Indices of the images to edit; empty: all.
   std::vector<std::int64_t> pick;
-  /// The same as reading.geometry.resize = 0.
-  bool fit = false;
   ReadingSettings reading;
 };
 
@@ -61,7 +59,6 @@ template <class Visitor>
 void visit_fields(ImageSettings& settings, Visitor&& visit) {
   visit("images", settings.images);
   visit("pick", settings.pick);
-  visit("fit", settings.fit);
   visit_fields(settings.reading, visit);
 }
 
