@@ -9,8 +9,8 @@ namespace glow {
 
 /// The name that was probably meant by a misspelt one, for error messages; nullopt if none is similar. A name is
 /// similar if at most a third of the longer one's characters must be inserted, deleted, replaced or swapped with their
-/// neighbours (Damerau-Levenshtein distance, upper and lower case being the same), or if it begins with at least three
-/// characters of which `wanted` consists.
+/// neighbours (Damerau-Levenshtein distance, upper and lower case being the same), or if it begins with `wanted` and
+/// this has at least three characters.
 std::optional<std::string> nearest_name(std::string_view wanted, const std::vector<std::string>& names);
 
 /// " (did you mean NAME?)" with the nearest name; empty if none is similar.

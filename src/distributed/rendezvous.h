@@ -13,7 +13,7 @@
 namespace glow::distributed {
 
 /// Brings the processes of a launch together at a c10d store, which rank 0 hosts for as long as this object lives. (A
-/// store of torchrun speaks only the language of its own version of LibTorch.)
+/// store of torchrun is compatible only with its own version of LibTorch.)
 ///
 /// Rank 0 waits until all ranks have joined, and tells them to start. A rank that cannot join tries again: a name may
 /// become known, rank 0 may start later, and the store may still be that of an earlier start, which is about to end.

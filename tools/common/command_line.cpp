@@ -18,6 +18,7 @@
 
 #include "tools/common/files.h"
 #include "tools/common/presets.h"
+#include "tools/common/text.h"
 
 namespace glow::tools {
 namespace {
@@ -437,12 +438,11 @@ void print_help(const ToolText& tool, const std::vector<Subcommand>& subcommands
 /// Throws ConfigError that lists the names when there is no such subcommand.
 const Subcommand& find_subcommand(const std::vector<Subcommand>& subcommands, const std::string& wanted) {
   std::vector<std::string> names;
-  std::string list;
   for (const auto& each : subcommands) {
     if (each.name == wanted) return each;
     names.push_back(each.name);
-    list += (list.empty() ? "" : ", ") + each.name;
   }
+  const auto list = joined(names);
   if (wanted.empty()) throw ConfigError("expected a subcommand: " + list);
   if (wanted.starts_with("-")) throw ConfigError("expected a subcommand before " + wanted + ": " + list);
   throw ConfigError("unknown subcommand '" + wanted + "', expected one of " + list + did_you_mean(wanted, names));

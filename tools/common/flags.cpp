@@ -71,7 +71,7 @@ std::vector<Item> parse_list(const std::string& text) {
 }
 
 template <class Item, class ToText>
-std::string joined(const std::vector<Item>& items, ToText&& to_text) {
+std::string joined_items(const std::vector<Item>& items, ToText&& to_text) {
   std::string text;
   for (const auto& item : items) {
     if (!text.empty()) text += ",";
@@ -140,16 +140,16 @@ Json to_json(const ImageSize& value) {
 }
 
 Json to_json(const std::vector<double>& value) {
-  return joined(value, [](double number) { return brief(number); });
+  return joined_items(value, [](double number) { return brief(number); });
 }
 
 Json to_json(const nn::Temperature& value) { return to_json(value.values()); }
 
 Json to_json(const std::vector<std::int64_t>& value) {
-  return joined(value, [](std::int64_t number) { return std::to_string(number); });
+  return joined_items(value, [](std::int64_t number) { return std::to_string(number); });
 }
 
-Json to_json(const std::vector<std::string>& value) { return joined(value, list_item); }
+Json to_json(const std::vector<std::string>& value) { return joined_items(value, list_item); }
 
 std::string list_item(const std::string& text) {
   std::string item;

@@ -127,7 +127,7 @@ struct FlagText {
   /// Name of the flag, if it is not the field with '-' for '_'. A switch whose name begins with "no-" sets its field to
   /// false.
   std::string flag = {};
-  /// The numbers are accepted as well, and stand in config.json.
+  /// Words for numbers. The numbers are accepted as well, and config.json contains them.
   NumberWords words = {};
   std::vector<OldName> old_names = {};
   /// `help` in the short --help; empty: the same.

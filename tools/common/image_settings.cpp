@@ -86,9 +86,10 @@ class JoinedSource : public images::ImageSource {
 void refuse_unknown_name(const std::string& field, const std::string& text) {
   if (text.empty()) throw ConfigError(field, "expected images, got an empty name");
   if (text.find_first_of("/.") != std::string::npos || is_there(text)) return;
-  std::string kinds;
-  for (const auto& kind : images::source_kinds()) kinds += (kinds.empty() ? "" : ", ") + kind.usage;
-  throw ConfigError(field, "there is no file or folder \"" + text + "\", and no data set of this name: " + kinds);
+  std::vector<std::string> kinds;
+  for (const auto& kind : images::source_kinds()) kinds.push_back(kind.usage);
+  throw ConfigError(field,
+                    "there is no file or folder \"" + text + "\", and no data set of this name: " + joined(kinds));
 }
 
 bool is_model_file(const std::string& path) {

@@ -6,6 +6,8 @@
 #include <glow/error.h>
 #include <glow/nearest_name.h>
 
+#include "tools/common/text.h"
+
 namespace glow::tools {
 namespace {
 
@@ -38,7 +40,7 @@ const std::vector<Preset>& presets() {
         {"sample-every", "1000"},
         {"checkpoint-every", "1000"}}},
       {"pictures",
-       "a folder of a few hundred pictures of one kind, at 64x64: about 10 minutes on two cores",
+       "a folder of a few hundred pictures of one kind, at 64x64: about 7 minutes on two cores",
        {{"image-size", "64"},
         {"flip", "true"},
         {"bits", "5"},
@@ -115,14 +117,13 @@ std::string lines_of(const GivenFlags& flags) {
 }  // namespace
 
 const GivenFlags& preset_flags(const std::string& name) {
-  std::string known;
   std::vector<std::string> names;
   for (const auto& preset : presets()) {
     if (preset.name == name) return preset.flags;
-    known += (known.empty() ? "" : ", ") + preset.name;
     names.push_back(preset.name);
   }
-  throw ConfigError("preset", "unknown value '" + name + "', expected one of " + known + did_you_mean(name, names));
+  throw ConfigError("preset",
+                    "unknown value '" + name + "', expected one of " + joined(names) + did_you_mean(name, names));
 }
 
 bool is_preset(const std::string& name) {

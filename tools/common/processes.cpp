@@ -65,8 +65,9 @@ std::string until(std::chrono::system_clock::time_point end) {
   return text;
 }
 
-/// Keeps LibTorch from printing many lines, in every process, about connections that fail at the start or break later:
-/// this file reports them in one line. At the start errors too. TORCH_CPP_LOG_LEVEL prints them again.
+/// Sets the least severe level of LibTorch's messages that are printed. It would print many lines in every process
+/// about connections that fail at the start or break later, which this file reports in one. TORCH_CPP_LOG_LEVEL
+/// overrides it.
 void keep_libtorch_quiet(int level) {
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = level;
 }

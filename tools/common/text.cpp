@@ -84,6 +84,12 @@ std::string brief(double number) {
   return {text.data(), end};
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 namespace {
 
 bool is_control(unsigned char character) { return character < 0x20 || character == 0x7f; }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace glow::tools {
 
@@ -22,6 +23,9 @@ std::string rough_duration(double seconds);
 std::string bytes(double count);
 /// The shortest decimal number that is parsed as this value: 0.001, 100.
 std::string brief(double number);
+
+/// "demo, cifar10, imagenet32"
+std::string joined(const std::vector<std::string>& names);
 
 /// The text with question marks in place of control characters, which names of files may contain.
 std::string one_line(std::string text);

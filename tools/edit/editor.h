@@ -22,7 +22,7 @@
 
 namespace glow::tools {
 
-/// The images that a model does not decode to the bytes that were encoded.
+/// The images whose latents a model does not decode to the bytes that were encoded.
 class ChangedImages {
  public:
   /// Adds those of a batch that begins at image `first`.

@@ -117,8 +117,7 @@ Subcommand encode_command() {
                    "what to do when images do not come back byte for byte from the latents as the file has "
                    "them: error, list them and exit with 1; note, list them; none, do not decode, which "
                    "takes half the time. glow-edit decode gives the same bytes with the same --batch, --threads, "
-                   "--precision and "
-                   "--device"}},
+                   "--precision and --device"}},
           "fp32 or fp64, also that of the latents; not given: fp32"),
       encode);
 }

@@ -168,9 +168,9 @@ GivenFlags preset_layer(const GivenFlags& given, const TrainSettings& settings, 
 
 /// Applies the given flags to the settings of an earlier run or model, which they must not contradict.
 void set_agreeing(const Flags& flags, const GivenFlags& given, const std::string& earlier, const RunSettings& run) {
-  std::string changeable;
+  std::vector<std::string> changeable;
   for (const auto& flag : flags.all()) {
-    if (flag.text.kept == kChangeable) changeable += (changeable.empty() ? "--" : ", --") + flag.name;
+    if (flag.text.kept == kChangeable) changeable.push_back("--" + flag.name);
   }
   for (const auto& each : given) {
     try {
@@ -178,7 +178,7 @@ void set_agreeing(const Flags& flags, const GivenFlags& given, const std::string
     } catch (const ConfigError& error) {
       if (!run.resume) throw;
       const bool is_of_training = flags.at(each.name).text.group == "Training";
-      throw ConfigError(std::string(error.what()) + "; a resume may change " + changeable + "; a new run " +
+      throw ConfigError(std::string(error.what()) + "; a resume may change " + joined(changeable) + "; a new run " +
                         (is_of_training ? "with --init-from " + train::RunDirectory(run.out).model().string() +
                                               " may change the other flags of training"
                                         : "may change everything"));

@@ -79,8 +79,8 @@ void resolve_settings(TrainSettings& settings, const Flags& flags, GivenFlags gi
 ConfigError with_origin(const ConfigError& error, const std::string& preset, const GivenFlags& given);
 
 /// Sets the fields of `settings` that depend on the images: the shape of the model, and the automatic lengths of the
-/// training (train::with_lengths). Throws ConfigError naming the field when the model is
-/// invalid, or when the model of --init-from does not fit the images.
+/// training (train::with_lengths). Throws ConfigError naming the field when the model is invalid, or when the model of
+/// --init-from does not fit the images.
 void fit_to_images(TrainSettings& settings, const ImageSplits& images);
 
 /// The model that training starts from. Throws IoError, FormatError (--init-from).
