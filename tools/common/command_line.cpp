@@ -242,7 +242,7 @@ class CommandLine {
     }
     if (old == nullptr) return;
     notes_ << "note: --" << old->name << " is now --" << flag.name << (old->value.empty() ? "" : " " + old->value)
-           << std::endl;
+           << "\n";
   }
 
   /// Refuses what other programs take as a number of a device or as several devices.
@@ -292,7 +292,7 @@ class CommandLine {
     const bool is_other =
         !std::filesystem::is_directory(path, ignored) && images::parse_specification(likely).path != path;
     if (likely.empty() || is_other) return text;
-    notes_ << "note: reading " << text << " as " << likely << std::endl;
+    notes_ << "note: reading " << text << " as " << likely << "\n";
     return likely;
   }
 
@@ -420,7 +420,11 @@ std::optional<GivenFlags> parse_command_line(const ToolText& tool, const Flags& 
     console.out << text;
     if (!text.empty()) return std::nullopt;
   }
-  return CommandLine(tool, flags, arguments, console.err).read();
+  // Held back, so that an error is the only line.
+  std::ostringstream notes;
+  auto given = CommandLine(tool, flags, arguments, notes).read();
+  console.err << notes.str() << std::flush;
+  return given;
 }
 
 namespace {
