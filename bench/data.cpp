@@ -24,6 +24,7 @@
 #include <glow/ops/runtime.h>
 
 #include "bench/data_workloads.h"
+#include "bench/machine.h"
 #include "bench/report.h"
 #include "bench/timing.h"
 #include "tools/common/command_line.h"
@@ -163,11 +164,14 @@ void print(const std::vector<DataRow>& rows, const DataSettings& settings) {
                       {"decoder_alone", decoder},
                       {"share", rate / decoder},
                       {"speed_up", speed_up}});
-    std::cout << Json{{"batch", settings.batch}, {"files", settings.files}, {"rows", json}}.dump(2) << "\n";
+    Json all{{"batch", settings.batch}, {"files", settings.files}};
+    all.update(machine());
+    all["rows"] = json;
+    std::cout << all.dump(2) << "\n";
     return;
   }
-  std::printf("batch %lld, %lld files, median of %d rounds\n", static_cast<long long>(settings.batch),
-              static_cast<long long>(settings.files), settings.rounds);
+  std::printf("batch %lld, %lld files, median of %d rounds\n%s\n", static_cast<long long>(settings.batch),
+              static_cast<long long>(settings.files), settings.rounds, describe_processor().c_str());
   std::printf("%-12s %7s %12s %14s %6s %9s\n", "", "threads", "images/s", "decoder alone", "share", "speed-up");
   for (const auto& [workload, threads, rate, decoder, speed_up] : rows)
     std::printf("%-12s %7lld %12.1f %14.1f %6.2f %9.2f\n", workload.c_str(), static_cast<long long>(threads), rate,
@@ -224,9 +228,11 @@ void measure_opening(const DataSettings& settings) {
   json["peak_bytes_before"] = before;
   json["peak_bytes"] = peak_bytes();
   if (settings.json) {
+    json.update(machine());
     std::cout << json.dump(2) << "\n";
     return;
   }
+  std::cout << describe_processor() << "\n";
   for (const auto& [name, value] : json.items()) std::cout << name << ": " << value << "\n";
 }
 

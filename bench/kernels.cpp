@@ -1,10 +1,16 @@
 // The operations of a flow step, at the three levels of the CIFAR-10 model: bench_kernels --help
+// --json, as in the other benchmarks, is --benchmark_format=json.
+#include <span>
+#include <string>
+#include <string_view>
+
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
 #include <glow/ops/runtime.h>
 #include <glow/train/optimizer.h>
 
+#include "bench/machine.h"
 #include "nn/level.h"
 #include "ops/coupling.h"
 #include "ops/patches.h"
@@ -104,14 +110,26 @@ void optimizer(benchmark::State& state) {
 }
 BENCHMARK(optimizer)->Arg(44'000'000)->Unit(benchmark::kMillisecond);
 
+void add_machine_to_report() {
+  const auto facts = machine();
+  for (const auto& [name, value] : facts.items()) {
+    benchmark::AddCustomContext(name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+}
+
 }  // namespace
 }  // namespace glow::bench
 
 int main(int argc, char** argv) {
+  std::string json = "--benchmark_format=json";
+  for (char*& word : std::span(argv, static_cast<std::size_t>(argc))) {
+    if (std::string_view(word) == "--json") word = json.data();
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   glow::ops::use_threads();
   glow::ops::keep_freed_memory();
+  glow::bench::add_machine_to_report();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

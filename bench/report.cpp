@@ -4,24 +4,11 @@
 #include <iomanip>
 #include <iostream>
 
-#include <ATen/Parallel.h>
-#include <torch/version.h>
-#include <nlohmann/json.hpp>
-
 namespace glow::bench {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 void print_json(const Settings& settings, const std::vector<Row>& rows, const std::vector<Figure>& figures) {
-  Json json{{"model", Json::parse(nn::to_json(settings.model))},
-            {"memory", to_string(settings.memory)},
-            {"precision", to_string(settings.precision)},
-            {"batch", settings.batch},
-            {"device", settings.device.str()},
-            {"cuda_graph", settings.cuda_graph},
-            {"threads", at::get_num_threads()},
-            {"libtorch", TORCH_VERSION}};
+  auto json = facts(settings);
   for (const auto& row : rows) {
     json["rates"][row.name] = {{"images_per_second", row.images_per_second},
                                {"convolutions_alone", row.convolutions_per_second},

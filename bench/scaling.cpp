@@ -78,16 +78,17 @@ class Worker {
     processes_->barrier();
     const auto bytes = (bytes_sent() - sent) / static_cast<double>(settings_.rounds);
     std::nth_element(seconds.begin(), seconds.begin() + settings_.rounds / 2, seconds.end());
-    return {{"processes", processes_->size()},
-            {"threads", at::get_num_threads()},
-            {"seconds_a_step", seconds[static_cast<std::size_t>(settings_.rounds / 2)]},
-            {"host_bytes_a_step", bytes},
-            {"waiting", waiting},
-            {"parameters", model_->flat_parameters().values().numel()},
-            {"parameters_of_first_level", first_level_parameters()},
-            {"seconds_small_sum", seconds_small_sum()},
-            {"seconds_forward", seconds_forward()},
-            {"seconds_optimizer", seconds_optimizer()}};
+    auto json = facts(settings_);
+    json.update({{"processes", processes_->size()},
+                 {"seconds_a_step", seconds[static_cast<std::size_t>(settings_.rounds / 2)]},
+                 {"host_bytes_a_step", bytes},
+                 {"waiting", waiting},
+                 {"parameters", model_->flat_parameters().values().numel()},
+                 {"parameters_of_first_level", first_level_parameters()},
+                 {"seconds_small_sum", seconds_small_sum()},
+                 {"seconds_forward", seconds_forward()},
+                 {"seconds_optimizer", seconds_optimizer()}});
+    return json;
   }
 
   bool is_root() const { return processes_->is_root(); }
@@ -214,7 +215,9 @@ void compare(const Settings& settings, const std::vector<std::string>& arguments
                       {"bytes_a_process_and_step", median(way.bytes) / way.processes},
                       {"waiting", median(way.waiting)}});
     }
-    std::cout << Json{{"what", describe(settings)}, {"parameters", parameters}, {"rows", rows}}.dump() << std::endl;
+    auto json = facts(settings);
+    json.update({{"parameters", parameters}, {"rows", rows}});
+    std::cout << json.dump() << std::endl;
     return;
   }
   std::cout << describe(settings) << "\n"

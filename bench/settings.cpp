@@ -10,6 +10,7 @@
 
 #include <glow/error.h>
 
+#include "bench/machine.h"
 #include "tools/common/command_line.h"
 #include "tools/common/flags.h"
 #include "tools/common/presets.h"
@@ -80,8 +81,20 @@ std::string describe(const Settings& settings) {
        << ", " << to_string(settings.memory) << ", hidden tensors in " << c10::toString(settings.hidden_dtype())
        << (settings.precision == nn::HiddenPrecision::kTf32 ? " (TF32)" : "")
        << (settings.cuda_graph ? ", CUDA graph" : "") << ", " << settings.device << ", " << at::get_num_threads()
-       << " threads, LibTorch " << TORCH_VERSION;
+       << " threads, LibTorch " << TORCH_VERSION << "\n"
+       << describe_processor();
   return text.str();
+}
+
+tools::Json facts(const Settings& settings) {
+  tools::Json json{{"model", tools::Json::parse(nn::to_json(settings.model))},
+                   {"memory", to_string(settings.memory)},
+                   {"precision", to_string(settings.precision)},
+                   {"batch", settings.batch},
+                   {"device", settings.device.str()},
+                   {"cuda_graph", settings.cuda_graph}};
+  json.update(machine());
+  return json;
 }
 
 }  // namespace glow::bench

@@ -54,7 +54,10 @@ void visit_fields(Settings& settings, Visitor&& visit) {
 /// ConfigError.
 Settings parse(int argc, char** argv, const std::string& name, const std::string& what);
 
-/// One line: the model, device, threads and precision, and the version of LibTorch.
+/// Two lines: the model, device, threads and precision, and the version of LibTorch; the processor.
 std::string describe(const Settings& settings);
+
+/// The same as one JSON object.
+tools::Json facts(const Settings& settings);
 
 }  // namespace glow::bench
