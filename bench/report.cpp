@@ -1,5 +1,6 @@
 #include "bench/report.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
@@ -35,8 +36,9 @@ void print(const Settings& settings, const std::vector<Row>& rows, const std::ve
   }
   for (const auto& figure : figures) {
     const bool is_bytes = figure.name.find("bytes") != std::string::npos;
-    std::cout << figure.name << ": " << (is_bytes ? figure.value / 1e6 : figure.value) << (is_bytes ? " MB" : "")
-              << "\n";
+    const double value = is_bytes ? figure.value / 1e6 : figure.value;
+    const bool is_whole = !is_bytes && value == std::floor(value);
+    std::cout << figure.name << ": " << std::setprecision(is_whole ? 0 : 2) << value << (is_bytes ? " MB" : "") << "\n";
   }
 }
 

@@ -1,4 +1,5 @@
-// Rates of training, log_prob and sampling, compared with the model's convolutions alone: bench_step --help
+// Rates of training, log_prob and sampling, compared with the model's convolutions alone, and the memory and numbers of
+// operators, allocations and page faults of a training step: bench_step --help
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -7,6 +8,7 @@
 #include <glow/train/trainer.h>
 
 #include "bench/convolutions.h"
+#include "bench/counts.h"
 #include "bench/device_memory.h"
 #include "bench/report.h"
 #include "bench/timing.h"
@@ -50,6 +52,21 @@ class Step {
             {"bytes_of_a_step_beyond", static_cast<double>(peak - before)}};
   }
 
+  double operators_of_a_step() {
+    auto trainer = make_warm_trainer();
+    return static_cast<double>(count_operators([&] { step(trainer); }));
+  }
+
+  std::vector<Figure> memory_requests_of_a_step() {
+    auto trainer = make_warm_trainer();
+    const auto once = [&] { step(trainer); };
+    std::vector<Figure> figures{{"minor_faults_of_a_step", static_cast<double>(count_minor_faults(once))}};
+    if (const auto count = count_allocations(once)) {
+      figures.push_back({"allocations_of_a_step", static_cast<double>(*count)});
+    }
+    return figures;
+  }
+
  private:
   void step(train::Trainer& trainer) const {
     const auto report = trainer.step(bytes_);
@@ -59,11 +76,41 @@ class Step {
   train::Trainer make_trainer() {
     return {model_, {.batch = settings_.batch, .memory = settings_.memory, .cuda_graph = settings_.cuda_graph}};
   }
+  train::Trainer make_warm_trainer() {
+    auto trainer = make_trainer();
+    for (int call = 0; call < warm_calls(settings_.device); ++call) step(trainer);
+    return trainer;
+  }
 
   Settings settings_;
   Glow model_;
   torch::Tensor bytes_;
 };
+
+/// The operators of a training step, and how many of them are due to each flow step: the difference to a model of half
+/// the depth.
+std::vector<Figure> operators_of_a_step(Step& step, const Settings& settings) {
+  const double count = step.operators_of_a_step();
+  std::vector<Figure> figures{{"operators_of_a_step", count}};
+  auto shallow = settings;
+  shallow.model.depth /= 2;
+  if (shallow.model.depth > 0) {
+    const auto steps = settings.model.levels * (settings.model.depth - shallow.model.depth);
+    const double difference = count - Step(shallow).operators_of_a_step();
+    figures.push_back({"operators_of_a_flow_step", difference / static_cast<double>(steps)});
+  }
+  return figures;
+}
+
+void measure(const Settings& settings) {
+  Step step(settings);
+  auto figures = step.memory_of_a_step();
+  const auto rates = step.rates();
+  for (const auto& more : {operators_of_a_step(step, settings), step.memory_requests_of_a_step()}) {
+    figures.insert(figures.end(), more.begin(), more.end());
+  }
+  print(settings, rates, figures);
+}
 
 }  // namespace
 }  // namespace glow::bench
@@ -72,10 +119,8 @@ int main(int argc, char** argv) {
   return glow::bench::run_benchmark("bench_step", [&] {
     using namespace glow::bench;
     glow::compat::count_cpu_memory();
-    const auto settings =
-        parse(argc, argv, "bench_step", "Images a second, also as a fraction of those of the convolutions alone.");
-    Step step(settings);
-    const auto figures = step.memory_of_a_step();
-    print(settings, step.rates(), figures);
+    measure(parse(argc, argv, "bench_step",
+                  "Images a second, also as a fraction of those of the convolutions alone, and the memory, operators, "
+                  "allocations and page faults of a training step."));
   });
 }

@@ -20,12 +20,14 @@ inline double seconds_of(const Work& work, torch::Device device) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// How often to call a work before it counts. The CUDA graph of a training step is captured at its fourth call.
+inline int warm_calls(torch::Device device) { return device.is_cuda() ? 5 : 1; }
+
 /// The seconds that each work takes: the median of `rounds` rounds. A round times all works one after the other, so
 /// that a period in which the machine is slow affects all of them.
 inline std::vector<double> median_seconds(const std::vector<Work>& works, int rounds, torch::Device device) {
   std::vector<std::vector<double>> seconds(works.size());
-  // The CUDA graph of a training step is captured at its fourth call.
-  for (int warm = 0; warm < (device.is_cuda() ? 5 : 1); ++warm) {
+  for (int warm = 0; warm < warm_calls(device); ++warm) {
     for (const auto& work : works) seconds_of(work, device);
   }
   for (int round = 0; round < rounds; ++round) {
