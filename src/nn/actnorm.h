@@ -4,11 +4,11 @@
 #include <torch/nn/pimpl.h>
 
 #include "ops/channel_map.h"
+#include "ops/network_shape.h"
 
 namespace glow::nn {
 
-/// Learned log-scales are multiplied by this factor before use, which makes them learn faster (Glow's published code).
-inline constexpr double kLogScaleFactor = 3.0;
+using ops::kLogScaleFactor;
 
 /// exp(3 * log_scale), elementwise.
 torch::Tensor scale_of(const torch::Tensor& log_scale);

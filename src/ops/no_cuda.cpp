@@ -2,6 +2,7 @@
 #include <glow/error.h>
 
 #include "ops/coupling.h"
+#include "ops/fold_network.h"
 #include "ops/matrix_inverse.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
@@ -17,6 +18,10 @@ namespace {
 torch::Tensor couple(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void uncouple(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void couple_backward(const torch::Tensor&, const torch::Tensor&, torch::Tensor&, const torch::Tensor&, torch::Tensor&) {
+  refuse();
+}
+void fold_networks(const torch::Tensor&, FoldedNets&) { refuse(); }
+void unfold_gradient(const torch::Tensor&, const NetworkShape&, const FoldedNetGradient&, torch::Tensor&, bool) {
   refuse();
 }
 InverseAndLogDet invert(const torch::Tensor&) { refuse(); }

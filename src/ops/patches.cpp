@@ -6,6 +6,7 @@
 
 #include "ops/check.h"
 #include "ops/pixels.h"
+#include "ops/views.h"
 
 namespace glow::ops {
 namespace {
@@ -55,11 +56,13 @@ torch::Tensor pad_with_edge(const torch::Tensor& x, bool with_edge_plane) {
   return padded.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane, c10::optional<torch::Dtype> dtype) {
+torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane, c10::optional<torch::Dtype> dtype,
+                              std::int64_t channels) {
   check_shape(x.dim() == 4, "extract_patches: expected [N, C, H, W]", x);
+  const auto planes = x.size(1) + (with_edge_plane ? 1 : 0), fill = channels > 0 ? channels - 9 * planes : 0;
+  check_shape(fill >= 0 && fill < 9, "extract_patches: expected 0 or 9P to 9P + 8 channels of the result", x);
   if (has_kernels(x) && !records_graph(x)) {
-    const auto planes = x.size(1) + (with_edge_plane ? 1 : 0);
-    auto patches = at::empty({x.size(0), 9 * planes, x.size(2), x.size(3)},
+    auto patches = at::empty({x.size(0), 9 * planes + fill, x.size(2), x.size(3)},
                              x.options().dtype(dtype.value_or(x.scalar_type())), at::MemoryFormat::ChannelsLast);
     const auto extract = x.is_cuda() ? cuda::extract_patches : cpu::extract_patches;
     extract(with_neighbouring_channels(x), with_edge_plane, patches);
@@ -69,16 +72,19 @@ torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane, c10:
   std::vector<torch::Tensor> taps;
   for (std::int64_t tap = 0; tap < 9; ++tap)
     taps.push_back(padded.narrow(2, tap / 3, x.size(2)).narrow(3, tap % 3, x.size(3)));
+  if (fill > 0) taps.push_back(torch::zeros({x.size(0), fill, x.size(2), x.size(3)}, x.options().requires_grad(false)));
   return at::cat(taps, 1).to(dtype.value_or(x.scalar_type()));
 }
 
 torch::Tensor sum_patches(const torch::Tensor& patches, const torch::Tensor& bias, const torch::Tensor& outside) {
-  check_shape(patches.dim() == 4 && patches.size(1) % 9 == 0, "sum_patches: expected [N, 9C, H, W]", patches);
+  check_shape(patches.dim() == 4 && patches.size(1) >= 9, "sum_patches: expected [N, 9C, H, W]", patches);
   const auto channels = patches.size(1) / 9, height = patches.size(2), width = patches.size(3);
   check_shape(bias.dim() == 1 && bias.size(0) == channels, "sum_patches: expected a bias [C]", bias);
   check_shape(outside.sizes() == torch::IntArrayRef({9, channels}), "sum_patches: expected outside [9, C]", outside);
   if (has_kernels(patches) && !records_graph(patches) && !records_graph(bias) && !records_graph(outside)) {
-    auto sum = at::empty({patches.size(0), channels, height, width}, bias.options(), at::MemoryFormat::ChannelsLast);
+    const std::int64_t sizes[] = {patches.size(0), channels, height, width};
+    auto sum = patches.is_cpu() ? empty_on_cpu(sizes, bias.scalar_type(), at::MemoryFormat::ChannelsLast)
+                                : at::empty(sizes, bias.options(), at::MemoryFormat::ChannelsLast);
     const auto compute = patches.is_cuda() ? cuda::sum_patches : cpu::sum_patches;
     compute(with_neighbouring_channels(patches), bias.contiguous(), outside.contiguous(), sum);
     return sum;
@@ -95,8 +101,8 @@ torch::Tensor outside_mask(std::int64_t height, std::int64_t width, const torch:
 }
 
 void add_patches_(torch::Tensor sum, const torch::Tensor& patches) {
-  check_shape(patches.dim() == 4 && patches.size(1) % 9 == 0 && patches.size(1) / 9 >= sum.size(1) &&
-                  patches.size(0) == sum.size(0) && patches.sizes().slice(2) == sum.sizes().slice(2),
+  check_shape(patches.dim() == 4 && patches.size(1) / 9 >= sum.size(1) && patches.size(0) == sum.size(0) &&
+                  patches.sizes().slice(2) == sum.sizes().slice(2),
               "add_patches: expected [N, 9P, H, W]", patches);
   const torch::NoGradGuard no_grad;
   if (has_kernels(sum) && has_neighbouring_channels(sum)) {

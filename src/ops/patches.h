@@ -23,12 +23,13 @@ torch::Tensor pad_with_edge(const torch::Tensor& x, bool with_edge_plane);
 /// The 3x3 neighbourhood of every pixel: x [N, C, H, W] -> [N, 9P, H, W], channels_last, with P = C, or C + 1 with the
 /// edge plane.
 ///   patches[n, tap*P + p, y, x] = x[n, p, y + dy - 1, x + dx - 1], and outside the image 0, or 1 in the edge plane.
-/// This is the order of convolution weights in channels_last memory. In x's dtype, or rounded to bfloat16.
-/// Differentiable. Throws ShapeError.
+/// This is the order of convolution weights in channels_last memory. In x's dtype, or rounded to bfloat16. `channels`:
+/// of the result, filled up with zeros; at least 9P and less than 9 (P + 1); 0: 9P. Differentiable. Throws ShapeError.
 torch::Tensor extract_patches(const torch::Tensor& x, bool with_edge_plane,
-                              c10::optional<torch::Dtype> dtype = c10::nullopt);
+                              c10::optional<torch::Dtype> dtype = c10::nullopt, std::int64_t channels = 0);
 
-/// The adjoint of extract_patches, plus a bias: patches [N, 9C, H, W], bias [C], outside [9, C] -> [N, C, H, W] with
+/// The adjoint of extract_patches, plus a bias: patches [N, 9C, H, W] or filled up to more channels, bias [C], outside
+/// [9, C] -> [N, C, H, W] with
 ///   sum[n, c, y, x] = bias[c] + sum over taps of patches[n, tap*C + c, y - dy + 1, x - dx + 1],
 /// and outside[tap, c] in place of a term outside the image (the contribution of an edge plane). In the dtype of bias
 /// and outside; the patches may be bfloat16. Differentiable. Throws ShapeError.
@@ -37,9 +38,9 @@ torch::Tensor sum_patches(const torch::Tensor& patches, const torch::Tensor& bia
 /// [9, H*W]: 1 where sum_patches adds outside[tap] to a pixel, else 0.
 torch::Tensor outside_mask(std::int64_t height, std::int64_t width, const torch::TensorOptions& options);
 
-/// sum [N, C, H, W] += the adjoint of extract_patches for patches [N, 9P, H, W] with P >= C; planes from C on are
-/// ignored. `sum` is channels_last or a range of channels of such a tensor, the patches may be bfloat16. No gradients.
-/// Throws ShapeError.
+/// sum [N, C, H, W] += the adjoint of extract_patches for patches [N, 9P, H, W], or filled up, with P >= C; planes from
+/// C on are ignored. `sum` is channels_last or a range of channels of such a tensor, the patches may be bfloat16. No
+/// gradients. Throws ShapeError.
 void add_patches_(torch::Tensor sum, const torch::Tensor& patches);
 
 // The loops and kernels of these functions, for floating-point tensors whose channels are adjacent in memory. They

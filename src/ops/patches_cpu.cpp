@@ -16,6 +16,7 @@ template <class T>
 void extract(const torch::Tensor& from, bool with_edge_plane, torch::Tensor& to) {
   const Pixels<const T> x(from);
   const Pixels<T> patches(to);
+  const auto fill = patches.channels - 9 * (x.channels + (with_edge_plane ? 1 : 0));
   for_each_row(to, patches.channels * patches.width, [&](std::int64_t image, std::int64_t row) {
     for (std::int64_t column = 0; column < x.width; ++column) {
       T* part = patches.at(image, row, column);
@@ -30,6 +31,7 @@ void extract(const torch::Tensor& from, bool with_edge_plane, torch::Tensor& to)
         part += x.channels;
         if (with_edge_plane) *part++ = inside ? T(0) : T(1);
       }
+      std::fill_n(part, fill, T(0));
     }
   });
 }

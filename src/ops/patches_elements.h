@@ -33,9 +33,10 @@ struct ExtractPatch {
     const auto planes = static_cast<int>(patches.channels / 9);
     const int tap = at.channel / planes, plane = at.channel % planes;
     const int row = at.row + tap / 3 - 1, column = at.column + tap % 3 - 1;
-    const bool inside = x.contains(row, column), on_edge_plane = plane == x.channels;
-    T value = on_edge_plane && !inside ? T(1) : T(0);
-    if (inside && !on_edge_plane) value = x.at(at.image, row, column)[plane];
+    // Channels from 9 planes on fill the patch up.
+    const bool inside = x.contains(row, column), on_edge_plane = plane == x.channels, is_tap = tap < 9;
+    T value = on_edge_plane && !inside && is_tap ? T(1) : T(0);
+    if (inside && !on_edge_plane && is_tap) value = x.at(at.image, row, column)[plane];
     patches.data[index] = static_cast<Part>(value);
   }
 };

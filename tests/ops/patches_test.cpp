@@ -1,5 +1,8 @@
 #include "ops/patches.h"
 
+#include <cmath>
+#include <tuple>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -160,6 +163,53 @@ TEST_P(PatchesTest, SumPatchesEqualsConvolutionWithEdgePlane) {
   EXPECT_TRUE(close(sum_patches(patches.clone().requires_grad_(), bias, outside), expected, 1e-13));
 }
 
+TEST_P(PatchesTest, FillsUpWithZeros) {
+  const auto x = random_x();
+  const auto expected = extract_patches(x, edge());
+  const auto taken = expected.size(1);
+  for (const std::int64_t fill : {1, 5, 8}) {
+    const auto is_filled_up = [&](const torch::Tensor& patches) {
+      return patches.size(1) == taken + fill && patches.narrow(1, 0, taken).equal(expected) &&
+             patches.narrow(1, taken, fill).eq(0).all().item<bool>();
+    };
+    EXPECT_TRUE(is_filled_up(extract_patches(x, edge(), c10::nullopt, taken + fill)));
+    auto poisoned = torch::full({size().count, taken + fill, size().height, size().width}, NAN, torch::kDouble)
+                        .contiguous(at::MemoryFormat::ChannelsLast);
+    cpu::extract_patches(x.contiguous(at::MemoryFormat::ChannelsLast), edge(), poisoned);
+    EXPECT_TRUE(is_filled_up(poisoned));
+
+    const auto recorded = random_x().requires_grad_(), plain = random_x().requires_grad_();
+    const auto patches = extract_patches(recorded, edge(), c10::nullopt, taken + fill);
+    EXPECT_TRUE(is_filled_up(patches.detach()));
+    const auto gradient = random_normal(patches.sizes(), 3);
+    patches.backward(gradient);
+    extract_patches(plain, edge()).backward(gradient.narrow(1, 0, taken));
+    EXPECT_TRUE(recorded.grad().equal(plain.grad()));
+  }
+  EXPECT_TRUE(extract_patches(x, edge(), c10::nullopt, taken).equal(expected));
+}
+
+TEST_P(PatchesTest, FilledUpPatchesHaveTheSameSums) {
+  const auto patches = random_normal({size().count, 9 * size().channels, size().height, size().width}, 4)
+                           .contiguous(at::MemoryFormat::ChannelsLast);
+  const auto bias = random_normal({size().channels}, 5), outside = random_normal({9, size().channels}, 6);
+  const auto expected = sum_patches(patches, bias, outside);
+  auto added = random_x().contiguous(at::MemoryFormat::ChannelsLast);
+  const auto before = added.clone();
+  add_patches_(added, patches);
+  for (const std::int64_t fill : {1, 5, 8}) {
+    const auto filled_up =
+        at::constant_pad_nd(patches, {0, 0, 0, 0, 0, fill}, NAN).contiguous(at::MemoryFormat::ChannelsLast);
+    EXPECT_TRUE(sum_patches(filled_up, bias, outside).equal(expected));
+    EXPECT_TRUE(close(sum_patches(filled_up.clone().requires_grad_(), bias, outside), expected, 1e-13));
+    const auto loops = before.clone(), operators = before.contiguous(at::MemoryFormat::Contiguous).clone();
+    add_patches_(loops, filled_up);
+    EXPECT_TRUE(loops.equal(added));
+    add_patches_(operators, filled_up);
+    EXPECT_TRUE(close(operators, added, 1e-13));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, PatchesTest,
                          ::testing::Combine(::testing::Values(Size{2, 3, 4, 6}, Size{1, 1, 1, 1}, Size{3, 2, 1, 5},
                                                               Size{2, 6, 2, 2}, Size{1, 40, 9, 3}),
@@ -170,6 +220,10 @@ TEST_P(PatchesTest, RoundsToBfloat16) {
   const auto patches = extract_patches(x, edge(), torch::kBFloat16);
   EXPECT_TRUE(patches.equal(extract_patches(x, edge()).to(torch::kBFloat16)));
   EXPECT_TRUE(extract_patches(x.clone().requires_grad_(), edge(), torch::kBFloat16).equal(patches));
+  const auto filled_up = extract_patches(x, edge(), torch::kBFloat16, patches.size(1) + 3);
+  EXPECT_TRUE(filled_up.equal(at::constant_pad_nd(patches, {0, 0, 0, 0, 0, 3})));
+  EXPECT_TRUE(
+      extract_patches(x.clone().requires_grad_(), edge(), torch::kBFloat16, patches.size(1) + 3).equal(filled_up));
 
   const auto channels = patches.size(1) / 9;
   const auto bias = random_normal({channels}, 2).to(torch::kFloat);
@@ -190,6 +244,11 @@ TEST(PatchesErrors, StateTheShape) {
       },
       {"9C", "[1, 8, 2, 2]"}));
   EXPECT_TRUE(throws<ShapeError>([] { extract_patches(torch::zeros({8, 2, 2}), false); }, {"[8, 2, 2]"}));
+  for (const std::int64_t channels : {17, 27}) {
+    const auto x = torch::zeros({1, 2, 3, 3});
+    EXPECT_TRUE(
+        throws<ShapeError>([&] { extract_patches(x, false, torch::kFloat, channels); }, {"9P", "[1, 2, 3, 3]"}));
+  }
 }
 
 }  // namespace
