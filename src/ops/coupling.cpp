@@ -8,6 +8,7 @@
 #include "ops/check.h"
 #include "ops/coupling_elements.h"
 #include "ops/pixels.h"
+#include "ops/views.h"
 
 namespace glow::ops {
 namespace {
@@ -69,7 +70,8 @@ bool supports_layout(const torch::Tensor& x, const torch::Tensor& h) {
 }
 bool affine_in_place(torch::Tensor& x, const torch::Tensor& h, torch::Tensor& log_det) {
   if (!supports_layout(x, h)) return false;
-  log_det = (x.is_cuda() ? cuda::couple(x, h) : cpu::couple(x, h)).sum(1);
+  const auto parts = x.is_cuda() ? cuda::couple(x, h) : cpu::couple(x, h);
+  log_det = parts.size(1) == 1 ? view_at(parts, 0, {x.size(0)}) : parts.sum(1);
   return true;
 }
 bool affine_inverse_in_place(torch::Tensor& y, const torch::Tensor& h) {

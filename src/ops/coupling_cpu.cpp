@@ -1,10 +1,13 @@
 #include "ops/coupling.h"
 
+#include <numeric>
+
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 
 #include "ops/coupling_elements.h"
 #include "ops/pixels.h"
+#include "ops/views.h"
 
 namespace glow::ops::cpu {
 namespace {
@@ -73,9 +76,17 @@ void couple_backward(const torch::Tensor& out, const torch::Tensor& network, tor
 }  // namespace
 
 torch::Tensor couple(torch::Tensor& x, const torch::Tensor& h) {
-  auto row_sums = at::empty({x.size(0), x.size(2)}, x.options());
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "couple", [&] { couple<scalar_t>(x, h, row_sums); });
-  return row_sums;
+  const auto images = x.size(0), height = x.size(2);
+  auto row_sums = empty_on_cpu({images, height}, x.scalar_type());
+  const auto sums = empty_on_cpu({images, 1}, x.scalar_type());
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "couple", [&] {
+    couple<scalar_t>(x, h, row_sums);
+    const auto* of_row = row_sums.data_ptr<scalar_t>();
+    for (std::int64_t image = 0; image < images; ++image, of_row += height) {
+      sums.data_ptr<scalar_t>()[image] = std::accumulate(of_row, of_row + height, scalar_t(0));
+    }
+  });
+  return sums;
 }
 
 void uncouple(torch::Tensor& y, const torch::Tensor& h) {

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include <c10/util/BFloat16.h>
+
+namespace glow::compat {
+
+// oneDNN's product of small blocks (brgemm), which LibTorch 2.6 and later offer: called by one thread on factors that
+// are in its cache.
+
+/// Whether block_product works with LibTorch and this processor for T = float or c10::BFloat16.
+template <class T>
+bool has_block_product();
+
+/// C [rows, columns] = A [rows, depth] * B [depth, columns], or C += A * B if `add`. Rows of A, B and C begin
+/// `a_stride`, `b_stride` and `c_stride` numbers apart. bfloat16: B is [depth / 2, columns, 2], and depth is even.
+void block_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* a, std::int64_t a_stride,
+                   const float* b, std::int64_t b_stride, float* c, std::int64_t c_stride, bool add = false);
+void block_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const c10::BFloat16* a,
+                   std::int64_t a_stride, const c10::BFloat16* b, std::int64_t b_stride, float* c,
+                   std::int64_t c_stride, bool add = false);
+
+/// Call on a thread after its last block_product of a kind: gives the tile registers back.
+template <class T>
+void end_block_products();
+
+}  // namespace glow::compat
