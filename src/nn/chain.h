@@ -25,7 +25,7 @@ struct ChainResult {
   std::vector<ChannelMoments> batch_moments;
 };
 
-/// Applies prepared layers (FlowLayer::prepared) in order, without a graph: x [N, C, H, W] -> y [N, C, H, W].
+/// Applies prepared layers (FlowLayers::prepared) in order, without a graph: x [N, C, H, W] -> y [N, C, H, W].
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x);
 
 /// The same for layers that are not prepared, with a graph. Layers that do not override `backward` record an ordinary
@@ -33,7 +33,7 @@ ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x);
 /// is differentiable once (else Error).
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x, const ChainOptions& options);
 
-/// The inverse, x from y. The layers are prepared and have their inverses (FlowLayer::with_inverses). Differentiable.
+/// The inverse, x from y. The layers are prepared and have their inverses (FlowLayers::with_inverses). Differentiable.
 torch::Tensor invert_layers(const FlowLayers& layers, const torch::Tensor& y);
 
 }  // namespace glow::nn

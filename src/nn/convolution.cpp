@@ -86,20 +86,6 @@ torch::Tensor taps_last(const torch::Tensor& weight) { return weight.permute({0,
 /// sign.
 torch::Tensor opposite_taps(const torch::Tensor& weight) { return weight.flip({2, 3}).permute({2, 3, 0, 1}); }
 
-/// The inverse of opposite_taps.
-torch::Tensor from_opposite_taps(const torch::Tensor& taps) { return taps.permute({2, 3, 0, 1}).flip({2, 3}); }
-
-/// The backward pass of W' = s W, b' = s b, with W = `weight`, b = `bias` and s = `scale` of each output o. `gradient`
-/// is G = dL/dW' [O, I, k, k] and is overwritten; `bias_gradient` is g = dL/db' [O].
-///
-///     dL/dW[o, ...] = s[o] G[o, ...],   dL/db[o] = s[o] g[o],   dL/ds[o] = sum G[o, ...] W[o, ...] + g[o] b[o]
-ScaledConvolution scale_backward(const ScaledConvolution& convolution, torch::Tensor gradient,
-                                 const torch::Tensor& bias_gradient) {
-  const auto& [weight, bias, scale] = convolution;
-  const auto of_scale = (gradient * weight).sum({1, 2, 3}) + bias_gradient * bias;
-  return {gradient.mul_(scale.view({-1, 1, 1, 1})), bias_gradient * scale, of_scale};
-}
-
 }  // namespace
 
 // weight'[o, tap*I + i] = scale[o] * weight[o, i, tap],   bias'[o] = scale[o] * bias[o]
@@ -118,21 +104,6 @@ FoldedConvolution fold_summing(const ScaledConvolution& convolution, std::int64_
   const auto outside = taps.size(3) > inputs ? taps.select(3, inputs).reshape({9, outputs})
                                              : torch::zeros({9, outputs}, weight.options().requires_grad(false));
   return {taps.narrow(3, 0, inputs).reshape({9 * outputs, inputs}), bias * scale, outside};
-}
-
-// The folds only reorder scale * weight: the gradients return to the order [O, I, k, k], then scale_backward applies.
-ScaledConvolution fold_gathering_backward(const ScaledConvolution& convolution, FoldedConvolution gradient) {
-  const auto& weight = convolution.weight;
-  const auto of_weight = gradient.weight.view(taps_last(weight).sizes()).permute({0, 3, 1, 2});
-  return scale_backward(convolution, of_weight, gradient.bias);
-}
-
-ScaledConvolution fold_summing_backward(const ScaledConvolution& convolution, FoldedConvolution gradient) {
-  const auto& weight = convolution.weight;
-  const auto outputs = weight.size(0), inputs = gradient.weight.size(1);
-  auto taps = gradient.weight.view({3, 3, outputs, inputs});
-  if (weight.size(1) > inputs) taps = at::cat({taps, gradient.outside.view({3, 3, outputs, 1})}, 3);
-  return scale_backward(convolution, from_opposite_taps(taps), gradient.bias);
 }
 
 }  // namespace glow::nn

@@ -35,12 +35,6 @@ FoldedCouplingNet fold(const ScaledCouplingNet& net, HiddenPrecision precision) 
   return folded;
 }
 
-ScaledCouplingNet fold_backward(const ScaledCouplingNet& net, FoldedCouplingNet gradient) {
-  return {fold_gathering_backward(net.first, std::move(gradient.first)),
-          fold_gathering_backward(net.second, std::move(gradient.second)),
-          fold_summing_backward(net.third, std::move(gradient.third))};
-}
-
 CouplingNetImpl::CouplingNetImpl(const CouplingOptions& options) : options_(options) { reset(); }
 
 void CouplingNetImpl::reset() {
@@ -54,6 +48,13 @@ void CouplingNetImpl::reset() {
 
 void CouplingNetImpl::pretty_print(std::ostream& stream) const {
   stream << "glow::nn::CouplingNet(" << options_.channels / 2 << ", width " << options_.hidden_width << ")";
+}
+
+ops::NetworkShape CouplingNetImpl::shape() const {
+  return {.channels = options_.channels / 2,
+          .edge = options_.edge_bias,
+          .width = options_.hidden_width,
+          .outputs = ops::coupling_outputs(options_.kind, options_.channels)};
 }
 
 void CouplingNetImpl::draw(WeightSource& source) {

@@ -12,6 +12,7 @@
 
 #include "nn/convolution.h"
 #include "nn/weight_source.h"
+#include "ops/network_shape.h"
 
 namespace glow::nn {
 
@@ -41,10 +42,8 @@ struct ScaledCouplingNet {
 };
 
 /// The folded network. The hidden layers' weights and biases and the third layer's weight have the dtype of
-/// `precision`. Differentiable.
+/// `precision`. Differentiable; ops::fold_networks computes the same faster.
 FoldedCouplingNet fold(const ScaledCouplingNet& net, HiddenPrecision precision = HiddenPrecision::kFull);
-/// The gradient with respect to net, from that with respect to fold(net), which may be overwritten. Records no graph.
-ScaledCouplingNet fold_backward(const ScaledCouplingNet& net, FoldedCouplingNet gradient);
 
 /// The network f of a coupling (Glow, section 3.3): conv3x3 -> actnorm -> ReLU -> conv1x1 -> actnorm -> ReLU ->
 /// ZeroConv3x3.
@@ -55,6 +54,7 @@ class CouplingNetImpl : public torch::nn::Cloneable<CouplingNetImpl> {
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source);
+  ops::NetworkShape shape() const;
   ScaledCouplingNet scaled() const { return {conv1->scaled(), conv2->scaled(), conv3->scaled()}; }
   /// Differentiable.
   FoldedCouplingNet fold() const { return nn::fold(scaled()); }
@@ -74,7 +74,7 @@ torch::Tensor second_layer(const FoldedCouplingNet& net, const torch::Tensor& hi
 /// The whole network: x1 [N, C/2, H, W] -> h [N, C or C/2, H, W].
 torch::Tensor apply(const FoldedCouplingNet& net, const torch::Tensor& x1);
 
-/// The coupling of a flow step. It only owns the network; FlowStepLayer calls ops::couple_ and ops::uncouple_.
+/// The coupling of a flow step. It only owns the network; FlowStepLayers calls ops::couple_ and ops::uncouple_.
 class CouplingImpl : public torch::nn::Cloneable<CouplingImpl> {
  public:
   explicit CouplingImpl(const CouplingOptions& options);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <glow/error.h>
 
@@ -59,22 +60,22 @@ void CouplingStepImpl::pretty_print(std::ostream& stream) const {
 
 void CouplingStepImpl::draw(WeightSource& source) { residual ? residual->draw(source) : dense->draw(source); }
 
-std::shared_ptr<const FlowLayer> CouplingStepImpl::layer(const BatchMode& mode) const {
-  const bool by_batch = batch_norm && mode.by_batch;
-  CouplingStepLayer::Parts parts{
-      .order = permutation->indices,
-      .order_back = permutation->indices.argsort(),
-      .moments = batch_norm && !by_batch ? batch_norm->running() : ChannelMoments{},
-      .mode = {by_batch, mode.sum_over_processes},
-      .kind = residual ? ops::CouplingKind::kAffineExp : ops::CouplingKind::kAdditive,
-  };
-  return std::make_shared<CouplingStepLayer>(std::move(parts), residual ? residual->fold() : dense->fold());
-}
-
-FlowLayers CouplingStepImpl::layers(std::span<const Step* const> steps, const BatchMode& mode) const {
-  FlowLayers layers;
-  for (const auto* step : steps) layers.push_back(dynamic_cast<const CouplingStepImpl&>(*step).layer(mode));
-  return layers;
+std::shared_ptr<const FlowLayers> CouplingStepImpl::layers(std::span<const Step* const> steps,
+                                                           const LayerMode& mode) const {
+  std::vector<CouplingStepLayer> layers;
+  for (const auto* each : steps) {
+    const auto& step = dynamic_cast<const CouplingStepImpl&>(*each);
+    const bool by_batch = step.batch_norm && mode.by_batch;
+    auto& layer = layers.emplace_back();
+    layer.order = step.permutation->indices;
+    layer.order_back = step.permutation->indices.argsort();
+    if (step.batch_norm && !by_batch) layer.moments = step.batch_norm->running();
+    layer.by_batch = by_batch;
+    layer.sum_over_processes = mode.sum_over_processes;
+    layer.kind = step.residual ? ops::CouplingKind::kAffineExp : ops::CouplingKind::kAdditive;
+    layer.network = step.residual ? step.residual->fold() : step.dense->fold();
+  }
+  return std::make_shared<CouplingStepLayers>(std::move(layers));
 }
 
 void CouplingStepImpl::visit(PartVisitor& visitor, const std::string& name, bool by_batch) {
@@ -85,9 +86,10 @@ void CouplingStepImpl::visit(PartVisitor& visitor, const std::string& name, bool
     visitor.result(name + ".batch_norm", [&](const auto& z) { return normalizing_log_det(moments(z)); });
     visitor.result(name + ".batch_norm", [&](const auto& z) { return normalize(moments(z), z); });
   }
-  const auto step = layer({.by_batch = by_batch});
-  visitor.result(name + ".network", [&](const auto& z) { return step->forward(z).log_det; });
-  visitor.advance([&](const auto& z) { return step->forward(z).y; });
+  const Step* const self = this;
+  const auto step = layers(std::span(&self, 1), {.by_batch = by_batch});
+  visitor.result(name + ".network", [&](const auto& z) { return step->forward(0, z, /*keep=*/false).log_det; });
+  visitor.advance([&](const auto& z) { return step->forward(0, z, /*keep=*/false).y; });
   visitor.result(name + ".network", identity);
 }
 
@@ -100,50 +102,102 @@ torch::Tensor realnvp_order(const GlowOptions& options, std::int64_t level, std:
   return checkerboard_order(channels).argsort();
 }
 
-torch::Tensor CouplingStepLayer::network_output(const torch::Tensor& z) const {
-  const ops::Tf32Guard guard(tf32_);
-  return network_.function(z.narrow(1, 0, z.size(1) / 2), network_.weights);
+namespace {
+
+/// The coupling network of z's first half.
+torch::Tensor network_output(const CouplingStepLayer& layer, const torch::Tensor& z) {
+  const ops::Tf32Guard guard(layer.tf32);
+  return layer.network.function(z.narrow(1, 0, z.size(1) / 2), layer.network.weights);
 }
 
-std::shared_ptr<const FlowLayer> CouplingStepLayer::with(at::TensorList weights, HiddenPrecision precision) const {
-  auto layer = std::make_shared<CouplingStepLayer>(*this);
-  layer->network_.weights = weights.vec();
-  layer->tf32_ = precision == HiddenPrecision::kTf32;
-  return layer;
+}  // namespace
+
+std::vector<torch::Tensor> CouplingStepLayers::weights() const {
+  std::vector<torch::Tensor> all;
+  for (const auto& layer : layers_) all.insert(all.end(), layer.network.weights.begin(), layer.network.weights.end());
+  return all;
 }
 
-std::shared_ptr<const FlowLayer> CouplingStepLayer::prepared(HiddenPrecision precision) const {
-  auto layer = std::make_shared<CouplingStepLayer>(*this);
-  layer->tf32_ = precision == HiddenPrecision::kTf32;
-  if (precision != HiddenPrecision::kBf16) return layer;
-  auto& [function, weights, hidden] = layer->network_;
-  for (std::size_t i = 0; i < hidden; ++i) weights[i] = weights[i].to(torch::kBFloat16);
-  return layer;
+std::shared_ptr<const FlowLayers> CouplingStepLayers::with(at::TensorList weights) const {
+  auto layers = layers_;
+  std::size_t next = 0;
+  for (auto& layer : layers) {
+    for (auto& weight : layer.network.weights) weight = weights[next++];
+  }
+  return std::make_shared<CouplingStepLayers>(std::move(layers));
 }
 
-FlowLayer::Forward CouplingStepLayer::forward(const torch::Tensor& x) const {
-  const auto& mode = parts_.mode;
-  const auto moments = mode.by_batch ? channel_moments(x, mode.sum_over_processes) : parts_.moments;
+std::shared_ptr<const FlowLayers> CouplingStepLayers::prepared(HiddenPrecision precision, std::size_t first,
+                                                               std::size_t count) const {
+  auto layers = layers_;
+  for (auto k = first; k < first + count; ++k) {
+    layers[k].tf32 = precision == HiddenPrecision::kTf32;
+    if (precision != HiddenPrecision::kBf16) continue;
+    auto& [function, weights, hidden] = layers[k].network;
+    for (std::size_t i = 0; i < hidden; ++i) weights[i] = weights[i].to(torch::kBFloat16);
+  }
+  return std::make_shared<CouplingStepLayers>(std::move(layers));
+}
+
+std::shared_ptr<const FlowLayers> CouplingStepLayers::with_inverses() const {
+  return std::make_shared<CouplingStepLayers>(*this);
+}
+
+std::shared_ptr<const FlowLayers> CouplingStepLayers::for_backward(const torch::Tensor& /*y*/,
+                                                                   bool /*inverses*/) const {
+  return std::make_shared<CouplingStepLayers>(*this);
+}
+
+FlowLayers::Forward CouplingStepLayers::forward(std::size_t k, const torch::Tensor& x, bool /*keep*/) const {
+  const auto& layer = layers_[k];
+  const auto moments = layer.by_batch ? channel_moments(x, layer.sum_over_processes) : layer.moments;
   const auto normalized = moments.mean.defined() ? normalize(moments, x) : x;
-  const auto z = normalized.index_select(1, parts_.order).contiguous(at::MemoryFormat::ChannelsLast);
-  auto [y, log_det] = ops::couple(parts_.kind, z, network_output(z));
+  const auto z = normalized.index_select(1, layer.order).contiguous(at::MemoryFormat::ChannelsLast);
+  auto [y, log_det] = ops::couple(layer.kind, z, network_output(layer, z));
   if (moments.mean.defined()) {
     const auto of_norm = normalizing_log_det(moments) * static_cast<double>(x.size(2) * x.size(3));
     log_det = log_det.defined() ? log_det + of_norm : of_norm.expand({x.size(0)});
   }
   Forward result{y, log_det, {}};
-  if (mode.by_batch) result.kept.batch_moments = {moments.mean.detach(), moments.variance.detach()};
+  if (layer.by_batch) result.kept.batch_moments = {moments.mean.detach(), moments.variance.detach()};
   return result;
 }
 
-torch::Tensor CouplingStepLayer::inverse(const torch::Tensor& y, const Kept& kept) const {
-  const auto& moments = parts_.mode.by_batch ? kept.batch_moments : parts_.moments;
-  if (parts_.mode.by_batch && !moments.mean.defined()) {
+torch::Tensor CouplingStepLayers::inverse(std::size_t k, const torch::Tensor& y, const Kept& kept) const {
+  const auto& layer = layers_[k];
+  const auto& moments = layer.by_batch ? kept.batch_moments : layer.moments;
+  if (layer.by_batch && !moments.mean.defined()) {
     throw Error("batch norm: the moments of the batch are known in the forward pass only");
   }
-  const auto z = ops::uncouple(parts_.kind, y, network_output(y));
-  const auto normalized = z.index_select(1, parts_.order_back);
+  const auto z = ops::uncouple(layer.kind, y, network_output(layer, y));
+  const auto normalized = z.index_select(1, layer.order_back);
   return moments.mean.defined() ? denormalize(moments, normalized) : normalized;
+}
+
+torch::Tensor CouplingStepLayers::backward(std::size_t k, const Pass& pass, torch::Tensor gradient,
+                                           const torch::Tensor& log_det_gradient,
+                                           std::vector<torch::Tensor>& gradients) const {
+  // Records the graph of the layer again and differentiates it.
+  const torch::AutoGradMode with_graph(true);
+  const auto leaf = [](const torch::Tensor& tensor) { return tensor.detach().requires_grad_(); };
+  std::size_t first_weight = 0;
+  for (std::size_t i = 0; i < k; ++i) first_weight += layers_[i].network.weights.size();
+  std::vector<torch::Tensor> inputs{leaf(pass.x)};
+  auto recorded = layers_[k];
+  for (auto& weight : recorded.network.weights) {
+    weight = leaf(weight);
+    inputs.push_back(weight);
+  }
+  const auto output = CouplingStepLayers({recorded}).prepared(pass.precision)->forward(0, inputs.front(), false);
+  std::vector<torch::Tensor> outputs{output.y}, of_outputs{std::move(gradient)};
+  if (output.log_det.defined() && output.log_det.requires_grad()) {
+    outputs.push_back(output.log_det);
+    of_outputs.push_back(log_det_gradient);
+  }
+  auto of_inputs = torch::autograd::grad(outputs, inputs, of_outputs, /*retain_graph=*/false, /*create_graph=*/false,
+                                         /*allow_unused=*/true);
+  std::move(of_inputs.begin() + 1, of_inputs.end(), gradients.begin() + static_cast<std::ptrdiff_t>(first_weight));
+  return of_inputs.front();
 }
 
 }  // namespace glow::nn

@@ -24,12 +24,9 @@ class CouplingStepImpl : public torch::nn::Cloneable<CouplingStepImpl>, public S
   void pretty_print(std::ostream& stream) const override;
 
   void draw(WeightSource& source) override;
-  FlowLayers layers(std::span<const Step* const> steps, const BatchMode& mode) const override;
+  std::shared_ptr<const FlowLayers> layers(std::span<const Step* const> steps, const LayerMode& mode) const override;
   void visit(PartVisitor& visitor, const std::string& name, bool by_batch) override;
   BatchNormImpl* running_norm() override { return batch_norm.get(); }
-
-  /// The layer of this step.
-  std::shared_ptr<const FlowLayer> layer(const BatchMode& mode) const;
 
   /// Null in NICE.
   BatchNorm batch_norm{nullptr};
@@ -49,37 +46,47 @@ TORCH_MODULE(CouplingStep);
 /// the halves of the squeezed channels. The last level has four checkerboard steps.
 torch::Tensor realnvp_order(const GlowOptions& options, std::int64_t level, std::int64_t step);
 
-/// A coupling step as a layer. Its backward pass uses autograd.
-class CouplingStepLayer final : public FlowLayer {
+/// A coupling step as a layer.
+struct CouplingStepLayer {
+  /// The channel permutation and its inverse, int64 [C]: y_i = x_{order[i]}.
+  torch::Tensor order, order_back;
+  /// The running moments of the batch norm before the coupling; undefined without a batch norm, or if it uses the
+  /// moments of the batch.
+  ChannelMoments moments = {};
+  /// Whether the batch norm uses the moments of the batch, summed over processes by this function.
+  bool by_batch = false;
+  SumOverProcesses sum_over_processes = nullptr;
+  ops::CouplingKind kind = ops::CouplingKind::kAdditive;
+  FoldedNetwork network;
+  /// Whether the network's products on CUDA may round their factors to TF32.
+  bool tf32 = false;
+};
+
+/// Coupling steps as layers. Their backward pass uses autograd.
+class CouplingStepLayers final : public FlowLayers {
  public:
-  /// The parts of a step other than its network.
-  struct Parts {
-    /// The channel permutation and its inverse, int64 [C]: y_i = x_{order[i]}.
-    torch::Tensor order, order_back;
-    /// The running moments of the batch norm before the coupling; undefined without a batch norm, or if it uses the
-    /// moments of the batch.
-    ChannelMoments moments = {};
-    BatchMode mode = {};
-    ops::CouplingKind kind = ops::CouplingKind::kAdditive;
-  };
-  CouplingStepLayer(Parts parts, FoldedNetwork network) : parts_(std::move(parts)), network_(std::move(network)) {}
+  explicit CouplingStepLayers(std::vector<CouplingStepLayer> layers) : layers_(std::move(layers)) {}
 
-  std::vector<torch::Tensor> weights() const override { return network_.weights; }
-  std::shared_ptr<const FlowLayer> with(at::TensorList weights, HiddenPrecision precision) const override;
-  std::shared_ptr<const FlowLayer> prepared(HiddenPrecision precision) const override;
+  std::size_t size() const override { return layers_.size(); }
+  std::vector<torch::Tensor> weights() const override;
+  std::shared_ptr<const FlowLayers> with(at::TensorList weights) const override;
+  using FlowLayers::prepared;
+  std::shared_ptr<const FlowLayers> prepared(HiddenPrecision precision, std::size_t first,
+                                             std::size_t count) const override;
+  std::shared_ptr<const FlowLayers> with_inverses() const override;
 
-  bool normalizes_by_batch() const override { return parts_.mode.by_batch; }
-  Forward forward(const torch::Tensor& x) const override;
+  bool normalizes_by_batch(std::size_t k) const override { return layers_[k].by_batch; }
+  Forward forward(std::size_t k, const torch::Tensor& x, bool keep) const override;
   /// Throws Error if the moments of the batch are needed and `kept` has none.
-  torch::Tensor inverse(const torch::Tensor& y, const Kept& kept) const override;
+  torch::Tensor inverse(std::size_t k, const torch::Tensor& y, const Kept& kept) const override;
+
+  std::shared_ptr<const FlowLayers> for_backward(const torch::Tensor& y, bool inverses) const override;
+  std::vector<torch::Tensor> new_gradients() const override { return std::vector<torch::Tensor>(weights().size()); }
+  torch::Tensor backward(std::size_t k, const Pass& pass, torch::Tensor gradient, const torch::Tensor& log_det_gradient,
+                         std::vector<torch::Tensor>& gradients) const override;
 
  private:
-  torch::Tensor network_output(const torch::Tensor& z) const;
-
-  Parts parts_;
-  FoldedNetwork network_;
-  /// Whether the network's products on CUDA may round their factors to TF32.
-  bool tf32_ = false;
+  std::vector<CouplingStepLayer> layers_;
 };
 
 }  // namespace glow::nn

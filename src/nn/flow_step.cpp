@@ -5,43 +5,38 @@
 #include <ATen/ATen.h>
 
 #include "nn/family.h"
+#include "nn/stacked_parameters.h"
 #include "ops/coupling.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
+#include "ops/pixels.h"
+#include "ops/views.h"
 
 namespace glow::nn {
 namespace {
 
-torch::Tensor first_half(const torch::Tensor& z) { return z.narrow(1, 0, z.size(1) / 2); }
-
-torch::Tensor patches_of(const FoldedCouplingNet& net, const torch::Tensor& z) {
-  const auto x1 = first_half(z);
-  const auto& weight = net.first.weight;
-  return ops::extract_patches(x1, /*with_edge_plane=*/weight.size(1) > 9 * x1.size(1), weight.scalar_type());
+torch::Tensor first_half(const torch::Tensor& z) {
+  return torch::GradMode::is_enabled() ? z.narrow(1, 0, z.size(1) / 2) : ops::first_half_view(z);
 }
 
-/// The results of a coupling network that its backward pass needs, all channels_last.
-struct NetActivations {
-  /// After their ReLUs, [N, width, H, W].
-  torch::Tensor hidden1, hidden2;
-  /// [N, coupling_outputs, H, W]
-  torch::Tensor h;
-};
+torch::Tensor patches_of(const ops::NetworkShape& shape, const ops::FoldedNet& net, const torch::Tensor& z) {
+  return ops::extract_patches(first_half(z), shape.edge, net.weight1.scalar_type(), shape.gathered());
+}
 
 /// The coupling network of z1, the first half of z's channels, which the coupling does not change:
 ///
 ///     hidden1 = relu(W1 * patches(z1) + b1),  hidden2 = relu(W2 * hidden1 + b2),  h = sum_patches(W3 * hidden2) + b3
 ///
-/// where * is a matrix product at every pixel.
-NetActivations run_net(const FoldedCouplingNet& net, const torch::Tensor& z) {
-  const ops::Tf32Guard guard(net.tf32);
-  const auto hidden1 = ops::pixel_product_relu(patches_of(net, z), net.first.weight, net.first.bias);
-  const auto hidden2 = ops::pixel_product_relu(hidden1, net.second.weight, net.second.bias);
-  const auto parts = ops::pixel_product(hidden2, net.third.weight);
-  return {hidden1, hidden2, ops::sum_patches(parts, net.third.bias, net.third.outside)};
+/// where * is a matrix product at every pixel, over all pixels by LibTorch.
+ops::NetworkActivations run_products(const ops::NetworkShape& shape, const ops::FoldedNet& net,
+                                     const torch::Tensor& z) {
+  const auto hidden1 = ops::pixel_product_relu(patches_of(shape, net, z), net.weight1, net.bias1);
+  const auto hidden2 = ops::pixel_product_relu(hidden1, net.weight2, net.bias2);
+  const auto parts = ops::pixel_product(hidden2, net.weight3);
+  return {hidden1, hidden2, ops::sum_patches(parts, net.bias3, net.outside)};
 }
 
-/// The gradients of run_net, from g = dL/dh = `of_h`. With sums over all pixels p of all images, and * as above:
+/// The gradients of run_products, from g = dL/dh = `of_h`. With sums over all pixels p of all images, and * as above:
 ///
 ///     g3 = patches(g),                    dL/dW3 = sum_p g3 hidden2^T,     dL/db3 = sum_p g
 ///     dL/doutside[t, o] = sum_p outside_mask[t, p] g[o, p]
@@ -51,200 +46,228 @@ NetActivations run_net(const FoldedCouplingNet& net, const torch::Tensor& z) {
 ///
 /// patches and sum_patches are each other's adjoints, with taps in opposite order. `y`: the step's output, whose first
 /// half is z1. `of_input`: dL/dz1, to which the result is added.
-FoldedCouplingNet net_backward(const FoldedCouplingNet& net, const torch::Tensor& y, const NetActivations& activations,
-                               const torch::Tensor& of_h, const torch::Tensor& outside_mask, torch::Tensor of_input) {
-  const ops::Tf32Guard guard(net.tf32);
+ops::FoldedNetGradient products_backward(const ops::NetworkShape& shape, const ops::FoldedNet& net,
+                                         const torch::Tensor& y, const ops::NetworkActivations& activations,
+                                         const torch::Tensor& of_h, const torch::Tensor& outside_mask,
+                                         torch::Tensor of_input) {
   const auto& [hidden1, hidden2, h] = activations;
-  const auto of_parts = ops::extract_patches(of_h, /*with_edge_plane=*/false, net.third.weight.scalar_type());
+  ops::FoldedNetGradient gradient;
+  const auto of_parts =
+      ops::extract_patches(of_h, /*with_edge_plane=*/false, net.weight3.scalar_type(), shape.summed());
   const auto over_images = of_h.sum(0).flatten(1);  // [O, H*W]
-  const FoldedConvolution of_third{ops::pixel_product_weight_gradient(of_parts, hidden2), over_images.sum(1),
-                                   outside_mask.mm(over_images.t())};
+  gradient.weight3 = ops::pixel_product_weight_gradient(of_parts, hidden2);
+  gradient.bias3 = over_images.sum(1);
+  gradient.outside = outside_mask.mm(over_images.t());
 
-  const auto of_hidden2 = ops::pixel_product_input_gradient(of_parts, net.third.weight);
-  const auto second_bias = ops::relu_backward_(of_hidden2, hidden2);
-  const FoldedConvolution of_second{ops::pixel_product_weight_gradient(of_hidden2, hidden1), second_bias};
+  const auto of_hidden2 = ops::pixel_product_input_gradient(of_parts, net.weight3);
+  gradient.bias2 = ops::relu_backward_(of_hidden2, hidden2);
+  gradient.weight2 = ops::pixel_product_weight_gradient(of_hidden2, hidden1);
 
-  const auto of_hidden1 = ops::pixel_product_input_gradient(of_hidden2, net.second.weight);
-  const auto first_bias = ops::relu_backward_(of_hidden1, hidden1);
-  const auto patches = patches_of(net, y);
-  const FoldedConvolution of_first{ops::pixel_product_weight_gradient(of_hidden1, patches), first_bias};
-  ops::add_patches_(of_input, ops::pixel_product_input_gradient(of_hidden1, net.first.weight));
-  return {of_first, of_second, of_third};
+  const auto of_hidden1 = ops::pixel_product_input_gradient(of_hidden2, net.weight2);
+  gradient.bias1 = ops::relu_backward_(of_hidden1, hidden1);
+  gradient.weight1 = ops::pixel_product_weight_gradient(of_hidden1, patches_of(shape, net, y));
+  ops::add_patches_(of_input, ops::pixel_product_input_gradient(of_hidden1, net.weight1));
+  return gradient;
 }
 
-/// The folded network and its results as one list, FlowLayer::Kept::activations.
-std::vector<torch::Tensor> to_list(const FoldedCouplingNet& net, const NetActivations& activations) {
-  const auto& [first, second, third, tf32] = net;
-  const auto& [hidden1, hidden2, h] = activations;
-  return {first.weight, first.bias,    second.weight, second.bias, third.weight,
-          third.bias,   third.outside, hidden1,       hidden2,     h};
+std::vector<torch::Tensor> to_list(const ops::NetworkActivations& activations) {
+  return {activations.hidden1, activations.hidden2, activations.h};
 }
 
-/// The inverse of to_list.
-std::pair<FoldedCouplingNet, NetActivations> from_list(const std::vector<torch::Tensor>& list, bool tf32) {
-  return {{{list[0], list[1]}, {list[2], list[3]}, {list[4], list[5], list[6]}, tf32}, {list[7], list[8], list[9]}};
+torch::Dtype dtype_of_hidden(HiddenPrecision precision, const torch::Tensor& parameters) {
+  return precision == HiddenPrecision::kBf16 ? torch::kBFloat16 : parameters.scalar_type();
 }
 
-/// The inverses of the maps.
-std::vector<ops::ChannelMap> inverses_of(const std::vector<ops::ChannelMap>& maps) {
-  std::vector<torch::Tensor> weights, biases;
-  for (const auto& map : maps) {
-    weights.push_back(map.weight);
-    biases.push_back(map.bias);
-  }
-  const auto stacked = at::stack(weights);
-  const auto inverses = ops::invert(
-      {stacked, at::stack(biases), torch::zeros({stacked.size(0)}, stacked.options().requires_grad(false))});
-  std::vector<ops::ChannelMap> each;
-  for (std::int64_t k = 0; k < stacked.size(0); ++k) each.push_back({inverses.weight[k], inverses.bias[k], {}});
-  return each;
+/// Map k of a stack, without a graph.
+ops::ChannelMap map_at(const ops::ChannelMap& maps, std::size_t k) {
+  const auto channels = maps.weight.size(1), index = static_cast<std::int64_t>(k);
+  return {ops::view_at(maps.weight, index * channels * channels, {channels, channels}),
+          ops::view_at(maps.bias, index * channels, {channels}),
+          {}};
 }
 
-/// FlowLayer::weights of a flow step, and in the same order their gradients.
-std::vector<torch::Tensor> weight_list(const torch::Tensor& matrix, const torch::Tensor& bias,
-                                       const ScaledCouplingNet& net) {
-  const auto& [first, second, third] = net;
-  return {matrix,      bias,         first.weight, first.bias, first.scale, second.weight,
-          second.bias, second.scale, third.weight, third.bias, third.scale};
+ops::ChannelMap differentiable_map_at(const ops::ChannelMap& maps, std::size_t k) {
+  const auto index = static_cast<std::int64_t>(k);
+  return {maps.weight[index], maps.bias[index], {}};
 }
 
-const FlowStepLayer& as_flow_step(const std::shared_ptr<const FlowLayer>& layer) {
-  return dynamic_cast<const FlowStepLayer&>(*layer);
+/// y = A x + b at every pixel, without a graph. `in_blocks`: by ops::map_pixels.
+torch::Tensor apply_map(const ops::ChannelMap& map, const torch::Tensor& x, bool in_blocks) {
+  return in_blocks ? ops::map_pixels(x, map.weight, map.bias) : ops::pixel_product(x, map.weight, map.bias);
+}
+
+/// The layers of the network whose parameters are `row` [numbers]. Differentiable.
+ScaledCouplingNet scaled_net(const ops::NetworkShape& shape, const torch::Tensor& row) {
+  const auto weight = [&](std::int64_t begin, std::int64_t outputs, std::int64_t kernel, std::int64_t inputs) {
+    return row.narrow(0, begin, outputs * kernel * kernel * inputs)
+        .view({outputs, kernel, kernel, inputs})
+        .permute({0, 3, 1, 2});
+  };
+  const auto vector = [&](std::int64_t begin, std::int64_t length) { return row.narrow(0, begin, length); };
+  const auto width = shape.width, outputs = shape.outputs;
+  return {{weight(shape.weight1(), width, 3, shape.planes()), vector(shape.bias1(), width),
+           scale_of(vector(shape.log_scale1(), width))},
+          {weight(shape.weight2(), width, 1, width), vector(shape.bias2(), width),
+           scale_of(vector(shape.log_scale2(), width))},
+          {weight(shape.weight3(), outputs, 3, shape.inputs3()), vector(shape.bias3(), outputs),
+           scale_of(vector(shape.log_scale3(), outputs))}};
 }
 
 }  // namespace
 
-FlowStepLayer::FlowStepLayer(ops::ChannelMap map, ops::CouplingKind kind, ScaledCouplingNet net)
-    : map_(std::move(map)), kind_(kind), scaled_net_(std::move(net)) {}
+FlowStepLayers::FlowStepLayers(ops::ChannelMap maps, ops::CouplingKind kind, const ops::NetworkShape& shape,
+                               torch::Tensor networks, torch::Tensor networks_gradient)
+    : size_(static_cast<std::size_t>(networks.size(0))),
+      maps_(std::move(maps)),
+      kind_(kind),
+      shape_(shape),
+      networks_(std::move(networks)),
+      networks_gradient_(std::move(networks_gradient)) {}
 
-std::vector<torch::Tensor> FlowStepLayer::weights() const { return weight_list(map_.weight, map_.bias, scaled_net_); }
-
-std::shared_ptr<const FlowLayer> FlowStepLayer::with(at::TensorList weights, HiddenPrecision precision) const {
-  auto layer = std::make_shared<FlowStepLayer>(*this);
-  layer->map_ = {weights[0], weights[1], {}};
-  layer->scaled_net_ = {{weights[2], weights[3], weights[4]},
-                        {weights[5], weights[6], weights[7]},
-                        {weights[8], weights[9], weights[10]}};
-  layer->net_ = {};
-  layer->net_.tf32 = precision == HiddenPrecision::kTf32;
-  return layer;
+std::shared_ptr<const FlowLayers> FlowStepLayers::with(at::TensorList weights) const {
+  auto layers = std::make_shared<FlowStepLayers>(*this);
+  layers->maps_ = {weights[0], weights[1], {}};
+  layers->networks_ = weights[2];
+  return layers;
 }
 
-std::shared_ptr<const FlowLayer> FlowStepLayer::prepared(HiddenPrecision precision) const {
-  auto layer = std::make_shared<FlowStepLayer>(*this);
-  layer->net_ = fold(scaled_net_, precision);
-  return layer;
+torch::Tensor FlowStepLayers::network_row(std::size_t k) const {
+  return ops::view_at(networks_, static_cast<std::int64_t>(k) * networks_.stride(0), {1, networks_.size(1)});
 }
 
-FlowLayer::Forward FlowStepLayer::forward(const torch::Tensor& x) const {
-  auto y = ops::pixel_product(x, map_.weight, map_.bias);
-  const auto activations = run_net(net_, y);
-  auto log_det = ops::couple_(kind_, y, activations.h);
-  return {y, log_det, {{}, to_list(net_, activations)}};
-}
-
-torch::Tensor FlowStepLayer::inverse(const torch::Tensor& y, const Kept& kept) const {
-  if (torch::GradMode::is_enabled()) {
-    const auto h = nn::apply(net_, first_half(y));
-    return ops::apply(inverse_map_, ops::uncouple(kind_, y, h));
+std::shared_ptr<const FlowLayers> FlowStepLayers::prepared(HiddenPrecision precision, std::size_t first,
+                                                           std::size_t count) const {
+  auto layers = std::make_shared<FlowStepLayers>(*this);
+  layers->first_folded_ = first;
+  layers->tf32_ = precision == HiddenPrecision::kTf32;
+  if (ops::records_graph(networks_)) {
+    for (auto k = first; k < first + count; ++k) {
+      layers->differentiable_.push_back(fold(scaled_net(shape_, networks_[static_cast<std::int64_t>(k)]), precision));
+    }
+    return layers;
   }
-  const auto h = kept.activations.empty() ? run_net(net_, y).h : kept.activations.back();
+  const auto hidden = dtype_of_hidden(precision, networks_);
+  const auto layout =
+      ops::has_network_blocks(shape_, networks_, hidden) ? ops::FoldedLayout::kForwardBlocks : ops::FoldedLayout::kRows;
+  const auto rows = count == 1
+                        ? network_row(first)
+                        : networks_.narrow(0, static_cast<std::int64_t>(first), static_cast<std::int64_t>(count));
+  layers->folded_ = ops::fold_networks(rows, shape_, layout, hidden);
+  return layers;
+}
+
+ops::NetworkActivations FlowStepLayers::run_network(std::size_t k, const torch::Tensor& z, bool keep) const {
+  const auto net = folded_.at(static_cast<std::int64_t>(k - first_folded_));
+  if (in_blocks()) return ops::run_network_blocks(shape_, net, z, keep);
+  const ops::Tf32Guard guard(tf32_);
+  return run_products(shape_, net, z);
+}
+
+FlowLayers::Forward FlowStepLayers::forward(std::size_t k, const torch::Tensor& x, bool keep) const {
+  auto y = apply_map(map_at(maps_, k), x, in_blocks());
+  const auto activations = run_network(k, y, keep);
+  auto log_det = ops::couple_(kind_, y, activations.h);
+  return {y, log_det, {{}, keep ? to_list(activations) : std::vector<torch::Tensor>{}}};
+}
+
+torch::Tensor FlowStepLayers::inverse(std::size_t k, const torch::Tensor& y, const Kept& kept) const {
+  if (torch::GradMode::is_enabled() || !folded_.defined()) {
+    auto net = differentiable_.empty() ? fold(scaled_net(shape_, networks_[static_cast<std::int64_t>(k)]))
+                                       : differentiable_[k - first_folded_];
+    net.tf32 = tf32_;
+    return ops::apply(differentiable_map_at(inverse_maps_, k), ops::uncouple(kind_, y, nn::apply(net, first_half(y))));
+  }
   const auto mixed = y.clone(at::MemoryFormat::ChannelsLast);
+  const auto h = kept.activations.empty() ? run_network(k, mixed, /*keep=*/false).h : kept.activations.back();
   ops::uncouple_(kind_, mixed, h);
-  return ops::pixel_product(mixed, inverse_map_.weight, inverse_map_.bias);
+  return apply_map(map_at(inverse_maps_, k), mixed, in_blocks());
 }
 
-std::vector<torch::Tensor> FlowStepLayer::recompute(const torch::Tensor& y) const {
-  return to_list(net_, run_net(net_, y));
+std::vector<torch::Tensor> FlowStepLayers::recompute(std::size_t k, const torch::Tensor& y) const {
+  return to_list(run_network(k, y, /*keep=*/true));
 }
 
-FlowLayer::Gradients FlowStepLayer::backward(const Pass& pass, torch::Tensor gradient,
-                                             const torch::Tensor& log_det_gradient) const {
+std::vector<torch::Tensor> FlowStepLayers::new_gradients() const {
+  return {at::empty_like(maps_.weight), at::empty_like(maps_.bias),
+          networks_gradient_.defined() ? networks_gradient_ : at::empty(networks_.sizes(), networks_.options())};
+}
+
+torch::Tensor FlowStepLayers::backward(std::size_t k, const Pass& pass, torch::Tensor gradient,
+                                       const torch::Tensor& log_det_gradient,
+                                       std::vector<torch::Tensor>& gradients) const {
   // z = A x + b at every pixel, then y = coupling(z; h(z1)). In place, `gradient` goes from dL/dy to dL/dz:
   //     dL/dx = A^T dL/dz,   dL/dA = sum_p dL/dz x^T,   dL/db = sum_p dL/dz
-  const auto [net, activations] = from_list(pass.kept.activations, net_.tf32);
+  const auto& kept = pass.kept.activations;
+  const ops::NetworkActivations activations{kept[0], kept[1], kept[2]};
   gradient = gradient.contiguous(at::MemoryFormat::ChannelsLast);
   const auto of_h = ops::couple_backward_(kind_, pass.y, activations.h, gradient, log_det_gradient);
-  auto of_folded = net_backward(net, pass.y, activations, of_h, outside_mask_, first_half(gradient));
-  const auto of_net = fold_backward(scaled_net_, std::move(of_folded));
-  const auto of_x = ops::pixel_product_input_gradient(gradient, map_.weight);
-  const auto of_matrix = ops::pixel_product_weight_gradient(gradient, pass.x);
-  return {of_x, weight_list(of_matrix, gradient.sum({0, 2, 3}), of_net)};
+  const auto row = network_row(k);
+  const auto hidden = activations.hidden1.scalar_type();
+  const bool by_blocks = ops::has_network_blocks(shape_, pass.y, hidden);
+  ops::FoldedNetGradient of_net;
+  if (by_blocks) {
+    const auto net = ops::fold_networks(row, shape_, ops::FoldedLayout::kBackwardBlocks, hidden).at(0);
+    of_net = ops::network_blocks_backward(shape_, net, pass.y, activations, of_h, first_half(gradient));
+  } else {
+    const ops::Tf32Guard guard(pass.precision == HiddenPrecision::kTf32);
+    const auto net = folded_.defined() ? folded_.at(static_cast<std::int64_t>(k - first_folded_))
+                                       : ops::fold_networks(row, shape_, ops::FoldedLayout::kRows, hidden).at(0);
+    of_net = products_backward(shape_, net, pass.y, activations, of_h, outside_mask_, first_half(gradient));
+  }
+  const auto& of_networks = gradients[2];
+  const auto of_row =
+      ops::view_at(of_networks, static_cast<std::int64_t>(k) * of_networks.stride(0), {of_networks.size(1)});
+  ops::unfold_gradient(ops::view_at(row, 0, {row.size(1)}), shape_, of_net, of_row,
+                       /*accumulate=*/networks_gradient_.defined());
+
+  const auto map = map_at(maps_, k), to = map_at({gradients[0], gradients[1], {}}, k);
+  const auto of_map =
+      by_blocks ? ops::map_pixels_backward(pass.x, map.weight, gradient)
+                : ops::MapGradients{ops::pixel_product_input_gradient(gradient, map.weight),
+                                    ops::pixel_product_weight_gradient(gradient, pass.x), gradient.sum({0, 2, 3})};
+  to.weight.copy_(of_map.matrix);
+  to.bias.copy_(of_map.bias);
+  return of_map.x;
 }
 
-FlowLayers FlowStepLayer::with_inverses(const FlowLayers& layers) const {
-  std::vector<ops::ChannelMap> maps;
-  for (const auto& layer : layers) maps.push_back(as_flow_step(layer).map_);
-  auto inverses = inverses_of(maps);
-  FlowLayers result;
-  for (std::size_t k = 0; k < layers.size(); ++k) {
-    auto layer = std::make_shared<FlowStepLayer>(as_flow_step(layers[k]));
-    layer->inverse_map_ = std::move(inverses[k]);
-    result.push_back(std::move(layer));
-  }
-  return result;
+std::shared_ptr<const FlowLayers> FlowStepLayers::with_inverses() const {
+  auto layers = std::make_shared<FlowStepLayers>(*this);
+  const auto no_log_det = torch::zeros({maps_.weight.size(0)}, maps_.weight.options().requires_grad(false));
+  layers->inverse_maps_ = ops::invert({maps_.weight, maps_.bias, no_log_det});
+  return layers;
 }
 
-FlowLayers FlowStepLayer::for_backward(const FlowLayers& layers, const torch::Tensor& y, bool inverses) const {
-  const auto outside_mask = ops::outside_mask(y.size(2), y.size(3), y.options());
-  FlowLayers result;
-  for (const auto& each : inverses ? with_inverses(layers) : layers) {
-    auto layer = std::make_shared<FlowStepLayer>(as_flow_step(each));
-    layer->outside_mask_ = outside_mask;
-    result.push_back(std::move(layer));
-  }
-  return result;
+std::shared_ptr<const FlowLayers> FlowStepLayers::for_backward(const torch::Tensor& y, bool inverses) const {
+  auto layers =
+      std::make_shared<FlowStepLayers>(inverses ? dynamic_cast<const FlowStepLayers&>(*with_inverses()) : *this);
+  layers->outside_mask_ = ops::outside_mask(y.size(2), y.size(3), y.options());
+  return layers;
 }
 
 namespace {
 
-using Steps = std::vector<const FlowStepImpl*>;
-
-/// [K, ...]: the tensor that `get` returns for each of the steps.
-template <class Get>
-torch::Tensor stack(const Steps& steps, Get&& get) {
-  std::vector<torch::Tensor> tensors;
-  for (const auto* step : steps) tensors.push_back(get(*step));
-  return at::stack(tensors);
-}
-
 /// Actnorm and permutation of every step as one affine map, each tensor with an axis [K] in front:
 ///
 ///     P (x + b) * s = (P diag(s)) x + P (s * b),   log|det| = log|det P| + sum log s
-ops::ChannelMap stacked_maps(const Steps& steps) {
+ops::ChannelMap stacked_maps(const std::vector<const FlowStepImpl*>& steps, const StackedParameters& parameters) {
+  const auto& first = *steps.front();
   std::vector<const PermutationImpl*> permutations;
   for (const auto* step : steps) permutations.push_back(step->permutation.get());
-  if (!steps.front()->actnorm) {
-    const auto options = steps.front()->coupling->net->conv1->weight.options().requires_grad(false);
-    const auto [matrix, log_abs_det] = PermutationImpl::stacked(permutations, options);
-    return {matrix, torch::zeros({matrix.size(0), matrix.size(1)}, options), log_abs_det};
+  const auto [matrix, log_abs_det] = PermutationImpl::stacked(
+      permutations, [&](const torch::Tensor& parameter) { return parameters.all(parameter); },
+      parameters.second().options().requires_grad(false));
+  if (!first.actnorm) {
+    return {matrix, torch::zeros({matrix.size(0), matrix.size(1)}, matrix.options().requires_grad(false)), log_abs_det};
   }
-  const auto bias = stack(steps, [](const auto& step) { return step.actnorm->bias; });
-  const auto log_scale = stack(steps, [](const auto& step) { return step.actnorm->log_scale; });
+  const auto bias = parameters.all(first.actnorm->bias), log_scale = parameters.all(first.actnorm->log_scale);
   const auto scale = scale_of(log_scale);
-  const auto [matrix, log_abs_det] = PermutationImpl::stacked(permutations, bias.options());
   return {matrix * scale.unsqueeze(1), matrix.matmul((bias * scale).unsqueeze(2)).squeeze(2),
           log_abs_det + log_scale.sum(1) * kLogScaleFactor};
 }
 
-/// The output scales of one convolution in the coupling network of every step, [O] each.
-template <class Get>
-std::vector<torch::Tensor> scales(const Steps& steps, Get&& log_scale) {
-  return scale_of(stack(steps, [&](const auto& step) { return log_scale(*step.coupling->net); })).unbind();
-}
-
-std::vector<ScaledCouplingNet> scaled_nets(const Steps& steps) {
-  const auto scales1 = scales(steps, [](const auto& net) { return net.conv1->actnorm->log_scale; });
-  const auto scales2 = scales(steps, [](const auto& net) { return net.conv2->actnorm->log_scale; });
-  const auto scales3 = scales(steps, [](const auto& net) { return net.conv3->log_scale; });
-  std::vector<ScaledCouplingNet> nets;
-  for (std::size_t k = 0; k < steps.size(); ++k) {
-    const auto& net = *steps[k]->coupling->net;
-    nets.push_back({{net.conv1->weight, net.conv1->actnorm->bias, scales1[k]},
-                    {net.conv2->weight, net.conv2->actnorm->bias, scales2[k]},
-                    {net.conv3->weight, net.conv3->bias, scales3[k]}});
-  }
-  return nets;
+StackedParameters stacked_parameters(const std::vector<const FlowStepImpl*>& steps, bool adds_gradients) {
+  const std::vector<const torch::nn::Module*> modules(steps.begin(), steps.end());
+  return {modules, steps.front()->coupling->net->conv1->weight, adds_gradients};
 }
 
 }  // namespace
@@ -273,18 +296,13 @@ void FlowStepImpl::draw(WeightSource& source) {
   coupling->net->draw(source);
 }
 
-FlowLayers FlowStepImpl::layers(std::span<const Step* const> steps, const BatchMode& /*mode*/) const {
-  Steps flow_steps;
+std::shared_ptr<const FlowLayers> FlowStepImpl::layers(std::span<const Step* const> steps,
+                                                       const LayerMode& mode) const {
+  std::vector<const FlowStepImpl*> flow_steps;
   for (const auto* step : steps) flow_steps.push_back(&dynamic_cast<const FlowStepImpl&>(*step));
-  const auto maps = stacked_maps(flow_steps);
-  const auto weights = maps.weight.unbind(), biases = maps.bias.unbind(), log_abs_dets = maps.log_abs_det.unbind();
-  const auto nets = scaled_nets(flow_steps);
-  FlowLayers layers;
-  for (std::size_t k = 0; k < steps.size(); ++k) {
-    const ops::ChannelMap map{weights[k], biases[k], log_abs_dets[k]};
-    layers.push_back(std::make_shared<FlowStepLayer>(map, flow_steps[k]->coupling->kind(), nets[k]));
-  }
-  return layers;
+  const auto parameters = stacked_parameters(flow_steps, mode.adds_gradients);
+  return std::make_shared<FlowStepLayers>(stacked_maps(flow_steps, parameters), coupling->kind(),
+                                          coupling->net->shape(), parameters.second(), parameters.second_gradient());
 }
 
 void FlowStepImpl::visit(PartVisitor& visitor, const std::string& name, bool /*by_batch*/) {
@@ -294,7 +312,7 @@ void FlowStepImpl::visit(PartVisitor& visitor, const std::string& name, bool /*b
     visitor.start(name + ".actnorm", *actnorm, identity);
     visitor.result(name + ".actnorm", [&](const auto& z) { return ops::apply(actnorm->channel_map(), z); });
   }
-  const auto maps = stacked_maps({this});
+  const auto maps = stacked_maps({this}, stacked_parameters({this}, /*adds_gradients=*/false));
   const ops::ChannelMap map{maps.weight[0], maps.bias[0], maps.log_abs_det[0]};
   visitor.advance([&](const auto& z) { return ops::apply(map, z); });
   visitor.result(name + ".permutation", [&](const auto&) { return map.log_abs_det; });

@@ -185,7 +185,10 @@ void GlowImpl::set_class_names(std::vector<std::string> names) {
 }
 
 FoldedLevel GlowImpl::fold_level(std::int64_t index) const {
-  return level(index).fold({is_training() && torch::GradMode::is_enabled(), sum_});
+  const bool has_graph = torch::GradMode::is_enabled();
+  return level(index).fold({.by_batch = is_training() && has_graph,
+                            .sum_over_processes = sum_,
+                            .adds_gradients = adds_gradients_ && has_graph});
 }
 
 torch::Tensor GlowImpl::fold_top() const { return top_->fold(tensor_options()); }
@@ -313,7 +316,7 @@ GlowImpl::Flow GlowImpl::flow(const FoldedGlow* kept, const torch::Tensor& x, Hi
     const auto own = kept != nullptr ? FoldedLevel() : fold_level(l);
     const auto& level = kept != nullptr ? kept->levels[static_cast<std::size_t>(l)] : own;
     const auto squeezed = ops::squeeze(z);
-    auto result = has_graph ? apply_layers(level.layers, squeezed, options) : apply_layers(level.layers, squeezed);
+    auto result = has_graph ? apply_layers(*level.layers, squeezed, options) : apply_layers(*level.layers, squeezed);
     z = result.y;
     log_det = log_det + result.log_det;
     moments.insert(moments.end(), result.batch_moments.begin(), result.batch_moments.end());
@@ -405,7 +408,7 @@ torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labe
   for (auto l = levels; l-- > 0;) {
     const auto& level = weights->levels[l];
     if (level.splits) z = at::cat({z, split_gaussian(level.split_prior, z).unwhiten(eps(l))}, 1);
-    z = ops::unsqueeze(invert_layers(level.layers, z));
+    z = ops::unsqueeze(invert_layers(*level.layers, z));
   }
   return undo_preprocessing(options_.family, z);
 }

@@ -48,7 +48,7 @@ void LevelImpl::draw(WeightSource& source) {
   for (auto* step : all_steps()) step->draw(source);
 }
 
-FoldedLevel LevelImpl::fold(const BatchMode& mode) const {
+FoldedLevel LevelImpl::fold(const LayerMode& mode) const {
   const auto all = all_steps();
   const std::vector<const Step*> steps_of_level(all.begin(), all.end());
   return {.layers = all.front()->layers(steps_of_level, mode), .splits = splits(), .split_prior = fold_split_prior()};
@@ -57,14 +57,12 @@ FoldedLevel LevelImpl::fold(const BatchMode& mode) const {
 FoldedConvolution LevelImpl::fold_split_prior() const { return split ? split->prior->fold() : FoldedConvolution{}; }
 
 FoldedGlow prepared(FoldedGlow folded, HiddenPrecision precision) {
-  for (auto& level : folded.levels) {
-    for (auto& layer : level.layers) layer = layer->prepared(precision);
-  }
+  for (auto& level : folded.levels) level.layers = level.layers->prepared(precision);
   return folded;
 }
 
 FoldedGlow with_inverses(FoldedGlow folded) {
-  for (auto& level : folded.levels) level.layers = level.layers.front()->with_inverses(level.layers);
+  for (auto& level : folded.levels) level.layers = level.layers->with_inverses();
   return folded;
 }
 

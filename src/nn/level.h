@@ -22,7 +22,7 @@ namespace glow::nn {
 
 /// The folded weights of a level.
 struct FoldedLevel {
-  FlowLayers layers;
+  std::shared_ptr<const FlowLayers> layers;
   /// Whether the level ends with a split; false at the top.
   bool splits = false;
   /// The network of the prior of the split's latent half; undefined tensors: N(0, I).
@@ -43,7 +43,7 @@ class LevelImpl : public torch::nn::Cloneable<LevelImpl> {
 
   void draw(WeightSource& source);
   /// Folds the level; its layers are not prepared. Differentiable.
-  FoldedLevel fold(const BatchMode& mode = {}) const;
+  FoldedLevel fold(const LayerMode& mode = {}) const;
   /// FoldedLevel::split_prior. Differentiable.
   FoldedConvolution fold_split_prior() const;
 
@@ -70,9 +70,9 @@ struct FoldedGlow {
   torch::Tensor top;
 };
 
-/// The model with every layer prepared (FlowLayer::prepared).
+/// The model with every layer prepared (FlowLayers::prepared).
 FoldedGlow prepared(FoldedGlow folded, HiddenPrecision precision);
-/// The model with the inverse of every layer (FlowLayer::with_inverses).
+/// The model with the inverse of every layer (FlowLayers::with_inverses).
 FoldedGlow with_inverses(FoldedGlow folded);
 
 /// The form of the folded weights that a pass needs.

@@ -7,7 +7,7 @@ namespace {
 
 using Permutations = std::vector<const PermutationImpl*>;
 
-/// [K, ...]: one of the tensors of each permutation.
+/// [K, ...]: one of the buffers of each permutation.
 torch::Tensor stack(const Permutations& permutations, torch::Tensor PermutationImpl::*member) {
   std::vector<torch::Tensor> tensors;
   for (const auto* permutation : permutations) tensors.push_back(permutation->*member);
@@ -21,10 +21,10 @@ torch::Tensor fixed_matrices(const Permutations& permutations, const torch::Tens
 }
 
 /// P (L + I) (U + diag(sign * exp(log_diagonal))), and the sum of log_diagonal.
-PermutationImpl::Matrices lu_matrices(const Permutations& permutations) {
-  const auto lower = stack(permutations, &PermutationImpl::lower);
-  const auto upper = stack(permutations, &PermutationImpl::upper);
-  const auto log_diagonal = stack(permutations, &PermutationImpl::log_diagonal);
+PermutationImpl::Matrices lu_matrices(const Permutations& permutations, const PermutationImpl::StackOf& parameters) {
+  const auto& first = *permutations.front();
+  const auto lower = parameters(first.lower), upper = parameters(first.upper);
+  const auto log_diagonal = parameters(first.log_diagonal);
   const auto sign = stack(permutations, &PermutationImpl::sign_diagonal);
   const auto l = lower.tril(-1) + torch::eye(lower.size(1), lower.options().requires_grad(false));
   const auto u = upper.triu(1) + (sign * log_diagonal.exp()).diag_embed();
@@ -85,15 +85,15 @@ void PermutationImpl::to(torch::Dtype dtype, bool non_blocking) {
   if (integers.defined()) indices.set_data(integers);
 }
 
-PermutationImpl::Matrices PermutationImpl::stacked(const Permutations& permutations,
+PermutationImpl::Matrices PermutationImpl::stacked(const Permutations& permutations, const StackOf& parameters,
                                                    const torch::TensorOptions& options) {
   switch (permutations.front()->kind()) {
     case PermutationKind::kConv1x1: {
-      const auto weight = stack(permutations, &PermutationImpl::weight);
+      const auto weight = parameters(permutations.front()->weight);
       return {weight, ops::log_abs_det(weight)};
     }
     case PermutationKind::kLU:
-      return lu_matrices(permutations);
+      return lu_matrices(permutations, parameters);
     case PermutationKind::kReverse:
     case PermutationKind::kShuffle:
       break;

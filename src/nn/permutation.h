@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <vector>
+
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
@@ -25,9 +28,12 @@ class PermutationImpl : public torch::nn::Cloneable<PermutationImpl> {
     torch::Tensor weight;
     torch::Tensor log_abs_det;
   };
+  /// The stack [K, ...] of a parameter, given that of the first permutation.
+  using StackOf = std::function<torch::Tensor(const torch::Tensor& parameter)>;
   /// Stacks the matrices of permutations of one kind and size. `options`: of the result. log|det| comes from
   /// ops::log_abs_det in float64, or from the diagonal of the LU form. Differentiable.
-  static Matrices stacked(const std::vector<const PermutationImpl*>& permutations, const torch::TensorOptions& options);
+  static Matrices stacked(const std::vector<const PermutationImpl*>& permutations, const StackOf& parameters,
+                          const torch::TensorOptions& options);
 
   PermutationKind kind() const { return kind_; }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -31,21 +32,23 @@ class PartVisitor {
   virtual void advance(const Function& next) = 0;
 };
 
-/// The moments that batch norms use.
-struct BatchMode {
-  /// The moments of the batch instead of the running ones.
+/// How a model makes its layers.
+struct LayerMode {
+  /// Batch norms use the moments of the batch instead of the running ones, summed over processes by this function.
   bool by_batch = false;
   SumOverProcesses sum_over_processes = nullptr;
+  /// GlowImpl::set_adds_gradients.
+  bool adds_gradients = false;
 };
 
-/// A step of a level as a module: the trained parameters from which a FlowLayer is made.
+/// A step of a level as a module: the trained parameters from which FlowLayers are made.
 class Step {
  public:
   virtual ~Step() = default;
 
   virtual void draw(WeightSource& source) = 0;
   /// The layers of several steps of one level, all of this step's type; not prepared. Differentiable.
-  virtual FlowLayers layers(std::span<const Step* const> steps, const BatchMode& mode) const = 0;
+  virtual std::shared_ptr<const FlowLayers> layers(std::span<const Step* const> steps, const LayerMode& mode) const = 0;
   /// Visits the step's parts; their names begin with `name`.
   virtual void visit(PartVisitor& visitor, const std::string& name, bool by_batch) = 0;
   /// The step's batch norm; null if it has none.

@@ -106,15 +106,18 @@ nn::Glow prepared(nn::Glow model, const TrainOptions& options,
   return model;
 }
 
-/// Puts a model into training mode and, at the end of a scope, restores its previous mode.
+/// Puts a model into training mode, with its gradients added to the flat buffer; at the end of a scope, restores its
+/// previous mode.
 class TrainingMode {
  public:
   explicit TrainingMode(nn::GlowImpl& model) : model_(model), was_training_(model.is_training()) {
     if (!was_training_) model_.train();
+    model_.set_adds_gradients(true);
   }
   TrainingMode(const TrainingMode&) = delete;
   TrainingMode& operator=(const TrainingMode&) = delete;
   ~TrainingMode() {
+    model_.set_adds_gradients(false);
     if (!was_training_) model_.eval();
   }
 

@@ -33,24 +33,25 @@ using glow::testing::trained_model;
 GlowOptions small_realnvp() { return other_families().front(); }
 
 /// A step of the model without its batch norm: the mask alone decides which pixels it changes and depends on.
-std::shared_ptr<const FlowLayer> masked_coupling(const Glow& model, std::int64_t step) {
+std::shared_ptr<const FlowLayers> masked_coupling(const Glow& model, std::int64_t step) {
   std::vector<CouplingStepImpl*> found;
   for (const auto& module : model->modules()) {
     if (auto* coupling_step = module->as<CouplingStepImpl>()) found.push_back(coupling_step);
   }
   auto& coupling_step = *found.at(static_cast<std::size_t>(step));
   const auto batch_norm = std::exchange(coupling_step.batch_norm, BatchNorm(nullptr));
-  const auto layer = coupling_step.layer({})->prepared(HiddenPrecision::kFull);
+  const Step* const only = &coupling_step;
+  const auto layer = only->layers(std::span(&only, 1), {})->prepared(HiddenPrecision::kFull);
   coupling_step.batch_norm = batch_norm;
   return layer;
 }
 
 /// Which pixels of x a coupling changes. `before`: the channel permutation of the steps before the coupling; `order`:
 /// that permutation followed by the coupling's own.
-torch::Tensor moved_pixels(const FlowLayer& layer, const torch::Tensor& before, const torch::Tensor& order,
+torch::Tensor moved_pixels(const FlowLayers& layer, const torch::Tensor& before, const torch::Tensor& order,
                            const torch::Tensor& x) {
   const auto in = ops::squeeze(x).index_select(1, before);
-  const auto out = layer.forward(in).y.index_select(1, order.argsort());
+  const auto out = layer.forward(0, in, /*keep=*/false).y.index_select(1, order.argsort());
   return ops::unsqueeze(out).ne(x);
 }
 

@@ -91,14 +91,14 @@ TEST_P(ChainTest, MatchesAutogradOfTheStepsInOrder) {
   });
   for (const auto memory : {MemoryPolicy::kStore, MemoryPolicy::kRecompute, MemoryPolicy::kReversible}) {
     const auto actual =
-        gradients([&](const auto& input) { return apply_layers(level->fold().layers, input, {.memory = memory}); });
+        gradients([&](const auto& input) { return apply_layers(*level->fold().layers, input, {.memory = memory}); });
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t i = 0; i < actual.size(); ++i) {
       EXPECT_TRUE(glow::testing::close(actual[i], expected[i], 1e-9)) << to_string(memory) << " " << i;
     }
   }
   const torch::NoGradGuard no_grad;
-  const auto result = apply_layers(glow::testing::prepared(level->fold().layers), x);
+  const auto result = apply_layers(*glow::testing::prepared(*level->fold().layers), x);
   EXPECT_TRUE(glow::testing::close(result.y, expected[0], 1e-11));
   EXPECT_TRUE(glow::testing::close(result.log_det, expected[1], 1e-11));
 }

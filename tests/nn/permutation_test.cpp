@@ -5,6 +5,7 @@
 
 #include "support/finite_differences.h"
 #include "support/jacobian.h"
+#include "support/flow_layers.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
@@ -19,7 +20,7 @@ using glow::testing::randomize;
 
 /// The layer's matrix as a map without a bias.
 ops::ChannelMap map_of(const Permutation& permutation, torch::Dtype dtype = torch::kDouble) {
-  const auto [weight, log_abs_det] = PermutationImpl::stacked({permutation.get()}, dtype);
+  const auto [weight, log_abs_det] = glow::testing::matrices_of(*permutation, dtype);
   return {weight[0], torch::zeros(weight.size(1), dtype), log_abs_det[0]};
 }
 

@@ -1,5 +1,7 @@
 // Runs the threads of CUDA kernels in a loop, to test their arithmetic without a GPU.
+#include <cmath>
 #include <numeric>
+#include <type_traits>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -7,6 +9,8 @@
 
 #include "ops/coupling.h"
 #include "ops/coupling_elements.h"
+#include "ops/fold_elements.h"
+#include "ops/fold_network.h"
 #include "ops/matrix_inverse.h"
 #include "ops/patches.h"
 #include "ops/patches_elements.h"
@@ -50,6 +54,9 @@ TEST_F(CudaElements, ExtractPatchMatchesCpu) {
     for_each(rounded.numel(),
              ExtractPatch<float, c10::BFloat16>{Pixels<const float>(x), Pixels<c10::BFloat16>(rounded)});
     EXPECT_TRUE(rounded.equal(extract_patches(x, edge, torch::kBFloat16)));
+    auto filled_up = poisoned({2, edge ? 40 : 32, 3, 4});
+    for_each(filled_up.numel(), ExtractPatch<float, float>{Pixels<const float>(x), Pixels<float>(filled_up)});
+    EXPECT_TRUE(filled_up.equal(extract_patches(x, edge, c10::nullopt, filled_up.size(1))));
   }
 }
 
@@ -64,6 +71,11 @@ TEST_F(CudaElements, SumPatchesMatchesCpu) {
   for_each(sum.numel(), SumPatches<float, c10::BFloat16>{Pixels<const c10::BFloat16>(rounded), bias.data_ptr<float>(),
                                                          outside.data_ptr<float>(), Pixels<float>(sum)});
   EXPECT_TRUE(close(sum, sum_patches(rounded, bias, outside), 1e-6));
+  const auto filled_up =
+      at::constant_pad_nd(patches, {0, 0, 0, 0, 0, 3}, NAN).contiguous(at::MemoryFormat::ChannelsLast);
+  for_each(sum.numel(), SumPatches<float, float>{Pixels<const float>(filled_up), bias.data_ptr<float>(),
+                                                 outside.data_ptr<float>(), Pixels<float>(sum)});
+  EXPECT_TRUE(close(sum, sum_patches(patches, bias, outside), 1e-6));
 }
 
 TEST_F(CudaElements, AddPatchesMatchesCpu) {
@@ -72,6 +84,11 @@ TEST_F(CudaElements, AddPatchesMatchesCpu) {
   add_patches_(expected.narrow(1, 0, 3), patches);
   const auto half = actual.narrow(1, 0, 3);
   for_each(half.numel(), AddPatches<float, float>{Pixels<const float>(patches), Pixels<float>(half)});
+  EXPECT_TRUE(close(actual, expected, 1e-6));
+  const auto filled_up =
+      at::constant_pad_nd(patches, {0, 0, 0, 0, 0, 4}, NAN).contiguous(at::MemoryFormat::ChannelsLast);
+  half.copy_(x);
+  for_each(half.numel(), AddPatches<float, float>{Pixels<const float>(filled_up), Pixels<float>(half)});
   EXPECT_TRUE(close(actual, expected, 1e-6));
 }
 
@@ -115,6 +132,105 @@ TEST_F(CudaElements, RandomBlocksEqualTheRowOfTheCpu) {
     EXPECT_TRUE(fill(NormalBlock{}).equal(normal(key, {5}, count, options)));
   }
 }
+
+class CudaFoldElements : public ::testing::TestWithParam<NetworkShape> {
+ protected:
+  const NetworkShape shape = GetParam();
+  // Rows that are apart in memory.
+  const torch::Tensor parameters =
+      (random_normal({3, shape.numbers() + 5}, 1) * 0.3).to(torch::kFloat).narrow(1, 2, shape.numbers());
+
+  template <class H>
+  FoldedNets fold(const torch::Tensor& broken) const {
+    const auto* from = parameters.data_ptr<float>();
+    const auto hidden = std::is_same_v<H, float> ? torch::kFloat : torch::kBFloat16;
+    FoldedNets folded = fold_networks(parameters, shape, FoldedLayout::kRows, hidden);
+    folded.hidden.fill_(NAN);
+    folded.exact.fill_(NAN);
+    for_each(folded.hidden.numel(),
+             FoldHidden<float, H>{shape, from, parameters.stride(0), folded.hidden.data_ptr<H>()});
+    for_each(folded.exact.numel(), FoldExact<float>{shape, from, parameters.stride(0), broken.data_ptr<float>(),
+                                                    folded.exact.data_ptr<float>()});
+    return folded;
+  }
+};
+
+TEST_P(CudaFoldElements, FoldMatchesCpu) {
+  const auto in_float = fold_networks(parameters, shape, FoldedLayout::kRows, torch::kFloat);
+  const auto rounded = fold_networks(parameters, shape, FoldedLayout::kRows, torch::kBFloat16);
+  const auto sound = torch::zeros({3});
+  EXPECT_TRUE(close(fold<float>(sound).hidden, in_float.hidden, 1e-6));
+  EXPECT_TRUE(close(fold<float>(sound).exact, in_float.exact, 1e-6));
+  EXPECT_TRUE(close(fold<c10::BFloat16>(sound).hidden, rounded.hidden, 0x1p-7));
+  EXPECT_TRUE(close(fold<c10::BFloat16>(sound).exact, rounded.exact, 1e-6));
+}
+
+TEST_P(CudaFoldElements, LastBiasOfABrokenNetworkIsNaN) {
+  const auto folded = fold<float>(torch::tensor({0.F, NAN, 0.F}));
+  for (const std::int64_t network : {0, 1, 2}) {
+    const auto net = folded.at(network);
+    EXPECT_EQ(net.bias3.isnan().all().item<bool>(), network == 1);
+    EXPECT_EQ(net.bias3.isnan().any().item<bool>(), network == 1);
+    EXPECT_TRUE(net.exact_bias2.isfinite().all().item<bool>());
+    EXPECT_TRUE(net.outside.isfinite().all().item<bool>());
+  }
+}
+
+template <class G>
+void run_unfold(const NetworkShape& shape, const torch::Tensor& row, const FoldedNetGradient& of_folded,
+                const torch::Tensor& gradient, bool accumulate, std::int64_t lanes) {
+  const auto numbers = [](const torch::Tensor& tensor) { return tensor.data_ptr<float>(); };
+  const UnfoldOutput<float, G> output{shape,
+                                      numbers(row),
+                                      of_folded.weight1.data_ptr<G>(),
+                                      of_folded.weight2.data_ptr<G>(),
+                                      of_folded.weight3.data_ptr<G>(),
+                                      numbers(of_folded.bias1),
+                                      numbers(of_folded.bias2),
+                                      numbers(of_folded.bias3),
+                                      numbers(of_folded.outside),
+                                      numbers(gradient),
+                                      accumulate};
+  for (std::int64_t each = 0; each < output.outputs(); ++each) {
+    float sum = 0;
+    for (std::int64_t lane = 0; lane < lanes; ++lane) sum += output.spread(each, lane, lanes);
+    output.finish(each, sum);
+  }
+}
+
+TEST_P(CudaFoldElements, UnfoldMatchesCpu) {
+  const auto row = parameters[1];
+  const auto random = [](torch::IntArrayRef sizes, std::uint64_t seed) {
+    return random_normal(sizes, seed).to(torch::kFloat);
+  };
+  FoldedNetGradient of_folded{.weight1 = random({shape.width, shape.gathered()}, 2),
+                              .weight2 = random({shape.width, shape.width}, 3),
+                              .weight3 = random({shape.summed(), shape.width}, 4),
+                              .bias1 = random({shape.width}, 5),
+                              .bias2 = random({shape.width}, 6),
+                              .bias3 = random({shape.outputs}, 7),
+                              .outside = random({9, shape.outputs}, 8)};
+  auto rounded = of_folded;
+  for (auto weight : {&FoldedNetGradient::weight1, &FoldedNetGradient::weight2, &FoldedNetGradient::weight3}) {
+    rounded.*weight = (rounded.*weight).to(torch::kBFloat16);
+  }
+  for (const std::int64_t lanes : {1, 32}) {
+    for (const bool accumulate : {false, true}) {
+      const auto expected = accumulate ? random(row.sizes(), 9) : torch::full_like(row, NAN);
+      const auto actual = expected.clone(), of_rounded = expected.clone(), expected_of_rounded = expected.clone();
+      unfold_gradient(row, shape, of_folded, expected, accumulate);
+      run_unfold<float>(shape, row, of_folded, actual, accumulate, lanes);
+      EXPECT_TRUE(close(actual, expected, 2e-5)) << lanes << accumulate;
+      unfold_gradient(row, shape, rounded, expected_of_rounded, accumulate);
+      run_unfold<c10::BFloat16>(shape, row, rounded, of_rounded, accumulate, lanes);
+      EXPECT_TRUE(close(of_rounded, expected_of_rounded, 2e-5)) << lanes << accumulate;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, CudaFoldElements,
+                         ::testing::Values(NetworkShape{1, false, 1, 1}, NetworkShape{2, true, 5, 3},
+                                           NetworkShape{6, true, 48, 12}, NetworkShape{1, false, 48, 2}));
 
 TEST(Tf32Guard, RestoresThePreviousSetting) {
   const auto allowed = [] { return at::globalContext().allowTF32CuBLAS(); };

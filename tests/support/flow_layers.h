@@ -9,20 +9,27 @@
 namespace glow::testing {
 
 /// The layers prepared for forward passes and, if `inverses`, for the inverse.
-inline nn::FlowLayers prepared(nn::FlowLayers layers, bool inverses = false) {
-  for (auto& layer : layers) layer = layer->prepared(nn::HiddenPrecision::kFull);
-  return inverses ? layers.front()->with_inverses(layers) : layers;
+inline std::shared_ptr<const nn::FlowLayers> prepared(const nn::FlowLayers& layers, bool inverses = false) {
+  const auto all = layers.prepared(nn::HiddenPrecision::kFull);
+  return inverses ? all->with_inverses() : all;
 }
 
-/// The layers of one step.
+/// The layer of one step.
 template <class Step>
-nn::FlowLayers layers_of(const Step& step) {
+std::shared_ptr<const nn::FlowLayers> layers_of(const Step& step) {
   const nn::Step* const only = step.get();
   return only->layers(std::span(&only, 1), {});
 }
 
+/// The matrix of one permutation, [1, C, C].
+inline nn::PermutationImpl::Matrices matrices_of(const nn::PermutationImpl& permutation,
+                                                 const torch::TensorOptions& options) {
+  return nn::PermutationImpl::stacked(
+      {&permutation}, [](const auto& parameter) { return parameter.unsqueeze(0); }, options);
+}
+
 /// y and log|det dy/dx| [N] of a flow step by its definition (Glow, table 1), without folding; the expected result of
-/// FlowStepLayer. Differentiable.
+/// FlowStepLayers. Differentiable.
 inline nn::ChainResult plain_flow_step(const nn::FlowStepImpl& step, const torch::Tensor& x, bool edge_bias) {
   const auto over_channels = [](const torch::Tensor& vector) { return vector.view({1, -1, 1, 1}); };
   const auto actnorm = [&](const torch::Tensor& z, const nn::ActNormImpl& norm) {
@@ -34,7 +41,7 @@ inline nn::ChainResult plain_flow_step(const nn::FlowStepImpl& step, const torch
     return at::conv2d(edge_bias ? at::cat({padded, outside}, 1) : padded, weight);
   };
 
-  const auto matrix = nn::PermutationImpl::stacked({step.permutation.get()}, x.options()).weight[0];
+  const auto matrix = matrices_of(*step.permutation, x.options()).weight[0];
   const auto mixed = at::einsum("oc,nchw->nohw", {matrix, actnorm(x, *step.actnorm)});
   auto log_det = (std::get<1>(at::linalg_slogdet(matrix)) + 3 * step.actnorm->log_scale.sum()) *
                  static_cast<double>(x.size(2) * x.size(3));

@@ -29,8 +29,7 @@ constexpr EnumNames<HiddenPrecision, 3> enum_names(HiddenPrecision) {
 
 /// The tensors of every flow step that a forward pass keeps for the backward pass.
 enum class MemoryPolicy {
-  /// All that the backward pass uses: the flow variable, the hidden layers, the network's output and its folded
-  /// weights.
+  /// All that the backward pass uses: the flow variable, the hidden layers and the network's output.
   kStore,
   /// Only the flow variable. The backward pass recomputes the coupling network.
   kRecompute,
