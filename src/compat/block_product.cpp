@@ -31,17 +31,17 @@ bool processor_fits() {
 }
 
 /// Computes a small product and compares: LibTorch may be built without oneDNN, or oneDNN be told to use older
-/// instructions.
-template <class T>
+/// instructions. In bfloat16, because products of float32 fall back to a BLAS then.
 bool computes() {
   try {
+    using T = c10::BFloat16;
     constexpr std::int64_t kSize = 32;
     T a[kSize * kSize], b[kSize * kSize];
     float c[kSize * kSize];
     for (auto& number : a) number = T(1);
     for (auto& number : b) number = T(2);
+    const BlockProducts<T> products;
     block_product(kSize, kSize, kSize, a, kSize, b, kSize, c, kSize);
-    end_block_products<T>();
     for (const auto number : c) {
       if (number != 2 * kSize) return false;
     }
@@ -55,7 +55,7 @@ bool computes() {
 
 template <class T>
 bool has_block_product() {
-  static const bool has = processor_fits<T>() && computes<T>();
+  static const bool has = processor_fits<T>() && computes();
   return has && at::globalContext().userEnabledMkldnn();
 }
 
@@ -71,7 +71,7 @@ void block_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, 
 }
 
 template <class T>
-void end_block_products() {
+BlockProducts<T>::~BlockProducts() {
   at::native::cpublas::brgemm_release(/*is_vnni=*/std::is_same_v<T, c10::BFloat16>);
 }
 
@@ -93,13 +93,13 @@ void block_product(std::int64_t, std::int64_t, std::int64_t, const c10::BFloat16
 }
 
 template <class T>
-void end_block_products() {}
+BlockProducts<T>::~BlockProducts() = default;
 
 #endif
 
 template bool has_block_product<float>();
 template bool has_block_product<c10::BFloat16>();
-template void end_block_products<float>();
-template void end_block_products<c10::BFloat16>();
+template class BlockProducts<float>;
+template class BlockProducts<c10::BFloat16>;
 
 }  // namespace glow::compat

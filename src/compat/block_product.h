@@ -21,8 +21,14 @@ void block_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, 
                    std::int64_t a_stride, const c10::BFloat16* b, std::int64_t b_stride, float* c,
                    std::int64_t c_stride, bool add = false);
 
-/// Call on a thread after its last block_product of a kind: gives the tile registers back.
+/// Gives a thread's tile registers back. Created by a thread before its first block_product of a kind.
 template <class T>
-void end_block_products();
+class BlockProducts {
+ public:
+  BlockProducts() = default;
+  BlockProducts(const BlockProducts&) = delete;
+  BlockProducts& operator=(const BlockProducts&) = delete;
+  ~BlockProducts();
+};
 
 }  // namespace glow::compat

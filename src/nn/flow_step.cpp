@@ -98,27 +98,24 @@ torch::Tensor apply_map(const ops::ChannelMap& map, const torch::Tensor& x, bool
 
 /// The layers of the network whose parameters are `row` [numbers]. Differentiable.
 ScaledCouplingNet scaled_net(const ops::NetworkShape& shape, const torch::Tensor& row) {
-  const auto weight = [&](std::int64_t begin, std::int64_t outputs, std::int64_t kernel, std::int64_t inputs) {
-    return row.narrow(0, begin, outputs * kernel * kernel * inputs)
-        .view({outputs, kernel, kernel, inputs})
-        .permute({0, 3, 1, 2});
+  const auto width = shape.width, outputs = shape.outputs, planes = shape.planes(), inputs3 = shape.inputs3();
+  const auto parts = row.split_with_sizes(
+      {width * 9 * planes, width, width, width * width, width, width, outputs * 9 * inputs3, outputs, outputs});
+  const auto weight = [](const torch::Tensor& part, std::int64_t kernel, std::int64_t inputs) {
+    return part.view({-1, kernel, kernel, inputs}).permute({0, 3, 1, 2});
   };
-  const auto vector = [&](std::int64_t begin, std::int64_t length) { return row.narrow(0, begin, length); };
-  const auto width = shape.width, outputs = shape.outputs;
-  return {{weight(shape.weight1(), width, 3, shape.planes()), vector(shape.bias1(), width),
-           scale_of(vector(shape.log_scale1(), width))},
-          {weight(shape.weight2(), width, 1, width), vector(shape.bias2(), width),
-           scale_of(vector(shape.log_scale2(), width))},
-          {weight(shape.weight3(), outputs, 3, shape.inputs3()), vector(shape.bias3(), outputs),
-           scale_of(vector(shape.log_scale3(), outputs))}};
+  return {{weight(parts[0], 3, planes), parts[1], scale_of(parts[2])},
+          {weight(parts[3], 1, width), parts[4], scale_of(parts[5])},
+          {weight(parts[6], 3, inputs3), parts[7], scale_of(parts[8])}};
 }
 
 }  // namespace
 
-FlowStepLayers::FlowStepLayers(ops::ChannelMap maps, ops::CouplingKind kind, const ops::NetworkShape& shape,
+FlowStepLayers::FlowStepLayers(const ops::ChannelMap& maps, ops::CouplingKind kind, const ops::NetworkShape& shape,
                                torch::Tensor networks, torch::Tensor networks_gradient)
     : size_(static_cast<std::size_t>(networks.size(0))),
-      maps_(std::move(maps)),
+      // Contiguous, for map_at.
+      maps_{maps.weight.contiguous(), maps.bias.contiguous(), maps.log_abs_det},
       kind_(kind),
       shape_(shape),
       networks_(std::move(networks)),
@@ -140,9 +137,10 @@ std::shared_ptr<const FlowLayers> FlowStepLayers::prepared(HiddenPrecision preci
   auto layers = std::make_shared<FlowStepLayers>(*this);
   layers->first_folded_ = first;
   layers->tf32_ = precision == HiddenPrecision::kTf32;
-  if (ops::records_graph(networks_)) {
+  if (torch::GradMode::is_enabled()) {
+    const auto rows = networks_.unbind();
     for (auto k = first; k < first + count; ++k) {
-      layers->differentiable_.push_back(fold(scaled_net(shape_, networks_[static_cast<std::int64_t>(k)]), precision));
+      layers->differentiable_.push_back(fold(scaled_net(shape_, rows[k]), precision));
     }
     return layers;
   }
@@ -171,9 +169,8 @@ FlowLayers::Forward FlowStepLayers::forward(std::size_t k, const torch::Tensor& 
 }
 
 torch::Tensor FlowStepLayers::inverse(std::size_t k, const torch::Tensor& y, const Kept& kept) const {
-  if (torch::GradMode::is_enabled() || !folded_.defined()) {
-    auto net = differentiable_.empty() ? fold(scaled_net(shape_, networks_[static_cast<std::int64_t>(k)]))
-                                       : differentiable_[k - first_folded_];
+  if (!folded_.defined()) {
+    auto net = differentiable_[k - first_folded_];
     net.tf32 = tf32_;
     return ops::apply(differentiable_map_at(inverse_maps_, k), ops::uncouple(kind_, y, nn::apply(net, first_half(y))));
   }
@@ -233,7 +230,8 @@ torch::Tensor FlowStepLayers::backward(std::size_t k, const Pass& pass, torch::T
 std::shared_ptr<const FlowLayers> FlowStepLayers::with_inverses() const {
   auto layers = std::make_shared<FlowStepLayers>(*this);
   const auto no_log_det = torch::zeros({maps_.weight.size(0)}, maps_.weight.options().requires_grad(false));
-  layers->inverse_maps_ = ops::invert({maps_.weight, maps_.bias, no_log_det});
+  const auto inverses = ops::invert({maps_.weight, maps_.bias, no_log_det});
+  layers->inverse_maps_ = {inverses.weight.contiguous(), inverses.bias.contiguous(), {}};
   return layers;
 }
 

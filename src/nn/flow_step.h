@@ -23,8 +23,8 @@ class FlowStepLayers final : public FlowLayers {
  public:
   /// `maps`: of all steps, each tensor with an axis [K] in front; `networks` [K, numbers]: the parameters of their
   /// coupling networks; `networks_gradient`: StackedParameters::second_gradient.
-  FlowStepLayers(ops::ChannelMap maps, ops::CouplingKind kind, const ops::NetworkShape& shape, torch::Tensor networks,
-                 torch::Tensor networks_gradient);
+  FlowStepLayers(const ops::ChannelMap& maps, ops::CouplingKind kind, const ops::NetworkShape& shape,
+                 torch::Tensor networks, torch::Tensor networks_gradient);
 
   std::size_t size() const override { return size_; }
   std::vector<torch::Tensor> weights() const override { return {maps_.weight, maps_.bias, networks_}; }

@@ -148,6 +148,7 @@ std::shared_ptr<torch::nn::Module> GlowImpl::clone(const c10::optional<torch::De
   auto& model = dynamic_cast<GlowImpl&>(*copy);
   model.gather();
   model.sum_ = nullptr;
+  model.adds_gradients_ = false;
   return copy;
 }
 

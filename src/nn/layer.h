@@ -61,7 +61,7 @@ class FlowLayers {
   /// Undefined: 0. Differentiable.
   virtual torch::Tensor log_abs_det() const { return {}; }
 
-  // Passes of layer k, which is prepared.
+  // Passes of layer k. It is prepared, but for `backward`.
 
   /// Whether forward normalises by the moments of its batch, Kept::batch_moments.
   virtual bool normalizes_by_batch(std::size_t /*k*/) const { return false; }

@@ -1,6 +1,7 @@
 #include "nn/stacked_parameters.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -52,12 +53,22 @@ torch::Tensor matrix_of(const variable_list& tensors, std::int64_t rows) {
   return at::cat(flats).view({rows, -1});
 }
 
+std::vector<std::uint32_t> versions_of(const variable_list& tensors) {
+  std::vector<std::uint32_t> versions;
+  for (const auto& tensor : tensors) {
+    versions.push_back(tensor.is_inference() ? 0 : static_cast<std::uint32_t>(tensor._version()));
+  }
+  return versions;
+}
+
 /// What the node knows about its parameters.
 struct StackPlan : torch::CustomClassHolder {
   std::int64_t rows = 0;
   /// The columns of the first part.
   std::int64_t columns = 0;
   variable_list parameters;
+  /// The parameters' versions in the forward pass. The matrix has none: it is a view that autograd does not know.
+  std::vector<std::uint32_t> versions;
   /// The gradients as a matrix, if the node adds to them, else undefined.
   torch::Tensor gradients;
 };
@@ -81,6 +92,9 @@ class StackFunction : public torch::autograd::Function<StackFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto plan = c10::static_intrusive_pointer_cast<StackPlan>(context->saved_data["plan"].toCapsule());
     const auto count = plan->parameters.size();
+    if (versions_of(plan->parameters) != plan->versions) {
+      throw Error("a parameter was changed between the forward and the backward pass");
+    }
     variable_list result(count + 2);  // of the parameters, the matrix and the plan
     const std::int64_t begins[] = {0, plan->columns};
     if (plan->gradients.defined()) {
@@ -124,6 +138,7 @@ StackedParameters::StackedParameters(const std::vector<const torch::nn::Module*>
     if (parameter.is_same(split)) break;
     plan->columns += parameter.numel();
   }
+  plan->versions = versions_of(plan->parameters);
   const auto matrix = matrix_of(plan->parameters, plan->rows);
   if (adds_gradients) {
     variable_list gradients;

@@ -17,9 +17,6 @@
 namespace glow::ops::cpu {
 namespace {
 
-/// Numbers that a vector of AVX-512 has, or two of AVX2.
-constexpr std::int64_t kLanes = 16;
-
 /// Rows that one task folds: a cache line of float32 in a transposed weight.
 constexpr std::int64_t kRowsOfTask = 16;
 

@@ -33,9 +33,6 @@ using cpu::scratch;
 /// Columns of one product: its result, 16 KB, is still in the first cache when bias and ReLU follow.
 constexpr std::int64_t kColumns = 64;
 
-/// Widths are multiples of it: it fills a vector of AVX-512, or two of AVX2.
-constexpr std::int64_t kLanes = 16;
-
 template <class H>
 GLOW_INLINE void add_bias_and_relu_of(Block<const float> from, const float* bias, std::int64_t rows,
                                       std::int64_t columns, Block<H> to) {

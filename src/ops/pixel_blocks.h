@@ -48,8 +48,8 @@ template <class H, class Run>
 void for_each_block(std::int64_t pixels, Run&& run) {
   const auto size = pixels_of_block(pixels), blocks = (pixels + size - 1) / size;
   at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    const compat::BlockProducts<H> products;
     for (auto block = begin; block < end; ++block) run(block, block * size, std::min(size, pixels - block * size));
-    compat::end_block_products<H>();
   });
 }
 

@@ -14,13 +14,13 @@ namespace {
 
 /// [N*H*W, C], a view of a channels_last tensor.
 torch::Tensor rows_of(const torch::Tensor& x) {
-  if (!records_graph(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast)) return rows_view(x);
+  if (!torch::GradMode::is_enabled() && x.is_contiguous(at::MemoryFormat::ChannelsLast)) return rows_view(x);
   return x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)});
 }
 
 /// The inverse of rows_of, with the batch, height and width of `like`.
 torch::Tensor images_of(const torch::Tensor& rows, const torch::Tensor& like) {
-  if (!records_graph(rows) && rows.is_contiguous()) return images_view(rows, like);
+  if (!torch::GradMode::is_enabled() && rows.is_contiguous()) return images_view(rows, like);
   return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
 }
 

@@ -78,6 +78,7 @@ torch::Tensor product_over_pixels(const PixelRows<H>& gradient, const PixelRows<
   constexpr std::int64_t kPixels = 256, kRows = 64, kPair = PixelRows<H>::kInPairs ? 2 : 1;
   float* to = result.data_ptr<float>();
   at::parallel_for(0, (outputs + kRows - 1) / kRows, 1, [&](std::int64_t begin, std::int64_t end) {
+    const compat::BlockProducts<H> products;
     H* transposed = scratch<H>(0, kRows * kPixels);
     for (auto task = begin; task < end; ++task) {
       const auto row = task * kRows, rows = std::min(kRows, outputs - row);
@@ -88,7 +89,6 @@ torch::Tensor product_over_pixels(const PixelRows<H>& gradient, const PixelRows<
                               /*add=*/first > 0);
       }
     }
-    compat::end_block_products<H>();
   });
   return result;
 }

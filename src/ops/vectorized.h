@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 // GLOW_VECTORIZED compiles a function for AVX-512, for AVX2 and for every x86-64 processor; the program chooses at its
 // start. Not for sanitizers, which are not ready when it chooses. Functions that it calls must become a part of it, to
 // be compiled for the same instructions: by GLOW_INLINE, or all of them by GLOW_FLATTEN.
@@ -13,3 +15,10 @@
 
 #define GLOW_INLINE inline __attribute__((always_inline))
 #define GLOW_FLATTEN __attribute__((flatten))
+
+namespace glow::ops {
+
+/// Numbers that one step of a loop computes: float32 numbers of a vector of AVX-512, or of two of AVX2.
+inline constexpr std::int64_t kLanes = 16;
+
+}  // namespace glow::ops

@@ -110,20 +110,22 @@ nn::Glow prepared(nn::Glow model, const TrainOptions& options,
 /// previous mode.
 class TrainingMode {
  public:
-  explicit TrainingMode(nn::GlowImpl& model) : model_(model), was_training_(model.is_training()) {
+  explicit TrainingMode(nn::GlowImpl& model)
+      : model_(model), was_training_(model.is_training()), added_gradients_(model.adds_gradients()) {
     if (!was_training_) model_.train();
     model_.set_adds_gradients(true);
   }
   TrainingMode(const TrainingMode&) = delete;
   TrainingMode& operator=(const TrainingMode&) = delete;
   ~TrainingMode() {
-    model_.set_adds_gradients(false);
+    model_.set_adds_gradients(added_gradients_);
     if (!was_training_) model_.eval();
   }
 
  private:
   nn::GlowImpl& model_;
   bool was_training_;
+  bool added_gradients_;
 };
 
 }  // namespace

@@ -136,6 +136,23 @@ TEST(Chain, RefusesSecondDerivatives) {
       {"cannot be differentiated again"}));
 }
 
+TEST(Chain, RefusesParametersThatChangedBeforeTheBackwardPass) {
+  const GlowOptions options{.height = 4, .width = 4, .levels = 1, .depth = 2, .hidden_width = 4};
+  auto model = trained_model(options, torch::kDouble);
+  const auto loss = model->log_prob(random_images(options, 2, 4)).mean();
+  {
+    const torch::NoGradGuard no_grad;
+    model->parameters().front().mul_(2);
+  }
+  EXPECT_TRUE(throws<Error>([&] { loss.backward(); }, {"changed between the forward and the backward pass"}));
+}
+
+TEST(AddedGradients, AreNotAPropertyOfCopies) {
+  auto model = trained_model({.height = 4, .width = 4, .levels = 1, .depth = 1, .hidden_width = 4}, torch::kDouble);
+  model->set_adds_gradients(true);
+  EXPECT_FALSE(std::dynamic_pointer_cast<GlowImpl>(model->clone())->adds_gradients());
+}
+
 /// The peak memory, in bytes, of a density and its gradient for a model of one level whose weights are small compared
 /// to the flow variable.
 std::int64_t peak_memory(MemoryPolicy memory, std::int64_t depth, std::int64_t images) {

@@ -95,10 +95,12 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   void set_sum_over_processes(SumOverProcesses sum) { sum_ = std::move(sum); }
   const SumOverProcesses& sum_over_processes() const { return sum_; }
   /// Whether backward passes add the gradients of the flow steps to the memory of FlatParameters::gradients(), if the
-  /// parameters have these gradients when the forward pass begins. That saves an operation for each parameter, but
+  /// parameters have these gradients when the forward pass begins; they must keep them until the backward pass. That
+  /// saves an operation for each parameter, but
   /// torch::autograd::grad and hooks get undefined gradients of them, and a backward pass to the images alone adds to
   /// them too. Trainer sets it during its steps. False by default; copies of the model do not have it.
   void set_adds_gradients(bool adds) { adds_gradients_ = adds; }
+  bool adds_gradients() const { return adds_gradients_; }
   /// The precision of the coupling networks in log_prob, log_prob_by_class, log_prob_marginal, evaluate and sample;
   /// kFull by default. encode and decode always use kFull, so that they invert each other. Throws ConfigError if the
   /// precision is not kFull and the model is not float32.
