@@ -42,10 +42,9 @@ bool is_compressed_tar_name(const std::filesystem::path& path);
 /// The wanted regular members, in the order of the archive (of a zip: of its directory). The content decides between
 /// tar and zip. Does not read the members' bytes and does not move the position of the file's descriptor. Tars that
 /// were concatenated are read as one.
-/// Throws IoError, and FormatError for a file that is no archive of these formats, a truncated or damaged one (also a tar without a block of
-/// zeros at its end), and a
-/// wanted member that is a link, a sparse or another special file, is encrypted or compressed in another way, has an
-/// absolute name or one with "..", or has the name of another.
+/// Throws IoError, and FormatError for a file that is no archive of these formats, a truncated or damaged one (also a
+/// tar without a block of zeros at its end), and a wanted member that is a link, a sparse or another special file, is
+/// encrypted or compressed in another way, has an absolute name or one with "..", or has the name of another.
 std::vector<Member> index_archive(const RegularFile& file, const WantedMember& wanted);
 
 /// The content of a member; `name` is for messages. Several threads may read at once.

@@ -28,9 +28,9 @@ struct ChainResult {
 /// Applies prepared layers (FlowLayers::prepared) in order, without a graph: x [N, C, H, W] -> y [N, C, H, W].
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x);
 
-/// The same for layers that are not prepared, with a graph. Layers without a backward pass of their own (FlowLayers::has_backward) record an ordinary
-/// graph under MemoryPolicy::kStore. In all other cases the chain is one node, which prepares one layer at a time and
-/// is differentiable once (else Error).
+/// The same for layers that are not prepared, with a graph. Layers without a backward pass of their own
+/// (FlowLayers::has_backward) record an ordinary graph under MemoryPolicy::kStore. In all other cases the chain is one
+/// node, which prepares one layer at a time and is differentiable once (else Error).
 ChainResult apply_layers(const FlowLayers& layers, const torch::Tensor& x, const ChainOptions& options);
 
 /// The inverse, x from y. The layers are prepared and have their inverses (FlowLayers::with_inverses). Differentiable.

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "support/finite_differences.h"
-#include "support/jacobian.h"
 #include "support/flow_layers.h"
+#include "support/jacobian.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
