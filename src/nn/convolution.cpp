@@ -33,8 +33,6 @@ void ActNormConvImpl::draw(WeightSource& source) {
 
 ScaledConvolution ActNormConvImpl::scaled() const { return {weight, actnorm->bias, scale_of(actnorm->log_scale)}; }
 
-FoldedConvolution ActNormConvImpl::fold() const { return fold_gathering(scaled()); }
-
 ZeroConvImpl::ZeroConvImpl(std::int64_t inputs, std::int64_t outputs, bool edge_bias)
     : inputs_(inputs), outputs_(outputs), edge_bias_(edge_bias) {
   reset();

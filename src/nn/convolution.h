@@ -41,8 +41,6 @@ class ActNormConvImpl : public torch::nn::Cloneable<ActNormConvImpl> {
   /// Draws the weights from N(0, 0.05^2).
   void draw(WeightSource& source);
   ScaledConvolution scaled() const;
-  /// The layer as one convolution that gathers. Differentiable.
-  FoldedConvolution fold() const;
 
   /// [O, I, kernel, kernel]
   torch::Tensor weight;

@@ -29,7 +29,7 @@ TEST_P(ActNormConvTest, FoldEqualsConvolutionThenActnorm) {
   const auto& actnorm = *layer->actnorm;
   const auto expected = (at::conv2d(x, layer->weight, {}, 1, GetParam() / 2) + over_channels(actnorm.bias)) *
                         (3 * over_channels(actnorm.log_scale)).exp();
-  const auto folded = layer->fold();
+  const auto folded = fold_gathering(layer->scaled());
   const auto gathered = GetParam() == 1 ? x : ops::extract_patches(x, /*with_edge_plane=*/false);
   EXPECT_TRUE(close(ops::pixel_product(gathered, folded.weight, folded.bias), expected, 1e-13));
 }
