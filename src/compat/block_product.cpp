@@ -7,8 +7,12 @@
 #include <ATen/Context.h>
 #include <torch/version.h>
 
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 6)
+#if TORCH_VERSION_MAJOR >= 2
 #include <ATen/native/CPUBlas.h>
+#endif
+
+// The header names the types of its products by macros.
+#if defined(CPUBLAS_BRGEMM_F32F32F32) && defined(CPUBLAS_BRGEMM_BF16BF16F32)
 #define GLOW_HAS_BLOCK_PRODUCT
 #endif
 

@@ -6,8 +6,8 @@
 
 namespace glow::compat {
 
-// oneDNN's product of small blocks (brgemm), which LibTorch 2.6 and later offer: called by one thread on factors that
-// are in its cache.
+// oneDNN's product of small blocks (brgemm), which recent versions of LibTorch 2 offer (tested: 2.11): called by one
+// thread on factors that are in its cache.
 
 /// Whether block_product works with LibTorch and this processor for T = float or c10::BFloat16.
 template <class T>
