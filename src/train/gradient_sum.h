@@ -50,7 +50,8 @@ class GradientSum {
   void start_next();
 
   /// The autograd node that adds to a parameter's gradient, which autograd itself does not keep alive, and the hook
-  /// that calls `arrived` after it.
+  /// that calls `arrived` after it. The node also runs, with an undefined gradient, after a backward pass has added to
+  /// the gradient itself (GlowImpl::set_adds_gradients).
   struct Accumulator {
     std::shared_ptr<torch::autograd::Node> node;
     std::uintptr_t hook;
