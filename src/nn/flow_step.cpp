@@ -7,6 +7,7 @@
 #include "nn/family.h"
 #include "nn/stacked_parameters.h"
 #include "ops/coupling.h"
+#include "ops/map_blocks.h"
 #include "ops/patches.h"
 #include "ops/pixel_product.h"
 #include "ops/pixels.h"
@@ -207,8 +208,9 @@ torch::Tensor FlowStepLayers::backward(std::size_t k, const Pass& pass, torch::T
     of_net = ops::network_blocks_backward(shape_, net, pass.y, activations, of_h, first_half(gradient));
   } else {
     const ops::Tf32Guard guard(pass.precision == HiddenPrecision::kTf32);
-    const auto net = folded_.defined() ? folded_.at(static_cast<std::int64_t>(k - first_folded_))
-                                       : ops::fold_networks(row, shape_, ops::FoldedLayout::kRows, hidden).at(0);
+    const bool is_folded = folded_.defined() && folded_.layout == ops::FoldedLayout::kRows;
+    const auto net = is_folded ? folded_.at(static_cast<std::int64_t>(k - first_folded_))
+                               : ops::fold_networks(row, shape_, ops::FoldedLayout::kRows, hidden).at(0);
     of_net = products_backward(shape_, net, pass.y, activations, of_h, outside_mask_, first_half(gradient));
   }
   const auto& of_networks = gradients[2];

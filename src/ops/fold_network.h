@@ -9,7 +9,7 @@
 namespace glow::ops {
 
 // Folding of coupling networks whose parameters are the rows of a matrix: actnorms, output scales and edge planes
-// become part of three products at every pixel. nn::fold computes the same for one network with LibTorch's operators.
+// become part of three products at every pixel.
 
 /// The order of a folded weight W [O, I] in memory.
 enum class FoldedLayout {

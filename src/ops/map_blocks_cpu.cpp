@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "compat/block_product.h"
-#include "ops/network_blocks.h"
+#include "ops/map_blocks.h"
 #include "ops/pixel_blocks.h"
 #include "ops/transpose.h"
 

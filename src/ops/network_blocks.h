@@ -33,15 +33,4 @@ FoldedNetGradient network_blocks_backward(const NetworkShape& shape, const Folde
                                           const NetworkActivations& activations, const torch::Tensor& of_h,
                                           torch::Tensor of_z1);
 
-// The map of a step's channels, y = A x + b at every pixel, in the same way; for float32, all channels_last.
-
-/// matrix [O, C], bias [O]: x [N, C, H, W] -> [N, O, H, W].
-torch::Tensor map_pixels(const torch::Tensor& x, const torch::Tensor& matrix, const torch::Tensor& bias);
-
-struct MapGradients {
-  /// dL/dx = A^T dL/dy, dL/dA = sum over pixels of dL/dy x^T, dL/db = sum over pixels of dL/dy.
-  torch::Tensor x, matrix, bias;
-};
-MapGradients map_pixels_backward(const torch::Tensor& x, const torch::Tensor& matrix, const torch::Tensor& gradient);
-
 }  // namespace glow::ops

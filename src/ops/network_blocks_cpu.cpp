@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -191,47 +192,69 @@ std::pair<torch::Tensor, torch::Tensor> bias_gradients(const torch::Tensor& of_h
   return {bias, outside};
 }
 
+/// What the backward pass of a block writes for its pixels.
+template <class H>
+struct BackwardRows {
+  PixelRows<H> of_parts, of_hidden2, of_hidden1, patches;
+  KeptRows<H> hidden1, hidden2;
+};
+
+/// The backward pass of a block of `count` pixels from `first` on. `sum1`, `sum2` [width]: the block's gradients of b1
+/// and b2; `of_patches` [count, gathered].
+template <class H>
+void run_block_backward(const NetworkShape& shape, const FoldedNet& net, const PaddedImages<H>& z,
+                        const PaddedImages<H>& of_h, const BackwardRows<H>& rows, std::int64_t first,
+                        std::int64_t count, float* sum1, float* sum2, float* of_patches) {
+  const auto width = shape.width, summed = shape.summed(), gathered = shape.gathered();
+  const auto part = rows.of_parts.workspace(0, first, count);
+  of_h.gather(first, count, summed, part.data);
+  rows.of_parts.store(constant(part), first, count);
+
+  const auto of_hidden2 = rows.of_hidden2.workspace(1, first, count);
+  hidden_layer_backward<H>(constant(part), net.weight3.data_ptr<H>(), rows.hidden2.block(first), count, summed, width,
+                           of_hidden2, sum2);
+  rows.of_hidden2.store(constant(of_hidden2), first, count);
+  rows.hidden2.store(first, count);
+
+  const auto of_hidden1 = rows.of_hidden1.workspace(2, first, count);
+  hidden_layer_backward<H>(constant(of_hidden2), net.weight2.data_ptr<H>(), rows.hidden1.block(first), count, width,
+                           width, of_hidden1, sum1);
+  rows.of_hidden1.store(constant(of_hidden1), first, count);
+  rows.hidden1.store(first, count);
+
+  plain_layer<H>(constant(of_hidden1), net.weight1.data_ptr<H>(), count, width, gathered, of_patches);
+  const auto patch = rows.patches.workspace(0, first, count);
+  z.gather(first, count, gathered, patch.data);
+  rows.patches.store(constant(patch), first, count);
+}
+
 template <class H>
 FoldedNetGradient run_backward(const NetworkShape& shape, const FoldedNet& net, const torch::Tensor& z,
                                const NetworkActivations& activations, const torch::Tensor& of_h,
                                const torch::Tensor& of_z1) {
-  const auto pixels = pixels_of(z), width = shape.width;
+  const auto pixels = pixels_of(z), width = shape.width, gathered = shape.gathered();
   const auto blocks = (pixels + pixels_of_block(pixels) - 1) / pixels_of_block(pixels);
-  const PaddedImages<H> images(z, shape.channels, shape.edge), h_images(of_h, shape.outputs, /*edge=*/false);
   const auto hidden = net.weight1.scalar_type();
-  const PixelRows<H> of_parts(pixels, shape.summed(), hidden), of_hidden2(pixels, width, hidden),
-      of_hidden1(pixels, width, hidden), patches(pixels, shape.gathered(), hidden);
-  const KeptRows<H> hidden1(activations.hidden1), hidden2(activations.hidden2);
-  const auto of_patches = empty_images(z, shape.gathered(), torch::kFloat);
-  const auto sums1 = empty_on_cpu({blocks, width}, torch::kFloat), sums2 = empty_on_cpu({blocks, width}, torch::kFloat);
-  const H *weight1 = net.weight1.data_ptr<H>(), *weight2 = net.weight2.data_ptr<H>(),
-          *weight3 = net.weight3.data_ptr<H>();
-  float *sum1 = sums1.template data_ptr<float>(), *sum2 = sums2.template data_ptr<float>(),
-        *to = of_patches.template data_ptr<float>();
+  const PaddedImages<H> images(z, shape.channels, shape.edge), of_images(of_h, shape.outputs, /*edge=*/false);
+  const BackwardRows<H> rows{PixelRows<H>(pixels, shape.summed(), hidden),
+                             PixelRows<H>(pixels, width, hidden),
+                             PixelRows<H>(pixels, width, hidden),
+                             PixelRows<H>(pixels, gathered, hidden),
+                             KeptRows<H>(activations.hidden1),
+                             KeptRows<H>(activations.hidden2)};
+  const torch::Tensor of_patches = empty_images(z, gathered, torch::kFloat);
+  const torch::Tensor sums1 = empty_on_cpu({blocks, width}, torch::kFloat),
+                      sums2 = empty_on_cpu({blocks, width}, torch::kFloat);
+  float *sum1 = sums1.data_ptr<float>(), *sum2 = sums2.data_ptr<float>(), *to = of_patches.data_ptr<float>();
   for_each_block<H>(pixels, [&](std::int64_t block, std::int64_t first, std::int64_t count) {
-    const auto part = of_parts.workspace(0, first, count);
-    h_images.gather(first, count, shape.summed(), part.data);
-    of_parts.store(constant(part), first, count);
-    const auto second = of_hidden2.workspace(1, first, count);
-    hidden_layer_backward<H>(constant(part), weight3, hidden2.block(first), count, shape.summed(), width, second,
-                             sum2 + block * width);
-    of_hidden2.store(constant(second), first, count);
-    hidden2.store(first, count);
-    const auto one = of_hidden1.workspace(2, first, count);
-    hidden_layer_backward<H>(constant(second), weight2, hidden1.block(first), count, width, width, one,
-                             sum1 + block * width);
-    of_hidden1.store(constant(one), first, count);
-    hidden1.store(first, count);
-    plain_layer<H>(constant(one), weight1, count, width, shape.gathered(), to + first * shape.gathered());
-    const auto patch = patches.workspace(0, first, count);
-    images.gather(first, count, shape.gathered(), patch.data);
-    patches.store(constant(patch), first, count);
+    run_block_backward(shape, net, images, of_images, rows, first, count, sum1 + block * width, sum2 + block * width,
+                       to + first * gathered);
   });
   add_patches_(of_z1, of_patches);
   FoldedNetGradient gradient;
-  gradient.weight1 = product_over_pixels(of_hidden1, patches);
-  gradient.weight2 = product_over_pixels(of_hidden2, hidden1.rows());
-  gradient.weight3 = product_over_pixels(of_parts, hidden2.rows());
+  gradient.weight1 = product_over_pixels(rows.of_hidden1, rows.patches);
+  gradient.weight2 = product_over_pixels(rows.of_hidden2, rows.hidden1.rows());
+  gradient.weight3 = product_over_pixels(rows.of_parts, rows.hidden2.rows());
   gradient.bias1 = cpu::sum_of_rows(sums1, 0, {width});
   gradient.bias2 = cpu::sum_of_rows(sums2, 0, {width});
   std::tie(gradient.bias3, gradient.outside) = bias_gradients(of_h);
