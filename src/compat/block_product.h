@@ -9,7 +9,8 @@ namespace glow::compat {
 // oneDNN's product of small blocks (brgemm), which recent versions of LibTorch 2 offer (tested: 2.11): called by one
 // thread on factors that are in its cache.
 
-/// Whether block_product works with LibTorch and this processor for T = float or c10::BFloat16.
+/// Whether oneDNN computes block_product with this LibTorch on this processor, for T = float or c10::BFloat16. Else
+/// plain loops do, which are slow and let tests run everywhere.
 template <class T>
 bool has_block_product();
 

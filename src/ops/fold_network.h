@@ -15,9 +15,9 @@ namespace glow::ops {
 enum class FoldedLayout {
   /// Row by row, for LibTorch's products.
   kRows,
-  /// For x * W^T in blocks of pixels (network_blocks.h): [I, O]; bfloat16 in pairs of rows, [I/2, O, 2].
+  /// For x * W^T in blocks of pixels (network_blocks.h): W^T [I, O] in panels (panels.h).
   kForwardBlocks,
-  /// For dY * W in blocks of pixels: [O, I]; bfloat16 in pairs of rows, [O/2, I, 2].
+  /// For dY * W in blocks of pixels: W [O, I] in panels.
   kBackwardBlocks,
 };
 

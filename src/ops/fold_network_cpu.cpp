@@ -11,14 +11,16 @@
 #include "ops/fold_dispatch.h"
 #include "ops/fold_elements.h"
 #include "ops/fold_network.h"
+#include "ops/panels.h"
 #include "ops/transpose.h"
 #include "ops/vectorized.h"
 
 namespace glow::ops::cpu {
 namespace {
 
-/// Rows that one task folds: a cache line of float32 in a transposed weight.
+/// Rows that one task folds: a cache line of float32 in a transposed weight, and whole panels.
 constexpr std::int64_t kRowsOfTask = 16;
+static_assert(kPanelColumns<float> % kRowsOfTask == 0 && kPanelColumns<c10::BFloat16> % kRowsOfTask == 0);
 
 std::int64_t tasks_for(std::int64_t rows) { return (rows + kRowsOfTask - 1) / kRowsOfTask; }
 
@@ -76,30 +78,44 @@ T fold_by_rows(const FoldedMatrix<T>& matrix, std::int64_t begin, std::int64_t e
   return check;
 }
 
+/// Copies rows [begin, end) of W [rows, length], `from`, to where they lie in W as a right factor in panels.
+template <class H>
+void store_backward(const H* from, std::int64_t begin, std::int64_t end, std::int64_t rows, std::int64_t length,
+                    H* to) {
+  for_each_panel<H>(length, [&](std::int64_t column, std::int64_t width) {
+    H* panel = to + panel_offset(rows, column) + begin * width;
+    const H* row = from + column;
+    if constexpr (std::is_same_v<H, c10::BFloat16>) {
+      for (auto i = begin; i < end; i += 2, row += 2 * length, panel += 2 * width) {
+        interleave(row, row + length, width, panel);
+      }
+    } else {
+      for (auto i = begin; i < end; ++i, row += length, panel += width) std::copy_n(row, width, panel);
+    }
+  });
+}
+
+/// The same for W^T. The rows are within a panel.
+template <class H>
+void store_forward(const H* from, std::int64_t begin, std::int64_t end, std::int64_t rows, std::int64_t length, H* to) {
+  // Numbers, or pairs of them, of 4 bytes.
+  constexpr std::int64_t kPair = std::is_same_v<H, c10::BFloat16> ? 2 : 1;
+  const auto first = begin / kPanelColumns<H> * kPanelColumns<H>;
+  transpose(from, length / kPair, end - begin, length / kPair,
+            to + panel_offset(length, first) + (begin - first) * kPair, panel_width<H>(rows, first));
+}
+
 /// Writes the rows of a task in any layout. Returns as fold_by_rows.
 template <class T, class H>
 T fold_rows(const FoldedMatrix<T>& matrix, FoldedLayout layout, std::int64_t task, H* to) {
   const auto begin = task * kRowsOfTask, end = std::min(begin + kRowsOfTask, matrix.padded_rows);
   const auto length = matrix.padded_length;
-  const bool in_pairs = std::is_same_v<H, c10::BFloat16>;
-  if (layout == FoldedLayout::kRows || (layout == FoldedLayout::kBackwardBlocks && !in_pairs)) {
-    return fold_by_rows(matrix, begin, end, to + begin * length);
-  }
+  if (layout == FoldedLayout::kRows) return fold_by_rows(matrix, begin, end, to + begin * length);
   thread_local std::vector<H> rows;
   rows.resize(std::max(rows.size(), static_cast<std::size_t>(kRowsOfTask * length)));
   const T check = fold_by_rows(matrix, begin, end, rows.data());
-  if (layout == FoldedLayout::kBackwardBlocks) {
-    if constexpr (std::is_same_v<H, c10::BFloat16>) {
-      for (auto row = begin; row < end; row += 2) {
-        const H* pair = rows.data() + (row - begin) * length;
-        interleave(pair, pair + length, length, to + row * length);
-      }
-    }
-  } else {
-    // Numbers, or pairs of them, of 4 bytes.
-    const auto pair = in_pairs ? 2 : 1;
-    transpose(rows.data(), length / pair, end - begin, length / pair, to + begin * pair, matrix.padded_rows);
-  }
+  const auto store = layout == FoldedLayout::kForwardBlocks ? store_forward<H> : store_backward<H>;
+  store(rows.data(), begin, end, matrix.padded_rows, length, to);
   return check;
 }
 

@@ -14,11 +14,12 @@ namespace glow::ops {
 /// Whether blocks compute networks of this shape for flow variables like z and hidden tensors of dtype `hidden`.
 bool has_network_blocks(const NetworkShape& shape, const torch::Tensor& z, torch::Dtype hidden);
 
-/// The results of a coupling network that its backward pass needs, channels_last.
+/// The results of a coupling network that its backward pass needs.
 struct NetworkActivations {
-  /// After their ReLUs, [N, width, H, W].
+  /// After their ReLUs. From run_network_blocks: factors of products over pixels (pixel_factors.h); else [N, width, H,
+  /// W], channels_last.
   torch::Tensor hidden1, hidden2;
-  /// [N, outputs, H, W]
+  /// [N, outputs, H, W], channels_last
   torch::Tensor h;
 };
 

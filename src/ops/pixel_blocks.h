@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include <ATen/Parallel.h>
 #include <torch/types.h>
 
 #include "compat/block_product.h"
+#include "ops/scratch.h"
 #include "ops/views.h"
 
 namespace glow::ops::cpu {
@@ -19,16 +19,6 @@ namespace glow::ops::cpu {
 inline std::int64_t pixels_of_block(std::int64_t pixels) {
   constexpr std::int64_t kLargest = 64, kSmallest = 8, kBlocks = 8;
   return std::clamp((pixels / kBlocks + kSmallest - 1) / kSmallest * kSmallest, kSmallest, kLargest);
-}
-
-/// Memory of the calling thread that lasts: `use` tells apart what is in use at the same time.
-template <class T>
-T* scratch(std::int64_t use, std::int64_t count) {
-  constexpr std::int64_t kUses = 3;
-  thread_local std::vector<T> memory[kUses];
-  auto& mine = memory[use];
-  if (static_cast<std::int64_t>(mine.size()) < count) mine.resize(static_cast<std::size_t>(count));
-  return mine.data();
 }
 
 /// A block of a matrix: rows are `stride` numbers apart.
@@ -66,10 +56,14 @@ inline torch::Tensor sum_of_rows(const torch::Tensor& x, std::int64_t begin, at:
   const auto rows = x.size(0), stride = x.size(1), count = sum.numel();
   float* to = sum.data_ptr<float>();
   const float* from = x.data_ptr<float>() + begin;
-  std::copy_n(from, count, to);
-  for (std::int64_t row = 1; row < rows; ++row) {
-    for (std::int64_t i = 0; i < count; ++i) to[i] += from[row * stride + i];
-  }
+  constexpr std::int64_t kNumbersOfTask = 1 << 15;
+  at::parallel_for(0, count, std::max<std::int64_t>(kNumbersOfTask / rows, 1),
+                   [&](std::int64_t first, std::int64_t last) {
+                     std::copy(from + first, from + last, to + first);
+                     for (std::int64_t row = 1; row < rows; ++row) {
+                       for (auto i = first; i < last; ++i) to[i] += from[row * stride + i];
+                     }
+                   });
   return sum;
 }
 

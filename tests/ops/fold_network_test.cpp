@@ -13,6 +13,7 @@
 #include <glow/nn/flat_parameters.h>
 
 #include "nn/coupling_networks.h"
+#include "ops/panels.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
 #include "support/throws.h"
@@ -128,10 +129,15 @@ TEST_P(FoldNetworkTest, EqualsPlainFolding) {
 }
 
 /// The numbers of a folded weight in kRows in the order of `layout`.
-torch::Tensor in_blocks(const torch::Tensor& rows, FoldedLayout layout) {
+torch::Tensor in_panels(const torch::Tensor& rows, FoldedLayout layout) {
+  const bool in_pairs = rows.scalar_type() == torch::kBFloat16;
   const auto factor = layout == FoldedLayout::kForwardBlocks ? rows.t() : rows;
-  if (rows.scalar_type() != torch::kBFloat16) return factor.flatten();
-  return factor.reshape({factor.size(0) / 2, 2, factor.size(1)}).transpose(1, 2).flatten();
+  std::vector<torch::Tensor> panels;
+  for (const auto& panel : factor.split(in_pairs ? cpu::kPanelColumns<c10::BFloat16> : cpu::kPanelColumns<float>, 1)) {
+    panels.push_back(in_pairs ? panel.reshape({panel.size(0) / 2, 2, panel.size(1)}).transpose(1, 2).flatten()
+                              : panel.flatten());
+  }
+  return at::cat(panels);
 }
 
 TEST_P(FoldNetworkTest, BlocksAreThePermutedRows) {
@@ -143,9 +149,9 @@ TEST_P(FoldNetworkTest, BlocksAreThePermutedRows) {
       const auto blocks = fold_into_poison(parameters, shape, layout, hidden);
       for (std::int64_t network = 0; network < kNetworks; ++network) {
         const auto actual = blocks.at(network), expected = rows.at(network);
-        EXPECT_TRUE(actual.weight1.flatten().equal(in_blocks(expected.weight1, layout)));
-        EXPECT_TRUE(actual.weight2.flatten().equal(in_blocks(expected.weight2, layout)));
-        EXPECT_TRUE(actual.weight3.flatten().equal(in_blocks(expected.weight3, layout)));
+        EXPECT_TRUE(actual.weight1.flatten().equal(in_panels(expected.weight1, layout)));
+        EXPECT_TRUE(actual.weight2.flatten().equal(in_panels(expected.weight2, layout)));
+        EXPECT_TRUE(actual.weight3.flatten().equal(in_panels(expected.weight3, layout)));
         EXPECT_TRUE(actual.bias1.equal(expected.bias1));
         EXPECT_TRUE(actual.bias2.equal(expected.bias2));
       }
@@ -215,7 +221,7 @@ TEST_P(FoldNetworkTest, ReadsBfloat16GradientsExactly) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FoldNetworkTest,
                          ::testing::Combine(::testing::Values(1, 2, 6, 24), ::testing::Bool(),
-                                            ::testing::Values(1, 5, 16, 48), ::testing::Values(1, 2, 3, 12)));
+                                            ::testing::Values(1, 5, 16, 48, 80), ::testing::Values(1, 2, 3, 12)));
 
 TEST(FoldNetwork, ParametersAreInTheOrderOfTheModule) {
   for (const bool edge : {false, true}) {

@@ -13,6 +13,7 @@
 
 #include "nn/coupling_networks.h"
 #include "ops/patches.h"
+#include "ops/pixel_factors.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
@@ -68,12 +69,6 @@ class ThreadCount {
 
 class NetworkBlocksTest : public ::testing::TestWithParam<std::tuple<Network, Size, torch::Dtype>> {
  protected:
-  void SetUp() override {
-    if (!has_network_blocks(shape, z, hidden)) {
-      GTEST_SKIP() << "this LibTorch or this processor has no products of blocks of " << c10::toString(hidden);
-    }
-  }
-
   const Network network = std::get<0>(GetParam());
   const Size size = std::get<1>(GetParam());
   const torch::Dtype hidden = std::get<2>(GetParam());
@@ -110,6 +105,29 @@ class NetworkBlocksTest : public ::testing::TestWithParam<std::tuple<Network, Si
   NetworkActivations run(bool keep = true) const {
     return run_network_blocks(shape, net(FoldedLayout::kForwardBlocks), z, keep);
   }
+  /// The images [N, width, H, W] of a hidden tensor that is a factor of products over pixels.
+  torch::Tensor images_of(const torch::Tensor& factor) const {
+    const bool in_pairs = hidden == torch::kBFloat16;
+    const auto pixels = size.count * size.height * size.width, columns = factor.size(1);
+    const auto pixels_of_chunk =
+        in_pairs ? cpu::PixelChunks<c10::BFloat16>(pixels).size() : cpu::PixelChunks<float>(pixels).size();
+    const auto panel_columns = in_pairs ? cpu::kPanelColumns<c10::BFloat16> : cpu::kPanelColumns<float>;
+    std::vector<torch::Tensor> rows;
+    for (const auto& chunk : factor.split(pixels_of_chunk)) {
+      const auto depth = chunk.size(0);
+      std::vector<torch::Tensor> panels;
+      for (const auto& panel : chunk.flatten().split(depth * panel_columns)) {
+        const auto width = panel.size(0) / depth;
+        panels.push_back(in_pairs ? panel.view({depth / 2, width, 2}).transpose(1, 2).reshape({depth, width})
+                                  : panel.view({depth, width}));
+      }
+      rows.push_back(at::cat(panels, 1));
+    }
+    return at::cat(rows)
+        .narrow(0, 0, pixels)
+        .view({size.count, size.height, size.width, columns})
+        .permute({0, 3, 1, 2});
+  }
   FoldedNetGradient backward(const NetworkActivations& activations, const torch::Tensor& of_z1) const {
     return network_blocks_backward(shape, net(FoldedLayout::kBackwardBlocks), z, activations, of_h, of_z1);
   }
@@ -117,8 +135,9 @@ class NetworkBlocksTest : public ::testing::TestWithParam<std::tuple<Network, Si
 
 TEST_P(NetworkBlocksTest, ForwardMatchesPlainProducts) {
   const auto rows = net(FoldedLayout::kRows);
-  const auto [hidden1, hidden2, h] = run();
-  for (const auto& images : {hidden1, hidden2, h}) EXPECT_TRUE(images.is_contiguous(at::MemoryFormat::ChannelsLast));
+  const auto activations = run();
+  const auto hidden1 = images_of(activations.hidden1), hidden2 = images_of(activations.hidden2), h = activations.h;
+  EXPECT_TRUE(h.is_contiguous(at::MemoryFormat::ChannelsLast));
   EXPECT_EQ(hidden1.scalar_type(), hidden);
   EXPECT_EQ(h.scalar_type(), torch::kFloat);
   // Each layer from the rounded result of the one before.
@@ -144,20 +163,21 @@ TEST_P(NetworkBlocksTest, ResultDoesNotDependOnWhatIsKept) {
 TEST_P(NetworkBlocksTest, BackwardMatchesPlainProducts) {
   const auto rows = net(FoldedLayout::kRows);
   const auto activations = run();
+  const auto hidden1 = images_of(activations.hidden1), hidden2 = images_of(activations.hidden2);
   const auto before = random_images(2 * network.channels, 4), of_z = before.clone(at::MemoryFormat::ChannelsLast);
   const auto actual = backward(activations, of_z.narrow(1, 0, shape.channels));
 
   // The formulas of a flow step (nn/flow_step.cpp); hidden gradients are rounded as hidden tensors are.
   const auto masked = [](const torch::Tensor& gradient, const torch::Tensor& y) { return gradient * y.gt(0); };
   const auto of_parts = extract_patches(of_h, /*with_edge_plane=*/false, hidden, shape.summed());
-  const auto of_hidden2 = masked(product(of_parts, rows.weight3.t()), activations.hidden2);
-  const auto of_hidden1 = masked(product(of_hidden2.to(hidden), rows.weight2.t()), activations.hidden1);
+  const auto of_hidden2 = masked(product(of_parts, rows.weight3.t()), hidden2);
+  const auto of_hidden1 = masked(product(of_hidden2.to(hidden), rows.weight2.t()), hidden1);
   auto of_z1 = before.narrow(1, 0, shape.channels).to(torch::kDouble);
   add_patches_(of_z1, product(of_hidden1.to(hidden), rows.weight1.t()).contiguous(at::MemoryFormat::ChannelsLast));
   const auto mask = outside_mask(size.height, size.width, torch::kDouble);
   const FoldedNetGradient expected{.weight1 = weight_gradient(of_hidden1.to(hidden), patches()),
-                                   .weight2 = weight_gradient(of_hidden2.to(hidden), activations.hidden1),
-                                   .weight3 = weight_gradient(of_parts, activations.hidden2),
+                                   .weight2 = weight_gradient(of_hidden2.to(hidden), hidden1),
+                                   .weight3 = weight_gradient(of_parts, hidden2),
                                    .bias1 = over_pixels(of_hidden1),
                                    .bias2 = over_pixels(of_hidden2),
                                    .bias3 = over_pixels(of_h),
@@ -191,7 +211,7 @@ const std::array kNetworks{Network{1, true, 16, CouplingKind::kAffine}, Network{
                            Network{6, false, 48, CouplingKind::kAdditive}, Network{24, true, 64, CouplingKind::kAffine},
                            Network{6, true, 80, CouplingKind::kAffine}};
 // One block or several, the last one of them with fewer pixels.
-const std::array kSizes{Size{1, 1, 1}, Size{1, 1, 3}, Size{2, 5, 7}, Size{3, 16, 16}};
+const std::array kSizes{Size{1, 1, 1}, Size{1, 1, 3}, Size{2, 5, 7}, Size{1, 15, 19}, Size{3, 16, 16}};
 
 INSTANTIATE_TEST_SUITE_P(Shapes, NetworkBlocksTest,
                          ::testing::Combine(::testing::ValuesIn(kNetworks), ::testing::ValuesIn(kSizes),
