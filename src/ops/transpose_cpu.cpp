@@ -7,42 +7,60 @@
 namespace glow::ops::cpu {
 namespace {
 
-constexpr std::int64_t kTile = 16;
-using Lanes = std::uint32_t __attribute__((vector_size(kTile * sizeof(std::uint32_t))));
+using Row8 = std::uint32_t __attribute__((vector_size(8 * sizeof(std::uint32_t))));
+using Row16 = std::uint32_t __attribute__((vector_size(16 * sizeof(std::uint32_t))));
 
 /// Exchanges the elements of `a` whose index has `kBit` with those of `b` whose index has not.
-template <int kBit, int... kIndex>
-GLOW_INLINE void exchange(Lanes& a, Lanes& b, std::integer_sequence<int, kIndex...>) {
-  const Lanes before = a;
+template <int kBit, class Row, int... kIndex>
+GLOW_INLINE void exchange(Row& a, Row& b, std::integer_sequence<int, kIndex...>) {
+  constexpr int kTile = sizeof...(kIndex);
+  const Row before = a;
   a = __builtin_shufflevector(before, b, ((kIndex & kBit) != 0 ? kTile + (kIndex ^ kBit) : kIndex)...);
   b = __builtin_shufflevector(before, b, ((kIndex & kBit) != 0 ? kTile + kIndex : kIndex ^ kBit)...);
 }
 
-/// Transposes each 2x2 arrangement of blocks of kBit x kBit.
-template <int kBit>
-GLOW_INLINE void exchange_all(Lanes (&rows)[kTile]) {
-  for (std::int64_t row = 0; row < kTile; ++row) {
+/// Transposes each 2x2 arrangement of blocks of kBit x kBit, for kBit and its halves.
+template <int kBit, class Row, int kTile>
+GLOW_INLINE void exchange_all(Row (&rows)[kTile]) {
+  for (int row = 0; row < kTile; ++row) {
     if ((row & kBit) == 0) exchange<kBit>(rows[row], rows[row + kBit], std::make_integer_sequence<int, kTile>());
   }
+  if constexpr (kBit > 1) exchange_all<kBit / 2>(rows);
 }
 
-GLOW_VECTORIZED void transpose_tiles(const std::uint32_t* from, std::int64_t from_stride, std::int64_t rows,
-                                     std::int64_t columns, std::uint32_t* to, std::int64_t to_stride) {
+template <class Row>
+GLOW_INLINE void transpose_tiles_of(const std::uint32_t* from, std::int64_t from_stride, std::int64_t rows,
+                                    std::int64_t columns, std::uint32_t* to, std::int64_t to_stride) {
+  constexpr int kTile = sizeof(Row) / sizeof(std::uint32_t);
   for (std::int64_t row = 0; row < rows; row += kTile) {
     for (std::int64_t column = 0; column < columns; column += kTile) {
-      Lanes tile[kTile];
+      Row tile[kTile];
       for (std::int64_t i = 0; i < kTile; ++i) {
-        std::memcpy(&tile[i], from + (row + i) * from_stride + column, sizeof(Lanes));
+        std::memcpy(&tile[i], from + (row + i) * from_stride + column, sizeof(Row));
       }
-      exchange_all<8>(tile);
-      exchange_all<4>(tile);
-      exchange_all<2>(tile);
-      exchange_all<1>(tile);
+      exchange_all<kTile / 2>(tile);
       for (std::int64_t i = 0; i < kTile; ++i) {
-        std::memcpy(to + (column + i) * to_stride + row, &tile[i], sizeof(Lanes));
+        std::memcpy(to + (column + i) * to_stride + row, &tile[i], sizeof(Row));
       }
     }
   }
+}
+/// A tile of 16x16 fits the registers of AVX-512, one of 8x8 those of AVX2.
+GLOW_VECTORIZED void transpose_large_tiles(const std::uint32_t* from, std::int64_t from_stride, std::int64_t rows,
+                                           std::int64_t columns, std::uint32_t* to, std::int64_t to_stride) {
+  transpose_tiles_of<Row16>(from, from_stride, rows, columns, to, to_stride);
+}
+GLOW_VECTORIZED void transpose_small_tiles(const std::uint32_t* from, std::int64_t from_stride, std::int64_t rows,
+                                           std::int64_t columns, std::uint32_t* to, std::int64_t to_stride) {
+  transpose_tiles_of<Row8>(from, from_stride, rows, columns, to, to_stride);
+}
+
+bool has_large_registers() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") != 0;
+#else
+  return false;
+#endif
 }
 
 GLOW_VECTORIZED void interleave_bits(const std::uint16_t* first, const std::uint16_t* second, std::int64_t count,
@@ -59,7 +77,9 @@ void transpose(const void* from, std::int64_t from_stride, std::int64_t rows, st
                std::int64_t to_stride) {
   const auto* source = static_cast<const std::uint32_t*>(from);
   auto* target = static_cast<std::uint32_t*>(to);
-  const auto tile_rows = rows / kTile * kTile, tile_columns = columns / kTile * kTile;
+  static const bool is_large = has_large_registers();
+  const std::int64_t tile = is_large ? 16 : 8, tile_rows = rows / tile * tile, tile_columns = columns / tile * tile;
+  const auto transpose_tiles = is_large ? transpose_large_tiles : transpose_small_tiles;
   transpose_tiles(source, from_stride, tile_rows, tile_columns, target, to_stride);
   // memcpy, because the numbers may be of any type.
   const auto copy = [&](std::int64_t row, std::int64_t column) {
