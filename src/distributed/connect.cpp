@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -33,6 +34,23 @@ Device device_of_environment() {
     throw ConfigError("GLOO_SOCKET_IFNAME: cannot use the network interface '" + std::string(interface) +
                       "': " + message_of(error));
   }
+}
+
+/// NCCL's own watch would end the process before the failure detector can name a rank, and a flag that it leaves in the
+/// launcher's store would end the processes of the next start. Sums inside NVLink's switches (NVLS) need not repeat bit
+/// for bit. Variables that are set already stay.
+void configure_nccl() {
+  for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_RETHROW_CUDA_ERRORS",
+                           "TORCH_NCCL_DUMP_ON_TIMEOUT", "TORCH_NCCL_ENABLE_MONITORING", "NCCL_NVLS_ENABLE"}) {
+    ::setenv(name, "0", /*overwrite=*/0);
+  }
+}
+
+/// Whether a collective on the device is done. Throws its error when it has failed.
+bool is_done(c10d::Work& work) {
+  const bool is_completed = work.isCompleted();  // true after an error as well
+  if (const auto error = work.exception()) std::rethrow_exception(error);
+  return is_completed;
 }
 
 /// The most recent collective on the device. Thread-safe.
@@ -90,7 +108,12 @@ class ConnectedProcesses : public Communicator {
     }
   }
 
-  ~ConnectedProcesses() override { detector_->end(); }
+  ~ConnectedProcesses() override {
+    // The store thread may outlive this object, and must not be the last to release the work of a device.
+    detector_->expect(nullptr);
+    device_work_->set({});
+    detector_->end();
+  }
 
   Wait start_sum(const torch::Tensor& tensor) override {
     std::vector<at::Tensor> tensors{tensor};
@@ -105,6 +128,9 @@ class ConnectedProcesses : public Communicator {
   bool announce_failure(const std::string& what) override { return detector_->announce(what); }
   void ask_to_stop() override { detector_->ask_to_stop(); }
   bool stop_asked() const override { return detector_->stop_asked(); }
+  void check() const override {
+    if (detector_->has_failed()) throw ProcessError("another process of the run has failed");
+  }
 
  private:
   /// Starts the collective `begin` in the process group of the tensor's device.
@@ -119,7 +145,7 @@ class ConnectedProcesses : public Communicator {
       // On CUDA wait() has blocked the stream only, so the failure detector polls whether the work is done.
       if (tensor.is_cuda()) {
         device_work_->set(work);
-        detector_->expect([work] { return work->isCompleted(); });
+        detector_->expect([work] { return is_done(*work); });
       }
       // c10d writes through a raw pointer, which autograd's version counter does not notice.
       tensor.unsafeGetTensorImpl()->bump_version();
@@ -144,7 +170,7 @@ class ConnectedProcesses : public Communicator {
 #ifdef USE_C10D_NCCL
     if (tensor.is_cuda()) {
       if (!nccl_) {
-        // NCCL's own watchdog ends the process without naming a rank. The failure detector must act first.
+        // The failure detector must act first.
         constexpr std::chrono::seconds kMargin{60};
         auto options = c10d::ProcessGroupNCCL::Options::create();
         options->timeout = options_.timeout + kMargin;
@@ -194,6 +220,7 @@ bool can_connect() { return true; }
 
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options) {
   if (launch.size == 1 && launch.address.empty()) return single_process();
+  configure_nccl();
   try {
     return std::make_shared<ConnectedProcesses>(launch, options);
   } catch (const Error&) {

@@ -1,5 +1,6 @@
 #include "distributed/failure_detector.h"
 
+#include <algorithm>
 #include <exception>
 #include <future>
 #include <thread>
@@ -16,11 +17,15 @@ constexpr auto kFailureFarewell = 3s, kFarewell = 8s;
 constexpr const char* kStoreIsSilent = "rank 0 was lost: the store that it or its launcher hosts does not answer";
 constexpr const char* kStoreIsGone = "rank 0 was lost: the store that it or its launcher hosts is gone";
 
+std::chrono::milliseconds heartbeat_timeout(const FailureDetector::Options& options) {
+  return std::min(options.heartbeat_timeout, options.timeout);
+}
+
 StoreThread::Options thread_options(const FailureDetector::Options& options) {
   constexpr auto kForEachRank = 50ms;
   return {.interval = Heartbeat::kInterval,
           .answer_time = options.answer_time + options.size * kForEachRank,
-          .silence = options.timeout + options.answer_time};
+          .silence = heartbeat_timeout(options) + options.answer_time};
 }
 
 }  // namespace
@@ -29,7 +34,9 @@ FailureDetector::FailureDetector(c10::intrusive_ptr<c10d::Store> store, Options 
     : options_(std::move(options)),
       heartbeat_(store, options_.rank, options_.size),
       board_(store, options_.rank),
-      monitor_(heartbeat_, board_, {.timeout = options_.timeout, .silence = options_.silence}),
+      monitor_(
+          heartbeat_, board_,
+          {.timeout = options_.timeout, .heartbeat_timeout = heartbeat_timeout(options_), .silence = options_.silence}),
       failure_(kStoreIsSilent),
       thread_(thread_options(options_)) {}
 

@@ -28,8 +28,11 @@ class FailureDetector {
     std::int64_t rank = 0, size = 1;
     /// Whether this process hosts the store. Then it stays alive until the others have read a failure, for 3 s at most.
     bool is_store_host = false;
-    /// The longest allowed time between heartbeats of another rank, and for a collective on the device.
+    /// The longest allowed time for a collective on the device.
     std::chrono::milliseconds timeout{};
+    /// The longest allowed time between heartbeats of another rank, if it is shorter than `timeout`. Heartbeats come
+    /// from a thread of their own, whatever the rank computes.
+    std::chrono::milliseconds heartbeat_timeout{20000};
     /// A rank with no heartbeat for this long during an investigation is declared lost. Much longer than a busy machine
     /// delays a heartbeat.
     std::chrono::milliseconds silence{4000};
@@ -60,6 +63,8 @@ class FailureDetector {
   /// Communicator::ask_to_stop and stop_asked
   void ask_to_stop();
   bool stop_asked() const { return stop_asked_; }
+  /// Whether the failure of the run is known.
+  bool has_failed() const { return knows_failure_; }
 
  private:
   FailureDetector(c10::intrusive_ptr<c10d::Store> store, Options options);

@@ -29,7 +29,7 @@ std::optional<std::string> PeerMonitor::round() {
   if (auto failure = board_.failure()) return failure;
   check_neighbour();
   if (!investigation_) {
-    if (const auto error = overdue()) investigate(*error, nullptr);
+    if (const auto found = error()) investigate(*found, nullptr);
     return std::nullopt;
   }
   if (options_.now() - investigation_->since < options_.silence) return std::nullopt;
@@ -39,7 +39,7 @@ std::optional<std::string> PeerMonitor::round() {
     return std::nullopt;
   }
   // The neighbour or the device may have continued during the investigation.
-  if (!overdue()) return std::nullopt;
+  if (!error()) return std::nullopt;
   board_.publish(text);
   return text;
 }
@@ -55,20 +55,26 @@ void PeerMonitor::check_neighbour() {
   }
 }
 
-std::optional<std::string> PeerMonitor::overdue() {
-  if (options_.now() - neighbour_since_ >= options_.timeout) return "a rank sent no heartbeat within the time-out";
-  if (device_is_overdue()) return "a collective on the device was not done within the time-out";
-  return std::nullopt;
+std::optional<std::string> PeerMonitor::error() {
+  if (options_.now() - neighbour_since_ >= options_.heartbeat_timeout) {
+    return "a rank sent no heartbeat within the time-out";
+  }
+  return device_error();
 }
 
-bool PeerMonitor::device_is_overdue() {
+std::optional<std::string> PeerMonitor::device_error() {
   const std::lock_guard lock(device_mutex_);
-  if (!device_is_done_ || options_.now() - device_since_ < options_.timeout) return false;
+  if (!device_is_done_) return std::nullopt;
   try {
-    return !device_is_done_();
-  } catch (const std::exception&) {
-    return true;
+    if (device_is_done_()) {
+      device_is_done_ = nullptr;
+      return std::nullopt;
+    }
+  } catch (const std::exception& error) {
+    return std::string("a collective on the device failed: ") + error.what();
   }
+  if (options_.now() - device_since_ < options_.timeout) return std::nullopt;
+  return "a collective on the device was not done within the time-out";
 }
 
 void PeerMonitor::investigate(const std::string& error, Answer answer) {

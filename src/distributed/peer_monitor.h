@@ -14,7 +14,8 @@
 namespace glow::distributed {
 
 /// Finds out from heartbeats which ranks caused a failure. An investigation starts when the next rank's heartbeat or a
-/// collective on the device exceeds the time-out (`round`), or when a collective failed (`investigate`). It reads all
+/// collective on the device exceeds its time-out, when the latter failed (`round`), or when another collective failed
+/// (`investigate`). It reads all
 /// heartbeats twice, `silence` apart: ranks without a new heartbeat are lost. If none is lost, the verdict names the
 /// rank that has started fewer collectives than this one, provided that there is exactly one.
 ///
@@ -26,8 +27,10 @@ class PeerMonitor {
   using Answer = std::function<void(const std::string& verdict)>;
 
   struct Options {
-    /// The longest allowed time between heartbeats of another rank, and for a collective on the device.
+    /// The longest allowed time for a collective on the device.
     std::chrono::milliseconds timeout{};
+    /// The longest allowed time between heartbeats of another rank.
+    std::chrono::milliseconds heartbeat_timeout{};
     /// A rank with no heartbeat for this long during an investigation is declared lost. Much longer than a busy machine
     /// delays a heartbeat.
     std::chrono::milliseconds silence{};
@@ -39,8 +42,9 @@ class PeerMonitor {
 
   /// Counts the collectives that this rank has started, by which the others see whether it is late.
   void start_collective() { ++collectives_; }
-  /// Sets the most recent collective of the device, which replaces the one before. It is checked in every round,
-  /// because no thread may be waiting for it. `is_done` may be called from the store thread, and may throw.
+  /// Sets the most recent collective of the device, which replaces the one before; null: there is none. It is checked
+  /// in every round, because no thread may be waiting for it. `is_done` is called by the store thread, and throws when
+  /// the collective has failed.
   void expect(std::function<bool()> is_done);
 
   /// Writes a heartbeat and checks the board, the next rank's heartbeat and the device's collective. Returns the
@@ -66,9 +70,10 @@ class PeerMonitor {
   };
 
   void check_neighbour();
-  /// The error when the neighbour or the device's collective has exceeded the time-out; nullopt when neither has.
-  std::optional<std::string> overdue();
-  bool device_is_overdue();
+  /// The error when the neighbour or the device's collective has exceeded its time-out, or the latter has failed;
+  /// nullopt when all is well.
+  std::optional<std::string> error();
+  std::optional<std::string> device_error();
   std::string verdict();
 
   Heartbeat& heartbeat_;

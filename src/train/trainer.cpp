@@ -323,7 +323,9 @@ StepNumbers<double> Trainer::run() {
     compute();
   }
   // The one place where the host waits for the device.
-  return unpacked(numbers_);
+  const auto numbers = unpacked(numbers_);
+  processes_->check();
+  return numbers;
 }
 
 void Trainer::compute() {

@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTimeout = 60s;
+constexpr auto kTimeout = 60s, kDeviceTimeout = 600s;
 constexpr auto kSilence = 4s;
 /// The longest time until all ranks know of a lost rank: the time-out, the investigation and a round for each.
 constexpr auto kLongEnough = kTimeout + kSilence + 2 * Heartbeat::kInterval;
@@ -28,7 +28,9 @@ class PeerMonitorTest : public ::testing::Test {
             std::function<PeerMonitor::TimePoint()> now)
         : heartbeat(store, rank, size),
           board(store, rank),
-          monitor(heartbeat, board, {.timeout = kTimeout, .silence = kSilence, .now = std::move(now)}) {}
+          monitor(
+              heartbeat, board,
+              {.timeout = kDeviceTimeout, .heartbeat_timeout = kTimeout, .silence = kSilence, .now = std::move(now)}) {}
 
     Heartbeat heartbeat;
     FailureBoard board;
@@ -165,19 +167,44 @@ TEST_F(PeerMonitorTest, UnfinishedDeviceCollectiveIsReported) {
   // Rank 1 does not join the second collective.
   monitor(0).start_collective();
   monitor(0).expect([] { return false; });
-  run_for(kTimeout);
+  run_for(kDeviceTimeout);
   expect_no_failure();
   run_for(kLongEnough - kTimeout);
   EXPECT_EQ(rank(0).failure, "rank 1 did not come in time");
   EXPECT_EQ(rank(1).failure, "rank 1 did not come in time");
 }
 
-TEST_F(PeerMonitorTest, FailedDeviceCollectiveIsReported) {
+TEST_F(PeerMonitorTest, FailedDeviceCollectiveIsReportedAtOnce) {
   start(2);
-  monitor(0).start_collective();
-  monitor(0).expect([]() -> bool { throw std::runtime_error("aborted"); });
-  run_for(kLongEnough);
-  EXPECT_EQ(rank(0).failure, "rank 1 did not come in time");
+  for (const std::size_t each : {0, 1}) monitor(each).start_collective();
+  monitor(0).expect([]() -> bool { throw std::runtime_error("remote error"); });
+  run_for(kSilence + 3 * Heartbeat::kInterval);
+  for (const std::size_t each : {0, 1}) {
+    EXPECT_EQ(rank(each).failure,
+              "a collective failed, and no lost rank was found: a collective on the device failed: remote error");
+  }
+}
+
+TEST_F(PeerMonitorTest, LostRankIsTheCauseOfAFailedDeviceCollective) {
+  start(3);
+  rank(1).is_running = false;
+  monitor(0).expect([]() -> bool { throw std::runtime_error("remote error"); });
+  run_for(kSilence + 3 * Heartbeat::kInterval);
+  EXPECT_EQ(rank(0).failure, "rank 1 was lost");
+  EXPECT_EQ(rank(2).failure, "rank 1 was lost");
+}
+
+TEST_F(PeerMonitorTest, DeviceCollectiveThatIsDoneIsAskedNoMore) {
+  start(2);
+  int asked = 0;
+  monitor(0).expect([&] { return ++asked == 3; });
+  run_for(2 * kDeviceTimeout);
+  EXPECT_EQ(asked, 3);
+  monitor(0).expect([&] { return ++asked == 0; });
+  monitor(0).expect(nullptr);
+  run_for(2 * kDeviceTimeout);
+  EXPECT_EQ(asked, 3);
+  expect_no_failure();
 }
 
 }  // namespace

@@ -57,6 +57,10 @@ class Communicator {
   /// Makes stop_asked true on all ranks, permanently: on this one at once, on the others within about a second.
   virtual void ask_to_stop() = 0;
   virtual bool stop_asked() const = 0;
+  /// Throws ProcessError when this process knows of a failure of the run. On CUDA a failed collective is aborted and
+  /// leaves wrong numbers, without an error in the thread that computes: call it when the host has waited for the
+  /// device, before the numbers are used or stored.
+  virtual void check() const {}
 
  protected:
   Communicator(std::int64_t rank, std::int64_t size) : rank_(rank), size_(size) {}
@@ -71,8 +75,9 @@ std::shared_ptr<Communicator> single_process();
 struct ConnectOptions {
   /// How long rank 0 waits for the others to join at the start, and each of the others for rank 0.
   std::chrono::seconds start_timeout{60};
-  /// After the start: how long to wait for a process that does not join a collective, or that sends no heartbeat. On
-  /// the CPU a process that ends is noticed at once, because its connections break.
+  /// After the start: how long to wait for a process that does not join a collective. A process that sends no
+  /// heartbeat for 20 s, or for this time, if it is shorter, is found to be lost. On the CPU a process that ends is
+  /// noticed at once, because its connections break.
   std::chrono::seconds timeout{600};
   /// Called at most once, on a thread of the library, when another rank has announced a failure or was found to be
   /// lost; the argument says which: "rank 3 failed". Also when the processes have joined within `start_timeout` but
