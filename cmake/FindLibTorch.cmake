@@ -51,18 +51,25 @@ if(LibTorch_HAS_CUDA)
     endif()
   endif()
 
-  # LibTorch reads its own variable instead of CMAKE_CUDA_ARCHITECTURES. By default it asks the GPU; without a GPU it
-  # selects an architecture that is too old for current versions of nvcc.
+  # LibTorch reads its own variable instead of CMAKE_CUDA_ARCHITECTURES. By default it takes this machine's GPU alone;
+  # without a GPU it selects an architecture that is too old for current versions of nvcc.
   if(NOT TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
     if(CMAKE_CUDA_ARCHITECTURES MATCHES "^[0-9]")
       string(REGEX REPLACE "([0-9]+)([0-9])[-a-z]*" "\\1.\\2" _libtorch_architectures "${CMAKE_CUDA_ARCHITECTURES}")
     else()
-      execute_process(COMMAND nvidia-smi -L OUTPUT_VARIABLE _libtorch_gpus ERROR_QUIET RESULT_VARIABLE _libtorch_ignored)
-      if(NOT _libtorch_gpus MATCHES "GPU 0")
-        set(_libtorch_architectures "8.0;9.0+PTX")
+      # Those of this machine's GPUs, else of an A100 and an H100. PTX, which the driver compiles, serves newer ones.
+      execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+        OUTPUT_VARIABLE _libtorch_gpus ERROR_QUIET RESULT_VARIABLE _libtorch_result)
+      string(REGEX MATCHALL "[0-9]+\\.[0-9]" _libtorch_architectures "${_libtorch_gpus}")
+      if(NOT _libtorch_result EQUAL 0 OR NOT _libtorch_architectures)
+        set(_libtorch_architectures 8.0 9.0)
       endif()
+      list(REMOVE_DUPLICATES _libtorch_architectures)
+      list(SORT _libtorch_architectures COMPARE NATURAL)
+      string(APPEND _libtorch_architectures "+PTX")
     endif()
     set(TORCH_CUDA_ARCH_LIST "${_libtorch_architectures}" CACHE STRING "CUDA architectures, as LibTorch writes them")
+    message(STATUS "CUDA architectures: ${TORCH_CUDA_ARCH_LIST}")
   endif()
 endif()
 

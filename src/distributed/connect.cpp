@@ -6,7 +6,8 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#ifdef USE_C10D_NCCL
+#if defined(GLOW_HAS_NCCL)
+#include <dlfcn.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
@@ -45,6 +46,21 @@ void configure_nccl() {
     ::setenv(name, "0", /*overwrite=*/0);
   }
 }
+
+#if defined(GLOW_HAS_NCCL)
+/// LibTorch's options of NCCL contain a structure of nccl.h, which grows from version to version: with an older header
+/// LibTorch would write beyond its end.
+void require_fitting_nccl() {
+  using GetVersion = ncclResult_t (*)(int*);
+  const auto get_version = reinterpret_cast<GetVersion>(::dlsym(RTLD_DEFAULT, "ncclGetVersion"));
+  int version = 0;
+  if (get_version == nullptr || get_version(&version) != ncclSuccess || version <= NCCL_VERSION_CODE) return;
+  throw ConfigError("device", "this library was compiled with the nccl.h of version " +
+                                  std::to_string(NCCL_VERSION_CODE) + ", and LibTorch has NCCL " +
+                                  std::to_string(version) +
+                                  ", which is newer; compile it again with NCCL_ROOT set to a newer one");
+}
+#endif
 
 /// Whether a collective on the device is done. Throws its error when it has failed.
 bool is_done(c10d::Work& work) {
@@ -167,9 +183,10 @@ class ConnectedProcesses : public Communicator {
   /// Calls `use` with the process group for the tensor's device.
   template <class Use>
   WorkPointer in_group_of(const torch::Tensor& tensor, Use&& use) {
-#ifdef USE_C10D_NCCL
+#if defined(GLOW_HAS_NCCL)
     if (tensor.is_cuda()) {
       if (!nccl_) {
+        require_fitting_nccl();
         // The failure detector must act first.
         constexpr std::chrono::seconds kMargin{60};
         auto options = c10d::ProcessGroupNCCL::Options::create();
@@ -207,7 +224,7 @@ class ConnectedProcesses : public Communicator {
   Device device_;
   Rendezvous rendezvous_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
-#ifdef USE_C10D_NCCL
+#if defined(GLOW_HAS_NCCL)
   c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;
 #endif
   std::shared_ptr<DeviceWork> device_work_ = std::make_shared<DeviceWork>();
