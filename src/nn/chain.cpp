@@ -8,6 +8,8 @@
 
 #include <glow/error.h>
 
+#include "ops/pixel_product.h"
+
 namespace glow::nn {
 namespace {
 
@@ -92,6 +94,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     if (torch::GradMode::is_enabled())
       throw Error("a flow is differentiable once: its gradient cannot be differentiated again");
+    const ops::Tf32Guard exact(false);
     const auto plan = c10::static_intrusive_pointer_cast<ChainPlan>(context->saved_data["plan"].toCapsule());
     const auto tensors = context->get_saved_variables();
     const SavedTensors saved(*plan, tensors);

@@ -125,24 +125,23 @@ torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y) {
 namespace {
 
 std::mutex mutex;
-/// The number of guards that allow TF32, and the setting before the first of them.
-int guards = 0;
+/// The number of guards that allow TF32 and of those that do not, and the setting before the first of them.
+int allowing = 0, refusing = 0;
 bool allowed_before = false;
+
+void count_guard(bool allow, int change) {
+  const std::lock_guard lock(mutex);
+  auto& context = at::globalContext();
+  if (allowing + refusing == 0) allowed_before = context.allowTF32CuBLAS();
+  (allow ? allowing : refusing) += change;
+  const bool is_allowed = allowing > 0 || (refusing == 0 && allowed_before);
+  if (is_allowed != context.allowTF32CuBLAS()) context.setAllowTF32CuBLAS(is_allowed);
+}
 
 }  // namespace
 
-Tf32Guard::Tf32Guard(bool allow) : allow_(allow) {
-  if (!allow_) return;
-  const std::lock_guard lock(mutex);
-  if (guards++ > 0) return;
-  allowed_before = at::globalContext().allowTF32CuBLAS();
-  at::globalContext().setAllowTF32CuBLAS(true);
-}
+Tf32Guard::Tf32Guard(bool allow) : allow_(allow) { count_guard(allow_, 1); }
 
-Tf32Guard::~Tf32Guard() {
-  if (!allow_) return;
-  const std::lock_guard lock(mutex);
-  if (--guards == 0) at::globalContext().setAllowTF32CuBLAS(allowed_before);
-}
+Tf32Guard::~Tf32Guard() { count_guard(allow_, -1); }
 
 }  // namespace glow::ops

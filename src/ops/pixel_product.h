@@ -40,8 +40,9 @@ namespace cuda {
 torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y);
 }  // namespace cuda
 
-/// During its lifetime float32 products on CUDA may round their factors to TF32, if `allow`. The setting is global:
-/// concurrent products of other threads may round too.
+/// During its lifetime float32 products on CUDA may round their factors to TF32 if `allow`, and else do not, whatever
+/// the application has set. A guard that allows, inside one that does not, counts. The setting is global: concurrent
+/// products of other threads may round too.
 class Tf32Guard {
  public:
   explicit Tf32Guard(bool allow);

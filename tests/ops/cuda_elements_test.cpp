@@ -232,16 +232,27 @@ INSTANTIATE_TEST_SUITE_P(Shapes, CudaFoldElements,
                          ::testing::Values(NetworkShape{1, false, 1, 1}, NetworkShape{2, true, 5, 3},
                                            NetworkShape{6, true, 48, 12}, NetworkShape{1, false, 48, 2}));
 
-TEST(Tf32Guard, RestoresThePreviousSetting) {
+TEST(Tf32Guard, SetsWhatIsWantedAndRestoresThePreviousSetting) {
   const auto allowed = [] { return at::globalContext().allowTF32CuBLAS(); };
-  EXPECT_FALSE(allowed());
-  {
-    const Tf32Guard outer(true), refuses(false), inner(true);
-    EXPECT_TRUE(allowed());
+  for (const bool before : {false, true}) {
+    at::globalContext().setAllowTF32CuBLAS(before);
+    {
+      const Tf32Guard refuses(false);
+      EXPECT_FALSE(allowed());
+      {
+        const Tf32Guard allows(true), inner(true);
+        EXPECT_TRUE(allowed());
+      }
+      EXPECT_FALSE(allowed());
+    }
+    EXPECT_EQ(allowed(), before);
+    {
+      const Tf32Guard allows(true);
+      EXPECT_TRUE(allowed());
+    }
+    EXPECT_EQ(allowed(), before);
   }
-  EXPECT_FALSE(allowed());
-  const Tf32Guard refuses(false);
-  EXPECT_FALSE(allowed());
+  at::globalContext().setAllowTF32CuBLAS(false);
 }
 
 /// A team of one thread. It visits elements in ascending or descending order: the order must not matter.
