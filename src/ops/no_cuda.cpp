@@ -1,7 +1,8 @@
-// Replaces the .cu files in a build without CUDA. Never called: its LibTorch has no CUDA tensors.
+// Replaces the CUDA files in a build without CUDA, whose LibTorch has no CUDA tensors.
 #include <glow/error.h>
 
 #include "ops/coupling.h"
+#include "ops/cuda_status.h"
 #include "ops/fold_network.h"
 #include "ops/matrix_inverse.h"
 #include "ops/patches.h"
@@ -31,5 +32,7 @@ void sum_patches(const torch::Tensor&, const torch::Tensor&, const torch::Tensor
 torch::Tensor relu_backward(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void fill_uniform(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void fill_normal(torch::Tensor&, const torch::Tensor&) { refuse(); }
+void read_driver(CudaStatus&) {}
+std::string device_id(int) { refuse(); }
 
 }  // namespace glow::ops::cuda

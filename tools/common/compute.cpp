@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/cuda.h>
 
 #include <glow/checks.h>
@@ -59,14 +60,18 @@ Compute start_computing(const ComputeSettings& settings) {
   ops::reserve_blas_memory(static_cast<int>(products));
   ops::keep_freed_memory();
   const auto device = find_device(settings.device);
+  // Kernels, streams and memory statistics of LibTorch belong to the current device.
+  if (device.is_cuda()) c10::impl::VirtualGuardImpl(torch::kCUDA).setDevice(device);
   if (settings.precision == Precision::kTf32 && !device.is_cuda()) {
     throw ConfigError("precision", "tf32 needs a CUDA device, and this is " + device.str());
   }
   const auto dtype = settings.precision == Precision::kFp64 ? torch::kDouble : torch::kFloat;
   const std::int64_t threads = at::get_num_threads();
   images::use_data_threads(settings.data_threads != 0 ? settings.data_threads : threads);
+  const auto problem = settings.device == "auto" && device.is_cpu() ? ops::cuda_problem() : "";
   return {device, dtype, hidden_precision(settings.precision),
-          device.str() + ", " + count_text(threads, "thread") + ", " + to_string(settings.precision)};
+          device.str() + ", " + count_text(threads, "thread") + ", " + to_string(settings.precision),
+          problem.empty() ? "" : "note: computing on the CPU: " + problem + " (--device cpu: without this note)"};
 }
 
 nn::Glow open_model(const std::filesystem::path& path, const Compute& compute, nn::ModelInfo* info) {

@@ -56,6 +56,8 @@ struct Compute {
   nn::HiddenPrecision hidden = nn::HiddenPrecision::kFull;
   /// "cpu, 2 threads, fp32"
   std::string text;
+  /// A line for the user: why `auto` has not chosen the GPU of this machine; mostly empty.
+  std::string note = {};
 };
 
 /// Sets the threads and finds the device. Throws ConfigError naming the field: a device that LibTorch does not have,

@@ -83,6 +83,8 @@ std::size_t blas_threads(char** environment) {
 /// The line of a program that runs out of memory where it can neither allocate nor throw.
 char out_of_memory_line[512] = "out of memory\n";
 
+const char* program_name = "glow";
+
 [[noreturn]] void end_with(const char* line) {
   static_cast<void>(!::write(STDERR_FILENO, line, std::strlen(line)));
   ::_exit(kFailure);
@@ -90,11 +92,18 @@ char out_of_memory_line[512] = "out of memory\n";
 
 std::terminate_handler standard_terminate = nullptr;
 
-[[noreturn]] void report_bad_alloc() {
+/// For example an error of a GPU that LibTorch meets while it frees memory, where it may not throw.
+[[noreturn]] void report_uncaught() {
   try {
     if (const auto error = std::current_exception()) std::rethrow_exception(error);
   } catch (const std::bad_alloc&) {
     end_with(out_of_memory_line);
+  } catch (const std::exception& error) {
+    const std::string_view text = error.what();
+    char line[512];
+    std::snprintf(line, sizeof line, "%s: %.*s\n", program_name,
+                  static_cast<int>(text.substr(0, text.find('\n')).size()), text.data());
+    end_with(line);
   } catch (...) {
     // The standard handler reports it.
   }
@@ -114,8 +123,9 @@ void report_crash_without_memory(int signal) {
 void require_memory_to_start(int argument_count, char** arguments, char** environment) {
   const char* program = argument_count > 0 ? arguments[0] : "glow";
   if (const char* slash = std::strrchr(program, '/')) program = slash + 1;
+  program_name = program;
   std::snprintf(out_of_memory_line, sizeof out_of_memory_line, "%s: out of memory%s\n", program, limit_text());
-  standard_terminate = std::set_terminate(report_bad_alloc);
+  standard_terminate = std::set_terminate(report_uncaught);
   char line[512];
   rlimit stack{};
   if (::getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < kSmallestStack) {
@@ -163,8 +173,9 @@ void explain_crashes(const std::string& program, const std::string& saves_memory
   std::snprintf(out_of_memory_line, sizeof out_of_memory_line, "%s", line.c_str());
 }
 
-std::string out_of_memory_text(const std::string& saves_memory) {
-  return "out of memory" + std::string(limit_text()) + "; " + saves_memory + " needs less";
+std::string out_of_memory_text(const std::string& saves_memory, const std::string& details) {
+  return "out of memory" + (details.empty() ? std::string(limit_text()) : details) + "; " + saves_memory +
+         " needs less";
 }
 
 }  // namespace glow::tools

@@ -29,6 +29,7 @@
 #include <glow/ops/runtime.h>
 #include <glow/version.h>
 
+#include "tools/common/gpu_text.h"
 #include "tools/common/interruption.h"
 #include "tools/common/memory_limit.h"
 #include "tools/common/text.h"
@@ -140,6 +141,17 @@ ComputeSettings Processes::own_part(ComputeSettings settings) const {
   // A launcher may show each process only its own GPU; NCCL refuses a GPU that two processes share.
   settings.device = "cuda:" + std::to_string(devices == 1 ? 0 : launch_.local_rank);
   return settings;
+}
+
+void Processes::require_same_device(torch::Device device) const {
+  require_same({{"device", device.is_cuda() ? "cuda" : "cpu"}});
+  if (!are_several()) return;
+  const auto id = ops::device_id(device);
+  const auto problem = shared_gpu_text(communicator_->gather(id.empty() ? "" : host_name() + "/" + id));
+  if (!problem.empty()) {
+    throw NotAlike(problem +
+                   "; each process needs a GPU of its own (without --device, it takes that of its local rank)");
+  }
 }
 
 void Processes::require_same(const Json& object) const {
@@ -317,7 +329,7 @@ void raise_limit_of_open_files() {
 }
 
 std::string failure_text(const std::exception& error, const ToolText& text) {
-  if (ops::is_out_of_memory(error)) return out_of_memory_text(text.saves_memory);
+  if (ops::is_out_of_memory(error)) return out_of_memory_text(text.saves_memory, gpu_memory_text(error.what()));
   const auto* of_system = dynamic_cast<const std::system_error*>(&error);
   if (of_system != nullptr && of_system->code() == std::errc::resource_unavailable_try_again) {
     return "cannot start another thread: " + of_system->code().message() + "; fewer --threads need less";

@@ -51,6 +51,9 @@ class Processes {
   /// Throws NotAlike unless all processes have the same value for every key: "rank 2 has lr 0.1, rank 0 0.001".
   void require_same(const Json& object) const;
 
+  /// Throws NotAlike unless all processes compute on the CPU, or each on a GPU of its own.
+  void require_same_device(torch::Device device) const;
+
   /// The largest of all processes' values.
   std::int64_t largest(std::int64_t value) const;
 

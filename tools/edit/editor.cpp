@@ -36,7 +36,9 @@ Editor::Editor(const EditSettings& settings, Console& console, const std::vector
   check(settings);
   settings_.compute.precision = settings.precision.value_or(Precision::kFp32);
   nn::ModelInfo info;
-  const auto model = open_model(settings.model, start_computing(settings_.compute), &info);
+  const auto compute = start_computing(settings_.compute);
+  if (!compute.note.empty()) status_.log(compute.note);
+  const auto model = open_model(settings.model, compute, &info);
   inputs_.add(settings.model);
   checksum_ = info.checksum;
   class_index_ = find_class(settings.class_name, model);

@@ -104,9 +104,11 @@ class Evaluation {
   /// Does all checks that are possible before anything is computed.
   void prepare() {
     const auto compute = start_computing(processes_.own_part(settings_.compute));
+    if (!compute.note.empty()) status_.log(compute.note);
     nn::ModelInfo info;
     model_ = open_model(settings_.model, compute, &info);
-    processes_.require_same({{"device", compute.device.is_cuda() ? "cuda" : "cpu"}, {"the model file", info.checksum}});
+    processes_.require_same_device(compute.device);
+    processes_.require_same({{"the model file", info.checksum}});
     check_for_model(settings_, info.options);
     follow_training(settings_, info.training_data);
     result_.checksum = info.checksum;

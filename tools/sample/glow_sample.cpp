@@ -155,6 +155,7 @@ int sample(const SampleSettings& settings, const std::vector<std::string>& notes
   const auto compute = start_computing(settings.compute);
   const auto model = open_sampled_model(settings, compute);
   for (const auto& note : notes) console.err << note << std::endl;
+  if (!compute.note.empty()) console.err << compute.note << std::endl;
   InputFiles inputs;
   inputs.add(settings.model);
   note_interruptions();

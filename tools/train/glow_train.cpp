@@ -110,7 +110,8 @@ class Run {
     const bool is_checked = !settings_.run.out.empty() && processes_.is_root() && processes_.restarts() == 0;
     if (is_checked) check_out_directory(settings_.run);
     compute_ = start_computing(processes_.own_part(settings_.compute));
-    processes_.require_same({{"device", compute_.device.is_cuda() ? "cuda" : "cpu"}});
+    if (!compute_.note.empty()) status_.log(compute_.note);
+    processes_.require_same_device(compute_.device);
     open_data();
     fit_to_images(settings_, images_);
     const data::BatchOrder refuses_a_batch_larger_than_the_set(images_.train->size(), settings_.training.batch,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <string>
 #include <string_view>
 
 #include <c10/core/Device.h>
@@ -16,6 +17,13 @@ void use_threads(int count = 0);
 /// Throws ConfigError for `field` unless this build of LibTorch can use the device: the CPU, or a CUDA device that
 /// exists.
 void require_device(std::string_view field, c10::Device device);
+
+/// The address of a GPU on its host's PCI bus, "0000:17:00.0"; empty for the CPU.
+std::string device_id(c10::Device device);
+
+/// Why no GPU of this machine can be used: "the NVIDIA driver is too old: ..."; empty when one can be used, or when the
+/// machine has none.
+std::string cuda_problem();
 
 /// Allocates the memory that OpenBLAS needs for products in `threads` threads at the same time: 128 MiB of addresses
 /// for each, of which only the used pages count as memory. OpenBLAS does this at the first product otherwise, and under
