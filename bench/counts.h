@@ -7,8 +7,8 @@
 
 namespace glow::bench {
 
-// Each function calls `work` once, and counts what all threads do meanwhile. Nothing is counted at other times, so that
-// the counts cost rates nothing but a branch in each allocation.
+// Each function with `work` calls it once, and counts what all threads do meanwhile. Nothing is counted at other times,
+// so that the counts cost rates nothing but a branch in each allocation.
 
 /// The LibTorch operators that are called through the dispatcher, those that other operators call among them.
 std::int64_t count_operators(const Work& work);
@@ -20,5 +20,9 @@ std::int64_t count_minor_faults(const Work& work);
 /// use, in this program and its libraries. Nullopt where they cannot be counted: with a sanitizer, or with a C library
 /// other than glibc 2.34 or later.
 std::optional<std::int64_t> count_allocations(const Work& work);
+
+/// The kernels, copies and fills of memory in the CUDA graph that was captured last: what a GPU runs at each replay.
+/// Nullopt where none was captured.
+std::optional<std::int64_t> captured_launches();
 
 }  // namespace glow::bench

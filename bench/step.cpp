@@ -52,9 +52,12 @@ class Step {
             {"bytes_of_a_step_beyond", static_cast<double>(peak - before)}};
   }
 
-  double operators_of_a_step() {
+  /// The operators of a training step, and the launches in its CUDA graph if it is captured.
+  std::vector<Figure> counts() {
     auto trainer = make_warm_trainer();
-    return static_cast<double>(count_operators([&] { step(trainer); }));
+    std::vector<Figure> counts{{"operators", static_cast<double>(count_operators([&] { step(trainer); }))}};
+    if (const auto count = captured_launches()) counts.push_back({"launches", static_cast<double>(*count)});
+    return counts;
   }
 
   std::vector<Figure> memory_requests_of_a_step() {
@@ -87,17 +90,20 @@ class Step {
   torch::Tensor bytes_;
 };
 
-/// The operators of a training step, and how many of them are due to each flow step: the difference to a model of half
-/// the depth.
-std::vector<Figure> operators_of_a_step(Step& step, const Settings& settings) {
-  const double count = step.operators_of_a_step();
-  std::vector<Figure> figures{{"operators_of_a_step", count}};
+/// The counts of a training step, and how much of them is due to each flow step: the difference to a model of half the
+/// depth.
+std::vector<Figure> counts_of_a_step(Step& step, const Settings& settings) {
+  const auto counts = step.counts();
   auto shallow = settings;
   shallow.model.depth /= 2;
-  if (shallow.model.depth > 0) {
-    const auto steps = settings.model.levels * (settings.model.depth - shallow.model.depth);
-    const double difference = count - Step(shallow).operators_of_a_step();
-    figures.push_back({"operators_of_a_flow_step", difference / static_cast<double>(steps)});
+  const auto of_shallow = shallow.model.depth > 0 ? Step(shallow).counts() : std::vector<Figure>();
+  const auto steps = settings.model.levels * (settings.model.depth - shallow.model.depth);
+  std::vector<Figure> figures;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    figures.push_back({counts[i].name + "_of_a_step", counts[i].value});
+    if (i >= of_shallow.size()) continue;
+    const double difference = counts[i].value - of_shallow[i].value;
+    figures.push_back({counts[i].name + "_of_a_flow_step", difference / static_cast<double>(steps)});
   }
   return figures;
 }
@@ -106,7 +112,7 @@ void measure(const Settings& settings) {
   Step step(settings);
   auto figures = step.memory_of_a_step();
   const auto rates = step.rates();
-  for (const auto& more : {operators_of_a_step(step, settings), step.memory_requests_of_a_step()}) {
+  for (const auto& more : {counts_of_a_step(step, settings), step.memory_requests_of_a_step()}) {
     figures.insert(figures.end(), more.begin(), more.end());
   }
   print(settings, rates, figures);
