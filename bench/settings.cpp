@@ -48,6 +48,13 @@ tools::GivenFlags model_flags(const std::string& preset, const tools::Flags& fla
 
 }  // namespace
 
+void start(Settings& settings) {
+  const auto compute = tools::start_computing(settings.compute);
+  if (compute.dtype != torch::kFloat) throw ConfigError("precision", "expected fp32, tf32 or bf16, got fp64");
+  settings.device = compute.device;
+  settings.precision = compute.hidden;
+}
+
 Settings parse(int argc, char** argv, const std::string& name, const std::string& what) {
   Settings settings;
   tools::Flags flags(flag_table());
@@ -61,10 +68,7 @@ Settings parse(int argc, char** argv, const std::string& name, const std::string
     flags.set(*given);
     flags.set(model_flags(settings.preset, flags));
     flags.set(*given);
-    const auto compute = tools::start_computing(settings.compute);
-    if (compute.dtype != torch::kFloat) throw ConfigError("precision", "expected fp32, tf32 or bf16, got fp64");
-    settings.device = compute.device;
-    settings.precision = compute.hidden;
+    start(settings);
   });
   if (settings.image_size != tools::ImageSize{}) {
     settings.model.height = settings.image_size.height;

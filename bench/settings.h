@@ -27,7 +27,7 @@ struct Settings {
   /// One JSON object instead of a table.
   bool json = false;
   tools::ComputeSettings compute{.device = "cpu"};
-  /// `parse` sets device and precision from `compute`.
+  /// `start` sets device and precision from `compute`.
   torch::Device device = torch::kCPU;
   nn::HiddenPrecision precision = nn::HiddenPrecision::kFull;
 
@@ -50,8 +50,10 @@ void visit_fields(Settings& settings, Visitor&& visit) {
   visit_fields(settings.compute, visit);
 }
 
-/// Parses the command line; prints --help or --version and exits when that is requested. Sets the threads. Throws
-/// ConfigError.
+/// Sets the device and precision of the settings, and the threads of the process. Throws ConfigError.
+void start(Settings& settings);
+
+/// Parses the command line and starts; prints --help or --version and exits when that is requested. Throws ConfigError.
 Settings parse(int argc, char** argv, const std::string& name, const std::string& what);
 
 /// Two lines: the model, device, threads and precision, and the version of LibTorch; the processor.
