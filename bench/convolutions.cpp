@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 
 #include "ops/pixel_product.h"
 
@@ -10,6 +11,11 @@ namespace glow::bench {
 
 Convolutions::Convolutions(const Settings& settings) {
   const auto& options = settings.model;
+  if (settings.device.is_cuda()) {
+    // By default cuDNN rounds float32 factors to TF32 and takes the first algorithm that it expects to be fast.
+    at::globalContext().setAllowTF32CuDNN(settings.precision == nn::HiddenPrecision::kTf32);
+    at::globalContext().setBenchmarkCuDNN(true);
+  }
   const bool without_bfloat16 = settings.device.is_cpu() && !ops::cpu_multiplies_bfloat16();
   const auto tensors =
       torch::TensorOptions().device(settings.device).dtype(without_bfloat16 ? torch::kFloat : settings.hidden_dtype());
