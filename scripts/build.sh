@@ -2,17 +2,19 @@
 # Configures and builds Glow in build/TORCH-PRESET. Run scripts/setup.sh before.
 #
 #   scripts/build.sh [--torch debian|pypi|PATH] [--preset release|debug|asan|tsan] [--without-tests]
+#                    [--target "NAME ..."]
 #
 #   --torch            as in scripts/setup.sh
 #   --preset           one of CMakePresets.json (default release)
 #   --without-tests    only the library and the tools
+#   --target           only these targets of CMake
 #
 # The environment variables GLOW_REQUIRE_BROWSER=1, GLOW_REQUIRE_LAUNCHERS=1, GLOW_REQUIRE_PYTHON=1 and GLOW_WERROR=1
 # turn on the CMake options of the same names.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
-parse_options "--torch --preset --without-tests" "$@"
+parse_options "--torch --preset --without-tests --target" "$@"
 locate_tools
 
 settings=("-DTorch_DIR=$torch_dir" "-DGLOW_WERROR=${GLOW_WERROR:-0}")
@@ -28,4 +30,5 @@ say "configuring ${build_dir#"$root"/}"
 # The preset tsan has no LibTorch and does not use all settings.
 "$cmake" --preset "$preset" -B "$build_dir" --no-warn-unused-cli "${settings[@]}"
 say "building ${build_dir#"$root"/}"
-"$cmake" --build "$build_dir" --parallel "$(nproc)"
+read -ra targets <<<"$target"
+"$cmake" --build "$build_dir" --parallel "$(nproc)" ${target:+--target "${targets[@]}"}
