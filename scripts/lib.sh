@@ -25,7 +25,8 @@ default_torch() {
 }
 
 # parse_options KNOWN ARGUMENT...: KNOWN lists the script's options. Sets a variable for each, and torch, preset,
-# seconds, steps, target, without_tests, with_fuzzers, with_photographs, with_valgrind and build_dir in any case.
+# seconds, steps, target, without_tests, with_fuzzers, with_photographs, with_valgrind, quick, dry_run and build_dir in
+# any case.
 parse_options() {
   local known=" $1 --help "
   shift
@@ -39,6 +40,8 @@ parse_options() {
   with_fuzzers=
   with_photographs=
   with_valgrind=
+  quick=
+  dry_run=
   while (($#)); do
     [[ $known == *" $1 "* ]] || usage_error "unknown option $1"
     case $1 in
@@ -50,6 +53,8 @@ parse_options() {
       --with-fuzzers) with_fuzzers=yes ;;
       --with-photographs) with_photographs=yes ;;
       --with-valgrind) with_valgrind=yes ;;
+      --quick) quick=yes ;;
+      --dry-run) dry_run=yes ;;
       *)
         (($# > 1)) || usage_error "$1 needs a value"
         local name=${1#--}
