@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
+#include <torch/version.h>
 
 #include "compat/linear_pointwise.h"
 #include "ops/pixels.h"
@@ -43,6 +44,15 @@ torch::Tensor to_float(const torch::Tensor& x) { return x.defined() ? x.to(torch
 /// The dtype of sums of the values of x.
 torch::Dtype dtype_of_sums(const torch::Tensor& x) {
   return x.scalar_type() == torch::kBFloat16 ? torch::kFloat : x.scalar_type();
+}
+
+/// a * b in dtype_of_sums. On CUDA cuBLAS may round the parts of a bfloat16 result before it adds them, unless the
+/// result is to be float32, which LibTorch offers from 2.8 on.
+torch::Tensor product_of_sums(const torch::Tensor& a, const torch::Tensor& b) {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 8)
+  if (a.is_cuda() && a.scalar_type() == torch::kBFloat16) return at::mm(a, b, torch::kFloat);
+#endif
+  return a.mm(b).to(dtype_of_sums(a));
 }
 
 /// Whether to multiply bfloat16 values in float32: not less exact, and faster on a processor without bfloat16 products.
@@ -91,7 +101,7 @@ torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const
   if (wants_float(x)) return pixel_product_weight_gradient(to_float(gradient), to_float(x));
   const bool is_bfloat16 = x.scalar_type() == torch::kBFloat16;
   if (!x.is_cpu() || x.scalar_type() == torch::kDouble || (is_bfloat16 && compat::has_linear_pointwise(x))) {
-    return rows_of(gradient).t().mm(rows_of(x)).to(dtype_of_sums(x));
+    return product_of_sums(rows_of(gradient).t(), rows_of(x));
   }
   const auto outputs = gradient.size(1), inputs = x.size(1);
   // A convolution, because it uses oneDNN, whose product is faster than that of a BLAS, above all for thin matrices.

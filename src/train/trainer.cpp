@@ -219,7 +219,8 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   }
   if (batch == 0 && processes_->size() > 1)
     throw ConfigError("batch", "expected the number of images of all processes, got 0");
-  input_.batch = batch > 0 ? batch : bytes.size(0);
+  const auto before = std::exchange(input_.batch, batch > 0 ? batch : bytes.size(0));
+  if (input_.batch != before) graph_ = nullptr;  // a graph divides by the number of images at its capture
   // Tensors made under InferenceMode cannot be saved for the backward pass.
   input_.labels = labels.defined() && labels.is_inference() ? labels.clone() : labels;
   StepReport report;

@@ -381,7 +381,7 @@ std::vector<FlagText> compute_rows(Launchable launchable) {
     rows.push_back({"start_timeout", "Computing", "SECONDS",
                     "how long to wait at the start for the other processes that torchrun, mpirun or SLURM started"});
     rows.push_back({"process_timeout", "Computing", "SECONDS",
-                    "how long to wait for the other processes after the start, at any step"});
+                    "how long a collective waits for the other processes after the start"});
   }
   return rows;
 }

@@ -77,7 +77,7 @@ class Run {
     const auto memory = estimate_memory(settings_.model, settings_.training, compute_, processes_.launch().size);
     LongWork work(status_, std::chrono::minutes(1));
     if (settings_.run.dry_run_steps > 0) work.begin("measuring steps");
-    const auto trial = try_steps(settings_, images_, compute_, processes_, memory.parameters + memory.activations);
+    const auto trial = try_steps(settings_, images_, compute_, processes_, memory.sum());
     work.end();
     status_.clear();
     show(console_.out, describe_trial(trial, settings_.training, images_.train->size()));

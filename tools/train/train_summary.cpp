@@ -20,6 +20,9 @@ namespace {
 /// weights; and, during a step, the gradients of a level, which for the deepest level are about half of all.
 constexpr double kCopiesOfParameters = 7.5;
 
+/// Not measured: a context of the driver and two workspaces of cuBLAS; NCCL's buffers.
+constexpr double kCudaBytes = 0.6e9, kNcclBytes = 0.5e9;
+
 /// Values per pixel of a level.
 struct PixelNumbers {
   /// Kept by a flow step for its backward pass.
@@ -63,10 +66,9 @@ MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainO
     used = std::max(used, pixels * numbers.used);
   }
   const auto number_size = static_cast<double>(c10::elementSize(compute.dtype));
-  // With kStore the folded weights are kept as well.
-  const double copies = kCopiesOfParameters + (training.memory == nn::MemoryPolicy::kStore ? hidden_size : 0);
-  return {.parameters = copies * number_size * static_cast<double>(nn::parameter_count(model)),
-          .activations = number_size * (kept + used)};
+  return {.parameters = kCopiesOfParameters * number_size * static_cast<double>(nn::parameter_count(model)),
+          .activations = number_size * (kept + used),
+          .libraries = compute.device.is_cuda() ? kCudaBytes + (processes > 1 ? kNcclBytes : 0) : 0};
 }
 
 namespace {
@@ -159,9 +161,10 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
   if (processes.are_several()) listing.add("processes", processes.text());
   listing.add("device", compute.text);
   const auto memory = estimate_memory(settings.model, settings.training, compute, processes.launch().size);
-  listing.add("memory", "about " + bytes(memory.parameters + memory.activations) +
-                            " (an estimate: " + to_string(settings.training.memory) + "; parameters and optimiser " +
-                            bytes(memory.parameters) + ", activations " + bytes(memory.activations) + ")");
+  listing.add("memory", "about " + bytes(memory.sum()) + " (an estimate: " + to_string(settings.training.memory) +
+                            "; parameters and optimiser " + bytes(memory.parameters) + ", activations " +
+                            bytes(memory.activations) +
+                            (memory.libraries > 0 ? ", the GPU's libraries " + bytes(memory.libraries) : "") + ")");
   if (!settings.run.out.empty()) listing.add("directory", settings.run.out);
   return listing.text();
 }

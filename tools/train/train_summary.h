@@ -19,10 +19,14 @@ struct MemoryEstimate {
   double parameters;
   /// The tensors that a batch keeps for the backward pass, and the workspace of that pass.
   double activations;
+  /// On a GPU: what the driver, cuBLAS and, with several processes, NCCL need themselves.
+  double libraries = 0;
+
+  double sum() const { return parameters + activations + libraries; }
 };
 
-/// An estimate from the shapes, the memory policy and the precision; excludes memory that the libraries need
-/// themselves.
+/// An estimate from the shapes, the memory policy and the precision, for one process; excludes memory that the
+/// libraries need on the CPU.
 MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainOptions& training,
                                const Compute& compute, std::int64_t processes);
 
