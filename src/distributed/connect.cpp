@@ -2,12 +2,15 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <ATen/ATen.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #if defined(GLOW_HAS_NCCL)
 #include <dlfcn.h>
+#include <torch/cuda.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
@@ -37,6 +40,7 @@ Device device_of_environment() {
   }
 }
 
+#if defined(GLOW_HAS_NCCL)
 /// NCCL's own watch would end the process before the failure detector can name a rank, and a flag that it leaves in the
 /// launcher's store would end the processes of the next start. Sums inside NVLink's switches (NVLS) need not repeat bit
 /// for bit. Variables that are set already stay.
@@ -47,7 +51,12 @@ void configure_nccl() {
   }
 }
 
-#if defined(GLOW_HAS_NCCL)
+/// "2.28.9"
+std::string nccl_version_text(int version) {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
+}
+
 /// LibTorch's options of NCCL contain a structure of nccl.h, which grows from version to version: with an older header
 /// LibTorch would write beyond its end.
 void require_fitting_nccl() {
@@ -56,18 +65,11 @@ void require_fitting_nccl() {
   int version = 0;
   if (get_version == nullptr || get_version(&version) != ncclSuccess || version <= NCCL_VERSION_CODE) return;
   throw ConfigError("device", "this library was compiled with the nccl.h of version " +
-                                  std::to_string(NCCL_VERSION_CODE) + ", and LibTorch has NCCL " +
-                                  std::to_string(version) +
+                                  nccl_version_text(NCCL_VERSION_CODE) + ", and LibTorch has NCCL " +
+                                  nccl_version_text(version) +
                                   ", which is newer; compile it again with NCCL_ROOT set to a newer one");
 }
 #endif
-
-/// Whether a collective on the device is done. Throws its error when it has failed.
-bool is_done(c10d::Work& work) {
-  const bool is_completed = work.isCompleted();  // true after an error as well
-  if (const auto error = work.exception()) std::rethrow_exception(error);
-  return is_completed;
-}
 
 /// The most recent collective on the device. Thread-safe.
 class DeviceWork {
@@ -79,7 +81,12 @@ class DeviceWork {
   /// Aborts it unless it is done, so that a thread that waits for the device continues.
   void abort() {
     const std::lock_guard lock(mutex_);
-    if (work_ && !work_->isCompleted()) work_->abort();
+    try {
+      // After an error it counts as completed, and its kernels may wait for ever.
+      if (work_ && (work_->exception() || !work_->isCompleted())) work_->abort();
+    } catch (const std::exception&) {
+      // The device is unusable: no thread waits for it.
+    }
   }
 
  private:
@@ -126,7 +133,7 @@ class ConnectedProcesses : public Communicator {
 
   ~ConnectedProcesses() override {
     // The store thread may outlive this object, and must not be the last to release the work of a device.
-    detector_->expect(nullptr);
+    detector_->expect(std::nullopt);
     device_work_->set({});
     detector_->end();
   }
@@ -145,7 +152,7 @@ class ConnectedProcesses : public Communicator {
   void ask_to_stop() override { detector_->ask_to_stop(); }
   bool stop_asked() const override { return detector_->stop_asked(); }
   void check() const override {
-    if (detector_->has_failed()) throw ProcessError("another process of the run has failed");
+    if (detector_->has_failed()) throw ProcessError(detector_->diagnose("a rank has failed"));
   }
 
  private:
@@ -161,7 +168,9 @@ class ConnectedProcesses : public Communicator {
       // On CUDA wait() has blocked the stream only, so the failure detector polls whether the work is done.
       if (tensor.is_cuda()) {
         device_work_->set(work);
-        detector_->expect([work] { return is_done(*work); });
+        // NCCL's own thread finds errors, so that asking for one does not ask the device.
+        detector_->expect(PeerMonitor::DeviceCollective{[work] { return work->exception(); },
+                                                        [work] { return work->isCompleted(); }});
       }
       // c10d writes through a raw pointer, which autograd's version counter does not notice.
       tensor.unsafeGetTensorImpl()->bump_version();
@@ -187,7 +196,7 @@ class ConnectedProcesses : public Communicator {
     if (tensor.is_cuda()) {
       if (!nccl_) {
         require_fitting_nccl();
-        // The failure detector must act first.
+        // The failure detector, which names a rank, must act before NCCL's time-out.
         constexpr std::chrono::seconds kMargin{60};
         auto options = c10d::ProcessGroupNCCL::Options::create();
         options->timeout = options_.timeout + kMargin;
@@ -237,7 +246,9 @@ bool can_connect() { return true; }
 
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options) {
   if (launch.size == 1 && launch.address.empty()) return single_process();
-  configure_nccl();
+#if defined(GLOW_HAS_NCCL)
+  if (torch::cuda::is_available()) configure_nccl();
+#endif
   try {
     return std::make_shared<ConnectedProcesses>(launch, options);
   } catch (const Error&) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -54,7 +55,7 @@ class FailureDetector {
   /// Counts the collectives that this rank has started, by which the others see whether it is late.
   void start_collective() { monitor_.start_collective(); }
   /// PeerMonitor::expect
-  void expect(std::function<bool()> is_done) { monitor_.expect(std::move(is_done)); }
+  void expect(std::optional<PeerMonitor::DeviceCollective> collective) { monitor_.expect(std::move(collective)); }
   /// Finds out which ranks caused a collective's `error`: "rank 3 was lost". Takes Options::silence, and longer when
   /// the store is slow. One call at a time.
   std::string diagnose(const std::string& error);

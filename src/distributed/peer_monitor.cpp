@@ -3,6 +3,8 @@
 #include <exception>
 #include <utility>
 
+#include "distributed/message.h"
+
 namespace glow::distributed {
 namespace {
 
@@ -18,9 +20,9 @@ std::string lost_text(const std::vector<std::int64_t>& ranks) {
 PeerMonitor::PeerMonitor(Heartbeat& heartbeat, FailureBoard& board, Options options)
     : heartbeat_(heartbeat), board_(board), options_(std::move(options)), neighbour_since_(options_.now()) {}
 
-void PeerMonitor::expect(std::function<bool()> is_done) {
+void PeerMonitor::expect(std::optional<DeviceCollective> collective) {
   const std::lock_guard lock(device_mutex_);
-  device_is_done_ = std::move(is_done);
+  device_collective_ = std::move(collective);
   device_since_ = options_.now();
 }
 
@@ -56,25 +58,24 @@ void PeerMonitor::check_neighbour() {
 }
 
 std::optional<std::string> PeerMonitor::error() {
-  if (options_.now() - neighbour_since_ >= options_.heartbeat_timeout) {
-    return "a rank sent no heartbeat within the time-out";
-  }
+  // A rank whose first heartbeat is missing may still be connecting.
+  const auto limit = neighbour_.beats < 0 ? options_.timeout : options_.heartbeat_timeout;
+  if (options_.now() - neighbour_since_ >= limit) return "a rank sent no heartbeat within the time-out";
   return device_error();
 }
 
 std::optional<std::string> PeerMonitor::device_error() {
   const std::lock_guard lock(device_mutex_);
-  if (!device_is_done_) return std::nullopt;
+  if (!device_collective_) return std::nullopt;
   try {
-    if (device_is_done_()) {
-      device_is_done_ = nullptr;
-      return std::nullopt;
-    }
+    if (const auto error = device_collective_->error()) std::rethrow_exception(error);
+    if (options_.now() - device_since_ < options_.timeout) return std::nullopt;
+    if (!device_collective_->is_done()) return "a collective on the device was not done within the time-out";
   } catch (const std::exception& error) {
-    return std::string("a collective on the device failed: ") + error.what();
+    return "a collective on the device failed: " + message_of(error);
   }
-  if (options_.now() - device_since_ < options_.timeout) return std::nullopt;
-  return "a collective on the device was not done within the time-out";
+  device_collective_.reset();
+  return std::nullopt;
 }
 
 void PeerMonitor::investigate(const std::string& error, Answer answer) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -42,10 +43,16 @@ class PeerMonitor {
 
   /// Counts the collectives that this rank has started, by which the others see whether it is late.
   void start_collective() { ++collectives_; }
-  /// Sets the most recent collective of the device, which replaces the one before; null: there is none. It is checked
-  /// in every round, because no thread may be waiting for it. `is_done` is called by the store thread, and throws when
-  /// the collective has failed.
-  void expect(std::function<bool()> is_done);
+  /// A collective on the device. The store thread calls the functions.
+  struct DeviceCollective {
+    /// Its error; null without one. Does not ask the device, because that can take long.
+    std::function<std::exception_ptr()> error;
+    /// Asks the device. May throw, after an error.
+    std::function<bool()> is_done;
+  };
+  /// Sets the most recent collective of the device, which replaces the one before; nullopt: there is none. It is
+  /// checked in every round, because no thread may be waiting for it.
+  void expect(std::optional<DeviceCollective> collective);
 
   /// Writes a heartbeat and checks the board, the next rank's heartbeat and the device's collective. Returns the
   /// failure of the run once it is known, published by another rank or by this one. Each rank checks only one other, to
@@ -89,7 +96,7 @@ class PeerMonitor {
   std::atomic<std::int64_t> collectives_ = 0;
   /// Protects the two members below.
   std::mutex device_mutex_;
-  std::function<bool()> device_is_done_;
+  std::optional<DeviceCollective> device_collective_;
   TimePoint device_since_;
 };
 

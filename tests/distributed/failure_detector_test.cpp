@@ -107,7 +107,7 @@ class FailureDetectorStoreTest : public FailureDetectorTest {
 };
 
 TEST_F(FailureDetectorStoreTest, SilentStoreIsReportedDuringACollective) {
-  start(1, 2, 1s).expect([] { return false; });
+  start(1, 2, 1s).expect(PeerMonitor::DeviceCollective{[] { return std::exception_ptr(); }, [] { return false; }});
   unreliable_->is_silent = true;
   EXPECT_EQ(failure_within(30s), kNoAnswer);
 }

@@ -2,6 +2,8 @@
 #include "distributed/peer_monitor.h"
 
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -158,15 +160,23 @@ TEST_F(PeerMonitorTest, OnlyTheFirstFailureIsPublished) {
   EXPECT_EQ(rank(2).board.failure(), "rank 2 was lost");
 }
 
+PeerMonitor::DeviceCollective collective(std::function<bool()> is_done) {
+  return {[] { return std::exception_ptr(); }, std::move(is_done)};
+}
+
+PeerMonitor::DeviceCollective failed_collective() {
+  return {[] { return std::make_exception_ptr(std::runtime_error("remote error")); }, [] { return true; }};
+}
+
 TEST_F(PeerMonitorTest, UnfinishedDeviceCollectiveIsReported) {
   start(2);
   for (const std::size_t each : {0, 1}) monitor(each).start_collective();
-  monitor(0).expect([] { return true; });
-  run_for(2 * kLongEnough);
+  monitor(0).expect(collective([] { return true; }));
+  run_for(2 * kDeviceTimeout);
   expect_no_failure();
   // Rank 1 does not join the second collective.
   monitor(0).start_collective();
-  monitor(0).expect([] { return false; });
+  monitor(0).expect(collective([] { return false; }));
   run_for(kDeviceTimeout);
   expect_no_failure();
   run_for(kLongEnough - kTimeout);
@@ -177,7 +187,7 @@ TEST_F(PeerMonitorTest, UnfinishedDeviceCollectiveIsReported) {
 TEST_F(PeerMonitorTest, FailedDeviceCollectiveIsReportedAtOnce) {
   start(2);
   for (const std::size_t each : {0, 1}) monitor(each).start_collective();
-  monitor(0).expect([]() -> bool { throw std::runtime_error("remote error"); });
+  monitor(0).expect(failed_collective());
   run_for(kSilence + 3 * Heartbeat::kInterval);
   for (const std::size_t each : {0, 1}) {
     EXPECT_EQ(rank(each).failure,
@@ -188,22 +198,36 @@ TEST_F(PeerMonitorTest, FailedDeviceCollectiveIsReportedAtOnce) {
 TEST_F(PeerMonitorTest, LostRankIsTheCauseOfAFailedDeviceCollective) {
   start(3);
   rank(1).is_running = false;
-  monitor(0).expect([]() -> bool { throw std::runtime_error("remote error"); });
+  monitor(0).expect(failed_collective());
   run_for(kSilence + 3 * Heartbeat::kInterval);
   EXPECT_EQ(rank(0).failure, "rank 1 was lost");
   EXPECT_EQ(rank(2).failure, "rank 1 was lost");
 }
 
-TEST_F(PeerMonitorTest, DeviceCollectiveThatIsDoneIsAskedNoMore) {
+TEST_F(PeerMonitorTest, DeviceIsAskedAfterTheTimeoutOnly) {
   start(2);
   int asked = 0;
-  monitor(0).expect([&] { return ++asked == 3; });
+  monitor(0).expect(collective([&] { return ++asked > 0; }));
+  run_for(kDeviceTimeout - 1s);
+  EXPECT_EQ(asked, 0);
   run_for(2 * kDeviceTimeout);
-  EXPECT_EQ(asked, 3);
-  monitor(0).expect([&] { return ++asked == 0; });
-  monitor(0).expect(nullptr);
+  EXPECT_EQ(asked, 1);
+  monitor(0).expect(collective([&] { return ++asked > 0; }));
+  monitor(0).expect(std::nullopt);
   run_for(2 * kDeviceTimeout);
-  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(asked, 1);
+  expect_no_failure();
+}
+
+TEST_F(PeerMonitorTest, RankThatStillConnectsIsNotLost) {
+  for (std::int64_t each = 0; each < 2; ++each) {
+    processes_.push_back(std::make_unique<Process>(store_, each, 2, [this] { return now_; }));
+  }
+  rank(1).is_running = false;
+  run_for(kDeviceTimeout - 1s);
+  expect_no_failure();
+  rank(1).is_running = true;
+  run_for(2 * kTimeout);
   expect_no_failure();
 }
 

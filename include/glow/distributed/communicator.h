@@ -57,9 +57,9 @@ class Communicator {
   /// Makes stop_asked true on all ranks, permanently: on this one at once, on the others within about a second.
   virtual void ask_to_stop() = 0;
   virtual bool stop_asked() const = 0;
-  /// Throws ProcessError when this process knows of a failure of the run. On CUDA a failed collective is aborted and
-  /// leaves wrong numbers, without an error in the thread that computes: call it when the host has waited for the
-  /// device, before the numbers are used or stored.
+  /// Throws ProcessError, which names the rank, when this process knows of a failure of the run. On CUDA a failed
+  /// collective is aborted and leaves wrong numbers, without an error in the thread that computes: call it when the host
+  /// has waited for the device, before the numbers are stored.
   virtual void check() const {}
 
  protected:
