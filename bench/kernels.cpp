@@ -210,9 +210,10 @@ void parse(const Words& words) {
 
 /// Passes flags to Google Benchmark.
 void initialize(Words words) {
-  words.insert(words.begin(), "bench_kernels");
+  // Google Benchmark keeps the pointer to the name.
+  static std::string program = "bench_kernels";
   if (settings.json) words.emplace_back("--benchmark_format=json");
-  std::vector<char*> pointers;
+  std::vector<char*> pointers{program.data()};
   for (auto& word : words) pointers.push_back(word.data());
   auto count = static_cast<int>(pointers.size());
   benchmark::Initialize(&count, pointers.data());
@@ -238,7 +239,7 @@ int main(int argc, char** argv) {
     }
     parse(own);
     initialize(of_library);
-    const glow::ops::Tf32Guard guard(settings.precision == glow::nn::HiddenPrecision::kTf32);
+    const glow::ops::Tf32Guard guard(settings.precision == glow::nn::HiddenPrecision::kTf32, settings.device);
     add_machine_to_report();
     benchmark::RunSpecifiedBenchmarks();
   });

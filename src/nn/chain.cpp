@@ -94,7 +94,7 @@ class ChainFunction : public torch::autograd::Function<ChainFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     if (torch::GradMode::is_enabled())
       throw Error("a flow is differentiable once: its gradient cannot be differentiated again");
-    const ops::Tf32Guard exact(false);
+    const ops::Tf32Guard exact(false, gradients[0].device());
     const auto plan = c10::static_intrusive_pointer_cast<ChainPlan>(context->saved_data["plan"].toCapsule());
     const auto tensors = context->get_saved_variables();
     const SavedTensors saved(*plan, tensors);

@@ -73,7 +73,7 @@ torch::Tensor second_layer(const FoldedCouplingNet& net, const torch::Tensor& hi
 }
 
 torch::Tensor apply(const FoldedCouplingNet& net, const torch::Tensor& x1) {
-  const ops::Tf32Guard guard(net.tf32);
+  const ops::Tf32Guard guard(net.tf32, x1.device());
   return apply(net.third, second_layer(net, first_layer(net, x1)).relu());
 }
 

@@ -106,7 +106,7 @@ namespace {
 
 /// The coupling network of z's first half.
 torch::Tensor network_output(const CouplingStepLayer& layer, const torch::Tensor& z) {
-  const ops::Tf32Guard guard(layer.tf32);
+  const ops::Tf32Guard guard(layer.tf32, z.device());
   return layer.network.function(z.narrow(1, 0, z.size(1) / 2), layer.network.weights);
 }
 

@@ -158,7 +158,7 @@ std::shared_ptr<const FlowLayers> FlowStepLayers::prepared(HiddenPrecision preci
 ops::NetworkActivations FlowStepLayers::run_network(std::size_t k, const torch::Tensor& z, bool keep) const {
   const auto net = folded_.at(static_cast<std::int64_t>(k - first_folded_));
   if (in_blocks()) return ops::run_network_blocks(shape_, net, z, keep);
-  const ops::Tf32Guard guard(tf32_);
+  const ops::Tf32Guard guard(tf32_, z.device());
   return run_products(shape_, net, z);
 }
 
@@ -201,13 +201,13 @@ torch::Tensor FlowStepLayers::backward(std::size_t k, const Pass& pass, torch::T
   const auto of_h = ops::couple_backward_(kind_, pass.y, activations.h, gradient, log_det_gradient);
   const auto row = network_row(k);
   const auto hidden = activations.hidden1.scalar_type();
-  const bool by_blocks = ops::has_network_blocks(shape_, pass.y, hidden);
+  const bool by_blocks = activations.hidden1.dim() == 2;  // as the forward pass decided
   ops::FoldedNetGradient of_net;
   if (by_blocks) {
     const auto net = ops::fold_networks(row, shape_, ops::FoldedLayout::kBackwardBlocks, hidden).at(0);
     of_net = ops::network_blocks_backward(shape_, net, pass.y, activations, of_h, first_half(gradient));
   } else {
-    const ops::Tf32Guard guard(pass.precision == HiddenPrecision::kTf32);
+    const ops::Tf32Guard guard(pass.precision == HiddenPrecision::kTf32, pass.y.device());
     const bool is_folded = folded_.defined() && folded_.layout == ops::FoldedLayout::kRows;
     const auto net = is_folded ? folded_.at(static_cast<std::int64_t>(k - first_folded_))
                                : ops::fold_networks(row, shape_, ops::FoldedLayout::kRows, hidden).at(0);

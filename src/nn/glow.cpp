@@ -337,7 +337,7 @@ Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels)
 }
 
 Encoding GlowImpl::evaluate(const torch::Tensor& x, const torch::Tensor& labels, HiddenPrecision precision) const {
-  const ops::Tf32Guard exact(false);
+  const ops::Tf32Guard exact(false, device());
   const auto kept = kept_weights(precision, /*with_inverses=*/false);
   auto [eps, z, log_det, reconstruction_error, moments] = flow(kept.get(), x, precision);
   const auto top = top_->whiten(kept ? kept->top : fold_top(), checked_labels(labels, z.size(0)), z);
@@ -366,7 +366,7 @@ Latents GlowImpl::encode(const torch::Tensor& x, const torch::Tensor& labels) co
 
 torch::Tensor GlowImpl::log_prob_by_class(const torch::Tensor& x) const {
   if (options_.num_classes == 0) throw ConfigError("log_prob_by_class: the model is unconditional");
-  const ops::Tf32Guard exact(false);
+  const ops::Tf32Guard exact(false, device());
   const auto kept = kept_weights(precision_, /*with_inverses=*/false);
   const auto [eps, z, log_det, reconstruction_error, moments] = flow(kept.get(), checked_images(x), precision_);
   const auto folded_top = kept ? kept->top : fold_top();
@@ -392,7 +392,7 @@ torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labe
 }
 
 torch::Tensor GlowImpl::decode(const Latents& latents, const torch::Tensor& labels, HiddenPrecision precision) const {
-  const ops::Tf32Guard exact(false);
+  const ops::Tf32Guard exact(false, device());
   const auto levels = static_cast<std::size_t>(options_.levels);
   if (latents.eps.size() != levels) {
     throw ShapeError("latents: expected " + std::to_string(levels) + " levels, got " +

@@ -150,8 +150,17 @@ void count_guard(bool allow, int change) {
 
 }  // namespace
 
-Tf32Guard::Tf32Guard(bool allow) : allow_(allow) { count_guard(allow_, 1); }
+Tf32Guard::Tf32Guard(bool allow, torch::Device device) : is_active_(device.is_cuda()), allow_(allow) {
+  if (is_active_) count_guard(allow_, 1);
+}
 
-Tf32Guard::~Tf32Guard() { count_guard(allow_, -1); }
+Tf32Guard::~Tf32Guard() {
+  if (!is_active_) return;
+  try {
+    count_guard(allow_, -1);
+  } catch (const c10::Error&) {
+    // LibTorch refuses to tell the setting when the application has changed a newer one in the meantime.
+  }
+}
 
 }  // namespace glow::ops

@@ -41,17 +41,17 @@ torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y);
 }  // namespace cuda
 
 /// During its lifetime float32 products on CUDA may round their factors to TF32 if `allow`, and else do not, whatever
-/// the application has set. A guard that allows, inside one that does not, counts. The setting is global: concurrent
-/// products of other threads may round too.
+/// the application has set; if there are several guards, they may if one of them allows it. The setting is global: it
+/// holds for the products of other threads too. Does nothing unless `device` is a CUDA device.
 class Tf32Guard {
  public:
-  explicit Tf32Guard(bool allow);
+  Tf32Guard(bool allow, torch::Device device);
   ~Tf32Guard();
   Tf32Guard(const Tf32Guard&) = delete;
   Tf32Guard& operator=(const Tf32Guard&) = delete;
 
  private:
-  bool allow_;
+  bool is_active_, allow_;
 };
 
 }  // namespace glow::ops

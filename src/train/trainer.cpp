@@ -19,6 +19,7 @@
 #include <glow/shard.h>
 #include <glow/train/step_report.h>
 
+#include "ops/pixel_product.h"
 #include "train/gradient_sum.h"
 #include "train/step_graph.h"
 
@@ -330,6 +331,7 @@ StepNumbers<double> Trainer::run() {
 }
 
 void Trainer::compute() {
+  const ops::Tf32Guard exact(false, model_->device());
   gradients_.zero_();
   auto numbers = no_numbers(state_.parameters.options());
   nn::Encoding encoding;

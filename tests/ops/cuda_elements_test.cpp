@@ -237,17 +237,17 @@ TEST(Tf32Guard, SetsWhatIsWantedAndRestoresThePreviousSetting) {
   for (const bool before : {false, true}) {
     at::globalContext().setAllowTF32CuBLAS(before);
     {
-      const Tf32Guard refuses(false);
+      const Tf32Guard refuses(false, torch::kCUDA), without_effect(true, torch::kCPU);
       EXPECT_FALSE(allowed());
       {
-        const Tf32Guard allows(true), inner(true);
+        const Tf32Guard allows(true, torch::kCUDA), inner(true, torch::kCUDA);
         EXPECT_TRUE(allowed());
       }
       EXPECT_FALSE(allowed());
     }
     EXPECT_EQ(allowed(), before);
     {
-      const Tf32Guard allows(true);
+      const Tf32Guard allows(true, torch::kCUDA);
       EXPECT_TRUE(allowed());
     }
     EXPECT_EQ(allowed(), before);
