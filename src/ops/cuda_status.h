@@ -15,16 +15,20 @@ struct CudaStatus {
   int devices = 0;
   /// Of counting the devices; empty when it succeeded or found that there are none.
   std::string error = {};
+  bool is_driver_too_old = false;
   /// The environment variable CUDA_VISIBLE_DEVICES.
   std::optional<std::string> visible_devices = {};
-  /// Whether the system lists an NVIDIA GPU.
+  /// Whether a driver of NVIDIA's is loaded and reachable: in a container, whether it has access to a GPU.
   bool has_gpu = false;
 };
 
 CudaStatus read_cuda_status();
 
-/// Why the machine's GPU cannot be used; empty when one can be used, or when there is none.
+/// Why no CUDA device can be used; empty when one can.
 std::string cuda_problem(const CudaStatus& status);
+
+/// Whether a CUDA build would be expected to use a GPU of this machine and cannot.
+bool wastes_gpu(const CudaStatus& status);
 
 namespace cuda {
 /// Sets the members of `status` that a CUDA build knows.

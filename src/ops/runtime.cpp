@@ -60,17 +60,17 @@ void require_device(std::string_view field, c10::Device device) {
   if (device.is_cpu()) return;
   const auto problem = [&](const std::string& text) { return ConfigError(field, device.str() + ": " + text); };
   if (!device.is_cuda()) throw problem("expected cpu, cuda or cuda:N");
-  if (!torch::cuda::is_available()) {
-    const auto reason = cuda_problem();
-    throw problem(reason.empty() ? "this machine has no NVIDIA GPU" : reason);
-  }
+  if (!torch::cuda::is_available()) throw problem(cuda_problem(read_cuda_status()));
   const auto devices = static_cast<std::int64_t>(torch::cuda::device_count());
   if (device.index() >= devices) throw problem("expected cuda:0 to cuda:" + std::to_string(devices - 1));
 }
 
 std::string device_id(c10::Device device) { return device.is_cuda() ? cuda::device_id(device.index()) : ""; }
 
-std::string cuda_problem() { return cuda_problem(read_cuda_status()); }
+std::string unused_gpu() {
+  const auto status = read_cuda_status();
+  return wastes_gpu(status) ? cuda_problem(status) : "";
+}
 
 void reserve_blas_memory(int threads) {
   using Allocate = void* (*)(int);

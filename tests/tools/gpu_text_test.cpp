@@ -23,12 +23,11 @@ TEST(GpuMemoryText, IsEmptyForAnotherMessage) {
 }
 
 TEST(SharedGpuText, NamesTheRanksTheGpuAndTheHost) {
-  EXPECT_EQ(shared_gpu_text({"a/0000:17:00.0", "a/0000:65:00.0", "a/0000:17:00.0"}),
-            "ranks 0 and 2 both use GPU 0000:17:00.0 of host a");
+  EXPECT_EQ(shared_gpu_text({"a/GPU-1", "a/GPU-2", "a/GPU-1"}), "ranks 0 and 2 both use GPU-1 of host a");
 }
 
-TEST(SharedGpuText, AcceptsTheSameAddressOnTwoHostsAndProcessesWithoutGpu) {
-  EXPECT_EQ(shared_gpu_text({"a/0000:17:00.0", "b/0000:17:00.0"}), "");
+TEST(SharedGpuText, AcceptsOneGpuEachAndProcessesWithoutGpu) {
+  EXPECT_EQ(shared_gpu_text({"a/GPU-1", "a/GPU-2", "b/GPU-3"}), "");
   EXPECT_EQ(shared_gpu_text({"", "", ""}), "");
 }
 

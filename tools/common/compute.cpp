@@ -68,7 +68,7 @@ Compute start_computing(const ComputeSettings& settings) {
   const auto dtype = settings.precision == Precision::kFp64 ? torch::kDouble : torch::kFloat;
   const std::int64_t threads = at::get_num_threads();
   images::use_data_threads(settings.data_threads != 0 ? settings.data_threads : threads);
-  const auto problem = settings.device == "auto" && device.is_cpu() ? ops::cuda_problem() : "";
+  const auto problem = settings.device == "auto" && device.is_cpu() ? ops::unused_gpu() : "";
   return {device, dtype, hidden_precision(settings.precision),
           device.str() + ", " + count_text(threads, "thread") + ", " + to_string(settings.precision),
           problem.empty() ? "" : "note: computing on the CPU: " + problem + " (--device cpu: without this note)"};

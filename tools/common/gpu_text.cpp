@@ -2,16 +2,26 @@
 
 #include <cstddef>
 #include <map>
-#include <regex>
 
 namespace glow::tools {
 
+namespace {
+
+/// The text between the first `before` in `message` and the next `after`; empty without them.
+std::string between(const std::string& message, const std::string& before, const std::string& after) {
+  const auto found = message.find(before);
+  if (found == std::string::npos) return "";
+  const auto begin = found + before.size(), end = message.find(after, begin);
+  return end == std::string::npos ? "" : message.substr(begin, end - begin);
+}
+
+}  // namespace
+
 std::string gpu_memory_text(const std::string& message) {
-  static const std::regex form(
-      R"(Tried to allocate ([0-9.]+ \w+)[\s\S]*total capacity of ([0-9.]+ \w+)[\s\S]*?([0-9.]+ \w+) is free)");
-  std::smatch match;
-  if (!std::regex_search(message, match, form)) return "";
-  return " (wanted " + match.str(1) + ", " + match.str(3) + " of " + match.str(2) + " are free)";
+  const auto wanted = between(message, "Tried to allocate ", ". GPU"),
+             all = between(message, "total capacity of ", " of "), free = between(message, " of which ", " is free");
+  if (wanted.empty() || all.empty() || free.empty()) return "";
+  return " (wanted " + wanted + ", " + free + " of " + all + " are free)";
 }
 
 std::string shared_gpu_text(const std::vector<std::string>& gpus) {
@@ -19,10 +29,10 @@ std::string shared_gpu_text(const std::vector<std::string>& gpus) {
   for (std::size_t rank = 0; rank < gpus.size(); ++rank) {
     const auto& gpu = gpus[rank];
     if (gpu.empty()) continue;
-    const auto [before, is_new] = ranks.emplace(gpu, rank);
-    if (is_new) continue;
     const auto slash = gpu.rfind('/');
-    return "ranks " + std::to_string(before->second) + " and " + std::to_string(rank) + " both use GPU " +
+    const auto [before, is_new] = ranks.emplace(gpu.substr(slash + 1), rank);
+    if (is_new) continue;
+    return "ranks " + std::to_string(before->second) + " and " + std::to_string(rank) + " both use " +
            gpu.substr(slash + 1) + " of host " + gpu.substr(0, slash);
   }
   return "";

@@ -9,8 +9,8 @@ namespace glow::tools {
 /// empty when the message has another form.
 std::string gpu_memory_text(const std::string& message);
 
-/// `gpus`: of each process, by rank, the host and the GPU that it uses, "a/0000:17:00.0"; empty without a GPU. The
-/// error when two of them are the same: "ranks 0 and 1 both use GPU 0000:17:00.0 of host a"; empty when none are.
+/// `gpus`: of each process, by rank, the host and the GPU that it uses, "a/GPU-8932f937-...". Empty without a GPU. The
+/// error when two use the same GPU: "ranks 0 and 1 both use GPU-8932f937-... of host a"; empty when none do.
 std::string shared_gpu_text(const std::vector<std::string>& gpus);
 
 }  // namespace glow::tools

@@ -99,7 +99,8 @@ std::terminate_handler standard_terminate = nullptr;
   } catch (const std::bad_alloc&) {
     end_with(out_of_memory_line);
   } catch (const std::exception& error) {
-    const std::string_view text = error.what();
+    constexpr std::size_t kLongest = 400;
+    const auto text = std::string_view(error.what()).substr(0, kLongest);
     char line[512];
     std::snprintf(line, sizeof line, "%s: %.*s\n", program_name,
                   static_cast<int>(text.substr(0, text.find('\n')).size()), text.data());

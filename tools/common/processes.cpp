@@ -329,13 +329,16 @@ void raise_limit_of_open_files() {
 }
 
 std::string failure_text(const std::exception& error, const ToolText& text) {
-  if (ops::is_out_of_memory(error)) return out_of_memory_text(text.saves_memory, gpu_memory_text(error.what()));
+  // Its what() appends a stack trace.
+  const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
+  if (ops::is_out_of_memory(error)) {
+    const auto details = of_torch != nullptr ? gpu_memory_text(of_torch->what_without_backtrace()) : "";
+    return out_of_memory_text(text.saves_memory, details);
+  }
   const auto* of_system = dynamic_cast<const std::system_error*>(&error);
   if (of_system != nullptr && of_system->code() == std::errc::resource_unavailable_try_again) {
     return "cannot start another thread: " + of_system->code().message() + "; fewer --threads need less";
   }
-  // Its what() appends a stack trace.
-  const auto* of_torch = dynamic_cast<const c10::Error*>(&error);
   if (of_torch != nullptr) return first_line(of_torch->what_without_backtrace());
   return dynamic_cast<const Error*>(&error) != nullptr ? error.what() : first_line(error.what());
 }

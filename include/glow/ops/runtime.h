@@ -18,12 +18,12 @@ void use_threads(int count = 0);
 /// exists.
 void require_device(std::string_view field, c10::Device device);
 
-/// The address of a GPU on its host's PCI bus, "0000:17:00.0"; empty for the CPU.
+/// The unique name of a GPU, "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"; empty for the CPU.
 std::string device_id(c10::Device device);
 
-/// Why no GPU of this machine can be used: "the NVIDIA driver is too old: ..."; empty when one can be used, or when the
-/// machine has none.
-std::string cuda_problem();
+/// Why a GPU that this machine has, and that this build of LibTorch could use, cannot be used: "the NVIDIA driver is too
+/// old ..."; else empty.
+std::string unused_gpu();
 
 /// Allocates the memory that OpenBLAS needs for products in `threads` threads at the same time: 128 MiB of addresses
 /// for each, of which only the used pages count as memory. OpenBLAS does this at the first product otherwise, and under
