@@ -18,7 +18,7 @@
 namespace glow::ops::cpu {
 namespace {
 
-/// Rows that one task folds: a cache line of float32 in a transposed weight, and whole panels.
+/// Rows that one task folds: a cache line of float32 in a transposed weight. They are within a panel.
 constexpr std::int64_t kRowsOfTask = 16;
 static_assert(kPanelColumns<float> % kRowsOfTask == 0 && kPanelColumns<c10::BFloat16> % kRowsOfTask == 0);
 
@@ -85,7 +85,7 @@ void store_backward(const H* from, std::int64_t begin, std::int64_t end, std::in
   for_each_panel<H>(length, [&](std::int64_t column, std::int64_t width) {
     H* panel = to + panel_offset(rows, column) + begin * width;
     const H* row = from + column;
-    if constexpr (std::is_same_v<H, c10::BFloat16>) {
+    if constexpr (kInPairs<H>) {
       for (auto i = begin; i < end; i += 2, row += 2 * length, panel += 2 * width) {
         interleave(row, row + length, width, panel);
       }
@@ -99,7 +99,7 @@ void store_backward(const H* from, std::int64_t begin, std::int64_t end, std::in
 template <class H>
 void store_forward(const H* from, std::int64_t begin, std::int64_t end, std::int64_t rows, std::int64_t length, H* to) {
   // Numbers, or pairs of them, of 4 bytes.
-  constexpr std::int64_t kPair = std::is_same_v<H, c10::BFloat16> ? 2 : 1;
+  constexpr std::int64_t kPair = kInPairs<H> ? 2 : 1;
   const auto first = begin / kPanelColumns<H> * kPanelColumns<H>;
   transpose(from, length / kPair, end - begin, length / kPair,
             to + panel_offset(length, first) + (begin - first) * kPair, panel_width<H>(rows, first));

@@ -16,6 +16,7 @@
 #include "ops/patches.h"
 #include "ops/pixel_blocks.h"
 #include "ops/pixel_factors.h"
+#include "ops/pixels.h"
 #include "ops/vectorized.h"
 #include "ops/views.h"
 
@@ -189,27 +190,25 @@ NetworkActivations run(const NetworkShape& shape, const FoldedNet& net, const to
 
 /// The sums of of_h over all pixels, and over the pixels where a tap is outside the image.
 std::pair<torch::Tensor, torch::Tensor> bias_gradients(const torch::Tensor& of_h) {
-  const auto images = of_h.size(0), outputs = of_h.size(1), height = of_h.size(2), width = of_h.size(3);
-  // Of every image: the gradient of the bias, then that of `outside`.
-  const torch::Tensor sums = empty_on_cpu({images, 10 * outputs}, torch::kFloat);
-  at::parallel_for(0, images, 1, [&](std::int64_t image, std::int64_t end) {
-    for (; image < end; ++image) {
-      const float* pixel = of_h.data_ptr<float>() + image * height * width * outputs;
-      float* of_bias = sums.data_ptr<float>() + image * 10 * outputs;
-      float* of_outside = of_bias + outputs;
-      std::fill_n(of_bias, 10 * outputs, 0.0F);
-      const auto add_to = [&](float* sum) {
-        for (std::int64_t i = 0; i < outputs; ++i) sum[i] += pixel[i];
-      };
-      for (std::int64_t y = 0; y < height; ++y) {
-        for (std::int64_t x = 0; x < width; ++x, pixel += outputs) {
-          add_to(of_bias);
-          if (y > 0 && y + 1 < height && x > 0 && x + 1 < width) continue;
-          for (std::int64_t tap = 0; tap < 9; ++tap) {
-            const auto y_in = y - tap / 3 + 1, x_in = x - tap % 3 + 1;
-            if (y_in < 0 || y_in >= height || x_in < 0 || x_in >= width) add_to(of_outside + tap * outputs);
-          }
-        }
+  const auto outputs = of_h.size(1), height = of_h.size(2), width = of_h.size(3), rows = of_h.size(0) * height;
+  // Of every row of pixels: the gradient of the bias, then that of `outside`.
+  const auto numbers = 10 * outputs;
+  const torch::Tensor sums = empty_on_cpu({rows, numbers}, torch::kFloat);
+  for_each_row(of_h, width * outputs, [&](std::int64_t image, std::int64_t y) {
+    const auto row = image * height + y;
+    const float* pixel = of_h.data_ptr<float>() + row * width * outputs;
+    float* of_bias = sums.data_ptr<float>() + row * numbers;
+    float* of_outside = of_bias + outputs;
+    std::fill_n(of_bias, numbers, 0.0F);
+    const auto add_to = [&](float* sum) {
+      for (std::int64_t i = 0; i < outputs; ++i) sum[i] += pixel[i];
+    };
+    for (std::int64_t x = 0; x < width; ++x, pixel += outputs) {
+      add_to(of_bias);
+      if (y > 0 && y + 1 < height && x > 0 && x + 1 < width) continue;
+      for (std::int64_t tap = 0; tap < 9; ++tap) {
+        const auto y_in = y - tap / 3 + 1, x_in = x - tap % 3 + 1;
+        if (y_in < 0 || y_in >= height || x_in < 0 || x_in >= width) add_to(of_outside + tap * outputs);
       }
     }
   });

@@ -20,9 +20,6 @@ namespace glow::ops::cpu {
 // the order in which the product reads them. They are stored in chunks of several blocks. bfloat16 numbers are in pairs
 // of pixels, and an odd number of pixels is filled up with zeros.
 
-template <class H>
-inline constexpr bool kInPairs = std::is_same_v<H, c10::BFloat16>;
-
 /// Where the rows of pixels lie in a factor.
 template <class H>
 class PixelChunks {
@@ -38,7 +35,7 @@ class PixelChunks {
   std::int64_t count(std::int64_t pixel) const { return std::min(size_, pixels_ - begin(pixel)); }
 
  private:
-  /// As many that 64 columns of a chunk are 64 KB.
+  /// So many that 64 columns of a chunk are 64 KB.
   static constexpr std::int64_t kBlocks = 16 / sizeof(H);
 
   std::int64_t pixels_, size_;
@@ -151,17 +148,23 @@ torch::Tensor product_over_pixels(const LeftPixelFactor<H>& gradient, const Righ
   const auto& chunks = x.chunks();
   const torch::Tensor result = empty_on_cpu({outputs, inputs}, torch::kFloat);
   constexpr std::int64_t kRows = 64;
+  const auto row_blocks = (outputs + kRows - 1) / kRows, panels = (inputs + kPanelColumns<H> - 1) / kPanelColumns<H>;
+  // Enough tasks for all threads. The results do not depend on their number.
+  const auto groups = std::clamp<std::int64_t>(2 * at::get_num_threads() / row_blocks, 1, panels);
+  const auto columns = (panels + groups - 1) / groups * kPanelColumns<H>;
   float* to = result.data_ptr<float>();
-  at::parallel_for(0, (outputs + kRows - 1) / kRows, 1, [&](std::int64_t task, std::int64_t end) {
+  at::parallel_for(0, row_blocks * groups, 1, [&](std::int64_t task, std::int64_t end) {
     const compat::BlockProducts<H> products;
     for (; task < end; ++task) {
-      const auto row = task * kRows, rows = std::min(kRows, outputs - row);
+      const auto row = task / groups * kRows, rows = std::min(kRows, outputs - row);
+      const auto begin = task % groups * columns, group_end = std::min(begin + columns, inputs);
       for (std::int64_t first = 0; first < chunks.pixels(); first += chunks.size()) {
         const auto left = gradient.column(first, row);
-        for_each_panel<H>(inputs, [&](std::int64_t column, std::int64_t width) {
-          compat::block_product(rows, width, chunks.count(first), left.data, left.stride, x.panel(first, column).data,
-                                width, to + row * inputs + column, inputs, /*add=*/first > 0);
-        });
+        for (auto column = begin; column < group_end; column += kPanelColumns<H>) {
+          const auto panel = x.panel(first, column);
+          compat::block_product(rows, panel.stride, chunks.count(first), left.data, left.stride, panel.data,
+                                panel.stride, to + row * inputs + column, inputs, /*add=*/first > 0);
+        }
       }
     }
   });

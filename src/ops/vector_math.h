@@ -19,7 +19,7 @@ GLOW_INLINE T polynomial(T x, T first, Coefficients... rest) {
   return sum;
 }
 
-/// exp(x); 0 from -88 down and infinity from 89 up: near these ends the result or its reciprocal would be subnormal.
+/// exp(x); 0 below about -87.7 and infinity above about 88.4, where a result or its reciprocal is subnormal, or nearly.
 GLOW_INLINE float exponential(float x) {
   // exp(x) = 2^n exp(r), n = round(x / log 2), |r| <= log(2) / 2. Adding 1.5 * 2^23 rounds to an integer, and leaves it
   // in the lowest bits. log 2 is in two parts, of which the product of the first with n is exact.
