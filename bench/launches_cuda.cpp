@@ -34,6 +34,7 @@ std::int64_t count_launches(cudaGraph_t graph) {
 extern "C" cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   static const auto replaced =
       reinterpret_cast<cudaError_t (*)(cudaStream_t, cudaGraph_t*)>(::dlsym(RTLD_NEXT, "cudaStreamEndCapture"));
+  if (replaced == nullptr) return cudaErrorUnknown;
   const auto error = replaced(stream, graph);
   if (error == cudaSuccess) captured = count_launches(*graph);
   return error;

@@ -62,6 +62,8 @@ class Build:
 
     def check(self, command):
         command = [word.replace(DEFAULT_BUILD, str(self.folder), 1) for word in command]
+        if command[0] == "env":
+            command = command[2:]
         if command[0] == "compute-sanitizer":  # its own flags come first
             command = command[next(i for i, word in enumerate(command) if word.startswith(str(self.folder))):]
         program = pathlib.Path(command[0])
