@@ -41,9 +41,9 @@ Device device_of_environment() {
 }
 
 #if defined(GLOW_HAS_NCCL)
-/// NCCL's own watch would end the process before the failure detector can name a rank, and a flag that it leaves in the
-/// launcher's store would end the processes of the next start. Sums inside NVLink's switches (NVLS) need not repeat bit
-/// for bit. Variables that are set already stay.
+/// NCCL's own watchdog would end the process before the failure detector can name a rank, and a flag that it leaves in
+/// the launcher's store would end the processes of the next start. Sums inside NVLink's switches (NVLS) need not repeat
+/// bit for bit. Variables that are set already stay.
 void configure_nccl() {
   for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_RETHROW_CUDA_ERRORS",
                            "TORCH_NCCL_DUMP_ON_TIMEOUT", "TORCH_NCCL_ENABLE_MONITORING", "NCCL_NVLS_ENABLE"}) {
