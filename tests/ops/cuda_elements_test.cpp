@@ -12,10 +12,12 @@
 #include "ops/fold_elements.h"
 #include "ops/fold_network.h"
 #include "ops/matrix_inverse.h"
+#include "ops/packed.h"
 #include "ops/patches.h"
 #include "ops/patches_elements.h"
 #include "ops/pixel_product.h"
 #include "ops/random_elements.h"
+#include "ops/relu_elements.h"
 #include "support/tensors.h"
 
 namespace glow::ops::cuda_elements_test {
@@ -231,6 +233,84 @@ TEST_P(CudaFoldElements, UnfoldMatchesCpu) {
 INSTANTIATE_TEST_SUITE_P(Shapes, CudaFoldElements,
                          ::testing::Values(NetworkShape{1, false, 1, 1}, NetworkShape{2, true, 5, 3},
                                            NetworkShape{6, true, 48, 12}, NetworkShape{1, false, 48, 2}));
+
+/// relu_backward_ by the blocks of a GPU with 3 processors.
+template <class T, int kCount>
+torch::Tensor run_relu_backward(const torch::Tensor& gradient, const torch::Tensor& y) {
+  using Work = ReluBackward<T, kCount>;
+  constexpr std::uint32_t kThreads = 256;
+  const auto channels = y.size(1), pixels = y.numel() / channels;
+  const ReluBackwardGrid grid(pixels, channels / kCount, kThreads, 3);
+  const torch::Tensor sums =
+      torch::full({grid.parts, channels}, NAN, c10::CppTypeToScalarType<typename Work::Sum>::value);
+  const Work work{gradient.data_ptr<T>(),
+                  y.data_ptr<T>(),
+                  static_cast<std::uint32_t>(pixels),
+                  static_cast<std::uint32_t>(channels),
+                  grid,
+                  sums.data_ptr<typename Work::Sum>()};
+  for (std::uint32_t block = 0; block < grid.blocks; ++block) {
+    for (std::uint32_t part = 0; part < grid.parts; ++part) {
+      std::vector<typename Work::Sum> thread_sums(kThreads * kCount, NAN);
+      for (std::uint32_t thread = 0; thread < kThreads; ++thread) work.mask(block, part, thread, thread_sums.data());
+      for (std::uint32_t thread = 0; thread < kThreads; ++thread) work.finish(block, part, thread, thread_sums.data());
+    }
+  }
+  return sums.sum(0);
+}
+
+template <class T>
+class CudaReluBackward : public ::testing::Test {};
+
+using ReluTypes = ::testing::Types<float, double, c10::BFloat16>;
+TYPED_TEST_SUITE(CudaReluBackward, ReluTypes);
+
+TYPED_TEST(CudaReluBackward, MatchesCpu) {
+  constexpr int kWide = 16 / sizeof(TypeParam);
+  const auto random = [](std::int64_t channels, std::int64_t height, std::uint64_t seed) {
+    return random_normal({3, channels, height, 7}, seed)
+        .to(c10::CppTypeToScalarType<TypeParam>::value)
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  };
+  for (const std::int64_t channels : {1, 3, 8, 24, 512, 520}) {
+    for (const std::int64_t height : {1, 5, 70}) {
+      auto y = random(channels, height, 1).relu();
+      y[2][0][0][3] = NAN;
+      const auto gradient = random(channels, height, 2);
+      auto expected = gradient.clone(), actual = gradient.clone(), wide = gradient.clone();
+      const auto expected_sum = relu_backward_(expected, y);
+      EXPECT_TRUE(close(run_relu_backward<TypeParam, 1>(actual, y), expected_sum, 1e-4)) << channels << ' ' << height;
+      EXPECT_TRUE(actual.equal(expected)) << channels << ' ' << height;
+      if (channels % kWide != 0) continue;
+      EXPECT_TRUE(close(run_relu_backward<TypeParam, kWide>(wide, y), expected_sum, 1e-4)) << channels << ' ' << height;
+      EXPECT_TRUE(wide.equal(expected)) << channels << ' ' << height;
+    }
+  }
+}
+
+TEST(ReluBackwardGrid, HasAboutFourBlocksPerProcessor) {
+  const ReluBackwardGrid large(131072, 64, 256, 132), small(1024, 64, 256, 132), narrow(100000, 3, 256, 132);
+  EXPECT_EQ(large.blocks * large.parts, 2 * 264);
+  EXPECT_EQ(small.part, 16);
+  EXPECT_EQ(narrow.lanes * narrow.rows, 256);
+  EXPECT_EQ(narrow.lanes, 4);
+  EXPECT_EQ(ReluBackwardGrid(10'000'000, 64, 256, 132).part, 512);
+}
+
+TEST(Packed, IsUsedWhereAllAddressesAndCountsFit) {
+  const auto numbers = torch::zeros({64}, torch::kFloat);
+  const auto* first = numbers.data_ptr<float>();
+  const auto count_for = [&](const float* begin, std::int64_t channels) {
+    int result = 0;
+    dispatch_packed<float>([&](int count) { return channels % count == 0 && is_aligned(first, begin); },
+                           [&](auto count) { result = count; });
+    return result;
+  };
+  EXPECT_EQ(count_for(first, 8), 4);
+  EXPECT_EQ(count_for(first + 4, 12), 4);
+  EXPECT_EQ(count_for(first + 2, 8), 1);
+  EXPECT_EQ(count_for(first, 6), 1);
+}
 
 TEST(Tf32Guard, SetsWhatIsWantedAndRestoresThePreviousSetting) {
   const auto allowed = [] { return at::globalContext().allowTF32CuBLAS(); };
