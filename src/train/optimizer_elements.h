@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include <ATen/Dispatch.h>
 #include <c10/macros/Macros.h>
 #include <torch/types.h>
 
 #include <glow/train/options.h>
+
+#include "ops/packed.h"
 
 namespace glow::train {
 
@@ -52,6 +55,52 @@ struct Adam {
     m += gain1 * (g - m);
     v = beta2 * v + gain2 * g * g;
     w -= step.rate * m / (std::sqrt(v * step.correction2) + epsilon);
+  }
+};
+
+/// The work of a thread on a GPU: the update of kCount neighbouring numbers or, of the last ones, of one.
+template <class T, class Element, int kCount>
+struct UpdatePack {
+  T* parameters;
+  const T* gradients;
+  T* first_moments;
+  T* second_moments;
+  T* averages;
+  T gain;
+  const StepFactors<T>* factors;
+  Element element;
+  std::uint32_t count;
+
+  /// The number of threads that update all `count` numbers.
+  std::uint32_t threads() const { return count / kCount + count % kCount; }
+
+  C10_HOST_DEVICE void operator()(std::uint32_t thread) const {
+    const auto packs = count / kCount;
+    if (thread < packs) {
+      update<kCount>(thread * kCount);
+    } else {
+      update<1>(packs * kCount + (thread - packs));
+    }
+  }
+
+ private:
+  /// Loads everything before it stores anything, because the compiler has to assume that a store changes what is loaded
+  /// after it.
+  template <int kSize>
+  C10_HOST_DEVICE void update(std::uint32_t i) const {
+    const auto step = *factors;
+    auto w = ops::load<kSize>(parameters + i), m = ops::load<kSize>(first_moments + i),
+         v = ops::load<kSize>(second_moments + i), average = ops::load<kSize>(averages + i);
+    const auto g = ops::load<kSize>(gradients + i);
+    if (step.wanted == 0) return;
+    for (int n = 0; n < kSize; ++n) {
+      element(w.values[n], g.values[n], m.values[n], v.values[n], step);
+      follow(average.values[n], w.values[n], gain);
+    }
+    ops::store(parameters + i, w);
+    ops::store(first_moments + i, m);
+    ops::store(second_moments + i, v);
+    ops::store(averages + i, average);
   }
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <type_traits>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 
 #include "support/reference.h"
 #include "support/tensors.h"
+#include "train/optimizer_elements.h"
 
 namespace glow::train::optimizer_test {
 namespace {
@@ -94,6 +96,77 @@ TEST_P(OptimizerAgainstReference, AveragesWeightsAndSkipsUnwantedUpdates) {
 INSTANTIATE_TEST_SUITE_P(Kinds, OptimizerAgainstReference,
                          ::testing::Values(OptimizerKind::kAdamax, OptimizerKind::kAdam),
                          [](const auto& test) { return to_string(test.param); });
+
+/// The update by the threads of a GPU, of packs of kCount numbers of type T, or of one number each.
+template <class T, int kCount>
+void update_by_packs(const OptimizerUpdate& update) {
+  dispatch_update(update, [&]<class Number, class Element>(Number, const Element& element) {
+    if constexpr (std::is_same_v<Number, T>) {
+      const auto count = static_cast<std::uint32_t>(update.parameters.numel());
+      const UpdatePack<T, Element, kCount> pack{
+          update.parameters.data_ptr<T>(),
+          update.gradients.data_ptr<T>(),
+          update.first_moment.data_ptr<T>(),
+          update.second_moment.data_ptr<T>(),
+          update.average.data_ptr<T>(),
+          T(update.average_gain),
+          reinterpret_cast<const StepFactors<T>*>(update.step_factors.data_ptr<T>()),
+          element,
+          count};
+      for (std::uint32_t index = 0; index < pack.threads(); ++index) pack(index);
+    }
+  });
+}
+
+/// An update of `count` numbers from the number `offset` of longer tensors on.
+OptimizerUpdate random_update(OptimizerKind kind, torch::Dtype dtype, std::int64_t count, std::int64_t offset) {
+  const auto random = [&](std::uint64_t seed) {
+    const auto values = torch::empty({offset + count}, dtype).narrow(0, offset, count);
+    return values.copy_(random_normal({count}, seed));
+  };
+  OptimizerUpdate update{.kind = kind,
+                         .beta1 = 0.9,
+                         .beta2 = 0.99,
+                         .epsilon = 1e-8,
+                         .average_gain = 0.1,
+                         .parameters = random(1),
+                         .gradients = random(2),
+                         .first_moment = random(3),
+                         .second_moment = random(4).abs(),
+                         .average = random(5),
+                         .step_factors = torch::tensor({1e-2, 1.5, 1.0}, dtype)};
+  update.gradients[count / 2] = std::nan("");
+  return update;
+}
+
+template <class T>
+void expect_packs_match_the_cpu(OptimizerKind kind) {
+  constexpr auto kType = c10::CppTypeToScalarType<T>::value;
+  const auto expect_equal = [](const OptimizerUpdate& actual, const OptimizerUpdate& expected) {
+    for (const auto tensor : {&OptimizerUpdate::parameters, &OptimizerUpdate::first_moment,
+                              &OptimizerUpdate::second_moment, &OptimizerUpdate::average}) {
+      EXPECT_TRUE(at::allclose(actual.*tensor, expected.*tensor, 1e-6, 1e-7, /*equal_nan=*/true));
+    }
+  };
+  for (const std::int64_t count : {1, 4, 6, 11, 64}) {
+    const auto expected = random_update(kind, kType, count, 0), packed = random_update(kind, kType, count, 0),
+               single = random_update(kind, kType, count, 1);
+    cpu::update(expected);
+    update_by_packs<T, 16 / sizeof(T)>(packed);
+    expect_equal(packed, expected);
+    update_by_packs<T, 1>(single);
+    expect_equal(single, expected);
+    const auto unwanted = random_update(kind, kType, count, 0);
+    unwanted.step_factors[2] = 0;
+    update_by_packs<T, 16 / sizeof(T)>(unwanted);
+    expect_equal(unwanted, random_update(kind, kType, count, 0));
+  }
+}
+
+TEST_P(OptimizerAgainstReference, PacksOfAGpuMatchTheCpu) {
+  expect_packs_match_the_cpu<float>(GetParam());
+  expect_packs_match_the_cpu<double>(GetParam());
+}
 
 class WeightAverage : public ::testing::TestWithParam<OptimizerKind> {};
 
