@@ -1,5 +1,7 @@
 // Runs the threads of CUDA kernels in a loop, to test their arithmetic without a GPU.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <type_traits>
 #include <vector>
@@ -9,6 +11,7 @@
 
 #include "ops/coupling.h"
 #include "ops/coupling_elements.h"
+#include "ops/divisor.h"
 #include "ops/fold_elements.h"
 #include "ops/fold_network.h"
 #include "ops/matrix_inverse.h"
@@ -47,37 +50,68 @@ class CudaElements : public ::testing::Test {
   torch::Tensor h = channels_last({2, 6, 3, 4}, 2);
 };
 
+template <class T, class Part, int kCount>
+torch::Tensor extract_by_threads(const torch::Tensor& from, bool edge, std::int64_t channels) {
+  const auto like = extract_patches(from, edge, c10::CppTypeToScalarType<Part>::value, channels);
+  auto patches = torch::full_like(like, NAN);
+  for_each(patches.numel() / kCount, ExtractPatch<T, Part, kCount>(from, patches));
+  return patches;
+}
+
 TEST_F(CudaElements, ExtractPatchMatchesCpu) {
-  for (const bool edge : {false, true}) {
-    auto patches = poisoned({2, edge ? 36 : 27, 3, 4});
-    for_each(patches.numel(), ExtractPatch<float, float>{Pixels<const float>(x), Pixels<float>(patches)});
-    EXPECT_TRUE(patches.equal(extract_patches(x, edge)));
-    auto rounded = poisoned(patches.sizes()).to(torch::kBFloat16);
-    for_each(rounded.numel(),
-             ExtractPatch<float, c10::BFloat16>{Pixels<const float>(x), Pixels<c10::BFloat16>(rounded)});
-    EXPECT_TRUE(rounded.equal(extract_patches(x, edge, torch::kBFloat16)));
-    auto filled_up = poisoned({2, edge ? 40 : 32, 3, 4});
-    for_each(filled_up.numel(), ExtractPatch<float, float>{Pixels<const float>(x), Pixels<float>(filled_up)});
-    EXPECT_TRUE(filled_up.equal(extract_patches(x, edge, c10::nullopt, filled_up.size(1))));
+  const auto outermost = channels_last({2, 1, 1, 1}, 3), wide = channels_last({2, 13, 5, 3}, 4);
+  for (const auto& from : {x, h, outermost, wide, wide.narrow(1, 5, 7)}) {
+    for (const bool edge : {false, true}) {
+      const auto parts = 9 * (from.size(1) + (edge ? 1 : 0)), padded = (parts + 7) / 8 * 8;
+      EXPECT_TRUE((extract_by_threads<float, float, 1>(from, edge, 0).equal(extract_patches(from, edge))));
+      const auto expected = extract_patches(from, edge, c10::nullopt, padded);
+      EXPECT_TRUE((extract_by_threads<float, float, 1>(from, edge, padded).equal(expected)));
+      EXPECT_TRUE((extract_by_threads<float, float, 4>(from, edge, padded).equal(expected)));
+      const auto exact = from.to(torch::kDouble);
+      EXPECT_TRUE((extract_by_threads<double, double, 2>(exact, edge, padded).equal(expected.to(torch::kDouble))));
+      const auto rounded = expected.to(torch::kBFloat16);
+      EXPECT_TRUE((extract_by_threads<float, c10::BFloat16, 1>(from, edge, padded).equal(rounded)));
+      EXPECT_TRUE((extract_by_threads<float, c10::BFloat16, 8>(from, edge, padded).equal(rounded)));
+    }
   }
+  x[1][2][1][3] = NAN;
+  const auto with_nan = extract_by_threads<float, c10::BFloat16, 8>(x, true, 40);
+  EXPECT_TRUE(with_nan.isnan().equal(extract_patches(x, true, c10::nullopt, 40).isnan()));
 }
 
 TEST_F(CudaElements, SumPatchesMatchesCpu) {
   const auto patches = channels_last({2, 45, 3, 4}, 3);
   const auto bias = random_normal({5}, 4).to(torch::kFloat), outside = random_normal({9, 5}, 5).to(torch::kFloat);
-  auto sum = poisoned({2, 5, 3, 4});
-  for_each(sum.numel(), SumPatches<float, float>{Pixels<const float>(patches), bias.data_ptr<float>(),
-                                                 outside.data_ptr<float>(), Pixels<float>(sum)});
-  EXPECT_TRUE(close(sum, sum_patches(patches, bias, outside), 1e-6));
+  const auto expected = sum_patches(patches, bias, outside);
+  const auto sum_by_threads = [&]<class Part>(Part, const torch::Tensor& of) {
+    auto sum = poisoned({2, 5, 3, 4});
+    for_each(sum.numel(), SumPatches<float, Part>(of, bias, outside, sum));
+    return sum;
+  };
+  EXPECT_TRUE(close(sum_by_threads(0.F, patches), expected, 1e-6));
   const auto rounded = patches.to(torch::kBFloat16);
-  for_each(sum.numel(), SumPatches<float, c10::BFloat16>{Pixels<const c10::BFloat16>(rounded), bias.data_ptr<float>(),
-                                                         outside.data_ptr<float>(), Pixels<float>(sum)});
-  EXPECT_TRUE(close(sum, sum_patches(rounded, bias, outside), 1e-6));
+  EXPECT_TRUE(close(sum_by_threads(c10::BFloat16(), rounded), sum_patches(rounded, bias, outside), 1e-6));
   const auto filled_up =
       at::constant_pad_nd(patches, {0, 0, 0, 0, 0, 3}, NAN).contiguous(at::MemoryFormat::ChannelsLast);
-  for_each(sum.numel(), SumPatches<float, float>{Pixels<const float>(filled_up), bias.data_ptr<float>(),
-                                                 outside.data_ptr<float>(), Pixels<float>(sum)});
-  EXPECT_TRUE(close(sum, sum_patches(patches, bias, outside), 1e-6));
+  EXPECT_TRUE(close(sum_by_threads(0.F, filled_up), expected, 1e-6));
+  const auto range = at::cat({torch::full_like(patches, NAN), patches}, 1).contiguous(at::MemoryFormat::ChannelsLast);
+  EXPECT_TRUE(close(sum_by_threads(0.F, range.narrow(1, 45, 45)), expected, 1e-6));
+}
+
+TEST_F(CudaElements, SumPatchesUsesNoNumberOfAnotherPixel) {
+  // A NaN reaches the neighbours of its pixel only; a pixel at the edge must not take its own in place of those
+  // outside.
+  auto patches = channels_last({1, 9, 4, 4}, 3);
+  patches.select(2, 3).select(2, 3).fill_(NAN);
+  const auto bias = torch::zeros({1}), outside = torch::zeros({9, 1});
+  patches[0][4][3][3] = 1;  // of the pixel itself
+  auto sum = poisoned({1, 1, 4, 4}), added = torch::zeros_like(sum);
+  for_each(16, SumPatches<float, float>(patches, bias, outside, sum));
+  for_each(16, AddPatches<float, float>(patches, added));
+  for (const auto& result : {sum, added}) {
+    EXPECT_EQ(result.isnan().sum().item<std::int64_t>(), 3);
+    EXPECT_FALSE(result[0][0][3][3].isnan().item<bool>());
+  }
 }
 
 TEST_F(CudaElements, AddPatchesMatchesCpu) {
@@ -85,13 +119,41 @@ TEST_F(CudaElements, AddPatchesMatchesCpu) {
   auto expected = z.clone(), actual = z.clone();
   add_patches_(expected.narrow(1, 0, 3), patches);
   const auto half = actual.narrow(1, 0, 3);
-  for_each(half.numel(), AddPatches<float, float>{Pixels<const float>(patches), Pixels<float>(half)});
+  for_each(half.numel(), AddPatches<float, float>(patches, half));
   EXPECT_TRUE(close(actual, expected, 1e-6));
   const auto filled_up =
       at::constant_pad_nd(patches, {0, 0, 0, 0, 0, 4}, NAN).contiguous(at::MemoryFormat::ChannelsLast);
   half.copy_(x);
-  for_each(half.numel(), AddPatches<float, float>{Pixels<const float>(filled_up), Pixels<float>(half)});
+  for_each(half.numel(), AddPatches<float, float>(filled_up, half));
   EXPECT_TRUE(close(actual, expected, 1e-6));
+  const auto rounded = patches.to(torch::kBFloat16);
+  auto expected_of_rounded = z.clone();
+  add_patches_(expected_of_rounded.narrow(1, 0, 3), rounded);
+  half.copy_(x);
+  for_each(half.numel(), AddPatches<float, c10::BFloat16>(rounded, half));
+  EXPECT_TRUE(close(actual, expected_of_rounded, 1e-6));
+}
+
+TEST(Pixels32, RefusesAnImageOf31Bits) {
+  // Without memory of that size: rows that overlap.
+  const auto numbers = torch::zeros({8});
+  EXPECT_NO_THROW(Pixels32<float>(numbers.as_strided({1, 2, 1, 2}, {8, 1, std::int64_t{1} << 40, 2})));
+  const auto meta = torch::empty({1, 1, 1 << 16, 1 << 16}, torch::kMeta);
+  EXPECT_THROW(Pixels32<float>(meta.to(torch::kFloat)), c10::Error);
+}
+
+TEST(Divisor, DividesAllNumbersBelow31Bits) {
+  constexpr std::uint32_t kEnd = std::uint32_t{1} << 31;
+  for (const std::int64_t divisor : {1, 2, 3, 5, 7, 12, 64, 65, 641, 10007, (1 << 30) - 1, 1 << 30, (1 << 30) + 1,
+                                     std::numeric_limits<std::int32_t>::max()}) {
+    const Divisor by(divisor);
+    const auto d = static_cast<std::uint32_t>(divisor);
+    // The numbers around multiples, where a quotient changes.
+    for (std::uint32_t multiple = 0; multiple < kEnd - d; multiple += std::max(d, (kEnd / 5000) / d * d)) {
+      for (const auto n : {multiple, multiple + 1, multiple + d - 1}) ASSERT_EQ(by.quotient(n), n / d) << n << '/' << d;
+    }
+    EXPECT_EQ(by.quotient(kEnd - 1), (kEnd - 1) / d);
+  }
 }
 
 TEST_F(CudaElements, CoupleAndUncoupleMatchCpu) {

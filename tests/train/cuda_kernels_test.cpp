@@ -1,11 +1,11 @@
-// Compares kernels of a GPU with the loops of the CPU. Skipped on a machine
-// without a GPU.
+// Compares kernels of a GPU with the loops of the CPU. Skipped on a machine without a GPU.
 #include <string>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/cuda.h>
 
+#include "ops/patches.h"
 #include "ops/pixel_product.h"
 #include "support/tensors.h"
 #include "train/optimizer_elements.h"
@@ -36,6 +36,32 @@ TEST_P(CudaKernels, ReluBackwardMatchesTheCpu) {
       EXPECT_TRUE(close(sum.cpu(), ops::relu_backward_(expected, y), 1e-4)) << channels << ' ' << size;
       EXPECT_TRUE(actual.cpu().equal(expected)) << channels << ' ' << size;
       EXPECT_TRUE(ops::relu_backward_(again, y.to(torch::kCUDA)).equal(sum)) << channels << ' ' << size;
+    }
+  }
+}
+
+TEST_P(CudaKernels, PatchesMatchTheCpu) {
+  const auto dtype = GetParam() == torch::kDouble ? torch::kDouble : torch::kFloat;
+  for (const std::int64_t channels : {1, 6, 7, 24}) {
+    for (const std::int64_t size : {1, 5, 16}) {
+      const auto wide = images({9, channels + 3, size, size}, 1, dtype), on_gpu = wide.to(torch::kCUDA);
+      for (const bool edge : {false, true}) {
+        const auto planes = channels + (edge ? 1 : 0), padded = (9 * planes + 7) / 8 * 8;
+        for (const std::int64_t length : {9 * planes, padded}) {
+          const auto expected = ops::extract_patches(wide.narrow(1, 0, channels), edge, GetParam(), length);
+          const auto actual = ops::extract_patches(on_gpu.narrow(1, 0, channels), edge, GetParam(), length);
+          EXPECT_TRUE(actual.cpu().equal(expected)) << channels << ' ' << size << ' ' << length;
+          const auto sum = wide.clone(), sum_on_gpu = on_gpu.clone();
+          ops::add_patches_(sum.narrow(1, 0, channels), expected);
+          ops::add_patches_(sum_on_gpu.narrow(1, 0, channels), actual);
+          EXPECT_TRUE(close(sum_on_gpu.cpu(), sum, 1e-6)) << channels << ' ' << size << ' ' << length;
+        }
+      }
+      const auto parts = images({9, (9 * channels + 7) / 8 * 8, size, size}, 2, GetParam());
+      const auto bias = glow::testing::random_normal({channels}, 3).to(dtype);
+      const auto outside = glow::testing::random_normal({9, channels}, 4).to(dtype);
+      const auto sum = ops::sum_patches(parts.to(torch::kCUDA), bias.to(torch::kCUDA), outside.to(torch::kCUDA));
+      EXPECT_TRUE(close(sum.cpu(), ops::sum_patches(parts, bias, outside), 1e-6)) << channels << ' ' << size;
     }
   }
 }
