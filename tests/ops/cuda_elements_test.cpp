@@ -418,38 +418,74 @@ struct OneMember {
   }
 };
 
+struct Inverted {
+  torch::Tensor inverse;
+  double log_abs_det;
+};
+
+/// With panels of the width that a GPU uses, or of `width` columns.
 template <bool kBackwards>
-double invert(torch::Tensor matrix) {
-  const auto size = matrix.size(0);
-  auto column = torch::full({size}, NAN, torch::kDouble);
-  std::vector<std::int64_t> pivots(static_cast<std::size_t>(size), -1);
-  return MatrixInverse<OneMember<kBackwards>>{matrix.data_ptr<double>(), column.data_ptr<double>(), pivots.data(),
-                                              static_cast<std::uint32_t>(size)}
-      .run({});
+Inverted invert(const torch::Tensor& matrix, std::uint32_t width = 0) {
+  using Inverse = MatrixInverse<OneMember<kBackwards>>;
+  const auto size = static_cast<std::uint32_t>(matrix.size(0));
+  const auto eliminated = matrix.clone(), inverse = torch::full_like(matrix, NAN);
+  std::vector<Packed<double, 2>> workspace(Inverse::workspace_numbers(size) / 2, {NAN, NAN});
+  const double log_abs_det = Inverse(eliminated.data_ptr<double>(), inverse.data_ptr<double>(), workspace[0].values,
+                                     size, width > 0 ? width : Inverse::panel_width(size))
+                                 .run({});
+  return {inverse, log_abs_det};
 }
 
 TEST(CudaMatrixInverse, MatchesLapack) {
-  for (const std::int64_t size : {1, 2, 3, 12, 48, 96}) {
+  for (const std::int64_t size : {1, 2, 3, 12, 48, 64, 65, 79, 80, 81, 96, 200}) {
     const auto matrix = random_normal({size, size}, size);
-    auto inverse = matrix.clone(), backwards = matrix.clone();
-    EXPECT_NEAR(invert<false>(inverse), std::get<1>(at::linalg_slogdet(matrix)).item<double>(), 1e-10) << size;
+    const auto [inverse, log_abs_det] = invert<false>(matrix);
+    EXPECT_NEAR(log_abs_det, std::get<1>(at::linalg_slogdet(matrix)).item<double>(), 1e-10) << size;
     EXPECT_TRUE(close(inverse, at::linalg_inv(matrix), 1e-8)) << size;
-    invert<true>(backwards);
-    EXPECT_TRUE(backwards.equal(inverse)) << size;
+    EXPECT_TRUE(invert<true>(matrix).inverse.equal(inverse)) << size;
+  }
+}
+
+TEST(CudaMatrixInverse, PanelsGiveWhatASinglePanelGives) {
+  for (const std::int64_t size : {20, 33, 48}) {
+    const auto matrix = random_normal({size, size}, size);
+    const auto whole = invert<false>(matrix), panels = invert<false>(matrix, MatrixInverse<OneMember<false>>::kPanel);
+    EXPECT_TRUE(close(panels.inverse, whole.inverse, 1e-10)) << size;
+    EXPECT_NEAR(panels.log_abs_det, whole.log_abs_det, 1e-12) << size;
   }
 }
 
 TEST(CudaMatrixInverse, PivotsRows) {
-  const auto matrix = at::one_hot(torch::tensor({2, 0, 3, 1})).to(torch::kDouble) * 4;
-  auto inverse = matrix.clone();
-  EXPECT_NEAR(invert<false>(inverse), 4 * std::log(4), 1e-12);
-  EXPECT_TRUE(inverse.equal(matrix.t() / 16));
+  // Exchanges within a panel and with rows of later ones; every pivot is a 0 without them.
+  for (const std::int64_t size : {4, 60, 90}) {
+    const auto order = (at::arange(size, torch::kLong) * 7 + 2).remainder(size);
+    const auto matrix = at::one_hot(order, size).to(torch::kDouble) * 4;
+    const auto [inverse, log_abs_det] = invert<false>(matrix);
+    EXPECT_EQ(log_abs_det, static_cast<double>(size) * 2 * std::log(2.0)) << size;
+    EXPECT_TRUE(inverse.equal(matrix.t() / 16)) << size;
+  }
+}
+
+TEST(CudaMatrixInverse, DeterminantsBeyondTheRangeOfFloat64) {
+  for (const double scale : {1e-200, 1e200}) {
+    const auto [inverse, log_abs_det] = invert<false>(at::eye(70, torch::kDouble) * -scale);
+    EXPECT_NEAR(log_abs_det, 70 * std::log(scale), 1e-9);
+    EXPECT_TRUE(close(inverse * scale, -at::eye(70, torch::kDouble), 1e-14));
+  }
 }
 
 TEST(CudaMatrixInverse, IsNonFiniteForASingularMatrix) {
-  auto matrix = torch::ones({3, 3}, torch::kDouble);
-  EXPECT_FALSE(std::isfinite(invert<false>(matrix)));
-  EXPECT_FALSE(matrix.isfinite().all().item<bool>());
+  for (const std::int64_t size : {3, 70}) {
+    auto singular_late = at::eye(size, torch::kDouble);
+    singular_late[size - 1][size - 1] = 0;
+    auto with_nan = random_normal({size, size}, 1);
+    with_nan[size / 2][size - 1] = NAN;
+    for (const auto& matrix : {torch::ones({size, size}, torch::kDouble), singular_late, with_nan}) {
+      const auto [inverse, log_abs_det] = invert<false>(matrix);
+      EXPECT_FALSE(std::isfinite(log_abs_det)) << size;
+      EXPECT_FALSE(inverse.isfinite().all().item<bool>()) << size;
+    }
+  }
 }
 
 }  // namespace
