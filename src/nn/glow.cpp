@@ -257,18 +257,28 @@ torch::Tensor GlowImpl::checked_images(const torch::Tensor& x) const {
   return images;
 }
 
+void GlowImpl::require_labels(const torch::Tensor& labels, std::int64_t count) const {
+  require_labels_of(count, labels);
+  if (labels.defined()) nn::require_labels("labels", labels, options_.num_classes);
+}
+
 torch::Tensor GlowImpl::checked_labels(const torch::Tensor& labels, std::int64_t count) const {
+  // On a GPU the check of their values waits for the device, which a training step must not do.
+  const bool waits = labels.defined() && labels.is_cuda() && torch::GradMode::is_enabled();
+  waits ? require_labels_of(count, labels) : require_labels(labels, count);
+  return labels.defined() ? labels.to(device()) : labels;
+}
+
+void GlowImpl::require_labels_of(std::int64_t count, const torch::Tensor& labels) const {
   if (options_.num_classes == 0) {
     if (labels.defined()) throw ConfigError("labels", "the model is unconditional and takes none");
-    return labels;
+    return;
   }
   if (!labels.defined()) throw ConfigError("labels", "the model is conditional and needs one per image");
   if (labels.dim() != 1 || labels.size(0) != count || labels.scalar_type() != torch::kLong) {
     throw ShapeError("labels: expected int64 [N] with N = " + std::to_string(count) + ", got " +
                      c10::toString(labels.scalar_type()) + " " + ops::shape_text(labels.sizes()));
   }
-  require_labels("labels", labels, options_.num_classes);
-  return labels.to(device());
 }
 
 void GlowImpl::visit(PartVisitor& visitor, const torch::Tensor& labels, bool by_batch) const {

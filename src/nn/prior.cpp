@@ -1,6 +1,7 @@
 #include "nn/prior.h"
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include <ATen/ATen.h>
@@ -89,10 +90,22 @@ torch::Tensor TopImpl::fold(const torch::TensorOptions& tensor_options) const {
   return torch::zeros({1, 2 * shape.channels, 1, 1}, tensor_options);
 }
 
+namespace {
+
+/// [N, classes]: 1 at the label [N] of the row, else 0; NaN in the row of a label out of range, which LibTorch's one_hot
+/// does not find on a GPU.
+torch::Tensor one_hot(const torch::Tensor& labels, std::int64_t classes, const torch::TensorOptions& options) {
+  const auto rows = labels.unsqueeze(1).eq(at::arange(classes, labels.options())).to(options);
+  const auto is_wrong = labels.lt(0).logical_or(labels.ge(classes));
+  return rows.masked_fill(is_wrong.unsqueeze(1), std::numeric_limits<double>::quiet_NaN());
+}
+
+}  // namespace
+
 DiagonalGaussian TopImpl::gaussian(const torch::Tensor& folded, const torch::Tensor& labels) const {
   if (!class_embedding) return DiagonalGaussian::from_halves(folded);
-  const auto one_hot = at::one_hot(labels, options_.num_classes).to(folded.scalar_type());
-  return DiagonalGaussian::from_halves(folded + class_embedding->forward(one_hot).unsqueeze(-1).unsqueeze(-1));
+  const auto of_class = class_embedding->forward(one_hot(labels, options_.num_classes, folded.options()));
+  return DiagonalGaussian::from_halves(folded + of_class.unsqueeze(-1).unsqueeze(-1));
 }
 
 ops::Transformed TopImpl::whiten(const torch::Tensor& folded, const torch::Tensor& labels,

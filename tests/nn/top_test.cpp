@@ -77,6 +77,19 @@ TEST(TopTest, ClassEmbeddingIsAddedToMeanAndLogSd) {
   EXPECT_TRUE(close(top->unwhiten(folded, labels, moved.y), z, 1e-13));
 }
 
+TEST(TopTest, ALabelOutOfRangeMakesTheDensityOfItsImageNaN) {
+  auto options = small_options();
+  options.num_classes = 3;
+  const auto top = random_top(options);
+  const auto shape = latent_shape(options, options.levels - 1);
+  const auto folded = top->fold(torch::kDouble);
+  const auto z = random_normal({4, shape.channels, shape.height, shape.width}, 2);
+  const auto [eps, log_det] = top->whiten(folded, torch::tensor({2, -1, 0, 3}), z);
+  EXPECT_TRUE(log_det.isnan().equal(torch::tensor({false, true, false, true})));
+  EXPECT_TRUE(eps.isnan().flatten(1).all(1).equal(torch::tensor({false, true, false, true})));
+  EXPECT_TRUE(eps.isnan().flatten(1).any(1).equal(torch::tensor({false, true, false, true})));
+}
+
 TEST(TopTest, ClassLogitsAreLinearInTheSpatialMean) {
   auto options = small_options(2);
   options.num_classes = 3;

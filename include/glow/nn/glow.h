@@ -53,7 +53,8 @@ struct Encoding {
 /// shapes of images or labels, N = 0, and bytes in place of floats throw ShapeError; missing or out-of-range labels
 /// throw ConfigError. So do values of x outside of [-1/2, 1/2] or NaN, in `initialize` and, without a graph, in the
 /// densities and `encode`. With a graph the values are not checked, which would wait for the device in every training
-/// step; `evaluate` never checks them.
+/// step; `evaluate` never checks them. Labels that are on a GPU are not checked with a graph either: a wrong one makes
+/// the density of its image NaN.
 ///
 /// With GradMode on, every function records a graph, and the densities, `encode` and `evaluate` of a model that is not
 /// initialised throw ConfigError. Their graphs are differentiable once; a second derivative throws Error (except for
@@ -151,6 +152,9 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   bool initialized() const { return initialized_; }
   /// Throws ConfigError that names the two ways out unless the model is initialised.
   void require_initialized() const;
+  /// Throws ConfigError or ShapeError, as the densities do, unless these are labels for `count` images. Waits for the
+  /// device that the labels are on.
+  void require_labels(const torch::Tensor& labels, std::int64_t count) const;
   /// Call after all weights were set by other means.
   void mark_initialized() { initialized_ = true; }
 
@@ -200,7 +204,11 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   torch::Tensor to_model(const torch::Tensor& x) const;
   /// to_model(x); without a graph the values are checked, too.
   torch::Tensor checked_images(const torch::Tensor& x) const;
+  /// require_labels, but the values of labels on a GPU are not checked with a graph; returns them on the model's
+  /// device.
   torch::Tensor checked_labels(const torch::Tensor& labels, std::int64_t count) const;
+  /// The part of require_labels that does not read their values.
+  void require_labels_of(std::int64_t count, const torch::Tensor& labels) const;
 
   GlowOptions options_;
   Quantizer quantizer_;
