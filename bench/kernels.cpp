@@ -175,10 +175,7 @@ void optimizer(benchmark::State& state) {
   const auto training = train::initial_state(random({state.range(0)}));
   const auto gradients = random({state.range(0)}), wanted = torch::ones({}, gradients.options());
   train::Optimizer optimizer(train::OptimizerKind::kAdamax, 0.999, 0.999, training.parameters.options());
-  repeat(state, 9 * bytes(gradients), [&] {
-    optimizer.prepare(1e-3, 0);
-    optimizer.apply(training, gradients, wanted);
-  });
+  repeat(state, 9 * bytes(gradients), [&] { optimizer.apply(training, gradients, wanted, 1e-3); });
 }
 BENCHMARK(optimizer)->Arg(44'000'000)->Unit(benchmark::kMillisecond)->UseRealTime();
 

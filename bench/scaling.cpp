@@ -62,13 +62,14 @@ class Worker {
     const auto shard = processes_->shard();
     const auto images = shard.size(settings.batch);
     bytes_ = torch::randint(0, 256, {images, options.channels, options.height, options.width}, torch::kByte);
+    if (settings.device.is_cuda()) bytes_ = bytes_.pin_memory();
   }
 
   Json measure() {
-    train::Trainer trainer(model_, {.batch = settings_.batch, .memory = settings_.memory}, processes_);
+    train::Trainer trainer(
+        model_, {.batch = settings_.batch, .memory = settings_.memory, .cuda_graph = settings_.cuda_graph}, processes_);
     const auto step = [&] { trainer.step(bytes_, {}, settings_.batch); };
-    constexpr int kWarm = 2;
-    for (int i = 0; i < kWarm; ++i) step();
+    for (int call = 0; call < warm_calls(settings_.device) + 1; ++call) step();
     processes_->barrier();
     const auto sent = bytes_sent(), waited = trainer.seconds_waited();
     std::vector<double> seconds;
@@ -120,10 +121,7 @@ class Worker {
     const auto training = train::initial_state(flat.values());
     const auto wanted = torch::ones({}, flat.values().options());
     train::Optimizer optimizer(train::OptimizerKind::kAdamax, 0.999, 0.999, flat.values().options());
-    const auto update = [&] {
-      optimizer.prepare(0, 0);
-      optimizer.apply(training, flat.gradients(), wanted);
-    };
+    const auto update = [&] { optimizer.apply(training, flat.gradients(), wanted, 0); };
     return median_seconds({update}, settings_.rounds, settings_.device)[0];
   }
 
@@ -190,6 +188,10 @@ void compare(const Settings& settings, const std::vector<std::string>& arguments
     std::vector<double> seconds = {}, bytes = {}, waiting = {};
   };
   std::vector<Way> ways{{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}};
+  if (settings.device.is_cuda()) {
+    const auto gpus = static_cast<int>(torch::cuda::device_count());
+    std::erase_if(ways, [&](const Way& way) { return way.threads > 1 || way.processes > gpus; });
+  }
   double parameters = 0;
   constexpr int kRepeats = 3;
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
@@ -224,7 +226,8 @@ void compare(const Settings& settings, const std::vector<std::string>& arguments
             << "4 bytes x parameters: " << 4e-6 * parameters << " MB\n\n"
             << "processes  threads  images/s  of one process  MB sent a process and step  waiting\n";
   for (const auto& way : ways) {
-    const auto of_one = way.processes == 1 ? 1.0 : rate(way) / rate_of(1, way.processes);
+    const auto threads = settings.device.is_cuda() ? 1 : way.processes;
+    const auto of_one = way.processes == 1 ? 1.0 : rate(way) / rate_of(1, threads);
     std::printf("%9d  %7d  %8.2f  %14.3f  %26.2f  %6.1f%%\n", way.processes, way.threads, rate(way), of_one,
                 1e-6 * median(way.bytes) / way.processes, 100 * median(way.waiting));
   }
@@ -238,10 +241,12 @@ int main(int argc, char** argv) {
   return glow::bench::run_benchmark("bench_scaling", [&] {
     using namespace glow::bench;
     const std::vector<std::string> arguments(argv, argv + argc);
-    const auto settings = parse(argc, argv, "bench_scaling",
-                                "Training in 1, 2 and 4 processes of one thread each, and in one process of as many "
-                                "threads: images a second, bytes sent, and the fraction of a step spent waiting for "
-                                "gradients. Started in several processes by a launcher, it measures those.");
+    const auto settings =
+        parse(argc, argv, "bench_scaling",
+              "Training in 1, 2 and 4 processes of one thread each, and in one process of as many threads: "
+              "images a second, bytes sent, and the fraction of a step spent waiting for gradients. Started "
+              "in several processes by a launcher, it measures those; on CUDA each takes the GPU of its "
+              "local rank.");
     const auto launch = glow::distributed::read_launch();
     const char* threads = std::getenv(kThreadsVariable);
     if (launch.size == 1 && threads == nullptr) return compare(settings, arguments);

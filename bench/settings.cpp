@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include <glow/distributed/launch.h>
 #include <glow/error.h>
 
 #include "bench/machine.h"
@@ -28,7 +29,7 @@ const std::vector<tools::FlagText>& flag_table() {
       {"coupling", "Model", "KIND", "affine or additive"},
       {"batch", "Measurement", "N", "images a step"},
       {"memory", "Measurement", "POLICY", "store, recompute or reversible"},
-      {"cuda_graph", "Measurement", "", "capture the training step"},
+      {"cuda_graph", "Measurement", "", "do not capture steps as CUDA graphs", tools::Kept::kNo, "no-cuda-graph"},
       {"rounds", "Measurement", "N", "timings of each, of which the median counts"},
       {"json", "Measurement", "", "print one JSON object instead of a table"},
   };
@@ -49,6 +50,11 @@ tools::GivenFlags model_flags(const std::string& preset, const tools::Flags& fla
 }  // namespace
 
 void start(Settings& settings) {
+  // A process that a launcher has started takes the GPU of its local rank.
+  const auto launch = distributed::read_launch();
+  if (launch.size > 1 && settings.compute.device == "cuda") {
+    settings.compute.device = "cuda:" + std::to_string(launch.local_rank);
+  }
   const auto compute = tools::start_computing(settings.compute);
   if (compute.dtype != torch::kFloat) throw ConfigError("precision", "expected fp32, tf32 or bf16, got fp64");
   settings.device = compute.device;
@@ -84,7 +90,7 @@ std::string describe(const Settings& settings) {
        << to_string(model.coupling) << ", " << model.height << "x" << model.width << ", batch " << settings.batch
        << ", " << to_string(settings.memory) << ", hidden tensors in " << c10::toString(settings.hidden_dtype())
        << (settings.precision == nn::HiddenPrecision::kTf32 ? " (TF32)" : "")
-       << (settings.cuda_graph ? ", CUDA graph" : "") << ", " << settings.device << ", " << at::get_num_threads()
+       << (settings.captures() ? ", CUDA graph" : "") << ", " << settings.device << ", " << at::get_num_threads()
        << " threads, LibTorch " << TORCH_VERSION << "\n"
        << describe_processor();
   return text.str();
@@ -96,7 +102,7 @@ tools::Json facts(const Settings& settings) {
                    {"precision", to_string(settings.precision)},
                    {"batch", settings.batch},
                    {"device", settings.device.str()},
-                   {"cuda_graph", settings.cuda_graph}};
+                   {"cuda_graph", settings.captures()}};
   json.update(machine());
   return json;
 }

@@ -7,6 +7,7 @@
 
 #include <glow/nn/compute.h>
 #include <glow/nn/options.h>
+#include <glow/train/trainer.h>
 
 #include "tools/common/compute.h"
 #include "tools/common/flags.h"
@@ -20,7 +21,7 @@ struct Settings {
   tools::ImageSize image_size;
   nn::GlowOptions model;
   nn::MemoryPolicy memory = nn::MemoryPolicy::kStore;
-  bool cuda_graph = false;
+  bool cuda_graph = true;
   std::int64_t batch = 16;
   /// Timings of each operation; the median is reported.
   int rounds = 5;
@@ -31,6 +32,10 @@ struct Settings {
   torch::Device device = torch::kCPU;
   nn::HiddenPrecision precision = nn::HiddenPrecision::kFull;
 
+  /// Whether training steps of one process are CUDA graphs.
+  bool captures() const {
+    return train::why_no_cuda_graph(model, {.memory = memory, .cuda_graph = cuda_graph}, device).empty();
+  }
   /// The dtype of the coupling networks' hidden tensors.
   torch::Dtype hidden_dtype() const {
     return precision == nn::HiddenPrecision::kBf16 ? torch::kBFloat16 : torch::kFloat;

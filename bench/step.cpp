@@ -22,6 +22,7 @@ class Step {
   explicit Step(const Settings& settings) : settings_(settings), model_(settings.model, 1) {
     const auto& options = settings.model;
     bytes_ = torch::randint(0, 256, {settings.batch, options.channels, options.height, options.width}, torch::kByte);
+    if (settings.device.is_cuda()) bytes_ = bytes_.pin_memory();  // as those of a training run
     model_->to(settings.device);
     model_->set_hidden_precision(settings.precision);
     model_->mark_initialized();
@@ -52,7 +53,8 @@ class Step {
             {"bytes_of_a_step_beyond", static_cast<double>(peak - before)}};
   }
 
-  /// The operators of a training step, and the launches in its CUDA graph if it is captured.
+  /// The operators of a training step, and the launches of its CUDA graph, if it is captured, without those of the
+  /// update.
   std::vector<Figure> counts() {
     auto trainer = make_warm_trainer();
     std::vector<Figure> counts{{"operators", static_cast<double>(count_operators([&] { step(trainer); }))}};
@@ -75,6 +77,7 @@ class Step {
     const auto report = trainer.step(bytes_);
     if (report.fell_back) throw NumericalError("a step fell back to recompute");
     if (report.skipped) throw NumericalError("a step has no finite loss or gradient");
+    if (!report.capture_failure.empty()) throw Error("no CUDA graph: " + report.capture_failure);
   }
   train::Trainer make_trainer() {
     return {model_, {.batch = settings_.batch, .memory = settings_.memory, .cuda_graph = settings_.cuda_graph}};

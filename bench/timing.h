@@ -8,6 +8,8 @@
 #include <torch/cuda.h>
 #include <torch/types.h>
 
+#include <glow/train/trainer.h>
+
 namespace glow::bench {
 
 using Work = std::function<void()>;
@@ -20,8 +22,8 @@ inline double seconds_of(const Work& work, torch::Device device) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// How often to call a work before it counts. The CUDA graph of a training step is captured at its fourth call.
-inline int warm_calls(torch::Device device) { return device.is_cuda() ? 5 : 1; }
+/// How often to call a work before it counts: until a training step is a CUDA graph and has been replayed.
+inline int warm_calls(torch::Device device) { return device.is_cuda() ? train::kStepsBeforeGraph + 2 : 1; }
 
 /// The seconds that each work takes: the median of `rounds` rounds. A round times all works one after the other, so
 /// that a period in which the machine is slow affects all of them.

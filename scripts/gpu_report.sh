@@ -183,14 +183,13 @@ flag() {
 }
 
 show_step() {
-  local graph=no
-  [[ " $* " != *" --cuda-graph "* ]] || graph=yes
-  awk -v row="| $(flag batch "$@") | $(flag precision "$@") | $(flag memory "$@") | $graph |" '
+  awk -v row="| $(flag batch "$@") | $(flag precision "$@") | $(flag memory "$@") |" -v graph=no '
+    /, CUDA graph,/ { graph = "yes" }
     $1 == "training" || $1 == "log_prob" || $1 == "sampling" { rates = rates " " $2 " | " $4 " |" }
     $1 == "bytes_between_steps:" || $1 == "bytes_of_a_step_beyond:" { memory = memory " " $2 " " $3 " |" }
     $1 == "launches_of_a_step:" { launches = $2 }
     $1 == "launches_of_a_flow_step:" { of_flow_step = $2 }
-    END { if (rates) print row rates memory " " launches " | " of_flow_step " |" }'
+    END { if (rates) print row " " graph " |" rates memory " " launches " | " of_flow_step " |" }'
 }
 
 show_kernels() {

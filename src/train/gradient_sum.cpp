@@ -24,7 +24,8 @@ struct SumOfBatchNorms {
 
 }  // namespace
 
-GradientSum::GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicator> processes, std::int64_t slice_bytes)
+GradientSum::GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicator> processes, std::int64_t slice_bytes,
+                         bool during_backward)
     : model_(std::move(model)), processes_(std::move(processes)) {
   model_->set_sum_over_processes(SumOfBatchNorms{processes_, this});
   const auto gradients = model_->flat_parameters().gradients();
@@ -35,7 +36,7 @@ GradientSum::GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicat
   for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
     begin -= parameter->numel();
     auto& slice = slices_.back();
-    if (parameter->requires_grad()) {
+    if (during_backward && parameter->requires_grad()) {
       ++slice.parameters;
       auto node = torch::autograd::impl::grad_accumulator(*parameter);
       const auto hook = node->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(

@@ -16,15 +16,17 @@ struct Node;
 
 namespace glow::train {
 
-/// Sums the gradients of all processes in place, in slices of the model's flat buffer, while the backward pass is still
-/// running: this pass completes the buffer from its end to its beginning, and the sum of a slice starts as soon as the
-/// slice is complete, in the same order in every process. As long as this object exists, the model's batch norms sum
-/// their moments over the processes too.
+/// Sums the gradients of all processes in place, in slices of the model's flat buffer, by default while the backward
+/// pass is still running: this pass completes the buffer from its end to its beginning, and the sum of a slice starts
+/// as soon as the slice is complete. All processes sum the same slices in the same order. As long as this object
+/// exists, the model's batch norms sum their moments over the processes too.
 class GradientSum {
  public:
   /// The memory of the model's parameters must not move from here on. Each slice but the last has at least
-  /// `slice_bytes` bytes.
-  GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicator> processes, std::int64_t slice_bytes);
+  /// `slice_bytes` bytes. Unless `during_backward`, all sums start in `finish`: for a backward pass that is replayed as
+  /// a CUDA graph, without its hooks.
+  GradientSum(nn::Glow model, std::shared_ptr<distributed::Communicator> processes, std::int64_t slice_bytes,
+              bool during_backward = true);
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
   ~GradientSum();

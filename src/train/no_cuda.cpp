@@ -13,9 +13,6 @@ constexpr const char* kNoCuda = "this build of Glow has no CUDA";
 
 void cuda::update(const OptimizerUpdate&) { throw Error(kNoCuda); }
 
-struct StepGraph::Impl {};
-StepGraph::StepGraph(torch::Device) { throw Error(kNoCuda); }
-StepGraph::~StepGraph() = default;
-void StepGraph::run(const std::function<void()>&) {}
+std::shared_ptr<Recorder> cuda_recorder(torch::Device) { throw Error(kNoCuda); }
 
 }  // namespace glow::train

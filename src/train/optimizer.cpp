@@ -18,20 +18,18 @@ constexpr double kEpsilon = 1e-8;
 Optimizer::Optimizer(OptimizerKind kind, double beta2, double ema_decay, const torch::TensorOptions& parameters)
     : kind_(kind), beta2_(beta2), ema_decay_(ema_decay), step_factors_(at::zeros({3}, parameters)) {}
 
-void Optimizer::prepare(double learning_rate, std::int64_t updates) {
+void Optimizer::apply(const TrainingState& state, const torch::Tensor& gradients, const torch::Tensor& wanted,
+                      double learning_rate) {
   const torch::NoGradGuard no_grad;
-  // 1 - b1^t and 1 - b2^t of t = updates + 1.
-  const double correction1 = 1 - std::pow(kBeta1, updates + 1), correction2 = 1 - std::pow(beta2_, updates + 1);
+  ops::check_shape(gradients.sizes() == state.parameters.sizes() && state.parameters.sizes() == state.average.sizes(),
+                   "optimizer: expected gradients and parameters of one length", gradients);
+  // 1 - b1^t and 1 - b2^t
+  const auto t = state.updates() + 1;
+  const double correction1 = 1 - std::pow(kBeta1, t), correction2 = 1 - std::pow(beta2_, t);
   const bool is_adamax = kind_ == OptimizerKind::kAdamax;
   // fill_, unlike a copy from the host, does not wait for the device.
   step_factors_[0].fill_(learning_rate / correction1 * (is_adamax ? std::sqrt(correction2) : 1));
   step_factors_[1].fill_(1 / correction2);
-}
-
-void Optimizer::apply(const TrainingState& state, const torch::Tensor& gradients, const torch::Tensor& wanted) {
-  const torch::NoGradGuard no_grad;
-  ops::check_shape(gradients.sizes() == state.parameters.sizes() && state.parameters.sizes() == state.average.sizes(),
-                   "optimizer: expected gradients and parameters of one length", gradients);
   step_factors_[2].copy_(wanted);
   const OptimizerUpdate update{.kind = kind_,
                                .beta1 = kBeta1,

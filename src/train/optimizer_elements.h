@@ -111,7 +111,7 @@ struct OptimizerUpdate {
   /// 1 - decay of the average.
   double average_gain;
   torch::Tensor parameters, gradients, first_moment, second_moment, average;
-  /// A StepFactors on the parameters' device, so that a captured update reads the numbers of its replay.
+  /// A StepFactors on the parameters' device, which computes `wanted`.
   torch::Tensor step_factors;
 };
 

@@ -23,9 +23,6 @@ void TrainOptions::validate() const {
   require_at_least("clip_norm", clip_norm, 0);
   require_at_least("skip_limit", skip_limit, 1);
   require_at_least("weight_y", weight_y, 0);
-  if (cuda_graph && memory == nn::MemoryPolicy::kReversible) {
-    throw ConfigError("cuda_graph", "works with memory store or recompute, not with reversible");
-  }
   require_at_least("log_every", log_every, 1);
   require_at_least("keep", keep, 1);
 }

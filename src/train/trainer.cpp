@@ -142,10 +142,6 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
   if (options.weight_y > 0 && model->options().num_classes == 0) {
     throw ConfigError("weight_y", "the model is unconditional and has no classifier");
   }
-  if (options.cuda_graph && (!model->device().is_cuda() || model->options().num_classes > 0)) {
-    throw ConfigError("cuda_graph", "needs a CUDA device and a model without classes");
-  }
-  if (options.cuda_graph && processes > 1) throw ConfigError("cuda_graph", "works with one process only");
   if (options.accumulate > 1 && nn::normalizes_by_batch(model->options())) {
     throw ConfigError("accumulate", "expected 1 for a " + to_string(model->options().family) +
                                         ", whose batch norms need the whole batch, got " +
@@ -163,6 +159,15 @@ void Trainer::check(const nn::Glow& model, const TrainOptions& options, std::int
   }
 }
 
+std::string why_no_cuda_graph(const nn::GlowOptions& model, const TrainOptions& options, torch::Device device,
+                              std::int64_t processes) {
+  if (!device.is_cuda()) return "the device is the CPU";
+  if (!options.cuda_graph) return "switched off";
+  if (options.memory == nn::MemoryPolicy::kReversible) return "memory reversible waits for the device";
+  if (processes > 1 && nn::normalizes_by_batch(model)) return "batch norms sum over the processes";
+  return "";
+}
+
 Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<distributed::Communicator> processes)
     : Trainer(std::move(model), options, std::move(processes), c10::InferenceMode(false)) {}
 
@@ -175,6 +180,7 @@ Trainer::Trainer(nn::Glow model, const TrainOptions& options, std::shared_ptr<di
       state_(initial_state(model_->flat_parameters().values())),
       gradients_(model_->flat_parameters().gradients()),
       optimizer_(options.optimizer, schedule_.beta2(), schedule_.ema_decay(), state_.parameters.options()),
+      captures_(why_no_cuda_graph(model_->options(), options, model_->device(), processes_->size()).empty()),
       moves_(model_->flat_parameters().moves()) {
   state_.options = state_options(options_, schedule_);
   state_.warmup_epochs = schedule_.warmup_epochs();
@@ -207,7 +213,7 @@ void Trainer::sum_gradients() {
   if (processes_->size() == 1) return;
   seconds_waited_ = seconds_waited();
   gradient_sum_ = nullptr;
-  gradient_sum_ = std::make_unique<GradientSum>(model_, processes_, kSliceBytes);
+  gradient_sum_ = std::make_unique<GradientSum>(model_, processes_, kSliceBytes, /*during_backward=*/!captures_);
 }
 
 StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels, std::int64_t batch) {
@@ -220,32 +226,33 @@ StepReport Trainer::step(const torch::Tensor& bytes, const torch::Tensor& labels
   }
   if (batch == 0 && processes_->size() > 1)
     throw ConfigError("batch", "expected the number of images of all processes, got 0");
-  const auto before = std::exchange(input_.batch, batch > 0 ? batch : bytes.size(0));
-  if (input_.batch != before) graph_ = nullptr;  // a graph divides by the number of images at its capture
-  // Tensors made under InferenceMode cannot be saved for the backward pass.
-  input_.labels = labels.defined() && labels.is_inference() ? labels.clone() : labels;
   StepReport report;
   report.step = state_.step + 1;
   report.learning_rate = learning_rate(state_.step);
-  const auto first = processes_->shard().begin(input_.batch);
-  set_input(bytes, nn::Quantizer::noise_rows(bytes.size(0), report.step,
-                                             {.seed = options_.seed,
-                                              .stream = ops::Stream::kTrainingNoise,
-                                              .indices = index_range(first, first + bytes.size(0))}));
-  optimizer_.prepare(report.learning_rate, state_.updates());
+  const auto images = batch > 0 ? batch : bytes.size(0);
+  const auto first = processes_->shard().begin(images);
+  set_input({.bytes = bytes,
+             .noise_rows = nn::Quantizer::noise_rows(bytes.size(0), report.step,
+                                                     {.seed = options_.seed,
+                                                      .stream = ops::Stream::kTrainingNoise,
+                                                      .indices = index_range(first, first + bytes.size(0))}),
+             .labels = labels,
+             .batch = images,
+             .precision = model_->hidden_precision()});
   StepNumbers<double>& numbers = report;
-  numbers = run();
+  numbers = run(report.learning_rate);
   // A NaN is too large an error as well. But when the loss is not finite, rebuilding is not the cause.
   const auto error = report.reconstruction_error;
   if (report.has_rebuilt() && !(error <= largest_error()) && std::isfinite(report.bits_per_dim)) {
     fall_back();
-    numbers = run();
+    numbers = run(report.learning_rate);
     report.fell_back = true;
     report.reconstruction_error = error;
   }
   // A class loss that is not finite makes the gradient not finite.
   report.skipped = !std::isfinite(report.bits_per_dim) || !std::isfinite(report.gradient_norm);
   report.stop_asked = report.stops > 0;
+  report.capture_failure = std::exchange(capture_failure_, "");
   count(report.skipped);
   return report;
 }
@@ -301,46 +308,76 @@ void Trainer::fall_back() {
   state_.fell_back = true;
 }
 
-void Trainer::set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows) {
-  if (graph_ && input_.bytes.sizes() == bytes.sizes() && input_.bytes.scalar_type() == bytes.scalar_type()) {
+void Trainer::set_input(const Input& input) {
+  const auto fits = [](const torch::Tensor& own, const torch::Tensor& given) {
+    return own.defined() == given.defined() &&
+           (!own.defined() || (own.sizes() == given.sizes() && own.scalar_type() == given.scalar_type()));
+  };
+  // Here, because the model cannot check labels on a GPU without waiting for it.
+  model_->require_labels(input.labels, input.bytes.size(0));
+  if (graph_ && fits(input_.bytes, input.bytes) && fits(input_.labels, input.labels) && input_.batch == input.batch &&
+      input_.precision == input.precision) {
     // A graph reads its input from the addresses at its capture.
-    input_.bytes.copy_(bytes, /*non_blocking=*/true);
-    input_.noise_rows.copy_(noise_rows, /*non_blocking=*/true);
-  } else {
-    graph_ = nullptr;
-    // With a graph the next batch is written into this tensor, so that it must not be the caller's.
-    input_.bytes = bytes.to(model_->device(), bytes.scalar_type(), /*non_blocking=*/true, /*copy=*/options_.cuda_graph);
-    input_.noise_rows = noise_rows.to(model_->device(), /*non_blocking=*/true);
+    input_.bytes.copy_(input.bytes, /*non_blocking=*/true);
+    input_.noise_rows.copy_(input.noise_rows, /*non_blocking=*/true);
+    if (input.labels.defined()) input_.labels.copy_(input.labels, /*non_blocking=*/true);
+    return;
   }
+  graph_ = nullptr;
+  input_ = input;
+  // With a graph the next batch is written into these tensors, so that they must not be the caller's. Tensors made
+  // under InferenceMode cannot be saved for the backward pass.
+  const auto on_device = [&](const torch::Tensor& tensor, bool copies) {
+    return tensor.to(model_->device(), tensor.scalar_type(), /*non_blocking=*/true, copies);
+  };
+  input_.bytes = on_device(input.bytes, captures_);
+  input_.noise_rows = on_device(input.noise_rows, false);
+  if (input.labels.defined()) input_.labels = on_device(input.labels, captures_ || input.labels.is_inference());
 }
 
-StepNumbers<double> Trainer::run() {
-  if (options_.cuda_graph) {
-    if (!graph_) graph_ = std::make_shared<StepGraph>(model_->device());
-    is_updating_ = true;
-    graph_->run([this] { compute(); });
-    // Autograd's version counter misses the writes of a replay.
-    for (const auto& tensor : {state_.parameters, state_.average}) tensor.unsafeGetTensorImpl()->bump_version();
+StepNumbers<double> Trainer::run(double learning_rate) {
+  const ops::Tf32Guard exact(false, model_->device());
+  if (captures_) {
+    if (!recorder_) recorder_ = cuda_recorder(model_->device());
+    if (!graph_) graph_ = std::make_shared<StepGraph>(recorder_);
+    graph_->run([this] { compute_gradients(); });
+    if (!graph_->failure().empty()) stop_capturing();
   } else {
-    compute();
+    compute_gradients();
   }
+  update(learning_rate);
   // The one place where the host waits for the device.
   const auto numbers = unpacked(numbers_);
   processes_->check();
   return numbers;
 }
 
-void Trainer::compute() {
-  const ops::Tf32Guard exact(false, model_->device());
+void Trainer::capture_with(std::shared_ptr<Recorder> recorder) {
+  graph_ = nullptr;
+  recorder_ = std::move(recorder);
+  captures_ = recorder_ != nullptr;
+  sum_gradients();
+}
+
+void Trainer::stop_capturing() {
+  capture_failure_ = graph_->failure();
+  // The step goes on with another GradientSum than it began with, which sums everything in `finish`.
+  capture_with(nullptr);
+}
+
+void Trainer::compute_gradients() {
   gradients_.zero_();
-  auto numbers = no_numbers(state_.parameters.options());
-  nn::Encoding encoding;
+  own_numbers_ = no_numbers(state_.parameters.options());
   for (std::int64_t part = 0; part < options_.accumulate; ++part) {
     if (gradient_sum_ && part == options_.accumulate - 1) gradient_sum_->expect();
-    encoding = compute_part({part, options_.accumulate}, numbers);
+    moments_.batch_moments = compute_part({part, options_.accumulate}, own_numbers_);
   }
-  if (gradient_sum_) gradient_sum_->finish();
+}
+
+void Trainer::update(double learning_rate) {
   const torch::NoGradGuard no_grad;
+  if (gradient_sum_) gradient_sum_->finish();
+  auto numbers = own_numbers_;
   const auto part = processes_->shard();
   numbers.gradient_norm =
       flat_norm(gradients_.narrow(0, part.begin(gradients_.numel()), part.size(gradients_.numel())));
@@ -357,11 +394,11 @@ void Trainer::compute() {
   const auto wanted =
       numbers.gradient_norm.isfinite().logical_and(numbers.bits_per_dim.isfinite()).logical_and(is_rebuilt_well);
   is_updating_ = true;
-  model_->update_batch_norms(encoding, wanted);
-  optimizer_.apply(state_, gradients_, wanted);
+  model_->update_batch_norms(moments_, wanted);
+  optimizer_.apply(state_, gradients_, wanted, learning_rate);
 }
 
-nn::Encoding Trainer::compute_part(const Shard& part, StepTensors& numbers) {
+std::vector<nn::ChannelMoments> Trainer::compute_part(const Shard& part, StepTensors& numbers) {
   const torch::AutoGradMode with_graph(true);
   const auto of_part = [&](const torch::Tensor& tensor) {
     const auto count = input_.bytes.size(0);
@@ -369,7 +406,7 @@ nn::Encoding Trainer::compute_part(const Shard& part, StepTensors& numbers) {
   };
   const auto labels = of_part(input_.labels);
   const auto x = model_->quantizer().dequantize(of_part(input_.bytes), of_part(input_.noise_rows), model_->dtype());
-  auto encoding = model_->evaluate(x, labels);
+  const auto encoding = model_->evaluate(x, labels);
   const auto batch = static_cast<double>(input_.batch);
   const auto bits = model_->quantizer().bits_per_dim(encoding.log_prob).sum() / batch;
   const auto label_bits = class_bits(encoding.class_logits, labels) / batch;
@@ -380,7 +417,7 @@ nn::Encoding Trainer::compute_part(const Shard& part, StepTensors& numbers) {
   if (encoding.reconstruction_error.defined()) {
     numbers.reconstruction_error = at::maximum(numbers.reconstruction_error, encoding.reconstruction_error);
   }
-  return encoding;
+  return encoding.batch_moments;
 }
 
 double Trainer::largest_error() const {
@@ -389,8 +426,7 @@ double Trainer::largest_error() const {
 
 torch::Tensor Trainer::class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const {
   if (options_.weight_y == 0) return torch::zeros({}, state_.parameters.options());
-  return at::cross_entropy_loss(logits, labels.to(logits.device()), /*weight=*/{}, at::Reduction::Sum) /
-         std::numbers::ln2;
+  return at::cross_entropy_loss(logits, labels, /*weight=*/{}, at::Reduction::Sum) / std::numbers::ln2;
 }
 
 nn::Glow Trainer::averaged_model() {

@@ -206,8 +206,11 @@ data::Batches TrainingRun::Impl::batches_from(std::int64_t first_step) const {
     const std::vector entries(all.begin() + shard.begin(batch), all.begin() + shard.end(batch));
     std::vector<std::int64_t> indices;
     for (const auto& entry : entries) indices.push_back(entry.index);
-    const auto bytes = images.augmented_bytes(entries, seed);
-    return data::Batch{pinned ? bytes.pin_memory() : bytes, data::labels_of(images, indices, with_labels), indices};
+    data::Batch made{images.augmented_bytes(entries, seed), data::labels_of(images, indices, with_labels), indices};
+    for (auto* tensor : {&made.bytes, &made.labels}) {
+      if (pinned && tensor->defined()) *tensor = tensor->pin_memory();
+    }
+    return made;
   };
   return data::Batches(std::move(make_batch), first_step, total_steps_);
 }

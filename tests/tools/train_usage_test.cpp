@@ -43,7 +43,7 @@ TEST(GlowTrain, HelpListsEveryFlagWithItsDefaultAndTheExamples) {
                            "--init-images N|auto",
                            "--clip-norm G|none",
                            "--memory POLICY",
-                           "--cuda-graph",
+                           "--no-cuda-graph",
                            "--seed S",
                            "--valid-images N|auto",
                            "--flip",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/cuda.h>
 
+#include <glow/error.h>
 #include <glow/nn/glow.h>
 #include <glow/ops/random.h>
 #include <glow/train/trainer.h>
@@ -11,6 +12,7 @@
 #include "support/model_cases.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
+#include "train/step_graph.h"
 
 namespace glow::train::cuda_test {
 namespace {
@@ -37,11 +39,16 @@ class CudaTest : public ::testing::TestWithParam<GlowOptions> {
     made->set_hidden_precision(precision);
     return made;
   }
+  /// Undefined for an unconditional model. Others for each `step`.
+  static torch::Tensor labels(std::int64_t count, std::int64_t step = 0) {
+    const auto classes = GetParam().num_classes;
+    return classes > 0 ? (at::arange(count, torch::kLong) + step).remainder(classes) : torch::Tensor();
+  }
   /// The gradient of the mean log_prob with respect to the parameters, copied to the CPU.
   static torch::Tensor gradient(Glow made, const torch::Tensor& x, MemoryPolicy memory) {
     made->set_memory_policy(memory);
     const auto gradients = made->flat_parameters().gradients().zero_();
-    made->log_prob(x).mean().backward();
+    made->log_prob(x, labels(x.size(0))).mean().backward();
     return gradients.cpu().clone();
   }
 };
@@ -51,10 +58,10 @@ TEST_P(CudaTest, DensitiesLatentsAndSamplesMatchTheCpu) {
   for (const auto& [dtype, tolerance] : {std::pair{torch::kDouble, 1e-9}, std::pair{torch::kFloat, 2e-3}}) {
     const auto on_cpu = model(torch::kCPU, dtype), on_gpu = model(torch::kCUDA, dtype);
     const auto x = random_images(GetParam(), 5, 4).to(dtype);
-    EXPECT_TRUE(close(on_gpu->log_prob(x).cpu(), on_cpu->log_prob(x), tolerance)) << dtype;
-    const auto latents = on_gpu->encode(x);
-    EXPECT_TRUE(close(nn::flatten(latents).cpu(), nn::flatten(on_cpu->encode(x)), tolerance)) << dtype;
-    EXPECT_TRUE(close(on_gpu->decode(latents).cpu(), x, tolerance)) << dtype;
+    EXPECT_TRUE(close(on_gpu->log_prob(x, labels(5)).cpu(), on_cpu->log_prob(x, labels(5)), tolerance)) << dtype;
+    const auto latents = on_gpu->encode(x, labels(5));
+    EXPECT_TRUE(close(nn::flatten(latents).cpu(), nn::flatten(on_cpu->encode(x, labels(5))), tolerance)) << dtype;
+    EXPECT_TRUE(close(on_gpu->decode(latents, labels(5)).cpu(), x, tolerance)) << dtype;
     EXPECT_TRUE(close(on_gpu->sample(3).cpu(), on_cpu->sample(3), tolerance)) << dtype;
   }
 }
@@ -79,10 +86,10 @@ TEST_P(CudaTest, DecodeGradientsMatchTheCpu) {
     auto made = model(device, torch::kDouble);
     const auto latents = [&] {
       const torch::NoGradGuard no_grad;
-      return made->encode(x.to(device));
+      return made->encode(x.to(device), labels(3));
     }();
     const auto gradients = made->flat_parameters().gradients().zero_();
-    made->decode(latents).square().mean().backward();
+    made->decode(latents, labels(3)).square().mean().backward();
     return gradients.cpu().clone();
   };
   EXPECT_LE(relative_error(of_decoding(torch::kCUDA), of_decoding(torch::kCPU)), 1e-8);
@@ -93,12 +100,20 @@ TEST_P(CudaTest, TwelveTrainingStepsMatchTheCpu) {
   const auto bytes = torch::randint(0, 256, {12, 4, options.channels, options.height, options.width}, torch::kByte);
   const auto train = [&](torch::Device device, bool cuda_graph) {
     auto made = model(device, torch::kDouble);
-    Trainer trainer(
-        made,
-        {.batch = 4, .steps = 12, .warmup_epochs = 0, .ema_decay = 0.9, .clip_norm = 1, .cuda_graph = cuda_graph});
+    Trainer trainer(made, {.batch = 4,
+                           .steps = 12,
+                           .warmup_epochs = 0,
+                           .ema_decay = 0.9,
+                           .clip_norm = 1,
+                           .weight_y = options.num_classes > 0 ? 0.1 : 0,
+                           .cuda_graph = cuda_graph});
     double bits = 0;
     const auto on_device = bytes.to(device);
-    for (int step = 0; step < 12; ++step) bits = trainer.step(on_device[step]).bits_per_dim;
+    for (int step = 0; step < 12; ++step) {
+      const auto report = trainer.step(on_device[step], labels(4, step));
+      EXPECT_EQ(report.capture_failure, "") << step;
+      bits = report.bits_per_dim;
+    }
     EXPECT_TRUE(on_device.cpu().equal(bytes));
     return std::pair{bits, trainer.averaged_model()->flat_parameters().values().cpu().clone()};
   };
@@ -110,6 +125,24 @@ TEST_P(CudaTest, TwelveTrainingStepsMatchTheCpu) {
   }
 }
 
+TEST(CudaRecorder, RecordsReplaysAndLeavesTheDeviceUsableAfterAFailure) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
+  const auto recorder = cuda_recorder({torch::kCUDA, 0});
+  const auto sum = torch::zeros({1000}, torch::kCUDA);
+  const auto add = [&] { sum.add_(torch::ones_like(sum) * 2); };
+  recorder->run(add);
+  recorder->record(add);
+  for (int i = 0; i < 3; ++i) recorder->replay();
+  EXPECT_TRUE(sum.cpu().equal(torch::full({1000}, 8.F)));
+  const auto failing = cuda_recorder({torch::kCUDA, 0});
+  const auto wait = [&] { EXPECT_TRUE((sum * 2).sum().item<float>() > 0); };
+  failing->run(wait);
+  EXPECT_THROW(failing->record(wait), Error);
+  EXPECT_TRUE((sum + 1).cpu().equal(torch::full({1000}, 9.F)));
+  EXPECT_EQ(torch::rand({5}, torch::kCUDA).cpu().numel(), 5);  // LibTorch's generator is usable, too
+  failing->run(wait);
+}
+
 std::vector<GlowOptions> cases() {
   std::vector<GlowOptions> all;
   for (const auto& options :
@@ -119,6 +152,7 @@ std::vector<GlowOptions> cases() {
   for (const auto& options : glow::testing::other_families()) {
     if (options.num_classes == 0) all.push_back(options);
   }
+  all.push_back({.height = 8, .width = 8, .levels = 2, .depth = 2, .hidden_width = 24, .num_classes = 3});
   // Large enough that a CUDA thread processes several elements, and with more matrices than LibTorch treats as a small
   // stack.
   all.push_back({.height = 64, .width = 64, .levels = 2, .depth = 20, .hidden_width = 96});
@@ -139,7 +173,7 @@ TEST(CudaRandom, MatchesTheCpu) {
 
 TEST(CudaChannelMap, LogAbsDetAndInverseMatchTheCpu) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device";
-  for (const std::int64_t channels : {1, 2, 48, 200}) {
+  for (const std::int64_t channels : {1, 2, 48, 64, 65, 200, 384}) {
     const auto on_cpu = glow::testing::random_normal({33, channels, channels}, channels).requires_grad_();
     const auto on_gpu = on_cpu.detach().to(torch::kCUDA).requires_grad_();
     const auto expected = ops::log_abs_det(on_cpu), actual = ops::log_abs_det(on_gpu);

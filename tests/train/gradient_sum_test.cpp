@@ -93,6 +93,29 @@ TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstLevelIsComplete) {
   EXPECT_LE(done, first_level + 2 * 512 / 8);
 }
 
+TEST_P(GradientSumTest, StartsAllSumsAfterTheBackwardPassIfWanted) {
+  const nn::GlowOptions options{.channels = 3, .height = 8, .width = 8, .levels = 3, .depth = 2, .hidden_width = 4};
+  auto model = random_model(options);
+  model->set_memory_policy(GetParam());
+  const auto gradients = model->flat_parameters().gradients();
+  const auto x = random_images(options, 3, 1);
+  model->log_prob(x).sum().backward();
+  const auto alone = gradients.clone();
+  const auto processes = std::make_shared<Doubling>();
+  GradientSum sum(model, processes, /*slice_bytes=*/512, /*during_backward=*/false);
+  for (int step = 0; step < 2; ++step) {
+    *processes = Doubling();
+    gradients.zero_();
+    sum.expect();
+    model->log_prob(x).sum().backward();
+    EXPECT_TRUE(processes->offsets.empty());
+    sum.finish();
+    EXPECT_TRUE(gradients.equal(alone * 2)) << "step " << step;
+    EXPECT_GT(processes->offsets.size(), 6u);
+    EXPECT_EQ(processes->waits, processes->offsets.size());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, GradientSumTest,
                          ::testing::Values(nn::MemoryPolicy::kStore, nn::MemoryPolicy::kRecompute,
                                            nn::MemoryPolicy::kReversible),

@@ -28,8 +28,7 @@ class Updates {
       : state_(initial_state(parameters.clone())), optimizer_(kind, beta2, ema_decay, parameters.options()) {}
 
   void update(const torch::Tensor& gradients, double learning_rate, bool wanted = true) {
-    optimizer_.prepare(learning_rate, state_.updates());
-    optimizer_.apply(state_, gradients, at::full({}, wanted, at::kBool));
+    optimizer_.apply(state_, gradients, at::full({}, wanted, at::kBool), learning_rate);
     ++state_.step;
     state_.skipped += wanted ? 0 : 1;
   }

@@ -213,8 +213,7 @@ TEST(Trainer, SkippedStepChangesOnlyTheCounters) {
   Optimizer twin(options.optimizer, trainer.schedule().beta2(), trainer.schedule().ema_decay(),
                  expected.parameters.options());
   EXPECT_FALSE(trainer.step(bytes()).skipped);
-  twin.prepare(options.learning_rate, expected.updates());
-  twin.apply(expected, model->flat_parameters().gradients(), at::ones({}));
+  twin.apply(expected, model->flat_parameters().gradients(), at::ones({}), options.learning_rate);
   EXPECT_TRUE(weights(model).equal(expected.parameters));
   const auto end = trainer.state();
   EXPECT_EQ(std::tuple(end.step, end.skipped, end.skipped_in_a_row), std::tuple(3, 1, 0));
@@ -448,9 +447,16 @@ TEST(Trainer, RefusesAModelItCannotTrain) {
   EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(), options); }, {"weight_y", "unconditional"}));
   options.batch = 0;
   EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(3), options); }, {"batch"}));
-  options = tiny_options();
-  options.cuda_graph = true;
-  EXPECT_TRUE(throws<ConfigError>([&] { Trainer(started_tiny_model(), options); }, {"cuda_graph", "CUDA"}));
+}
+
+TEST(Trainer, RefusesWrongLabelsAndGoesOn) {
+  Trainer trainer(started_tiny_model(3), tiny_options());
+  const auto wrong = at::full_like(labels(), 3);
+  EXPECT_TRUE(throws<ConfigError>([&] { trainer.step(bytes(), wrong); }, {"labels", "0 to 2", "3"}));
+  EXPECT_TRUE(throws<ShapeError>([&] { trainer.step(bytes(), at::zeros({2}, at::kLong)); }, {"labels", "[2]"}));
+  EXPECT_TRUE(trainer.is_sound());
+  EXPECT_FALSE(trainer.step(bytes(), labels()).skipped);
+  EXPECT_EQ(trainer.steps_done(), 1);
 }
 
 }  // namespace

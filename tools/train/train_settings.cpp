@@ -131,7 +131,7 @@ std::vector<FlagText> training_rows() {
       {"memory", "Training", "POLICY",
        "store, recompute or reversible: what the forward pass keeps; in this order less memory, more computation",
        kChangeable},
-      {"cuda_graph", "Training", "", "capture the step as a CUDA graph (not yet tested on a GPU)", kChangeable},
+      {"cuda_graph", "Training", "", "on a GPU: do not capture steps as CUDA graphs", kChangeable, "no-cuda-graph"},
       seed_row("Training", "all random numbers"),
   };
 }

@@ -122,6 +122,9 @@ Trial try_steps(const TrainSettings& settings, const ImageSplits& images, const 
   };
   auto cpu = cpu_seconds();
   Trial trial{.steps = 1, .seconds = step()};
+  const bool captures =
+      train::why_no_cuda_graph(settings.model, settings.training, compute.device, processes.launch().size).empty();
+  for (int i = 0; captures && i < train::kStepsBeforeGraph; ++i) trial.seconds = step();
   // All processes must take the same number of steps.
   if (processes.largest(trial.seconds > kLongStep ? 1 : 0) == 0) {
     trial = {.steps = settings.run.dry_run_steps};

@@ -17,21 +17,17 @@ namespace glow::train {
 ///     Adamax:  v = max(b2*v, |g|),         w -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (v + 1e-8)
 ///     Adam:    v = b2*v + (1 - b2)*g^2,    w -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8)
 ///     both:    a = ema_decay*a + (1 - ema_decay)*w
-///
-/// An update is made in two parts, so that the arithmetic can be captured once as a CUDA graph and replayed: `prepare`
-/// sets the factors of the formula that change from update to update, `apply` uses them.
 class Optimizer {
  public:
   /// For parameters of these options (dtype and device). beta2 and ema_decay in [0, 1); ema_decay 0 keeps the latest
   /// weights as the average.
   Optimizer(OptimizerKind kind, double beta2, double ema_decay, const torch::TensorOptions& parameters);
 
-  /// Sets the factors of update t = updates + 1. Does not wait for a device.
-  void prepare(double learning_rate, std::int64_t updates);
-  /// Updates the moments, parameters and average of `state` in place, in one pass, along `gradients` [P]. `wanted` is a
-  /// scalar on the parameters' device: where it is 0, nothing changes. Throws ShapeError when there are not as many
-  /// gradients as parameters.
-  void apply(const TrainingState& state, const torch::Tensor& gradients, const torch::Tensor& wanted);
+  /// Update t = state.updates() + 1: changes the moments, parameters and average of `state` in place, in one pass,
+  /// along `gradients` [P]. `wanted` is a scalar on the parameters' device: where it is 0, nothing changes. Does not
+  /// wait for a device. Throws ShapeError when there are not as many gradients as parameters.
+  void apply(const TrainingState& state, const torch::Tensor& gradients, const torch::Tensor& wanted,
+             double learning_rate);
 
   /// The average debiased like Adam's moments, a / (1 - ema_decay^t): a weighted mean of the weights after each of the
   /// t updates so far, [P]. Before the first update: the parameters themselves.

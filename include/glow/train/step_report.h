@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace glow::train {
 
@@ -48,6 +49,9 @@ struct StepReport : StepNumbers<double> {
   /// Whether reconstruction_error exceeded largest_reconstruction_error. Then the step was repeated with kRecompute,
   /// which all later steps use as well.
   bool fell_back = false;
+  /// Why a CUDA graph could not be captured, so that this and all later steps run without one
+  /// (TrainOptions::cuda_graph); mostly empty. Of this process alone.
+  std::string capture_failure;
 
   /// Whether flow variables were rebuilt.
   bool has_rebuilt() const { return reconstruction_error != kNothingRebuilt; }

@@ -19,6 +19,7 @@
 namespace glow::train {
 
 class GradientSum;
+class Recorder;
 class StepGraph;
 
 /// The largest reconstruction error with which a rebuilt flow variable may replace the original. The limit is a choice:
@@ -26,12 +27,20 @@ class StepGraph;
 /// below the error of a nearly singular map.
 double largest_reconstruction_error(torch::Dtype dtype, nn::HiddenPrecision precision);
 
+/// A trainer runs so many steps directly before it captures one as a CUDA graph.
+inline constexpr int kStepsBeforeGraph = 3;
+
+/// Why a training on `device` does not capture its steps as CUDA graphs (TrainOptions::cuda_graph), for example
+/// "memory reversible waits for the device"; empty when it does.
+std::string why_no_cuda_graph(const nn::GlowOptions& model, const TrainOptions& options, torch::Device device,
+                              std::int64_t processes = 1);
+
 /// Trains a model on batches of bytes: dequantise, log_prob, backward, optimiser, average. It does not use files, data
 /// sets or clocks; TrainingRun does.
 ///
 /// Several processes train one model when each has a Trainer of it and passes its shard of every batch. Gradients are
-/// summed during the backward pass; weights and reports are the same in all processes, to the last bit. Every process
-/// must call the same functions in the same order.
+/// summed during the backward pass, or after it where it is a CUDA graph; weights and reports are the same in all
+/// processes, to the last bit. Every process must call the same functions in the same order.
 class Trainer {
  public:
   /// The model must be initialised, and on the same device and in the same dtype at every call. Removes its
@@ -66,6 +75,10 @@ class Trainer {
   StepReport spoiled_step(const torch::Tensor& bytes, const torch::Tensor& labels, std::int64_t batch);
   /// Makes the last step, which was skipped, undone: the state is that before it.
   void forget_skipped_step();
+
+  /// Captures steps with this recorder (src/train/step_graph.h), whatever the device and the options are; null: not at
+  /// all. For tests without a GPU.
+  void capture_with(std::shared_ptr<Recorder> recorder);
 
   /// The averaged weights as a new model in eval mode, which later steps and calls do not change. Throws as `step`.
   nn::Glow averaged_model();
@@ -109,25 +122,29 @@ class Trainer {
   /// Makes the model's parameters and gradients views of its flat buffers again, and lets the trainer use these
   /// buffers.
   void attach();
-  /// With several processes: sets up the sums of gradients during backward passes.
+  /// With several processes: sets up the sums of gradients, during backward passes unless these are captured.
   void sum_gradients();
-  /// The arithmetic of a step on `input_`: dequantisation, loss, gradient, and the update if all is finite. Sets
-  /// `numbers_`. Does not wait for a device.
-  void compute();
-  /// Adds loss and gradient of a part of the step's images to `numbers` and the gradients.
-  nn::Encoding compute_part(const Shard& part, StepNumbers<torch::Tensor>& numbers);
+  /// Does the arithmetic of a step on `input_`, and waits for its numbers.
+  StepNumbers<double> run(double learning_rate);
+  /// The part of a step that a CUDA graph may contain: dequantisation, loss and gradient of this process's images. Sets
+  /// `gradients_`, `own_numbers_` and `moments_`. Does not wait for a device.
+  void compute_gradients();
+  /// Adds loss and gradient of a part of this process's images to `numbers` and the gradients. Returns
+  /// nn::Encoding::batch_moments.
+  std::vector<nn::ChannelMoments> compute_part(const Shard& part, StepNumbers<torch::Tensor>& numbers);
+  /// The rest of a step: sums over the processes, and the update if all is finite. Sets `numbers_`. Waits for other
+  /// processes, but not for a CUDA device.
+  void update(double learning_rate);
+  /// From here on steps run without a CUDA graph.
+  void stop_capturing();
   /// From here on steps recompute their flow variables instead of rebuilding them.
   void fall_back();
-  /// Calls `compute`, directly or as a replay of its CUDA graph, and waits for its numbers.
-  StepNumbers<double> run();
   /// `state_` with the model's buffers as they are now.
   TrainingState& refreshed_state();
   /// Call after `state_` was replaced: updates the members that depend on it.
   void state_replaced();
   /// Counts a finished step.
   void count(bool skipped);
-  /// Puts the images and noise rows of a step on the device.
-  void set_input(const torch::Tensor& bytes, const torch::Tensor& noise_rows);
   double largest_error() const;
   torch::Tensor class_bits(const torch::Tensor& logits, const torch::Tensor& labels) const;
 
@@ -140,28 +157,41 @@ class Trainer {
   /// [P], the model's own flat buffer.
   torch::Tensor gradients_;
   Optimizer optimizer_;
+  /// Whether steps are captured as CUDA graphs.
+  bool captures_;
   bool is_updating_ = false;
   /// Whether this process makes the current step one that is skipped.
   bool is_spoiled_ = false;
   /// nn::FlatParameters::moves at the last call of `attach`.
   std::int64_t moves_ = 0;
+  /// StepReport::capture_failure of the current step.
+  std::string capture_failure_;
   /// The last step after which all processes were known to have the same weights.
   std::int64_t aligned_at_ = 0;
-  /// The input of a step. Its address is constant, because a CUDA graph reads from it.
+  /// What a step depends on, other than the weights. With a CUDA graph, which reads them, the addresses of the tensors
+  /// on the device are constant.
   struct Input {
     /// uint8 [N, C, H, W], nn::Quantizer::noise_rows, and int64 [N], undefined without classes.
     torch::Tensor bytes, noise_rows, labels;
     /// Images of the step in all processes.
     std::int64_t batch = 0;
+    nn::HiddenPrecision precision = nn::HiddenPrecision::kFull;
   };
+  /// Checks the labels and puts the tensors on the device.
+  void set_input(const Input& input);
   Input input_;
+  /// Of this process's images: the numbers of the last step, and the moments in batch norms (no other member is set).
+  StepNumbers<torch::Tensor> own_numbers_;
+  nn::Encoding moments_;
   /// The numbers of the last step in one tensor on the device.
   torch::Tensor numbers_;
   /// Null with one process.
   std::unique_ptr<GradientSum> gradient_sum_;
   /// Excludes the waits of the present `gradient_sum_`.
   double seconds_waited_ = 0;
-  /// Null until the first step with options.cuda_graph.
+  /// Null until a step is captured.
+  std::shared_ptr<Recorder> recorder_;
+  /// Null before the first step, and when steps are not captured.
   std::shared_ptr<StepGraph> graph_;
 };
 
