@@ -34,6 +34,8 @@ namespace cuda {
 /// Sets the members of `status` that a CUDA build knows.
 void read_driver(CudaStatus& status);
 std::string device_id(int index);
+/// The major compute capability, 8 for Ampere; 0: unknown.
+int compute_capability(int index);
 }  // namespace cuda
 
 }  // namespace glow::ops

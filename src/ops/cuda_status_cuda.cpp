@@ -38,4 +38,12 @@ std::string device_id(int index) {
   return id;
 }
 
+int compute_capability(int index) {
+  int major = 0;
+  if (index < 0) cudaGetDevice(&index);
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) == cudaSuccess) return major;
+  cudaGetLastError();
+  return 0;
+}
+
 }  // namespace glow::ops::cuda

@@ -34,5 +34,6 @@ void fill_uniform(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void fill_normal(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void read_driver(CudaStatus&) {}
 std::string device_id(int) { refuse(); }
+int compute_capability(int) { refuse(); }
 
 }  // namespace glow::ops::cuda

@@ -67,6 +67,11 @@ void require_device(std::string_view field, c10::Device device) {
 
 std::string device_id(c10::Device device) { return device.is_cuda() ? cuda::device_id(device.index()) : ""; }
 
+bool gpu_multiplies_bfloat16(c10::Device device) {
+  constexpr int kAmpere = 8;
+  return device.is_cuda() && cuda::compute_capability(device.index()) >= kAmpere;
+}
+
 std::string unused_gpu() {
   const auto status = read_cuda_status();
   return wastes_gpu(status) ? cuda_problem(status) : "";

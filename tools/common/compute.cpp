@@ -69,9 +69,12 @@ Compute start_computing(const ComputeSettings& settings) {
   const std::int64_t threads = at::get_num_threads();
   images::use_data_threads(settings.data_threads != 0 ? settings.data_threads : threads);
   const auto problem = settings.device == "auto" && device.is_cpu() ? ops::unused_gpu() : "";
-  return {device, dtype, hidden_precision(settings.precision),
+  return {device,
+          dtype,
+          hidden_precision(settings.precision),
           device.str() + ", " + count_text(threads, "thread") + ", " + to_string(settings.precision),
-          problem.empty() ? "" : "note: computing on the CPU: " + problem + " (--device cpu: without this note)"};
+          problem.empty() ? "" : "note: computing on the CPU: " + problem + " (--device cpu: without this note)",
+          ops::gpu_multiplies_bfloat16(device)};
 }
 
 nn::Glow open_model(const std::filesystem::path& path, const Compute& compute, nn::ModelInfo* info) {

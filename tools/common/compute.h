@@ -58,6 +58,8 @@ struct Compute {
   std::string text;
   /// A line for the user: why `auto` has not chosen the GPU of this machine; mostly empty.
   std::string note = {};
+  /// ops::gpu_multiplies_bfloat16 of the device.
+  bool gpu_has_bf16 = false;
 };
 
 /// Sets the threads and finds the device. Throws ConfigError naming the field: a device that LibTorch does not have,

@@ -48,9 +48,11 @@ ToolText train_text() {
 /// One run, from its start or checkpoint to its end or a signal.
 class Run {
  public:
-  Run(TrainSettings& settings, const Flags& flags, const Processes& processes, Console& console)
+  Run(TrainSettings& settings, const Flags& flags, const GivenFlags& given, const Processes& processes,
+      Console& console)
       : settings_(settings),
         flags_(flags),
+        given_(given),
         processes_(processes),
         console_(console),
         status_(console, settings.run.quiet || !processes.is_root()) {}
@@ -59,6 +61,9 @@ class Run {
     prepare();
     show(settings_.run.dry_run ? console_.out : console_.err, describe_start(settings_, images_, compute_, processes_));
     if (const auto note = small_set_note(settings_, images_); !note.empty()) status_.log(note);
+    const bool chooses_precision = find(given_, "precision") == nullptr;
+    const auto note = chooses_precision ? precision_note(settings_, compute_, processes_.launch().size) : "";
+    if (!note.empty()) status_.log(note);
     if (status_.is_live()) note_busy_cores();
     if (settings_.run.dry_run) return try_out();
     const auto began = std::chrono::steady_clock::now();
@@ -208,11 +213,24 @@ class Run {
       const auto changes = changed_arithmetic(config, checkpoint);
       if (!changes.empty()) status_.log("no longer bit for bit the run without the interruption: " + changes);
     };
+    callbacks.step = [this, show_step = callbacks.step](const train::StepReport& report) {
+      note_capture_failure(report);
+      show_step(report);
+    };
     const auto model = make_model(settings_, images_, compute_);
     const auto start_or_resume = resumes ? train::TrainingRun::resume : train::TrainingRun::start;
     return start_or_resume(model, {images_.train, images_.valid, images_.test, images_.record}, settings_.training,
                            {directory.root(), to_json_text(config), settings_.run.overwrite}, std::move(callbacks),
                            processes_.communicator());
+  }
+
+  /// Each process captures its own graph, so that this is not always rank 0, whose status line is the only one.
+  void note_capture_failure(const train::StepReport& report) {
+    if (report.capture_failure.empty()) return;
+    const auto text = "note: from step " + grouped(report.step) +
+                      " on without a CUDA graph, whose capture failed: " + report.capture_failure;
+    if (processes_.is_root()) return status_.log(text);
+    console_.err << "rank " + std::to_string(processes_.launch().rank) + ": " + text + "\n" << std::flush;
   }
 
   /// Whether this call resumes by itself: a launcher has restarted all processes after a failure, and the directory
@@ -234,6 +252,8 @@ class Run {
 
   TrainSettings& settings_;
   const Flags& flags_;
+  /// Of the command line.
+  const GivenFlags& given_;
   const Processes& processes_;
   Console& console_;
   StatusLine status_;
@@ -250,7 +270,7 @@ int train_model(Arguments arguments, Processes& processes, Console& console) {
   try {
     return flags.naming_flags([&] {
       resolve_settings(settings, flags, *given);
-      return Run(settings, flags, processes, console).train();
+      return Run(settings, flags, *given, processes, console).train();
     });
   } catch (const ConfigError& error) {
     throw with_origin(error, settings.run.preset, *given);

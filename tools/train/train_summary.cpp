@@ -10,6 +10,7 @@
 #include <glow/nn/model_file.h>
 #include <glow/train/options.h>
 #include <glow/train/run_directory.h>
+#include <glow/train/trainer.h>
 
 #include "tools/common/text.h"
 
@@ -65,6 +66,8 @@ MemoryEstimate estimate_memory(const nn::GlowOptions& model, const train::TrainO
                       kEnds * static_cast<double>(shape.channels));
     used = std::max(used, pixels * numbers.used);
   }
+  // A graph keeps the memory of its step, also while the tensors of an evaluation exist.
+  if (train::why_no_cuda_graph(model, training, compute.device, processes).empty()) kept += used;
   const auto number_size = static_cast<double>(c10::elementSize(compute.dtype));
   return {.parameters = kCopiesOfParameters * number_size * static_cast<double>(nn::parameter_count(model)),
           .activations = number_size * (kept + used),
@@ -151,6 +154,24 @@ std::string score_text(const evaluate::ScoreSummary& score) {
   return text;
 }
 
+std::string device_text(const TrainSettings& settings, const Compute& compute, std::int64_t processes) {
+  if (compute.device.is_cpu()) return compute.text;
+  const auto reason = train::why_no_cuda_graph(settings.model, settings.training, compute.device, processes);
+  return compute.text + (reason.empty() ? ", CUDA graph" : ", no CUDA graph (" + reason + ")");
+}
+
+std::string precision_note(const TrainSettings& settings, const Compute& compute, std::int64_t processes) {
+  const bool is_fp32 = compute.dtype == torch::kFloat && compute.hidden == nn::HiddenPrecision::kFull;
+  if (!compute.gpu_has_bf16 || !is_fp32 || settings.run.resume) return "";
+  auto in_bf16 = compute;
+  in_bf16.hidden = nn::HiddenPrecision::kBf16;
+  const auto memory = [&](const Compute& each) {
+    return bytes(estimate_memory(settings.model, settings.training, each, processes).sum());
+  };
+  return "note: fp32 does not use this GPU's tensor cores; --precision bf16 does, with about " + memory(in_bf16) +
+         " of memory instead of " + memory(compute) + " (--precision fp32: without this note)";
+}
+
 std::string describe_start(const TrainSettings& settings, const ImageSplits& images, const Compute& compute,
                            const Processes& processes) {
   Listing listing;
@@ -159,8 +180,9 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
   listing.add("data", data_text(settings.data, images));
   listing.add("training", training_text(settings.training, images.train->size(), settings.model));
   if (processes.are_several()) listing.add("processes", processes.text());
-  listing.add("device", compute.text);
-  const auto memory = estimate_memory(settings.model, settings.training, compute, processes.launch().size);
+  const auto size = processes.launch().size;
+  listing.add("device", device_text(settings, compute, size));
+  const auto memory = estimate_memory(settings.model, settings.training, compute, size);
   listing.add("memory", "about " + bytes(memory.sum()) + " (an estimate: " + to_string(settings.training.memory) +
                             "; parameters and optimiser " + bytes(memory.parameters) + ", activations " +
                             bytes(memory.activations) +

@@ -37,6 +37,12 @@ std::string describe_start(const TrainSettings& settings, const ImageSplits& ima
 /// The lines of a dry run about its trial.
 std::string describe_trial(const Trial& trial, const train::TrainOptions& training, std::int64_t train_images);
 
+/// "cuda:0, 16 threads, bf16, CUDA graph"
+std::string device_text(const TrainSettings& settings, const Compute& compute, std::int64_t processes);
+
+/// A note for a new run in float32 on a GPU that has faster products, with the memory that they need; else empty.
+std::string precision_note(const TrainSettings& settings, const Compute& compute, std::int64_t processes);
+
 /// A note for a new run with the model that is the default, which is too large for a small set; else empty.
 std::string small_set_note(const TrainSettings& settings, const ImageSplits& images);
 

@@ -21,8 +21,11 @@ void require_device(std::string_view field, c10::Device device);
 /// The unique name of a GPU, "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"; empty for the CPU.
 std::string device_id(c10::Device device);
 
-/// Why a GPU that this machine has, and that this build of LibTorch could use, cannot be used: "the NVIDIA driver is too
-/// old ..."; else empty.
+/// Whether a GPU has bfloat16 products (compute capability 8.0, Ampere); false for the CPU.
+bool gpu_multiplies_bfloat16(c10::Device device);
+
+/// Why a GPU that this machine has, and that this build of LibTorch could use, cannot be used: "the NVIDIA driver is
+/// too old ..."; else empty.
 std::string unused_gpu();
 
 /// Allocates the memory that OpenBLAS needs for products in `threads` threads at the same time: 128 MiB of addresses
