@@ -9,15 +9,13 @@
     a  latency of a hop in seconds, h hops of a message: 2 (N - 1) in Gloo's ring, 2 log2 N in NCCL's trees
     k  messages of a step that no computation overlaps: the last slice, and loss and norm
 
-Sums start when a level's gradients are complete: those of the deeper levels are sent while the first level, which has
+On the CPU, and on GPUs with --no-cuda-graph, sums start when a level's gradients are complete: those of the deeper levels are sent while the first level, which has
 most of the arithmetic, is still computed; s C remains when it is done. A ring sends each byte 2 (N - 1)/N times.
 
 python bench/scaling_model.py RESULTS    compares the results of bench/scaling_links.sh with the prediction
-python bench/scaling_model.py            the prediction for GPUs of docs/performance.md, from the figures below
 """
 
 import json
-import math
 import sys
 
 MESSAGES = 2
@@ -62,28 +60,7 @@ def compare(path):
               f"  {run['waiting']:7.1%}")
 
 
-def predict():
-    """CelebA-HQ 256 (169 M parameters) on H100s. Nothing here was measured. The time of an image is the lower bound by
-    memory bandwidth for hidden layers in bf16 with one pointwise pass each, a third of it forward. Links have 80 % of
-    the vendors' bandwidth: NVLink within a host of 8, and between hosts eight links of 400 Gbit/s, or one of 100. The
-    latency from one GPU to the next is 3 us within a host and 10 us between hosts."""
-    parameters, images_per_second, last = 169e6, 161, 0.06
-    nvlink, eight_links, one_link = 0.8 * 450e9, 0.8 * 8 * 50e9, 0.8 * 12.5e9
-    optimizer = 9 * 4 * parameters / 3.35e12  # reads and writes of weights, gradients, two moments and average
-    print("GPUs  link            images a GPU  step, ms  not hidden, ms  images/s  of N times one")
-    for images in (1, 4):
-        compute = images / images_per_second
-        alone = images / (compute + optimizer)
-        for processes, link, bandwidth in ((8, "NVLink", nvlink), (40, "8 x 400 Gbit/s", eight_links),
-                                           (256, "8 x 400 Gbit/s", eight_links), (40, "100 Gbit/s", one_link),
-                                           (256, "100 Gbit/s", one_link)):
-            communication = ring(processes, parameters, bandwidth)
-            waiting = latency(2 * math.ceil(math.log2(processes)), 3e-6 if bandwidth == nvlink else 10e-6)
-            seconds = step_seconds(compute, compute / 3, optimizer, last, communication, waiting)
-            rate = processes * images / seconds
-            print(f"{processes:4}  {link:14}  {images:12}  {1e3 * seconds:8.2f}  "
-                  f"{1e3 * (seconds - compute - optimizer):14.2f}  {rate:8.0f}  {rate / processes / alone:14.2f}")
-
-
 if __name__ == "__main__":
-    compare(sys.argv[1]) if len(sys.argv) > 1 else predict()
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    compare(sys.argv[1])
