@@ -220,13 +220,16 @@ torch::Tensor FlowStepLayers::backward(std::size_t k, const Pass& pass, torch::T
                        /*accumulate=*/networks_gradient_.defined());
 
   const auto map = map_at(maps_, k), to = map_at({gradients[0], gradients[1], {}}, k);
-  const auto of_map =
-      by_blocks ? ops::map_pixels_backward(pass.x, map.weight, gradient)
-                : ops::MapGradients{ops::pixel_product_input_gradient(gradient, map.weight),
-                                    ops::pixel_product_weight_gradient(gradient, pass.x), gradient.sum({0, 2, 3})};
-  to.weight.copy_(of_map.matrix);
-  to.bias.copy_(of_map.bias);
-  return of_map.x;
+  if (by_blocks) {
+    const auto of_map = ops::map_pixels_backward(pass.x, map.weight, gradient);
+    to.weight.copy_(of_map.matrix);
+    to.bias.copy_(of_map.bias);
+    return of_map.x;
+  }
+  const auto of_parameters = ops::pixel_product_parameter_gradients(gradient, pass.x);
+  to.weight.copy_(of_parameters.weight);
+  to.bias.copy_(of_parameters.bias);
+  return ops::pixel_product_input_gradient(gradient, map.weight);
 }
 
 std::shared_ptr<const FlowLayers> FlowStepLayers::with_inverses() const {

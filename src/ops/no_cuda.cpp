@@ -30,6 +30,7 @@ void extract_patches(const torch::Tensor&, bool, torch::Tensor&) { refuse(); }
 void add_patches(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void sum_patches(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&, torch::Tensor&) { refuse(); }
 torch::Tensor relu_backward(torch::Tensor&, const torch::Tensor&) { refuse(); }
+torch::Tensor narrow_map_gradient(const torch::Tensor&, const torch::Tensor&) { refuse(); }
 void fill_uniform(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void fill_normal(torch::Tensor&, const torch::Tensor&) { refuse(); }
 void read_driver(CudaStatus&) {}

@@ -1,5 +1,6 @@
 #include "ops/pixel_product.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include <ATen/ATen.h>
@@ -110,6 +111,18 @@ torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const
       at::convolution_backward(as_batch(gradient), as_batch(x), weight, c10::nullopt, {1, 1}, {0, 0}, {1, 1},
                                /*transposed=*/false, {0, 0}, /*groups=*/1, {false, true, false}));
   return product.view({outputs, inputs}).to(dtype_of_sums(x));
+}
+
+ParameterGradients pixel_product_parameter_gradients(const torch::Tensor& gradient, const torch::Tensor& x) {
+  const auto inputs = x.size(1);
+  const bool is_narrow = std::max(inputs, gradient.size(1)) <= cuda::kNarrowMap;
+  // A product of so few rows and columns uses little of a GPU, and the sum for the bias reads the gradient again.
+  if (x.is_cuda() && is_narrow && x.scalar_type() != torch::kBFloat16 && x.numel() > 0) {
+    const auto both = cuda::narrow_map_gradient(gradient.contiguous(at::MemoryFormat::ChannelsLast),
+                                                x.contiguous(at::MemoryFormat::ChannelsLast));
+    return {both.narrow(1, 0, inputs), both.select(1, inputs)};
+  }
+  return {pixel_product_weight_gradient(gradient, x), gradient.sum({0, 2, 3})};
 }
 
 bool cpu_multiplies_bfloat16() {

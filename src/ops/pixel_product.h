@@ -22,6 +22,13 @@ torch::Tensor pixel_product_input_gradient(const torch::Tensor& gradient, const 
 /// processor that multiplies bfloat16. No graph.
 torch::Tensor pixel_product_weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x);
 
+struct ParameterGradients {
+  torch::Tensor weight, bias;
+};
+
+/// dW as above, and db = sum over pixels of dY, [O], in dY's dtype. No graph.
+ParameterGradients pixel_product_parameter_gradients(const torch::Tensor& gradient, const torch::Tensor& x);
+
 /// From y = pixel_product_relu(...) and dY, both channels_last: sets dY to 0, in place, where y is 0, and returns its
 /// sum over all pixels, [O], which is the gradient with respect to the bias; float32 for bfloat16. No graph.
 torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y);
@@ -30,7 +37,7 @@ torch::Tensor relu_backward_(torch::Tensor gradient, const torch::Tensor& y);
 /// those of float32.
 bool cpu_multiplies_bfloat16();
 
-// The loops and kernels of relu_backward_, for tensors that are channels_last.
+// The loops and kernels of these functions, for tensors that are channels_last.
 
 namespace cpu {
 torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y);
@@ -38,6 +45,10 @@ torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y);
 
 namespace cuda {
 torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y);
+/// The most inputs and outputs of narrow_map_gradient.
+inline constexpr std::int64_t kNarrowMap = 48;
+/// [O, I + 1]: dW, then db, of float32 or float64 tensors that are channels_last.
+torch::Tensor narrow_map_gradient(const torch::Tensor& gradient, const torch::Tensor& x);
 }  // namespace cuda
 
 /// During its lifetime float32 products on CUDA may round their factors to TF32 if `allow`, and else do not, whatever

@@ -1,6 +1,7 @@
 #include <ATen/Dispatch.h>
 
 #include "ops/cuda_launch.cuh"
+#include "ops/map_gradient_elements.h"
 #include "ops/pixel_product.h"
 #include "ops/relu_elements.h"
 
@@ -13,6 +14,23 @@ __global__ void __launch_bounds__(kThreads) mask_and_sum(ReluBackward<T, kCount>
   work.mask(blockIdx.x, blockIdx.y, threadIdx.x, thread_sums);
   __syncthreads();
   work.finish(blockIdx.x, blockIdx.y, threadIdx.x, thread_sums);
+}
+
+template <class T, int kSums>
+__global__ void __launch_bounds__(MapGradient<T, kSums>::kThreads)
+    sum_outer_products(MapGradient<T, kSums> work, T* sums) {
+  using Work = MapGradient<T, kSums>;
+  __shared__ T tile[Work::kTile];
+  typename Work::Sums of_thread(work, threadIdx.x);
+  const auto end = work.end(blockIdx.x);
+  for (auto first = work.begin(blockIdx.x); first < end; first += Work::kTilePixels) {
+    const auto count = min(Work::kTilePixels, end - first);
+    work.load(first, count, threadIdx.x, tile);
+    __syncthreads();
+    of_thread.add(tile, count);
+    __syncthreads();
+  }
+  work.store(blockIdx.x, threadIdx.x, of_thread, sums);
 }
 
 }  // namespace
@@ -40,6 +58,25 @@ torch::Tensor relu_backward(torch::Tensor& gradient, const torch::Tensor& y) {
                       grid,
                       sums.data_ptr<typename Work::Sum>()};
       mask_and_sum<<<blocks, kThreads, 0, at::cuda::getCurrentCUDAStream()>>>(work);
+      C10_CUDA_KERNEL_LAUNCH_CHECK();
+    });
+  });
+  return sums.sum(0);
+}
+
+torch::Tensor narrow_map_gradient(const torch::Tensor& gradient, const torch::Tensor& x) {
+  const c10::cuda::CUDAGuard guard(x.device());
+  const auto outputs = gradient.size(1), inputs = x.size(1), pixels = x.numel() / inputs;
+  TORCH_CHECK(pixels < std::int64_t{1} << 31, "too many pixels for one kernel: ", pixels);
+  torch::Tensor sums;
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "narrow_map_gradient", [&] {
+    dispatch_map_gradient(outputs, inputs, [&](auto sums_of_thread) {
+      using Work = MapGradient<scalar_t, sums_of_thread>;
+      static_assert(Work::kMostChannels == kNarrowMap);
+      const Work work(gradient, x, at::cuda::getCurrentDeviceProperties()->multiProcessorCount);
+      sums = torch::empty({work.parts, outputs, inputs + 1}, x.options());
+      sum_outer_products<<<static_cast<unsigned>(work.parts), Work::kThreads, 0, at::cuda::getCurrentCUDAStream()>>>(
+          work, sums.data_ptr<scalar_t>());
       C10_CUDA_KERNEL_LAUNCH_CHECK();
     });
   });

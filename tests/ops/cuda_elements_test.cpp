@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -14,6 +15,7 @@
 #include "ops/divisor.h"
 #include "ops/fold_elements.h"
 #include "ops/fold_network.h"
+#include "ops/map_gradient_elements.h"
 #include "ops/matrix_inverse.h"
 #include "ops/packed.h"
 #include "ops/patches.h"
@@ -346,6 +348,45 @@ TYPED_TEST(CudaReluBackward, MatchesCpu) {
       if (channels % kWide != 0) continue;
       EXPECT_TRUE(close(run_relu_backward<TypeParam, kWide>(wide, y), expected_sum, 1e-4)) << channels << ' ' << height;
       EXPECT_TRUE(wide.equal(expected)) << channels << ' ' << height;
+    }
+  }
+}
+
+template <class T, int kSums>
+torch::Tensor map_gradient_by_blocks(const torch::Tensor& gradient, const torch::Tensor& x) {
+  using Work = MapGradient<T, kSums>;
+  const Work work(gradient, x, 3);
+  const torch::Tensor sums = torch::full({work.parts, gradient.size(1), x.size(1) + 1}, NAN, x.options());
+  for (std::uint32_t part = 0; part < work.parts; ++part) {
+    std::vector<typename Work::Sums> of_threads;
+    for (std::uint32_t thread = 0; thread < Work::kThreads; ++thread) of_threads.emplace_back(work, thread);
+    for (auto first = work.begin(part); first < work.end(part); first += Work::kTilePixels) {
+      const auto count = std::min(std::uint32_t{Work::kTilePixels}, work.end(part) - first);
+      std::vector<T> tile(Work::kTile, NAN);
+      for (std::uint32_t thread = 0; thread < Work::kThreads; ++thread) work.load(first, count, thread, tile.data());
+      for (auto& of_thread : of_threads) of_thread.add(tile.data(), count);
+    }
+    for (std::uint32_t thread = 0; thread < Work::kThreads; ++thread) {
+      work.store(part, thread, of_threads[thread], sums.data_ptr<T>());
+    }
+  }
+  return sums.sum(0);
+}
+
+TEST(CudaMapGradient, MatchesProducts) {
+  for (const auto& [outputs, inputs] : {std::pair{1, 1}, {12, 12}, {5, 48}, {24, 24}, {47, 13}, {48, 48}}) {
+    for (const std::int64_t size : {1, 7, 16, 41}) {
+      const auto gradient = random_normal({2, outputs, size, size}, 1).contiguous(at::MemoryFormat::ChannelsLast);
+      const auto x = random_normal({2, inputs, size, size}, 2).contiguous(at::MemoryFormat::ChannelsLast);
+      const auto [weight, bias] = pixel_product_parameter_gradients(gradient, x);
+      EXPECT_TRUE(close(weight, at::einsum("nohw,nihw->oi", {gradient, x}), 1e-12));
+      const auto expected = at::cat({weight, bias.unsqueeze(1)}, 1);
+      dispatch_map_gradient(outputs, inputs, [&](auto sums) {
+        EXPECT_TRUE(close(map_gradient_by_blocks<double, sums>(gradient, x), expected, 1e-12))
+            << outputs << ' ' << inputs << ' ' << size;
+        const auto rounded = map_gradient_by_blocks<float, sums>(gradient.to(torch::kFloat), x.to(torch::kFloat));
+        EXPECT_TRUE(close(rounded, expected, 1e-4)) << outputs << ' ' << inputs << ' ' << size;
+      });
     }
   }
 }

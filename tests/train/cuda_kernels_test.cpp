@@ -66,6 +66,24 @@ TEST_P(CudaKernels, PatchesMatchTheCpu) {
   }
 }
 
+TEST_P(CudaKernels, MapGradientsMatchTheCpu) {
+  if (GetParam() == torch::kBFloat16) GTEST_SKIP() << "maps are not rounded";
+  for (const std::int64_t channels : {1, 12, 24, 48, 49}) {
+    for (const std::int64_t size : {1, 5, 64}) {
+      const auto gradient = images({9, channels, size, size}, 1, GetParam());
+      const auto x = images({9, channels, size, size}, 2, GetParam());
+      const auto on_gpu = [&] {
+        return ops::pixel_product_parameter_gradients(gradient.to(torch::kCUDA), x.to(torch::kCUDA));
+      };
+      const auto expected = ops::pixel_product_parameter_gradients(gradient.to(torch::kDouble), x.to(torch::kDouble));
+      const auto actual = on_gpu();
+      EXPECT_TRUE(close(actual.weight.cpu(), expected.weight, 1e-4)) << channels << ' ' << size;
+      EXPECT_TRUE(close(actual.bias.cpu(), expected.bias, 1e-4)) << channels << ' ' << size;
+      EXPECT_TRUE(on_gpu().weight.equal(actual.weight)) << channels << ' ' << size;
+    }
+  }
+}
+
 TEST_P(CudaKernels, OptimizerMatchesTheCpu) {
   if (GetParam() == torch::kBFloat16) GTEST_SKIP() << "parameters are not rounded";
   for (const auto kind : {OptimizerKind::kAdamax, OptimizerKind::kAdam}) {
