@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/alike_processes.h"
 #include "support/random_weights.h"
 #include "support/tensors.h"
 
@@ -10,20 +11,15 @@ namespace {
 
 using namespace glow::testing;
 
-/// Simulates two processes with equal gradients: start_sum doubles the tensor at once.
-class Doubling : public distributed::Communicator {
+/// Notes the slices that are summed, and the waits for them.
+class NotedProcesses : public AlikeProcesses {
  public:
-  Doubling() : Communicator(0, 2) {}
   Wait start_sum(const torch::Tensor& tensor) override {
-    tensor.mul_(2);
+    AlikeProcesses::start_sum(tensor);
     offsets.push_back(tensor.storage_offset());
     ends.push_back(tensor.storage_offset() + tensor.numel());
     return [this] { ++waits; };
   }
-  void broadcast(const torch::Tensor&) override {}
-  bool announce_failure(const std::string&) override { return true; }
-  void ask_to_stop() override {}
-  bool stop_asked() const override { return false; }
 
   std::vector<std::int64_t> offsets, ends;
   std::size_t waits = 0;
@@ -47,10 +43,10 @@ TEST_P(GradientSumTest, SumsEachSliceOnceAfterItsGradientsAreComplete) {
   backward();
   const auto alone = gradients.gradients().clone();
 
-  const auto processes = std::make_shared<Doubling>();
+  const auto processes = std::make_shared<NotedProcesses>();
   GradientSum sum(model, processes, /*slice_bytes=*/512);
   for (int step = 0; step < 2; ++step) {
-    *processes = Doubling();
+    *processes = NotedProcesses();
     // A backward pass before expect(), like that of the first part of an accumulated batch, starts no sum.
     backward();
     EXPECT_TRUE(processes->offsets.empty());
@@ -78,7 +74,7 @@ TEST_P(GradientSumTest, StartsDeeperLevelsBeforeTheFirstLevelIsComplete) {
   for (const auto& parameter : model->named_parameters()) {
     if (parameter.key().starts_with("levels.0.")) first_level += parameter.value().numel();
   }
-  const auto processes = std::make_shared<Doubling>();
+  const auto processes = std::make_shared<NotedProcesses>();
   GradientSum sum(model, processes, /*slice_bytes=*/512);
   // The gradient of the images is computed after those of all steps and before that of the first level's fold().
   auto x = (random_images(options, 3, 1).requires_grad_()) * 1;
@@ -101,10 +97,10 @@ TEST_P(GradientSumTest, StartsAllSumsAfterTheBackwardPassIfWanted) {
   const auto x = random_images(options, 3, 1);
   model->log_prob(x).sum().backward();
   const auto alone = gradients.clone();
-  const auto processes = std::make_shared<Doubling>();
+  const auto processes = std::make_shared<NotedProcesses>();
   GradientSum sum(model, processes, /*slice_bytes=*/512, /*during_backward=*/false);
   for (int step = 0; step < 2; ++step) {
-    *processes = Doubling();
+    *processes = NotedProcesses();
     gradients.zero_();
     sum.expect();
     model->log_prob(x).sum().backward();
