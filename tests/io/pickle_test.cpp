@@ -158,6 +158,13 @@ TEST(Pickle, ReadsEmptyValues) {
   EXPECT_EQ(dict.array("array").shape, (Integers{0, 3}));
 }
 
+TEST(Pickle, ReadsFloatsThatNobodyAsksFor) {
+  const std::string bytes = pickles::dict({{"mean", "G\x3f\xe0\0\0\0\0\0\0"s}, {"labels", pickles::integers({1})}});
+  const PickleDict dict = read(bytes);
+  EXPECT_EQ(dict.integers("labels"), Integers{1});
+  EXPECT_TRUE(throws<FormatError>([&] { dict.integers("mean"); }, {"\"mean\" to be a list of integers"}));
+}
+
 TEST(Pickle, TellsTheOrderOfAnArray) {
   const std::string bytes = pickles::dict({{"key", pickles::array(2, 3, "abcdef", {.is_fortran_order = "\x88"})}});
   const PickleDict dict = read(bytes);
@@ -222,6 +229,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadPickle{"Instance", pickles::file("(ios\nsystem\n"), "byte 3: unsupported opcode 0x69"},
                       BadPickle{"Object", pickles::file(")\x81"), "byte 3: unsupported opcode 0x81"},
                       BadPickle{"PersistentObject", pickles::file("Pname\n"), "byte 2: unsupported opcode 0x50"},
+                      BadPickle{"PersistentObjectOnTheStack", pickles::file("NQ"), "byte 3: unsupported opcode 0x51"},
                       BadPickle{"CallOfANumber", with_item("K\x01)R"), "expected the call of an array"},
                       BadPickle{"CallOfAClass", with_item("cnumpy\nndarray\n)R"), "expected the call of an array"},
                       BadPickle{"CallWithoutTuple", with_item("cnumpy\ndtype\nNR"), "expected a tuple"}),
@@ -239,6 +247,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadPickle{"MarkIsLeft", pickles::file("}("), "too few objects"},
                       BadPickle{"MarkBelow", pickles::file("(}"), "objects are left"},
                       BadPickle{"HugeString", pickles::file("T\xff\xff\xff\xff"), "ends early"},
+                      BadPickle{"CutFloat", pickles::file("G\x3f\xe0"), "ends early"},
                       BadPickle{"HugeByteArray", pickles::file("\x96\xff\xff\xff\xff\xff\xff\xff\xff"), "ends early"},
                       BadPickle{"LongOf9Bytes", with_item("\x8a\x09" + std::string(9, '\0')), "more than 64 bits"},
                       BadPickle{"UnknownMemo", with_item("h\x01"), "the memo has no index 1"},
