@@ -162,8 +162,14 @@ std::vector<Member> index_archive(const RegularFile& file, const WantedMember& w
     throw FormatError(file.path(), "is compressed (" + std::string(compression) +
                                        "): a compressed tar cannot be read at random positions, decompress it first");
   }
-  std::vector<Member> members = begins_as_zip(start) ? index_zip(file, wanted) : index_tar(file, wanted);
+  std::vector<Member> members = begins_as_zip(start) ? index_zip(ArchiveBytes(file), wanted) : index_tar(file, wanted);
   refuse_equal_names(file.path(), members);
+  return members;
+}
+
+std::vector<Member> index_zip(std::string_view bytes, const std::filesystem::path& path, const WantedMember& wanted) {
+  std::vector<Member> members = index_zip(ArchiveBytes(bytes, path), wanted);
+  refuse_equal_names(path, members);
   return members;
 }
 

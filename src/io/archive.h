@@ -47,6 +47,9 @@ bool is_compressed_tar_name(const std::filesystem::path& path);
 /// encrypted or compressed in another way, has an absolute name or one with "..", or has the name of another.
 std::vector<Member> index_archive(const RegularFile& file, const WantedMember& wanted);
 
+/// The same for a zip that is in memory and starts like one (begins_as_zip). `path` names it in messages.
+std::vector<Member> index_zip(std::string_view bytes, const std::filesystem::path& path, const WantedMember& wanted);
+
 /// The content of a member; `name` is for messages. Several threads may read at once.
 /// Throws IoError, and FormatError when the stored bytes contradict size or CRC-32.
 std::string read_member(const RegularFile& file, const std::string& name, const MemberPlace& place);

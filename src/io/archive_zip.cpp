@@ -22,7 +22,7 @@ constexpr std::uint32_t kInZip64 = std::numeric_limits<std::uint32_t>::max();
 /// The bytes of a file through a buffer, for small reads at offsets that mostly increase.
 class ZipWindow {
  public:
-  ZipWindow(const RegularFile& file, std::uint64_t size) : file_(file), size_(size) {}
+  ZipWindow(const ArchiveBytes& file, std::uint64_t size) : file_(file), size_(size) {}
 
   /// `count` bytes at `offset`, valid until the next call; nothing if the file does not have them.
   std::optional<std::string_view> view(std::uint64_t offset, std::uint64_t count) {
@@ -35,7 +35,7 @@ class ZipWindow {
   }
 
  private:
-  const RegularFile& file_;
+  const ArchiveBytes& file_;
   std::uint64_t size_;
   std::uint64_t start_ = 0;
   std::string bytes_;
@@ -55,12 +55,12 @@ struct ZipDirectory {
   bool zip64 = false;
 };
 
-[[noreturn]] void refuse_parts(const RegularFile& file) {
+[[noreturn]] void refuse_parts(const ArchiveBytes& file) {
   throw FormatError(file.path(), "is one part of a split zip: join the parts first");
 }
 
 /// The offset of the end of central directory record (4.3.16).
-std::uint64_t find_zip_end(const RegularFile& file) {
+std::uint64_t find_zip_end(const ArchiveBytes& file) {
   constexpr std::uint64_t kEndSize = 22;
   constexpr std::uint64_t kLongestComment = std::numeric_limits<std::uint16_t>::max();
   const std::uint64_t count = std::min(file.size(), kEndSize + kLongestComment);
@@ -78,7 +78,7 @@ std::uint64_t find_zip_end(const RegularFile& file) {
 }
 
 /// The zip64 end of central directory record (4.3.14), whose locator (4.3.15) precedes the other end; nothing without.
-std::optional<ZipDirectory> read_zip64_end(const RegularFile& file, std::uint64_t end) {
+std::optional<ZipDirectory> read_zip64_end(const ArchiveBytes& file, std::uint64_t end) {
   constexpr std::uint64_t kLocatorSize = 20;
   constexpr std::uint64_t kRecordSize = 56;
   if (end < kLocatorSize) return std::nullopt;
@@ -101,7 +101,7 @@ std::optional<ZipDirectory> read_zip64_end(const RegularFile& file, std::uint64_
                       .zip64 = true};
 }
 
-ZipDirectory read_zip_end(const RegularFile& file, std::uint64_t end) {
+ZipDirectory read_zip_end(const ArchiveBytes& file, std::uint64_t end) {
   if (const auto zip64 = read_zip64_end(file, end)) return *zip64;
   constexpr std::uint64_t kRecordSize = 22;
   const std::string record = file.read(end, kRecordSize);
@@ -188,7 +188,7 @@ mode_t zip_file_type(const ZipEntry& entry) {
 
 /// A wanted member, for messages.
 struct ZipName {
-  const RegularFile& file;
+  const ArchiveBytes& file;
   const std::string& name;
 
   [[noreturn]] void refuse(const std::string& problem) const {
@@ -234,13 +234,13 @@ std::uint64_t zip_data_offset(ZipWindow& window, const ZipName& member, const Zi
   return offset;
 }
 
-[[noreturn]] void refuse_directory(const RegularFile& file, const std::string& problem) {
+[[noreturn]] void refuse_directory(const ArchiveBytes& file, const std::string& problem) {
   throw FormatError(file.path(), "has a damaged zip directory: " + problem);
 }
 
 }  // namespace
 
-std::vector<Member> index_zip(const RegularFile& file, const WantedMember& wanted) {
+std::vector<Member> index_zip(const ArchiveBytes& file, const WantedMember& wanted) {
   const std::uint64_t end = find_zip_end(file);
   const ZipDirectory directory = read_zip_end(file, end);
   if (directory.offset > end || directory.size > end - directory.offset) {

@@ -128,8 +128,7 @@ FileKind identify_zip(std::string_view start) {
 
 /// A pickle of Python, or PyTorch's files of before version 1.6, which begin with a pickled number.
 FileKind identify_pickle(std::string_view start) {
-  constexpr std::string_view kOldPyTorch = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-  if (start.starts_with(kOldPyTorch)) return kPyTorchFile;
+  if (begins_as_old_torch(start)) return kPyTorchFile;
   // After the protocol: a frame, or one of the opcodes that a dictionary, list, tuple, array or object begins with.
   constexpr std::string_view kFirst = "\x95}](cX\x8a\x8cKU";
   const bool is_binary = start.size() >= 3 && start[0] == '\x80' && start[1] >= 1 && start[1] <= 5 &&
@@ -221,6 +220,8 @@ bool begins_as_lmdb(std::string_view start) {
   constexpr std::size_t kPlace = 16;
   return start.size() >= kPlace + sizeof kMagic && read_little_endian<std::uint32_t>(start.substr(kPlace)) == kMagic;
 }
+
+bool begins_as_old_torch(std::string_view start) { return start.starts_with(kOldTorchMagic); }
 
 bool begins_as_npy(std::string_view start) { return start.starts_with("\x93NUMPY"); }
 

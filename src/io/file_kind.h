@@ -10,6 +10,9 @@
 
 namespace glow::io {
 
+/// A pickled number, which PyTorch's files of before version 1.6 begin with (torch/serialization.py).
+inline constexpr std::string_view kOldTorchMagic = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+
 /// What a file is, as far as its beginning tells.
 struct FileKind {
   /// With its article: "a zip file". Empty when it is not known.
@@ -43,6 +46,8 @@ void refuse_known_kind(const std::filesystem::path& path, std::string_view expec
 /// The length of the header, and a brace.
 bool begins_as_safetensors(std::string_view start);
 bool begins_as_npy(std::string_view start);
+/// PyTorch's format of before version 1.6.
+bool begins_as_old_torch(std::string_view start);
 /// A member, or the end of an empty zip.
 bool begins_as_zip(std::string_view start);
 /// The header of a member of a tar of any variant: its checksum is right (POSIX.1-2001, "ustar Interchange Format").

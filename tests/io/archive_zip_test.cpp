@@ -78,6 +78,19 @@ TEST(ZipArchive, ReadsStoredAndDeflatedMembers) {
   EXPECT_EQ(read_bytes(bytes), expected);
 }
 
+TEST(ZipArchive, IsTheSameInMemory) {
+  const std::string bytes = zip_archive({zip_stored("a/b.png", "stored"), zip_deflated("c.png", varied_text(9000))});
+  const std::vector<Member> members = index_zip(bytes, "folder/file.zip", every);
+  ASSERT_EQ(members.size(), 2u);
+  EXPECT_EQ(members[0].name, "a/b.png");
+  EXPECT_EQ(bytes.substr(members[0].place.offset, members[0].place.size), "stored");
+  EXPECT_TRUE(members[1].place.deflated);
+  EXPECT_EQ(members[1].place.size, 9000u);
+  EXPECT_EQ(index_zip(bytes, "folder/file.zip", [](std::string_view name) { return name == "c.png"; }).size(), 1u);
+  const std::string twice = zip_archive({zip_stored("a", ""), zip_stored("a", "")});
+  EXPECT_TRUE(throws<FormatError>([&] { index_zip(twice, "folder/file.zip", every); }, {"folder/file.zip/a", "twice"}));
+}
+
 TEST(ZipArchive, PlacesAreThoseOfTheBytes) {
   const TemporaryDirectory directory;
   const std::string bytes = zip_archive({zip_stored("a", "first content"), zip_deflated("b", "second content")});
