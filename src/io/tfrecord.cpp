@@ -14,6 +14,7 @@
 #include "io/crc32c.h"
 #include "io/errors.h"
 #include "io/file_kind.h"
+#include "io/protobuf.h"
 
 namespace glow::io {
 namespace {
@@ -54,88 +55,6 @@ class RecordWindow {
   const RegularFile& file_;
   std::string buffer_;
   std::uint64_t start_ = 0;
-};
-
-/// A part of the file.
-struct ByteRange {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-  std::uint64_t size() const { return end - begin; }
-};
-
-enum class WireType : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
-
-/// A field of a protobuf message.
-struct WireField {
-  std::uint64_t number = 0;
-  WireType type = WireType::varint;
-  /// The value of a varint.
-  std::uint64_t value = 0;
-  /// The value of another type.
-  ByteRange range;
-};
-
-/// Reads the fields of a protobuf message (https://protobuf.dev/programming-guides/encoding).
-class WireReader {
- public:
-  WireReader(RecordWindow& window, ByteRange message) : window_(window), rest_(message) {}
-
-  bool at_end() const { return rest_.begin == rest_.end; }
-
-  std::uint64_t varint() {
-    constexpr int kBits = 64;
-    constexpr int kBitsOfByte = 7;
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < kBits && !at_end(); shift += kBitsOfByte) {
-      const auto byte = static_cast<std::uint8_t>(window_.bytes(rest_.begin, 1).front());
-      ++rest_.begin;
-      const std::uint64_t bits = byte & 0x7f;
-      value |= bits << shift;
-      if (byte < 0x80) {
-        if (bits << shift >> shift != bits) break;
-        return value;
-      }
-    }
-    window_.fail("expected an integer of protobuf, found one that is cut off or above 64 bits");
-  }
-
-  WireField field() {
-    constexpr std::uint64_t kLastNumber = (std::uint64_t{1} << 29) - 1;
-    const std::uint64_t tag = varint();
-    WireField field{.number = tag >> 3, .type = static_cast<WireType>(tag & 7), .value = 0, .range = {}};
-    if (field.number == 0 || field.number > kLastNumber) window_.fail("a field of protobuf has an invalid number");
-    switch (field.type) {
-      case WireType::varint:
-        field.value = varint();
-        break;
-      case WireType::fixed64:
-        field.range = take(sizeof(std::uint64_t));
-        break;
-      case WireType::bytes:
-        field.range = take(varint());
-        break;
-      case WireType::fixed32:
-        field.range = take(sizeof(std::uint32_t));
-        break;
-      default:
-        window_.fail("a field of protobuf has type " + std::to_string(tag & 7) + ", expected 0, 1, 2 or 5");
-    }
-    return field;
-  }
-
- private:
-  ByteRange take(std::uint64_t count) {
-    if (count > rest_.size()) {
-      window_.fail("a field of protobuf has " + std::to_string(count) + " bytes, expected at most " +
-                   std::to_string(rest_.size()));
-    }
-    const std::uint64_t begin = rest_.begin;
-    rest_.begin += count;
-    return {begin, rest_.begin};
-  }
-
-  RecordWindow& window_;
-  ByteRange rest_;
 };
 
 /// Reads the record at an offset.
