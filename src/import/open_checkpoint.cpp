@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <regex>
+#include <utility>
+
+#include <glow/error.h>
+#include <glow/io/file.h>
+
+#include "import/checkpoint.h"
+#include "io/archive.h"
+#include "io/errors.h"
+#include "io/file_kind.h"
+#include "io/regular_file.h"
+#include "io/tensor_bundle.h"
+#include "io/torch_file.h"
+
+namespace glow::importing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kIndex = ".index";
+const std::vector<std::string_view> kTorchEndings{".pt", ".pth", ".pkg", ".ckpt", ".model", ".bin"};
+/// Files beside a checkpoint that say what it was trained on.
+constexpr std::array<std::string_view, 3> kOptionFiles{"train.txt", "test.txt", "hparams.json"};
+constexpr std::uint64_t kMostOptionBytes = 1 << 20;
+
+bool is_option_file(const fs::path& path) {
+  return std::find(kOptionFiles.begin(), kOptionFiles.end(), path.filename().string()) != kOptionFiles.end();
+}
+
+std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (auto i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+Checkpoint of_bundle(const fs::path& path, const std::shared_ptr<io::TensorBundle>& bundle,
+                     std::shared_ptr<void> owner) {
+  std::map<std::string, StoredTensor> tensors;
+  for (const auto& tensor : bundle->tensors()) {
+    tensors.emplace(tensor.name, StoredTensor{.dtype = tensor.dtype,
+                                              .shape = tensor.shape,
+                                              .strides = contiguous_strides(tensor.shape),
+                                              .data = tensor.data,
+                                              .verify = [bundle, &tensor] { bundle->verify(tensor); }});
+  }
+  return {path, std::move(tensors), std::move(owner)};
+}
+
+Checkpoint of_torch(const fs::path& path, std::string_view bytes, const fs::path& name, std::shared_ptr<void> owner) {
+  const auto content = io::read_torch(bytes, name);
+  io::verify_torch(bytes, name);
+  std::map<std::string, StoredTensor> tensors;
+  for (const auto& tensor : content.tensors) {
+    tensors.emplace(tensor.name, StoredTensor{.dtype = tensor.dtype,
+                                              .shape = tensor.shape,
+                                              .strides = tensor.strides,
+                                              .data = tensor.data,
+                                              .verify = nullptr});
+  }
+  return {path, std::move(tensors), std::move(owner)};
+}
+
+/// An archive, and those of its members that had to be inflated.
+class OpenArchive {
+ public:
+  explicit OpenArchive(const fs::path& path)
+      : file_(path), mapped_(path), members_(io::index_archive(file_, [](std::string_view) { return true; })) {}
+
+  const std::vector<io::Member>& members() const { return members_; }
+
+  /// The content of a member; valid as long as this object. Throws FormatError for contents that expand to much more
+  /// than the archive.
+  std::string_view bytes(const io::Member& member) {
+    const auto& place = member.place;
+    if (!place.deflated) return mapped_.bytes().substr(place.offset, place.stored);
+    // Weights hardly become smaller; other contents might fill the memory.
+    constexpr std::uint64_t kMostRatio = 4;
+    expanded_ += place.size;
+    if (expanded_ / kMostRatio > file_.size()) {
+      throw FormatError(file_.path() / member.name,
+                        "would expand to more than four times the archive; unpack it first");
+    }
+    inflated_.push_back(std::make_unique<const std::string>(io::read_member(file_, member.name, place)));
+    return *inflated_.back();
+  }
+
+ private:
+  io::RegularFile file_;
+  io::MappedFile mapped_;
+  std::vector<io::Member> members_;
+  std::vector<std::unique_ptr<const std::string>> inflated_;
+  /// Bytes of all inflated members.
+  std::uint64_t expanded_ = 0;
+};
+
+/// The one member whose name ends with one of `endings`; nothing if there is none. Throws FormatError for several.
+std::optional<io::Member> only_member(const fs::path& path, const std::vector<io::Member>& members,
+                                      const std::vector<std::string_view>& endings) {
+  std::optional<io::Member> found;
+  for (const auto& member : members) {
+    const bool fits = std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) {
+      return std::string_view(member.name).ends_with(ending);
+    });
+    // macOS adds files of its own, "__MACOSX/._NAME".
+    const bool is_metadata = fs::path(member.name).filename().string().starts_with("._");
+    if (!fits || is_metadata) continue;
+    if (found) {
+      throw FormatError(path, "has several checkpoints, " + io::in_quotes(found->name) + " and " +
+                                  io::in_quotes(member.name) + "; unpack the one that is meant");
+    }
+    found = member;
+  }
+  return found;
+}
+
+Checkpoint of_bundle_in_archive(const fs::path& path, const std::shared_ptr<OpenArchive>& archive,
+                                const io::Member& index) {
+  const auto index_bytes = archive->bytes(index);
+  const auto prefix = index.name.substr(0, index.name.size() - kIndex.size());
+  std::vector<std::string_view> shards;
+  const auto count = io::count_bundle_shards(index_bytes, path / index.name);
+  for (std::size_t shard = 0; shard < count; ++shard) {
+    const auto name = io::bundle_shard_name(prefix, shard, count);
+    const auto member = std::find_if(archive->members().begin(), archive->members().end(),
+                                     [&](const io::Member& each) { return each.name == name; });
+    if (member == archive->members().end()) throw FormatError(path, "has no member " + io::in_quotes(name));
+    shards.push_back(archive->bytes(*member));
+  }
+  return of_bundle(path, std::make_shared<io::TensorBundle>(index_bytes, shards, path / index.name), archive);
+}
+
+/// Adds the files of options in the folder of a member.
+void add_option_files(Checkpoint& checkpoint, OpenArchive& archive, const io::Member& beside) {
+  const auto folder = fs::path(beside.name).parent_path();
+  for (const auto& member : archive.members()) {
+    const fs::path path = member.name;
+    if (path.parent_path() == folder && is_option_file(path) && member.place.size <= kMostOptionBytes) {
+      checkpoint.add_option_file(path.filename().string(), std::string(archive.bytes(member)));
+    }
+  }
+}
+
+Checkpoint of_archive(const fs::path& path) {
+  const auto archive = std::make_shared<OpenArchive>(path);
+  const auto index = only_member(path, archive->members(), {kIndex});
+  const auto member = index ? index : only_member(path, archive->members(), kTorchEndings);
+  if (!member)
+    throw FormatError(path, "has no member that is a checkpoint (.index, .pt, .pth, .pkg, .ckpt, .model, .bin)");
+  auto checkpoint = index ? of_bundle_in_archive(path, archive, *index)
+                          : of_torch(path, archive->bytes(*member), path / member->name, archive);
+  add_option_files(checkpoint, *archive, *member);
+  return checkpoint;
+}
+
+/// The prefix of a bundle for the name of one of its shards, PREFIX.data-00000-of-00001; else the path itself.
+fs::path without_shard(const fs::path& path) {
+  static const std::regex shard(R"((.+)\.data-\d{5}-of-\d{5})");
+  std::smatch parts;
+  const auto name = path.filename().string();
+  return std::regex_match(name, parts, shard) ? path.parent_path() / parts[1].str() : path;
+}
+
+/// The one torch file of a folder without TensorFlow's checkpoints; else the path itself.
+fs::path torch_file_in(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored) || fs::exists(path / "checkpoint", ignored)) return path;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    if (entry.path().extension() == kIndex) return path;
+    const auto ending = entry.path().extension().string();
+    if (std::find(kTorchEndings.begin(), kTorchEndings.end(), ending) != kTorchEndings.end()) found.push_back(entry);
+  }
+  return found.size() == 1 ? found.front() : path;
+}
+
+bool is_bundle(const fs::path& path) {
+  std::error_code ignored;
+  auto index = path;
+  index += kIndex;
+  return fs::is_directory(path, ignored) || path.extension() == kIndex || fs::exists(index, ignored);
+}
+
+/// A zip that torch.save wrote: NAME/data.pkl.
+bool is_torch_zip(const std::vector<io::Member>& members) {
+  return std::any_of(members.begin(), members.end(), [](const io::Member& member) {
+    const auto slash = member.name.find('/');
+    return slash != std::string::npos && member.name.substr(slash) == "/data.pkl";
+  });
+}
+
+Checkpoint of_file(const fs::path& path) {
+  const io::RegularFile file(path);
+  const auto start = io::file_start(file);
+  const bool is_zip = io::begins_as_zip(start);
+  // Some files of torch.save have the name of an archive: "model.pth.tar".
+  const bool is_archive = is_zip ? !is_torch_zip(io::index_archive(file, [](std::string_view) { return true; }))
+                                 : io::is_archive_name(path) && !io::begins_as_old_torch(start);
+  if (is_archive) return of_archive(path);
+  const auto mapped = std::make_shared<io::MappedFile>(path);
+  return of_torch(path, mapped->bytes(), path, mapped);
+}
+
+void add_option_files_beside(Checkpoint& checkpoint, const fs::path& folder) {
+  for (const auto& name : kOptionFiles) {
+    const auto path = folder / name;
+    std::error_code ignored;
+    if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) <= kMostOptionBytes) {
+      checkpoint.add_option_file(std::string(name), io::read_file(path, kMostOptionBytes));
+    }
+  }
+}
+
+}  // namespace
+
+Checkpoint open_checkpoint(const fs::path& given) {
+  const auto path = torch_file_in(without_shard(given));
+  if (is_bundle(path)) {
+    const auto bundle = std::make_shared<io::TensorBundle>(path);
+    auto checkpoint = of_bundle(bundle->path(), bundle, bundle);
+    add_option_files_beside(checkpoint, bundle->path().parent_path());
+    return checkpoint;
+  }
+  auto checkpoint = of_file(path);
+  add_option_files_beside(checkpoint, path.parent_path());
+  return checkpoint;
+}
+
+}  // namespace glow::importing
