@@ -16,5 +16,6 @@ int run_glow_train(std::span<const std::string> arguments, Console& console);
 int run_glow_eval(std::span<const std::string> arguments, Console& console);
 int run_glow_sample(std::span<const std::string> arguments, Console& console);
 int run_glow_edit(std::span<const std::string> arguments, Console& console);
+int run_glow_import(std::span<const std::string> arguments, Console& console);
 
 }  // namespace glow::tools

@@ -1,0 +1,212 @@
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include <glow/checks.h>
+#include <glow/error.h>
+#include <glow/evaluate/round_trip.h>
+#include <glow/import/import_model.h>
+#include <glow/nn/model_file.h>
+
+#include "tools/common/command_line.h"
+#include "tools/common/compute.h"
+#include "tools/common/console.h"
+#include "tools/common/files.h"
+#include "tools/common/flags.h"
+#include "tools/common/interruption.h"
+#include "tools/common/processes.h"
+#include "tools/common/text.h"
+#include "tools/glow_tools.h"
+
+namespace glow::tools {
+namespace {
+
+/// The values of glow-import's flags.
+struct ImportSettings {
+  std::string checkpoint;
+  std::string out;
+  CodeBase from = CodeBase::kAuto;
+  ImportOptions options;
+  /// Empty: not given.
+  std::string permutation;
+  /// A file with the name of a class a line.
+  std::string classes;
+  bool overwrite = false;
+  bool dry_run = false;
+};
+
+template <class Visitor>
+void visit_fields(ImportSettings& settings, Visitor&& visit) {
+  visit("checkpoint", settings.checkpoint);
+  visit("out", settings.out);
+  visit("from", settings.from);
+  visit("height", settings.options.height);
+  visit("width", settings.options.width);
+  visit("bits", settings.options.bits);
+  visit("permutation", settings.permutation);
+  visit("class_vector", settings.options.class_vector);
+  visit("classes", settings.classes);
+  visit("average", settings.options.average);
+  visit("overwrite", settings.overwrite);
+  visit("dry_run", settings.dry_run);
+}
+
+const std::vector<FlagText>& import_flag_table() {
+  static const std::vector<FlagText> table{
+      {"checkpoint", "Import", "PATH",
+       "the index, prefix or folder of a TensorFlow checkpoint, a file of torch.save (.pt, .pth, .pkg ...), or a tar "
+       "or "
+       "zip of one of these"},
+      {"out", "Import", "FILE.safetensors", "the model file to write"},
+      {"from", "Import", "KIND",
+       "the code base: openai, rosinality, y0ast, chaiyujin or normflows; auto: recognised by the tensors"},
+      {"height", "Images", "H|auto",
+       "pixels, which no checkpoint says; auto: as a file of its code base beside it says", Kept::kNo, "",
+       number_word("auto", 0)},
+      {"width", "Images", "W|auto", "the same", Kept::kNo, "", number_word("auto", 0)},
+      {"bits", "Images", "B|auto", "bits per channel value that the model was trained with, 1 to 8; auto: the same",
+       Kept::kNo, "", number_word("auto", 0)},
+      {"permutation", "Model", "reverse",
+       "y0ast, chaiyujin without 1x1 convolutions: the channels are reversed; the order of shuffled ones is not saved"},
+      {"class_vector", "Model", "Y0,Y1,...",
+       "chaiyujin with several labels at once: the value of each; the imported model is unconditional, for them"},
+      {"classes", "Model", "FILE", "names of the classes, one a line; stored in the model"},
+      {"average", "Model", "", "openai: the moving averages instead of the weights"},
+      overwrite_row("Import"),
+      {"dry_run", "Import", "", "read and check everything, print what would be written, and write nothing"},
+  };
+  return table;
+}
+
+ToolText import_text() {
+  return {.name = "glow-import",
+          .purpose = "Converts a Glow that another code base has trained to a model file.",
+          .closing =
+              "Examples\n"
+              "  glow-import model_best_loss.ckpt.index celeba.safetensors --height 256 --width 256 --bits 5\n"
+              "  glow-import glow_affine_coupling.pt cifar10.safetensors --height 32 --width 32 --bits 8\n"
+              "  glow-eval cifar10.safetensors --data cifar10:PATH\n",
+          .saves_memory = "a smaller model",
+          .positional = {"checkpoint", "out"}};
+}
+
+/// The lines of a file of class names, without the last line's end.
+std::vector<std::string> class_names(const std::string& path) {
+  std::vector<std::string> names;
+  if (path.empty()) return names;
+  std::ifstream file(path);
+  if (!file) throw IoError(path + ": cannot be read");
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    names.push_back(line);
+  }
+  return names;
+}
+
+void check(ImportSettings& settings) {
+  require_given("checkpoint", settings.checkpoint, "a checkpoint");
+  if (!settings.dry_run) {
+    require_given("out", settings.out, "a model file");
+    InputFiles inputs;
+    inputs.add(settings.checkpoint);
+    inputs.add(settings.classes);
+    check_output_file(
+        {.path = settings.out, .extensions = {".safetensors"}, .overwrite = settings.overwrite, .inputs = inputs});
+  }
+  for (const auto& [name, value] :
+       {std::pair{"height", settings.options.height}, std::pair{"width", settings.options.width},
+        std::pair{"bits", settings.options.bits}}) {
+    require_at_least(name, value, 0);
+  }
+  if (!settings.permutation.empty()) {
+    if (settings.permutation != "reverse") {
+      throw ConfigError("permutation", "expected reverse, got '" + settings.permutation + "'");
+    }
+    settings.options.permutation = nn::PermutationKind::kReverse;
+  }
+  settings.options.class_names = class_names(settings.classes);
+}
+
+std::string description(const ImportedModel& imported) {
+  const auto& options = imported.model->options();
+  Listing listing;
+  listing.add("from", to_string(imported.code_base));
+  listing.add("model", nn::describe(options) +
+                           (options.num_classes > 0 ? ", " + grouped(options.num_classes) + " classes" : "") + "\n" +
+                           grouped(nn::parameter_count(options)) + " parameters");
+  listing.add("images", std::to_string(options.height) + "x" + std::to_string(options.width) + ", " +
+                            count_text(options.channels, "channel") + ", " + count_text(options.bits, "bit"));
+  std::string dropped;
+  for (const auto& group : imported.dropped) dropped += (dropped.empty() ? "" : "\n") + group;
+  listing.add("not used", dropped.empty() ? "nothing" : dropped);
+  return listing.text();
+}
+
+/// The result of encoding and decoding samples of the model. Throws NumericalError when a density is not finite.
+std::string round_trip_text(const nn::Glow& model) {
+  const torch::NoGradGuard no_grad;
+  constexpr std::int64_t kMostImages = 4, kMostNumbers = std::int64_t{1} << 24;
+  const auto images = std::min(kMostImages, kMostNumbers / model->options().dimensions());
+  if (images == 0) return "none: the images are too large for a quick one";
+  constexpr double kTemperature = 0.7;
+  const auto labels = model->sample_labels(images, {});
+  const auto bytes =
+      model->quantizer().to_bytes(model->sample(images, {.temperature = kTemperature, .labels = labels}));
+  const auto x = model->quantizer().center(bytes);
+  const auto log_prob = model->log_prob(x, labels);
+  if (!log_prob.isfinite().all().item<bool>()) {
+    throw NumericalError("the density of samples of the imported model is not finite");
+  }
+  const auto result = evaluate::returned(model, bytes, model->encode(x, labels), labels);
+  const auto changed = result.changed.sum().item<std::int64_t>();
+  const auto bits = model->quantizer().bits_per_dim(log_prob).mean().item<double>();
+  const auto verdict = changed == 0 ? std::string("all come back")
+                       : changed == images
+                           ? std::string("none comes back exactly; the model is hardly invertible in float32")
+                           : std::to_string(changed) + " do not come back exactly";
+  return count_text(images, "sample") + " (temperature " + brief(kTemperature) + ", " + fixed(bits, 3) +
+         " bits/dim) encoded and decoded: " + verdict;
+}
+
+int convert(ImportSettings& settings, Console& console) {
+  check(settings);
+  start_computing({.device = "cpu"});
+  note_interruptions();
+  auto imported = import_model(settings.checkpoint, settings.options, settings.from);
+  console.out << description(imported);
+  Listing listing;
+  listing.add("check", round_trip_text(imported.model));
+  if (!settings.dry_run) {
+    nn::save_model(imported.model, settings.out);
+    imported.model = nullptr;  // one of the two is in memory at a time
+    nn::load_model(settings.out);
+  }
+  listing.add("file", settings.dry_run ? "none, this is a dry run" : settings.out);
+  console.out << listing.text();
+  return kSuccess;
+}
+
+int import_with_flags(Arguments arguments, Console& console) {
+  ImportSettings settings;
+  Flags flags(import_flag_table());
+  flags.bind(settings);
+  const auto given = parse_command_line(import_text(), flags, arguments, console);
+  if (!given) return kSuccess;
+  return flags.naming_flags([&] {
+    flags.set(*given);
+    return convert(settings, console);
+  });
+}
+
+}  // namespace
+
+int run_glow_import(Arguments arguments, Console& console) {
+  return run_tool(import_text(), console, [&] { return import_with_flags(arguments, console); });
+}
+
+}  // namespace glow::tools
