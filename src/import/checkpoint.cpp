@@ -11,6 +11,7 @@
 #include <glow/error.h>
 
 #include "io/errors.h"
+#include "ops/all_finite.h"
 
 namespace glow::importing {
 namespace {
@@ -27,10 +28,9 @@ std::optional<torch::Dtype> number_dtype(const std::string& dtype) {
 
 }  // namespace
 
-Checkpoint::Checkpoint(std::filesystem::path path, std::map<std::string, StoredTensor> tensors,
-                       std::shared_ptr<void> owner)
-    : path_(std::move(path)), owner_(std::move(owner)) {
-  for (auto& [name, tensor] : tensors) tensors_.emplace(name, Entry{std::move(tensor)});
+Checkpoint::Checkpoint(std::filesystem::path path, const std::vector<io::StoredTensor>& tensors, Release release)
+    : path_(std::move(path)), release_(std::move(release)) {
+  for (const auto& tensor : tensors) tensors_.emplace(tensor.name, Entry{tensor});
 }
 
 bool Checkpoint::has_any(const IsWanted& is_wanted) const {
@@ -57,7 +57,7 @@ torch::Tensor Checkpoint::take(const std::string& name) {
   const auto& tensor = find(name).tensor;
   tensors_.at(name).is_used = true;
   const auto dtype = number_dtype(tensor.dtype);
-  if (tensor.verify) tensor.verify();
+  if (verified_.insert(tensor.checksum.bytes.data()).second) io::verify(tensor, path_);
   if (!dtype) {
     throw FormatError(path_, "tensor " + io::in_quotes(name) + " has no numbers that weights have" +
                                  (tensor.dtype.empty() ? "" : " but " + tensor.dtype));
@@ -72,8 +72,9 @@ torch::Tensor Checkpoint::take(const std::string& name) {
     throw FormatError(path_, "tensor " + io::in_quotes(name) + " has fewer numbers than its shape");
   }
   std::copy_n(tensor.data.data(), storage.nbytes(), static_cast<char*>(storage.data_ptr()));
+  if (release_) release_(tensor.data);
   const auto value = at::as_strided(storage, tensor.shape, tensor.strides).to(torch::kDouble).contiguous();
-  if (!value.isfinite().all().item<bool>()) {
+  if (!ops::all_finite(value)) {
     throw FormatError(path_, "tensor " + io::in_quotes(name) + " is not finite");
   }
   return value;

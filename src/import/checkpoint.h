@@ -4,35 +4,27 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <torch/types.h>
 
-namespace glow::importing {
+#include "io/stored_tensor.h"
 
-/// A tensor as a checkpoint stores it.
-struct StoredTensor {
-  /// As safetensors name it, "F32".
-  std::string dtype;
-  std::vector<std::int64_t> shape;
-  /// In elements.
-  std::vector<std::int64_t> strides;
-  /// From the first element on; borrowed. Not less than the shape and strides need.
-  std::string_view data;
-  /// Throws FormatError if the data do not have the checksum of the file; may be null.
-  std::function<void()> verify = nullptr;
-};
+namespace glow::importing {
 
 /// The tensors of a checkpoint by name, and which of them have been used.
 class Checkpoint {
  public:
   using IsWanted = std::function<bool(const std::string& name)>;
 
-  /// `owner` keeps the bytes of the tensors alive.
-  Checkpoint(std::filesystem::path path, std::map<std::string, StoredTensor> tensors, std::shared_ptr<void> owner);
+  /// Is told which bytes are not needed again; what it has captured keeps all bytes alive.
+  using Release = std::function<void(std::string_view bytes)>;
+
+  /// Tensors of different names. `release` may be null.
+  Checkpoint(std::filesystem::path path, const std::vector<io::StoredTensor>& tensors, Release release);
 
   const std::filesystem::path& path() const { return path_; }
   bool has(const std::string& name) const { return tensors_.contains(name); }
@@ -41,8 +33,8 @@ class Checkpoint {
   /// The length of an axis of a tensor; negative: from the last one. Throws FormatError naming a tensor that is missing
   /// or has no such axis.
   std::int64_t size(const std::string& name, int axis) const;
-  /// The tensor in float64, contiguous; it counts as used. Throws FormatError naming a tensor that is missing, has no
-  /// numbers, or numbers that are not finite.
+  /// The tensor in float64, contiguous; it counts as used. Throws FormatError naming a tensor that is missing, damaged,
+  /// has no numbers, or numbers that are not finite.
   torch::Tensor take(const std::string& name);
   /// Counts the matching tensors as dropped, unless they are so already. `what` completes "76 tensors".
   void drop(const IsWanted& is_wanted, const std::string& what);
@@ -64,14 +56,16 @@ class Checkpoint {
 
  private:
   struct Entry {
-    StoredTensor tensor;
+    io::StoredTensor tensor;
     bool is_used = false, is_dropped = false;
   };
   const Entry& find(const std::string& name) const;
 
   std::filesystem::path path_;
   std::map<std::string, Entry> tensors_;
-  std::shared_ptr<void> owner_;
+  Release release_;
+  /// Where the bytes begin whose checksums were compared: tensors may share them.
+  std::set<const char*> verified_;
   std::vector<std::string> dropped_;
   std::map<std::string, std::string> option_files_;
 };

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
 #include <regex>
 #include <utility>
@@ -30,37 +31,10 @@ bool is_option_file(const fs::path& path) {
   return std::find(kOptionFiles.begin(), kOptionFiles.end(), path.filename().string()) != kOptionFiles.end();
 }
 
-std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
-  std::vector<std::int64_t> strides(shape.size(), 1);
-  for (auto i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
-  return strides;
-}
-
-Checkpoint of_bundle(const fs::path& path, const std::shared_ptr<io::TensorBundle>& bundle,
-                     std::shared_ptr<void> owner) {
-  std::map<std::string, StoredTensor> tensors;
-  for (const auto& tensor : bundle->tensors()) {
-    tensors.emplace(tensor.name, StoredTensor{.dtype = tensor.dtype,
-                                              .shape = tensor.shape,
-                                              .strides = contiguous_strides(tensor.shape),
-                                              .data = tensor.data,
-                                              .verify = [bundle, &tensor] { bundle->verify(tensor); }});
-  }
-  return {path, std::move(tensors), std::move(owner)};
-}
-
-Checkpoint of_torch(const fs::path& path, std::string_view bytes, const fs::path& name, std::shared_ptr<void> owner) {
-  const auto content = io::read_torch(bytes, name);
-  io::verify_torch(bytes, name);
-  std::map<std::string, StoredTensor> tensors;
-  for (const auto& tensor : content.tensors) {
-    tensors.emplace(tensor.name, StoredTensor{.dtype = tensor.dtype,
-                                              .shape = tensor.shape,
-                                              .strides = tensor.strides,
-                                              .data = tensor.data,
-                                              .verify = nullptr});
-  }
-  return {path, std::move(tensors), std::move(owner)};
+/// Gives the bytes of an owner of mapped files back.
+template <class Owner>
+Checkpoint::Release releasing(std::shared_ptr<Owner> owner) {
+  return [owner = std::move(owner)](std::string_view bytes) { owner->release(bytes); };
 }
 
 /// An archive, and those of its members that had to be inflated.
@@ -86,6 +60,8 @@ class OpenArchive {
     inflated_.push_back(std::make_unique<const std::string>(io::read_member(file_, member.name, place)));
     return *inflated_.back();
   }
+  /// See MappedFile::release; does nothing for inflated members.
+  void release(std::string_view bytes) const { mapped_.release(bytes); }
 
  private:
   io::RegularFile file_;
@@ -129,7 +105,8 @@ Checkpoint of_bundle_in_archive(const fs::path& path, const std::shared_ptr<Open
     if (member == archive->members().end()) throw FormatError(path, "has no member " + io::in_quotes(name));
     shards.push_back(archive->bytes(*member));
   }
-  return of_bundle(path, std::make_shared<io::TensorBundle>(index_bytes, shards, path / index.name), archive);
+  const io::TensorBundle bundle(index_bytes, shards, path / index.name);
+  return {path, bundle.tensors(), releasing(archive)};
 }
 
 /// Adds the files of options in the folder of a member.
@@ -149,8 +126,9 @@ Checkpoint of_archive(const fs::path& path) {
   const auto member = index ? index : only_member(path, archive->members(), kTorchEndings);
   if (!member)
     throw FormatError(path, "has no member that is a checkpoint (.index, .pt, .pth, .pkg, .ckpt, .model, .bin)");
-  auto checkpoint = index ? of_bundle_in_archive(path, archive, *index)
-                          : of_torch(path, archive->bytes(*member), path / member->name, archive);
+  auto checkpoint =
+      index ? of_bundle_in_archive(path, archive, *index)
+            : Checkpoint(path, io::read_torch(archive->bytes(*member), path / member->name), releasing(archive));
   add_option_files(checkpoint, *archive, *member);
   return checkpoint;
 }
@@ -200,7 +178,7 @@ Checkpoint of_file(const fs::path& path) {
                                  : io::is_archive_name(path) && !io::begins_as_old_torch(start);
   if (is_archive) return of_archive(path);
   const auto mapped = std::make_shared<io::MappedFile>(path);
-  return of_torch(path, mapped->bytes(), path, mapped);
+  return {path, io::read_torch(mapped->bytes(), path), releasing(mapped)};
 }
 
 void add_option_files_beside(Checkpoint& checkpoint, const fs::path& folder) {
@@ -219,7 +197,7 @@ Checkpoint open_checkpoint(const fs::path& given) {
   const auto path = torch_file_in(without_shard(given));
   if (is_bundle(path)) {
     const auto bundle = std::make_shared<io::TensorBundle>(path);
-    auto checkpoint = of_bundle(bundle->path(), bundle, bundle);
+    Checkpoint checkpoint(bundle->path(), bundle->tensors(), releasing(bundle));
     add_option_files_beside(checkpoint, bundle->path().parent_path());
     return checkpoint;
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <new>
 #include <random>
@@ -246,6 +247,16 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   }
   data_ = static_cast<const char*>(address);
   size_ = file.size();
+}
+
+void MappedFile::release(std::string_view part) const {
+  // Pointers of different objects are compared by std::less only.
+  const std::less<> before;
+  if (part.empty() || before(part.data(), data_) || before(data_ + size_, part.data() + part.size())) return;
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<std::size_t>(part.data() - data_);
+  const auto begin = (offset + page - 1) / page * page, end = (offset + part.size()) / page * page;
+  if (begin < end) ::madvise(const_cast<char*>(data_) + begin, end - begin, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

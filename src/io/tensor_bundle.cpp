@@ -307,19 +307,31 @@ class BundleIndexReader {
   BundleIndex bundle_;
 };
 
+/// Of a shape whose array_bytes do not overflow.
+std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
 /// Gives the entries their data.
 class BundleData {
  public:
   BundleData(const std::vector<std::string_view>& shards, const fs::path& path) : shards_(shards), path_(path) {}
 
-  std::vector<BundleTensor> attach(std::vector<BundleEntry> entries) const {
+  std::vector<StoredTensor> attach(std::vector<BundleEntry> entries) const {
     for (const BundleEntry& entry : entries) check_place(entry);
     refuse_overlap(entries);
-    std::vector<BundleTensor> tensors;
+    std::vector<StoredTensor> tensors;
     for (BundleEntry& entry : entries) {
-      const std::string dtype = bundle_dtype(entry.type);
-      const std::string_view data = dtype.empty() ? "" : shards_[entry.shard].substr(entry.offset, entry.size);
-      tensors.push_back({std::move(entry.name), dtype, std::move(entry.shape), data, entry.crc});
+      tensors.push_back({.name = std::move(entry.name), .dtype = bundle_dtype(entry.type), .shape = {}, .strides = {}});
+      auto& tensor = tensors.back();
+      if (!tensor.dtype.empty()) {
+        tensor.strides = contiguous_strides(entry.shape);
+        tensor.data = shards_[entry.shard].substr(entry.offset, entry.size);
+        tensor.checksum = {Checksum::Kind::kMaskedCrc32c, tensor.data, entry.crc};
+      }
+      tensor.shape = std::move(entry.shape);
     }
     return tensors;
   }
@@ -445,11 +457,8 @@ TensorBundle::TensorBundle(std::string_view index, const std::vector<std::string
   tensors_ = BundleData(shards, path_).attach(std::move(content.entries));
 }
 
-void TensorBundle::verify(const BundleTensor& tensor) const {
-  if (!tensor.dtype.empty() && masked_crc32c(tensor.data) != tensor.crc) {
-    throw FormatError(
-        path_, "tensor " + in_quotes(tensor.name) + " is damaged: its data have another CRC-32C than the index has");
-  }
+void TensorBundle::release(std::string_view bytes) const {
+  for (const auto& file : files_) file->release(bytes);
 }
 
 std::size_t count_bundle_shards(std::string_view index, const std::filesystem::path& path) {

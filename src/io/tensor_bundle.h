@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -10,19 +9,9 @@
 
 #include <glow/io/file.h>
 
-namespace glow::io {
+#include "io/stored_tensor.h"
 
-/// A tensor of a TensorFlow checkpoint.
-struct BundleTensor {
-  std::string name;
-  /// As in safetensors: "F32". Empty for types that it does not have (strings, complex numbers), which have no data.
-  std::string dtype;
-  std::vector<std::int64_t> shape;
-  /// Little-endian, C order, not aligned. A part of the shard.
-  std::string_view data;
-  /// The masked CRC-32C of the data.
-  std::uint32_t crc = 0;
-};
+namespace glow::io {
 
 /// A checkpoint in TensorFlow's Saver V2 format: PREFIX.index and PREFIX.data-00000-of-0000N, ...
 ///
@@ -46,16 +35,16 @@ class TensorBundle {
 
   /// Of the index, for messages.
   const std::filesystem::path& path() const { return path_; }
-  /// In increasing order of their names.
-  const std::vector<BundleTensor>& tensors() const { return tensors_; }
-  /// Throws FormatError, naming the tensor, when the CRC-32C of its data is another than the index has. Reads all data.
-  void verify(const BundleTensor& tensor) const;
+  /// In increasing order of their names, in C order.
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }
+  /// See MappedFile::release.
+  void release(std::string_view bytes) const;
 
  private:
   std::filesystem::path path_;
   /// Without files if the bytes are the caller's.
   std::vector<std::unique_ptr<MappedFile>> files_;
-  std::vector<BundleTensor> tensors_;
+  std::vector<StoredTensor> tensors_;
 };
 
 /// The number of shards that an index has, to find their files or members. Throws FormatError as TensorBundle for the

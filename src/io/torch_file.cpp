@@ -7,8 +7,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include <zlib.h>
-
 #include <glow/error.h>
 #include <glow/io/safetensors.h>
 
@@ -16,12 +14,18 @@
 #include "io/array_bytes.h"
 #include "io/errors.h"
 #include "io/file_kind.h"
+#include "io/torch_pickle.h"
 
 namespace glow::io {
 namespace {
 
-/// The bytes of the storages, by their keys.
-using StorageBytes = std::unordered_map<std::string_view, std::string_view>;
+struct StoredStorage {
+  std::string_view bytes;
+  Checksum checksum{};
+};
+
+/// By their keys.
+using StoredStorages = std::unordered_map<std::string_view, StoredStorage>;
 
 /// Bytes of a storage; nullopt if they overflow.
 std::optional<std::uint64_t> storage_size(const PickledStorage& storage) {
@@ -32,31 +36,30 @@ std::optional<std::uint64_t> storage_size(const PickledStorage& storage) {
 
 /// Gives the tensors of a pickle their numbers. Throws FormatError unless every storage is there with the size that the
 /// pickle has.
-TorchContent attach_storages(TorchPickle pickle, const StorageBytes& storages, const std::filesystem::path& path) {
+std::vector<StoredTensor> attach_storages(TorchPickle pickle, const StoredStorages& storages,
+                                          const std::filesystem::path& path) {
   for (const auto& [key, storage] : pickle.storages) {
     const auto found = storages.find(key);
     if (found == storages.end()) throw FormatError(path, "has no numbers of the storage " + in_quotes(key));
-    if (storage_size(storage) != found->second.size()) {
+    if (storage_size(storage) != found->second.bytes.size()) {
       throw FormatError(path, "expected " + std::to_string(storage.elements) + " elements " + storage.dtype +
                                   " in the storage " + in_quotes(key) + ", has " +
-                                  std::to_string(found->second.size()) + " bytes");
+                                  std::to_string(found->second.bytes.size()) + " bytes");
     }
   }
-  TorchContent content{{}, std::move(pickle.scalars)};
+  std::vector<StoredTensor> tensors;
   for (PickledTensor& tensor : pickle.tensors) {
     const std::string& dtype = pickle.storages.at(tensor.storage).dtype;
     const std::uint64_t size = dtype_size(dtype);
-    content.tensors.push_back({.name = std::move(tensor.name),
-                               .dtype = dtype,
-                               .shape = std::move(tensor.shape),
-                               .strides = std::move(tensor.strides),
-                               .data = storages.at(tensor.storage).substr(tensor.offset * size, tensor.span * size)});
+    const StoredStorage& storage = storages.at(tensor.storage);
+    tensors.push_back({.name = std::move(tensor.name),
+                       .dtype = dtype,
+                       .shape = std::move(tensor.shape),
+                       .strides = std::move(tensor.strides),
+                       .data = storage.bytes.substr(tensor.offset * size, tensor.span * size),
+                       .checksum = storage.checksum});
   }
-  return content;
-}
-
-std::uint32_t crc32_of(std::string_view bytes) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+  return tensors;
 }
 
 /// The members of a zip that torch.save has written.
@@ -70,20 +73,16 @@ class TorchZip {
     refuse_overlap();
   }
 
-  TorchContent read() const {
+  std::vector<StoredTensor> read() const {
     check_byte_order();
     const Member& pickle = *find(kPickle);
     const std::string_view content = stored(pickle);
-    check_crc(pickle);
+    if (!is_intact(checksum_of(pickle))) {
+      throw FormatError(path_, in_quotes(pickle.name) + " is damaged: its CRC-32 is not that of the zip's directory");
+    }
     TorchPickle objects = read_torch_pickle(content, path_);
     if (objects.size != content.size()) throw FormatError(path_, "bytes follow the end of the pickle");
-    StorageBytes storages;
-    for_each_storage([&](std::string_view key, const Member& member) { storages.emplace(key, stored(member)); });
-    return attach_storages(std::move(objects), storages, path_);
-  }
-
-  void verify() const {
-    for_each_storage([&](std::string_view, const Member& member) { check_crc(member); });
+    return attach_storages(std::move(objects), storages(), path_);
   }
 
  private:
@@ -111,12 +110,15 @@ class TorchZip {
     return found == members_.end() ? nullptr : &*found;
   }
 
-  template <typename Use>
-  void for_each_storage(Use use) const {
+  StoredStorages storages() const {
+    StoredStorages storages;
     const std::string start = prefix_ + std::string(kData);
     for (const Member& member : members_) {
-      if (member.name.starts_with(start)) use(std::string_view(member.name).substr(start.size()), member);
+      if (!member.name.starts_with(start)) continue;
+      const auto key = std::string_view(member.name).substr(start.size());
+      storages.emplace(key, StoredStorage{stored(member), checksum_of(member)});
     }
+    return storages;
   }
 
   std::string_view stored(const Member& member) const {
@@ -129,10 +131,9 @@ class TorchZip {
   }
 
   /// The writer stores a zero if it was told not to compute it.
-  void check_crc(const Member& member) const {
-    if (member.place.crc != 0 && crc32_of(stored(member)) != member.place.crc) {
-      throw FormatError(path_, in_quotes(member.name) + " is damaged: its CRC-32 is not that of the zip's directory");
-    }
+  Checksum checksum_of(const Member& member) const {
+    const auto kind = member.place.crc == 0 ? Checksum::Kind::kNone : Checksum::Kind::kCrc32;
+    return {kind, stored(member), member.place.crc};
   }
 
   /// Versions before 2.1 do not tell; they were hardly used on big-endian machines.
@@ -175,14 +176,14 @@ class OldTorchReader {
  public:
   OldTorchReader(std::string_view bytes, const std::filesystem::path& path) : rest_(bytes), path_(path) {}
 
-  TorchContent read() {
+  std::vector<StoredTensor> read() {
     take(kOldTorchMagic.size(), "magic number");
     check_version();
     check_machine();
     refuse_end(kShortestPickle, "pickle");
     TorchPickle pickle = read_torch_pickle(rest_, path_);
     take(pickle.size, "pickle");
-    StorageBytes storages = read_storages(pickle);
+    StoredStorages storages = read_storages(pickle);
     if (!rest_.empty()) throw FormatError(path_, std::to_string(rest_.size()) + " bytes follow the last storage");
     return attach_storages(std::move(pickle), storages, path_);
   }
@@ -234,10 +235,10 @@ class OldTorchReader {
     }
   }
 
-  StorageBytes read_storages(const TorchPickle& pickle) {
+  StoredStorages read_storages(const TorchPickle& pickle) {
     const auto [values, keys] = take_pickle("list of storages");
     if (keys.kind != PickleValue::Kind::kList) throw FormatError(path_, "expected the list of its storages");
-    StorageBytes storages;
+    StoredStorages storages;
     for (const PickleIndex item : keys.items) {
       const std::string_view key = values[item].bytes;
       const auto storage = values[item].is_string() ? pickle.storages.find(key) : pickle.storages.end();
@@ -248,7 +249,7 @@ class OldTorchReader {
     return storages;
   }
 
-  std::string_view read_storage(const std::pair<const std::string_view, PickledStorage>& storage) {
+  StoredStorage read_storage(const std::pair<const std::string_view, PickledStorage>& storage) {
     const std::string part = "storage " + in_quotes(storage.first);
     const auto elements = read_little_endian<std::uint64_t>(take(sizeof(std::uint64_t), part));
     const auto size = storage_size(storage.second);
@@ -256,7 +257,7 @@ class OldTorchReader {
       throw FormatError(path_, "expected " + std::to_string(storage.second.elements) + " elements in its " + part +
                                    ", has " + std::to_string(elements));
     }
-    return take(*size, part);
+    return {take(*size, part)};
   }
 
   /// The version of its protocol, and its end.
@@ -268,25 +269,11 @@ class OldTorchReader {
 
 }  // namespace
 
-bool is_contiguous(const TorchTensor& tensor) {
-  if (tensor.data.empty()) return true;
-  std::int64_t expected = 1;
-  for (std::size_t i = tensor.shape.size(); i > 0; --i) {
-    if (tensor.shape[i - 1] != 1 && tensor.strides[i - 1] != expected) return false;
-    expected *= tensor.shape[i - 1];
-  }
-  return true;
-}
-
-TorchContent read_torch(std::string_view bytes, const std::filesystem::path& path) {
+std::vector<StoredTensor> read_torch(std::string_view bytes, const std::filesystem::path& path) {
   if (begins_as_zip(bytes)) return TorchZip(bytes, path).read();
   if (begins_as_old_torch(bytes)) return OldTorchReader(bytes, path).read();
   constexpr std::size_t kStart = 4096;
   throw other_kind(path, "a file of torch.save", bytes.substr(0, kStart));
-}
-
-void verify_torch(std::string_view bytes, const std::filesystem::path& path) {
-  if (begins_as_zip(bytes)) TorchZip(bytes, path).verify();
 }
 
 }  // namespace glow::io

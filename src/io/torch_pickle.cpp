@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <limits>
 #include <optional>
 #include <set>
@@ -229,7 +228,7 @@ class TorchLeaves {
     const PickleValue& value = values_[index];
     if (value.kind == PickleKind::kDict) {
       for (std::size_t i = 0; i < value.items.size(); i += 2) {
-        visit_item(value.items[i + 1], joined(name, depth, key_text(value.items[i])), depth + 1);
+        visit(value.items[i + 1], joined(name, depth, key_text(value.items[i])), depth + 1);
       }
     } else if (value.kind == PickleKind::kList || value.kind == PickleKind::kTuple) {
       for (std::size_t i = 0; i < value.items.size(); ++i) {
@@ -238,20 +237,6 @@ class TorchLeaves {
     } else if (is_torch(value, PickleKind::kObject, TorchType::kTensor)) {
       add_tensor(value, name);
     }
-  }
-
-  /// A value of a dictionary.
-  void visit_item(PickleIndex index, const std::string& name, int depth) {
-    const PickleValue& value = values_[index];
-    const auto add = [&](const TorchScalar& scalar) {
-      count_visits(kVisitsOfALeaf);
-      pickle_.scalars.emplace(name, scalar);
-    };
-    if (value.kind == PickleKind::kBool) add(value.integer != 0);
-    if (value.kind == PickleKind::kInteger) add(value.integer);
-    if (value.kind == PickleKind::kFloat) add(std::bit_cast<double>(value.integer));
-    if (value.is_string()) add(value.bytes);
-    visit(index, name, depth);
   }
 
   std::string key_text(PickleIndex index) const {
@@ -280,7 +265,7 @@ class TorchLeaves {
                          .shape = integers(value.items[2]),
                          .strides = integers(value.items[3]),
                          .offset = static_cast<std::uint64_t>(values_[value.items[1]].integer)};
-    count_visits(kVisitsOfALeaf + tensor.shape.size());
+    count_visits(kVisitsOfATensor + tensor.shape.size());
     const PickledStorage& whole = pickle_.storages.at(tensor.storage);
     const Part part = part_of(storage, whole, name);
     const auto bytes = array_bytes(tensor.shape, dtype_size(whole.dtype));
@@ -340,7 +325,7 @@ class TorchLeaves {
 
   static constexpr std::size_t kLongestName = 1024;
   /// What is stored takes memory too.
-  static constexpr std::size_t kVisitsOfALeaf = 8;
+  static constexpr std::size_t kVisitsOfATensor = 8;
 
   const std::vector<PickleValue>& values_;
   const std::filesystem::path& path_;

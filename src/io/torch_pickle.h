@@ -6,7 +6,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "io/pickle_machine.h"
@@ -17,9 +16,6 @@ namespace glow::io {
 /// torch.Size, parameters, and tensors in storages of the types that Glows have. Names are those of PyTorch 0.1 to 2.11
 /// (torch/_utils.py, torch/serialization.py). Every other name is refused, before anything is built for it.
 const PickleDialect& torch_dialect();
-
-/// A number or a string that is a value of a dictionary. A string is a view into the pickle.
-using TorchScalar = std::variant<bool, std::int64_t, double, std::string_view>;
 
 /// A storage that a pickle refers to. Its numbers are not in the pickle.
 struct PickledStorage {
@@ -48,8 +44,6 @@ struct TorchPickle {
   std::map<std::string_view, PickledStorage> storages;
   /// In the order of the pickle, with different names.
   std::vector<PickledTensor> tensors;
-  /// By their names, which are made as those of tensors.
-  std::map<std::string, TorchScalar> scalars;
   /// The bytes of the pickle.
   std::size_t size = 0;
 };

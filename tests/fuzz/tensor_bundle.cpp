@@ -22,7 +22,7 @@ const std::string& shard() {
 void check(const io::TensorBundle& bundle) noexcept {
   std::set<std::string_view> names;
   std::uint64_t total = 0;
-  for (const io::BundleTensor& tensor : bundle.tensors()) {
+  for (const io::StoredTensor& tensor : bundle.tensors()) {
     require(names.insert(tensor.name).second, "names differ");
     require(tensor.data.empty() || (tensor.data.data() >= shard().data() &&
                                     tensor.data.data() + tensor.data.size() <= shard().data() + shard().size()),
@@ -40,8 +40,8 @@ void read(std::string_view index) {
   const io::TensorBundle bundle(index, std::vector<std::string_view>(shards, shard()), "input");
   check(bundle);
   constexpr std::size_t kMostVerified = 4096;  // bytes, for the speed
-  for (const io::BundleTensor& tensor : bundle.tensors()) {
-    if (tensor.data.size() <= kMostVerified) read_or_refuse([&] { bundle.verify(tensor); });
+  for (const io::StoredTensor& tensor : bundle.tensors()) {
+    if (tensor.data.size() <= kMostVerified) read_or_refuse([&] { io::verify(tensor, "input"); });
   }
 }
 

@@ -39,17 +39,18 @@ TEST(TensorBundle, HasNamesTypesShapesAndBytes) {
                                                           {"model/1/empty", {0, 4}, ""}});
   const TensorBundle bundle = open(files);
   ASSERT_EQ(bundle.tensors().size(), 4u);
-  const BundleTensor& w = bundle.tensors()[0];
+  const StoredTensor& w = bundle.tensors()[0];
   EXPECT_EQ(w.name, "model/0/W");
   EXPECT_EQ(w.dtype, "F32");
   EXPECT_EQ(w.shape, (Sizes{1, 2}));
+  EXPECT_EQ(w.strides, (Sizes{2, 1}));
   EXPECT_EQ(w.data.data(), files.shards[0].data());
   EXPECT_EQ(w.data, kEight);
   EXPECT_EQ(bundle.tensors()[1].shape, Sizes{});
   EXPECT_EQ(bundle.tensors()[1].data, "ABCD");
   EXPECT_EQ(bundle.tensors()[2].dtype, "I32");
   EXPECT_EQ(bundle.tensors()[3].shape, (Sizes{0, 4}));
-  for (const BundleTensor& tensor : bundle.tensors()) bundle.verify(tensor);
+  for (const StoredTensor& tensor : bundle.tensors()) verify(tensor, bundle.path());
 }
 
 TEST(TensorBundle, HasTheTypesOfSafetensors) {
@@ -71,7 +72,7 @@ TEST(TensorBundle, ListsStringsWithoutData) {
   const TensorBundle bundle = open(files);
   EXPECT_EQ(bundle.tensors()[0].dtype, "");
   EXPECT_EQ(bundle.tensors()[0].data, "");
-  bundle.verify(bundle.tensors()[0]);
+  verify(bundle.tensors()[0], bundle.path());
   EXPECT_EQ(bundle.tensors()[1].data, kEight);
 }
 
@@ -104,8 +105,8 @@ TEST(TensorBundle, ComparesChecksumsOfTensors) {
   BundleFiles files = glow::testing::tensor_bundle({{"a", {2}, kEight}, {"b", {1}, "ABCD"}});
   files.shards[0][9] ^= 1;
   const TensorBundle bundle = open(files);
-  bundle.verify(bundle.tensors()[0]);
-  EXPECT_TRUE(throws<FormatError>([&] { bundle.verify(bundle.tensors()[1]); },
+  verify(bundle.tensors()[0], bundle.path());
+  EXPECT_TRUE(throws<FormatError>([&] { verify(bundle.tensors()[1], bundle.path()); },
                                   {"folder/model.ckpt.index: tensor \"b\" is damaged", "CRC-32C"}));
 }
 
@@ -140,10 +141,10 @@ TEST(TensorBundle, ReadsAnIndexOfTensorFlow) {
   const TensorBundle bundle = open(files);
   EXPECT_EQ(bundle.tensors().size(), 209u);
   std::uint64_t bytes = 0;
-  for (const BundleTensor& tensor : bundle.tensors()) bytes += tensor.data.size();
+  for (const StoredTensor& tensor : bundle.tensors()) bytes += tensor.data.size();
   EXPECT_EQ(bytes, files.shards[0].size());
   const auto find = [&](const std::string& name) {
-    return *std::ranges::find(bundle.tensors(), name, &BundleTensor::name);
+    return *std::ranges::find(bundle.tensors(), name, &StoredTensor::name);
   };
   EXPECT_EQ(find("model/0/0/shuffle/indices").dtype, "I32");
   EXPECT_EQ(find("model/0/0/shuffle/indices").shape, Sizes{12});
@@ -175,7 +176,7 @@ TEST_F(TensorBundlePaths, AreTheIndexThePrefixOrTheFolder) {
     EXPECT_EQ(bundle.path(), directory_ / "model.ckpt.index");
     ASSERT_EQ(bundle.tensors().size(), 1u);
     EXPECT_EQ(bundle.tensors()[0].data, kEight);
-    bundle.verify(bundle.tensors()[0]);
+    verify(bundle.tensors()[0], bundle.path());
   }
 }
 

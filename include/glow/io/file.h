@@ -79,6 +79,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::string_view bytes() const { return {data_, size_}; }
+  /// Gives the memory of a part of the bytes back to the system, as far as they are whole pages. A later access reads
+  /// the file again. Does nothing for bytes that are no part of the file.
+  void release(std::string_view part) const;
 
  private:
   const char* data_ = nullptr;
