@@ -17,6 +17,7 @@
 #include "latent/model_reference.h"
 #include "latent/rows.h"
 #include "nn/tensor_bytes.h"
+#include "ops/all_finite.h"
 #include "ops/check.h"
 
 namespace glow::latent {
@@ -115,7 +116,7 @@ void DirectionAccumulator::add(const nn::Latents& latents, const torch::Tensor& 
     throw ShapeError("directions: latents of " + std::to_string(rows.size(1)) + " numbers after others of " +
                      std::to_string(sum_with_.size(1)));
   }
-  if (!rows.isfinite().all().item<bool>()) throw NumericalError("directions: latents are not finite");
+  if (!ops::all_finite(rows)) throw NumericalError("directions: latents are not finite");
   const auto yes = has.eq(1), no = has.eq(0);
   const auto sum_over = [&](const torch::Tensor& chosen) { return at::mm(chosen.t().to(rows.options()), rows); };
   sum_with_ = sum_with_.defined() ? sum_with_ + sum_over(yes) : sum_over(yes);
@@ -184,7 +185,7 @@ Directions load_directions(const std::filesystem::path& path, const nn::GlowOpti
   const auto attributes = static_cast<std::int64_t>(directions.names.size());
   directions.vectors = read_tensor(file, "directions", "F32", {attributes, options.dimensions()});
   directions.counts = read_tensor(file, "counts", "I64", {attributes, 2});
-  if (!directions.vectors.isfinite().all().item<bool>()) {
+  if (!ops::all_finite(directions.vectors)) {
     throw FormatError(path, "tensor \"directions\" is not finite");
   }
   return directions;

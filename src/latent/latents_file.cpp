@@ -20,6 +20,7 @@
 #include "io/regular_file.h"
 #include "latent/model_reference.h"
 #include "nn/tensor_bytes.h"
+#include "ops/all_finite.h"
 #include "ops/check.h"
 
 namespace glow::latent {
@@ -122,7 +123,7 @@ struct LatentsWriter::Content {
     if (!fits) throw ShapeError("latents: their levels are not those of the file " + path.string());
     if (count > images - added) throw wrong_count(added + count);
     for (const auto& eps : latents.eps) {
-      if (!eps.isfinite().all().item<bool>()) {
+      if (!ops::all_finite(eps)) {
         throw NumericalError("latents: not finite, not written to " + path.string());
       }
     }
@@ -330,7 +331,7 @@ nn::Latents LatentsReader::read(std::int64_t first, std::int64_t count) const {
   for (const auto& part : parts) latents.eps.push_back(part.read(first, count, content_->dtype));
   if (parts.front().shape.size() == 2) latents = nn::unflatten(latents.eps.front(), content_->options);
   for (const auto& eps : latents.eps) {
-    if (!eps.isfinite().all().item<bool>()) {
+    if (!ops::all_finite(eps)) {
       throw FormatError(content_->path, "latents of images " + std::to_string(first) + " to " +
                                             std::to_string(first + count - 1) + " are not finite");
     }

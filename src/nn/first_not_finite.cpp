@@ -6,6 +6,7 @@
 #include <glow/nn/glow.h>
 
 #include "nn/step.h"
+#include "ops/all_finite.h"
 
 namespace glow::nn {
 namespace {
@@ -17,7 +18,7 @@ class FirstNotFinite final : public PartVisitor {
 
   void result(const std::string& name, const Function& result) override {
     const auto value = found_ ? torch::Tensor() : result(z_);
-    if (value.defined() && !value.isfinite().all().item<bool>()) found_ = name;
+    if (value.defined() && !ops::all_finite(value)) found_ = name;
   }
   void advance(const Function& next) override {
     if (!found_) z_ = next(z_);

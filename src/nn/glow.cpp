@@ -115,6 +115,10 @@ void GlowImpl::pretty_print(std::ostream& stream) const {
 void GlowImpl::gather() {
   flat_.gather(*this);
   cache_ = std::make_shared<FoldCache>();
+  // The tensors that the modules had before are free, as much memory as the model has. Gaps of their sizes are useless
+  // for the folded weights of a level.
+  constexpr std::size_t kLarge = std::size_t{1} << 24;
+  if (flat_.values().nbytes() >= kLarge) ops::return_freed_memory();
 }
 
 void GlowImpl::set_training_data(std::optional<TrainingData> data) {

@@ -7,6 +7,7 @@
 #include <glow/nn/glow.h>
 
 #include "nn/step.h"
+#include "ops/all_finite.h"
 
 namespace glow::nn {
 namespace {
@@ -65,7 +66,7 @@ class Initializer final : public PartVisitor {
     Moments moments;
     for (const auto& chunk : chunks_) moments.add(input(chunk));
     auto found = moments.statistics(options_);
-    if (found.sd.isfinite().all().item<bool>()) return found;
+    if (ops::all_finite(found.sd)) return found;
     throw NumericalError("initialize: the input of " + name + " is not finite");
   }
 

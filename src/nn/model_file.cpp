@@ -16,6 +16,7 @@
 #include "io/errors.h"
 #include "io/json_object.h"
 #include "nn/tensor_bytes.h"
+#include "ops/all_finite.h"
 #include "ops/check.h"
 
 namespace glow::nn {
@@ -60,7 +61,7 @@ ModelInfo parse_info(const io::SafetensorsReader& file) {
 }
 
 void require_finite(const std::string& name, const torch::Tensor& tensor) {
-  if (!tensor.isfinite().all().item<bool>()) throw NumericalError("tensor '" + name + "' is not finite");
+  if (!ops::all_finite(tensor)) throw NumericalError("tensor '" + name + "' is not finite");
 }
 
 void check_value(const std::string& name, const torch::Tensor& value) {
@@ -82,7 +83,7 @@ void check_value(const std::string& name, const torch::Tensor& value) {
   }
 }
 
-void load_tensor(const std::string& name, torch::Tensor& target,
+void load_tensor(const std::string& name, torch::Tensor& target, const io::SafetensorsReader& file,
                  std::map<std::string, const io::TensorEntry*>& entries) {
   const auto found = entries.find(name);
   if (found == entries.end()) throw FormatError("missing tensor '" + name + "'");
@@ -95,6 +96,7 @@ void load_tensor(const std::string& name, torch::Tensor& target,
   const auto value = to_tensor(entry);
   check_value(name, value);
   target.copy_(value);
+  file.release(entry);
   entries.erase(found);
 }
 
@@ -102,8 +104,8 @@ void load_weights(GlowImpl& model, const io::SafetensorsReader& file) {
   const torch::NoGradGuard no_grad;
   std::map<std::string, const io::TensorEntry*> entries;
   for (const auto& entry : file.entries()) entries.emplace(entry.name, &entry);
-  for (auto& item : model.named_parameters()) load_tensor(item.key(), item.value(), entries);
-  for (auto& item : model.named_buffers()) load_tensor(item.key(), item.value(), entries);
+  for (auto& item : model.named_parameters()) load_tensor(item.key(), item.value(), file, entries);
+  for (auto& item : model.named_buffers()) load_tensor(item.key(), item.value(), file, entries);
   if (!entries.empty()) throw FormatError("unknown tensor " + io::in_quotes(entries.begin()->first));
 }
 
@@ -127,6 +129,7 @@ Glow load_model(const std::filesystem::path& path, torch::Device device, ModelIn
     const io::SafetensorsReader file(path);
     const auto info = parse_info(file);
     file.verify_checksum();
+    for (const auto& entry : file.entries()) file.release(entry);
     check_amount(file, info.options);
     Glow model(info.options, GlowImpl::WithoutWeights{});
     load_weights(*model, file);

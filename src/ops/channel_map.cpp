@@ -9,6 +9,7 @@
 
 #include <glow/error.h>
 
+#include "ops/all_finite.h"
 #include "ops/matrix_inverse.h"
 #include "ops/pixel_product.h"
 
@@ -81,7 +82,7 @@ torch::Tensor as_stack(const torch::Tensor& matrices) {
 
 ChannelMap invert(const ChannelMap& map) {
   const auto inverse = inverse_of_each(as_stack(map.weight)).view(map.weight.sizes());
-  if (!inverse.isfinite().all().item<bool>()) {
+  if (!ops::all_finite(inverse)) {
     throw NumericalError("cannot invert a channel map: its matrix is singular or not finite");
   }
   const auto bias = inverse.matmul(map.bias.to(torch::kDouble).unsqueeze(-1)).squeeze(-1).neg();

@@ -19,6 +19,7 @@
 #include <glow/shard.h>
 #include <glow/train/step_report.h>
 
+#include "ops/all_finite.h"
 #include "ops/pixel_product.h"
 #include "train/gradient_sum.h"
 #include "train/step_graph.h"
@@ -295,7 +296,7 @@ std::string Trainer::first_not_finite() const {
   const auto parameters = model_->named_parameters().items();
   const auto found = std::find_if(parameters.rbegin(), parameters.rend(), [](const auto& parameter) {
     const auto& gradient = parameter.value().grad();
-    return gradient.defined() && !gradient.isfinite().all().template item<bool>();
+    return gradient.defined() && !ops::all_finite(gradient);
   });
   if (found != parameters.rend()) return "the gradient of " + found->key();
   // The sum of finite squares may overflow.

@@ -52,6 +52,8 @@ class SafetensorsReader {
   /// checksum, or a malformed or different one. The error of a different one says whether another program wrote the
   /// file, without renewing the checksum (docs/formats.md has a recipe), or whether it is damaged.
   void verify_checksum() const;
+  /// See MappedFile::release.
+  void release(const TensorEntry& entry) const { file_.release(entry.data); }
 
  private:
   bool is_written_here() const;

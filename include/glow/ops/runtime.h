@@ -43,4 +43,7 @@ bool is_out_of_memory(const std::exception& error);
 /// any work.
 void keep_freed_memory();
 
+/// Returns the freed memory that malloc keeps to the system. Does nothing with a C library other than glibc.
+void return_freed_memory();
+
 }  // namespace glow::ops
