@@ -104,7 +104,7 @@ class FlowLayersMapping {
     options.learn_top = checkpoint_.has(names_.top_bias);
     const auto embedding = "project_ycond." + names_.linear + "weight";
     options.num_classes = checkpoint_.has(embedding) ? checkpoint_.size(embedding, 1) : 0;
-    set_image(options, given_, known_images());
+    set_image(mapping_, given_, known_images());
   }
 
   /// y0ast's hparams.json. Its data sets have 32x32 pixels, which it uses with 8 bits.
@@ -116,7 +116,7 @@ class FlowLayersMapping {
     const auto options = hparams();
     const bool is_known = options.is_object() && options.contains("dataset") &&
                           (options["dataset"] == "cifar10" || options["dataset"] == "svhn");
-    return is_known ? ImageFacts{32, 32, 8} : ImageFacts{};
+    return is_known ? ImageFacts{32, 32, 8, "hparams.json"} : ImageFacts{};
   }
 
   nn::PermutationKind permutation(const std::string& map) const {
@@ -186,7 +186,7 @@ class FlowLayersMapping {
   Checkpoint& checkpoint_;
   const ImportOptions& given_;
   const LayerNames& names_;
-  Mapping mapping_{{.levels = 0, .depth = 0}, {}};
+  Mapping mapping_{.options = {.levels = 0, .depth = 0}};
 };
 
 /// Its images are byte/255, to which the first actnorm is adapted: for our x = (byte + 1/2)/256 - 1/2 of a bin's centre

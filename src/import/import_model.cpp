@@ -13,6 +13,7 @@
 
 #include "import/mapping.h"
 #include "io/errors.h"
+#include "ops/all_finite.h"
 #include "ops/check.h"
 
 namespace glow {
@@ -87,7 +88,7 @@ std::string quoted(const std::vector<std::string>& names) {
   return text;
 }
 
-/// The value of a row, in float64 or int64, of the shape of `target`.
+/// The value of a row, of the shape and dtype of `target`.
 torch::Tensor value_of(const Row& row, Checkpoint& checkpoint, const torch::Tensor& target) {
   if (!row.transform) return at::zeros_like(target);
   const auto fail = [&](const std::string& problem) {
@@ -110,10 +111,9 @@ torch::Tensor value_of(const Row& row, Checkpoint& checkpoint, const torch::Tens
     throw fail("expected the numbers of " + ops::shape_text(target.sizes()) + ", has those of " +
                ops::shape_text(value.sizes()));
   }
-  // As float32, where it may overflow.
-  if (value.is_floating_point() && !value.to(torch::kFloat).isfinite().all().item<bool>()) {
-    throw fail("is zero or too large, so that our weights would not be finite");
-  }
+  // In float32 it may overflow.
+  value = value.to(target.scalar_type());
+  if (!ops::all_finite(value)) throw fail("is zero or too large, so that our weights would not be finite");
   return value;
 }
 
@@ -146,8 +146,9 @@ ImportedModel import_checkpoint(Checkpoint& checkpoint, const ImportOptions& opt
                                      std::to_string(options.class_names.size()));
   }
   require_enough_numbers(mapping.options, checkpoint);
-  ImportedModel imported{
-      .model = nn::Glow(mapping.options, nn::GlowImpl::WithoutWeights{}), .code_base = known.kind, .dropped = {}};
+  ImportedModel imported{.model = nn::Glow(mapping.options, nn::GlowImpl::WithoutWeights{}),
+                         .code_base = known.kind,
+                         .images_from = mapping.images_from};
   fill(*imported.model, mapping, checkpoint);
   if (const auto unused = checkpoint.unused(); !unused.empty()) {
     throw FormatError(checkpoint.path(),

@@ -36,11 +36,14 @@ std::int64_t count(const Checkpoint& checkpoint, const std::function<std::string
   return n;
 }
 
-void set_image(nn::GlowOptions& model, const ImportOptions& options, const ImageFacts& known) {
-  const auto choose = [](const char* name, std::int64_t given, std::int64_t known_value) {
-    if (given == 0 && known_value == 0) throw ConfigError(name, "the checkpoint does not say, so it must be given");
-    return given != 0 ? given : known_value;
+void set_image(Mapping& mapping, const ImportOptions& options, const ImageFacts& known) {
+  const auto choose = [&](const char* name, std::int64_t given, std::int64_t known_value) {
+    if (given != 0) return given;
+    if (known_value == 0) throw ConfigError(name, "the checkpoint does not say, so it must be given");
+    mapping.images_from = known.source;
+    return known_value;
   };
+  auto& model = mapping.options;
   model.height = choose("height", options.height, known.height);
   model.width = choose("width", options.width, known.width);
   model.bits = choose("bits", options.bits, known.bits);

@@ -25,8 +25,10 @@ struct Row {
 
 /// A model's configuration, and where all its tensors come from.
 struct Mapping {
-  nn::GlowOptions options;
-  std::vector<Row> rows;
+  nn::GlowOptions options{};
+  std::vector<Row> rows{};
+  /// See ImportedModel.
+  std::string images_from{};
 
   void add(std::string ours, std::string theirs, Transform transform);
   void add(std::string ours, std::vector<std::string> theirs,
@@ -70,11 +72,13 @@ std::int64_t count(const Checkpoint& checkpoint, const std::function<std::string
 /// The images that a model was trained on; 0: unknown.
 struct ImageFacts {
   std::int64_t height = 0, width = 0, bits = 0;
+  /// The file that says so.
+  std::string source{};
 };
 
 /// Sets the size and the bits of the configuration, as given, else as `known`, and validates all of it. Throws
 /// ConfigError naming the option that is neither, or a field that is not possible.
-void set_image(nn::GlowOptions& model, const ImportOptions& options, const ImageFacts& known = {});
+void set_image(Mapping& mapping, const ImportOptions& options, const ImageFacts& known = {});
 
 /// Throws ConfigError naming an option that is given and that the code base does not have.
 void refuse_unknown_options(const ImportOptions& options, std::string_view code_base, bool takes_permutation,

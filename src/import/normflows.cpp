@@ -30,8 +30,10 @@ NetworkLayers network_layers(const Checkpoint& checkpoint) {
   return has_actnorm ? NetworkLayers{0, 3, 6, true} : NetworkLayers();
 }
 
-nn::GlowOptions normflows_options(const Checkpoint& checkpoint, const ImportOptions& options) {
-  nn::GlowOptions model;
+/// Without rows.
+Mapping normflows_mapping(const Checkpoint& checkpoint, const ImportOptions& options) {
+  Mapping mapping;
+  auto& model = mapping.options;
   model.levels = count(checkpoint, [](auto i) { return normflows_block(i, 0) + "2.s"; });
   model.depth = count(checkpoint, [](auto j) { return normflows_block(0, j) + "2.s"; });
   const auto first = normflows_block(model.levels - 1, 0);
@@ -45,8 +47,8 @@ nn::GlowOptions normflows_options(const Checkpoint& checkpoint, const ImportOpti
   model.permutation = checkpoint.has(first + "1.W") ? nn::PermutationKind::kConv1x1 : nn::PermutationKind::kLU;
   model.edge_bias = false;
   model.learn_top = true;
-  set_image(model, options);
-  return model;
+  set_image(mapping, options);
+  return mapping;
 }
 
 /// The rows of the shift negated: the code subtracts it on the way from images to latents.
@@ -127,7 +129,7 @@ bool is_of_normflows(const Checkpoint& checkpoint) {
 Mapping map_normflows(Checkpoint& checkpoint, const ImportOptions& options) {
   refuse_unknown_options(options, "normflows", /*takes_permutation=*/false, /*takes_class_vector=*/false,
                          /*takes_average=*/false);
-  Mapping mapping{normflows_options(checkpoint, options), {}};
+  auto mapping = normflows_mapping(checkpoint, options);
   const auto& model = mapping.options;
   const auto layers = network_layers(checkpoint);
   for (std::int64_t l = 0; l < model.levels; ++l) {

@@ -40,13 +40,15 @@ ImageFacts openai_images(const Checkpoint& checkpoint) {
     if (!options.is_object() || !options.contains("image_size") || !options.contains("n_bits_x")) continue;
     if (!options["image_size"].is_number_integer() || !options["n_bits_x"].is_number_integer()) continue;
     const std::int64_t size = options["image_size"];
-    return {size, size, options["n_bits_x"]};
+    return {size, size, options["n_bits_x"], name};
   }
   return {};
 }
 
-nn::GlowOptions openai_options(const Checkpoint& checkpoint, const ImportOptions& options) {
-  nn::GlowOptions model;
+/// Without rows.
+Mapping openai_mapping(const Checkpoint& checkpoint, const ImportOptions& options) {
+  Mapping mapping;
+  auto& model = mapping.options;
   model.levels = count(checkpoint, [](auto l) { return openai_step(l, 0) + "actnorm_center/b"; });
   model.depth = count(checkpoint, [](auto k) { return openai_step(0, k) + "actnorm_center/b"; });
   const auto first = openai_step(0, 0);
@@ -60,8 +62,8 @@ nn::GlowOptions openai_options(const Checkpoint& checkpoint, const ImportOptions
   model.learn_top = checkpoint.has(kModel + "prior/p/W");
   const auto classes = kModel + "prior/y_emb/W";
   model.num_classes = checkpoint.has(classes) ? checkpoint.size(classes, 0) : 0;
-  set_image(model, options, openai_images(checkpoint));
-  return model;
+  set_image(mapping, options, openai_images(checkpoint));
+  return mapping;
 }
 
 void add_openai_step(Mapping& mapping, const std::string& theirs, const std::string& ours) {
@@ -144,7 +146,7 @@ bool is_of_openai(const Checkpoint& checkpoint) { return checkpoint.has(openai_s
 Mapping map_openai(Checkpoint& checkpoint, const ImportOptions& options) {
   refuse_unknown_options(options, "openai", /*takes_permutation=*/false, /*takes_class_vector=*/false,
                          /*takes_average=*/true);
-  Mapping mapping{openai_options(checkpoint, options), {}};
+  auto mapping = openai_mapping(checkpoint, options);
   const auto& model = mapping.options;
   for (std::int64_t l = 0; l < model.levels; ++l) {
     for (std::int64_t k = 0; k < model.depth; ++k) {

@@ -93,8 +93,10 @@ void add_rosinality_prior(Mapping& mapping, std::int64_t level) {
   mapping.add(ours + "log_scale", theirs + "scale", flat);
 }
 
-nn::GlowOptions rosinality_options(const Checkpoint& checkpoint, const ImportOptions& options) {
-  nn::GlowOptions model;
+/// Without rows.
+Mapping rosinality_mapping(const Checkpoint& checkpoint, const ImportOptions& options) {
+  Mapping mapping;
+  auto& model = mapping.options;
   model.levels = count(checkpoint, [](auto l) { return rosinality_flow(l, 0) + "actnorm.loc"; });
   model.depth = count(checkpoint, [](auto k) { return rosinality_flow(0, k) + "actnorm.loc"; });
   const auto first = rosinality_flow(0, 0);
@@ -108,8 +110,8 @@ nn::GlowOptions rosinality_options(const Checkpoint& checkpoint, const ImportOpt
   const bool is_affine = checkpoint.size(first + "coupling.net.4.conv.weight", 0) == channels;
   model.coupling = is_affine ? nn::CouplingKind::kAffine : nn::CouplingKind::kAdditive;
   model.edge_bias = model.learn_top = true;
-  set_image(model, options);
-  return model;
+  set_image(mapping, options);
+  return mapping;
 }
 
 }  // namespace
@@ -123,7 +125,7 @@ Mapping map_rosinality(Checkpoint& checkpoint, const ImportOptions& options) {
   refuse_unknown_options(options, "rosinality", /*takes_permutation=*/false, /*takes_class_vector=*/false,
                          /*takes_average=*/false);
   checkpoint.rename(without_module);
-  Mapping mapping{rosinality_options(checkpoint, options), {}};
+  auto mapping = rosinality_mapping(checkpoint, options);
   const auto& model = mapping.options;
   for (std::int64_t l = 0; l < model.levels; ++l) {
     for (std::int64_t k = 0; k < model.depth; ++k) {

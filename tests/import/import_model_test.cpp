@@ -2,9 +2,10 @@
 #include <glow/import/import_model.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cstring>
+#include <cmath>
+#include <iterator>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,8 @@
 #include <glow/error.h>
 #include <glow/nn/latents.h>
 
-#include "import/mapping.h"
+#include "import/checkpoints.h"
 #include "io/npz.h"
-#include "io/tensor_bundle.h"
-#include "io/torch_file.h"
 #include "support/archives.h"
 #include "support/files.h"
 #include "support/temporary_directory.h"
@@ -27,15 +26,7 @@
 namespace glow::import_model_test {
 namespace {
 
-using glow::testing::get;
-using glow::testing::put;
-using glow::testing::relative_error;
-using glow::testing::TemporaryDirectory;
-using glow::testing::throws;
-
-std::filesystem::path fixture(const std::string& name) {
-  return std::filesystem::path(GLOW_TEST_FIXTURES) / "../../import/fixtures" / name;
-}
+using namespace glow::testing;
 
 /// An array of numbers of an npz file.
 torch::Tensor array(const std::filesystem::path& path, const std::string& name) {
@@ -51,55 +42,15 @@ torch::Tensor array(const std::filesystem::path& path, const std::string& name) 
   return tensor;
 }
 
-struct Case {
-  std::string file;
-  CodeBase code_base;
-  nn::GlowOptions options;
-  /// Relative, of bits/dim: the TensorFlow code computes in float32.
-  double tolerance;
-};
+/// Relative, of bits/dim. The TensorFlow code computes in float32, as our models do here.
+constexpr double kTolerance = 1e-6;
 
-nn::GlowOptions small(nn::GlowOptions options) {
-  options.height = options.width = 16;
-  return options;
-}
-
-std::vector<Case> cases() {
-  using nn::CouplingKind;
-  using nn::PermutationKind;
-  const nn::GlowOptions tensorflow{.levels = 2, .depth = 2, .hidden_width = 16},
-      torch_ones{.levels = 2, .depth = 3, .hidden_width = 24, .permutation = PermutationKind::kLU};
-  auto additive = tensorflow, classes = tensorflow, plain = torch_ones, without_top = torch_ones, reversed = torch_ones;
-  additive.coupling = CouplingKind::kAdditive;
-  additive.permutation = PermutationKind::kShuffle;
-  classes.num_classes = 10;
-  plain.edge_bias = false;
-  without_top.levels = 3;
-  without_top.permutation = PermutationKind::kConv1x1;
-  without_top.edge_bias = without_top.learn_top = false;
-  reversed.depth = 2;
-  reversed.permutation = PermutationKind::kReverse;
-  reversed.edge_bias = false;
-  return {{"affine-conv1x1.ckpt", CodeBase::kOpenAI, small(tensorflow), 1e-6},
-          {"additive-shuffle.ckpt", CodeBase::kOpenAI, small(additive), 1e-6},
-          {"classes.ckpt", CodeBase::kOpenAI, small(classes), 1e-6},
-          {"rosinality-affine-lu-L2K3-8bits.pt", CodeBase::kRosinality, small(torch_ones), 1e-6},
-          {"y0ast-affine-invconv-lu-L2K3.pt", CodeBase::kY0ast, small(plain), 1e-6},
-          {"y0ast-affine-reverse-L2K2.pt", CodeBase::kY0ast, small(reversed), 1e-6},
-          {"chaiyujin-affine-invconv-L3K3.pt", CodeBase::kChaiyujin, small(without_top), 1e-6},
-          {"normflows-affine-lu-L2K3.pt", CodeBase::kNormflows, small(plain), 1e-6}};
-}
-
-ImportOptions options_of(const Case& each) {
-  ImportOptions options{.height = 16, .width = 16, .bits = 8};
-  if (each.options.permutation == nn::PermutationKind::kReverse) options.permutation = nn::PermutationKind::kReverse;
-  return options;
-}
-
-class ImportModel : public ::testing::TestWithParam<Case> {
+class ImportModel : public ::testing::TestWithParam<ImportCase> {
  protected:
-  ImportedModel imported = import_model(fixture(GetParam().file), options_of(GetParam()));
-  torch::Tensor of_code_base(const std::string& name) const { return array(fixture(GetParam().file + ".npz"), name); }
+  ImportedModel imported = import_model(import_fixture(GetParam().file), options_of(GetParam()));
+  torch::Tensor of_code_base(const std::string& name) const {
+    return array(import_fixture(GetParam().file + ".npz"), name);
+  }
   /// [N, H, W, C] -> [N, C, H, W]
   torch::Tensor images(const std::string& name) const { return of_code_base(name).permute({0, 3, 1, 2}).contiguous(); }
   torch::Tensor labels() const {
@@ -133,7 +84,7 @@ TEST_P(ImportModel, GivesTheSameBitsPerDim) {
   const auto x = model->quantizer().center(images("x"));
   const auto bits = model->quantizer().bits_per_dim(model->log_prob(x, labels())).to(torch::kDouble);
   const auto expected = of_code_base(is_of_tensorflow() ? "bits_x" : "bits_per_dim").to(torch::kDouble);
-  EXPECT_LE(((bits - expected) / expected).abs().max().item<double>(), GetParam().tolerance) << bits << expected;
+  EXPECT_LE(((bits - expected) / expected).abs().max().item<double>(), kTolerance) << bits << expected;
 }
 
 TEST_P(ImportModel, GivesTheSameLatents) {
@@ -152,37 +103,13 @@ TEST_P(ImportModel, DecodesTheSameImages) {
   EXPECT_LE(difference.ne(0).to(torch::kDouble).mean().item<double>(), 2e-3);
 }
 
-/// The tensors of a fixture.
-std::map<std::string, importing::StoredTensor> stored_tensors(const Case& each) {
-  std::map<std::string, importing::StoredTensor> tensors;
-  if (each.code_base == CodeBase::kOpenAI) {
-    static std::map<std::string, io::TensorBundle> bundles;
-    for (const auto& tensor : bundles.try_emplace(each.file, fixture(each.file)).first->second.tensors()) {
-      std::vector<std::int64_t> strides(tensor.shape.size(), 1);
-      for (auto i = strides.size(); i-- > 1;) strides[i - 1] = strides[i] * tensor.shape[i];
-      tensors.emplace(tensor.name, importing::StoredTensor{tensor.dtype, tensor.shape, strides, tensor.data});
-    }
-  } else {
-    static std::map<std::string, io::TorchFile> files;
-    for (const auto& tensor : files.try_emplace(each.file, fixture(each.file)).first->second.tensors()) {
-      tensors.emplace(tensor.name, importing::StoredTensor{tensor.dtype, tensor.shape, tensor.strides, tensor.data});
-    }
-  }
-  return tensors;
-}
-
-ImportedModel import_tensors(const std::map<std::string, importing::StoredTensor>& tensors, const Case& each) {
-  importing::Checkpoint checkpoint(each.file, tensors, nullptr);
-  return importing::import_checkpoint(checkpoint, options_of(each));
-}
-
 torch::Tensor weights(ImportedModel imported) { return imported.model->flat_parameters().values(); }
 
 /// Every so many tensors, because each copy takes tens of milliseconds.
 constexpr std::size_t kStride = 11;
 
 TEST_P(ImportModel, ATensorLeftOutIsMissed) {
-  const auto tensors = stored_tensors(GetParam());
+  const auto tensors = fixture_tensors(GetParam());
   std::size_t number = 0, missed = 0;
   for (const auto& [name, tensor] : tensors) {
     if (number++ % kStride != 0) continue;
@@ -200,17 +127,17 @@ TEST_P(ImportModel, ATensorLeftOutIsMissed) {
 }
 
 TEST_P(ImportModel, OneTooManyIsRefused) {
-  auto tensors = stored_tensors(GetParam());
+  auto tensors = fixture_tensors(GetParam());
   tensors.emplace("another.weight", tensors.begin()->second);
   EXPECT_TRUE(throws<FormatError>([&] { import_tensors(tensors, GetParam()); },
                                   {GetParam().file, "unknown tensor", "another.weight"}));
 }
 
 TEST_P(ImportModel, AnotherShapeAndNaNAreRefusedByName) {
-  const auto tensors = stored_tensors(GetParam());
+  const auto tensors = fixture_tensors(GetParam());
   std::size_t number = 0;
   for (const auto& [name, tensor] : tensors) {
-    if (tensor.dtype != "F32" || number++ % kStride != 0) continue;
+    if (number++ % kStride != 0) continue;
     auto without = tensors;
     without.erase(name);
     try {
@@ -218,39 +145,30 @@ TEST_P(ImportModel, AnotherShapeAndNaNAreRefusedByName) {
     } catch (const Error&) {
     }
     auto reshaped = tensors, not_finite = tensors;
-    reshaped.at(name).shape = {1, 1, 1, 1, 1};
-    reshaped.at(name).strides = {1, 1, 1, 1, 1};
+    reshaped.at(name) = torch::zeros({1, 1, 1, 1, 1});
     EXPECT_TRUE(throws<FormatError>([&] { import_tensors(reshaped, GetParam()); }, {GetParam().file})) << name;
-    std::string nans(tensor.data.size(), '\xff');
-    not_finite.at(name).data = nans;
+    not_finite.at(name) = at::full_like(tensor, NAN);
     EXPECT_TRUE(throws<FormatError>([&] { import_tensors(not_finite, GetParam()); }, {name, "not finite"})) << name;
   }
 }
 
 TEST_P(ImportModel, AMovedTensorChangesTheDensity) {
   const torch::NoGradGuard no_grad;
-  const auto tensors = stored_tensors(GetParam());
+  const auto tensors = fixture_tensors(GetParam());
   const auto x = imported.model->quantizer().center(images("x"));
   const auto density = [&](const ImportedModel& each) { return each.model->log_prob(x, labels()).to(torch::kDouble); };
   const auto expected = density(imported);
   std::size_t number = 0;
   for (const auto& [name, tensor] : tensors) {
-    if (tensor.dtype != "F32" || number++ % kStride != 0) continue;
+    if (number++ % kStride != 0) continue;
     auto copy = tensors;
-    std::string bytes(tensor.data);
-    for (std::size_t i = 0; i + sizeof(float) <= bytes.size(); i += sizeof(float)) {
-      float value = 0;
-      std::memcpy(&value, bytes.data() + i, sizeof value);
-      value += 1e-3F;
-      std::memcpy(bytes.data() + i, &value, sizeof value);
-    }
-    copy.at(name).data = bytes;
+    copy.at(name) = tensor + 1e-3;
     try {
       const auto changed = import_tensors(copy, GetParam());
       const bool is_used = !weights(changed).equal(weights(imported));
       const auto difference = ((density(changed) - expected) / expected).abs().max().item<double>();
       if (is_used && name.find("classifier") == std::string::npos) {
-        EXPECT_GT(difference, 2 * GetParam().tolerance) << name;
+        EXPECT_GT(difference, 2 * kTolerance) << name;
       }
     } catch (const FormatError&) {
       // A permutation matrix is none any more.
@@ -258,14 +176,108 @@ TEST_P(ImportModel, AMovedTensorChangesTheDensity) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, ImportModel, ::testing::ValuesIn(cases()), [](const auto& test) {
-  std::string name;
-  for (const char c : test.param.file) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return name;
-});
+/// Changes a checkpoint at random, in ways in which files differ from what the code expects.
+class RandomChanges {
+ public:
+  explicit RandomChanges(std::uint64_t seed) : random_(seed) {}
+
+  void change(TensorMap& tensors) {
+    auto& [name, tensor] = *std::next(tensors.begin(), below(static_cast<std::int64_t>(tensors.size())));
+    switch (below(9)) {
+      case 0:
+        tensors.erase(std::string(name));
+        return;
+      case 1:
+        tensors[changed_number(name)] = tensor;
+        return;
+      case 2: {
+        const auto moved = tensor;
+        const auto to = changed_number(name);
+        tensors.erase(std::string(name));
+        tensors[to] = moved;
+        return;
+      }
+      case 3:
+        tensor = tensor.flatten();
+        return;
+      case 4:
+        tensor = tensor.unsqueeze(below(tensor.dim() + 1));
+        return;
+      case 5:
+        if (tensor.dim() > 0) {
+          const auto cut = axis(tensor);
+          tensor = tensor.narrow(cut, 0, below(tensor.size(cut) + 1));
+        }
+        return;
+      case 6:
+        if (tensor.dim() > 1) tensor = tensor.transpose(axis(tensor), axis(tensor));
+        return;
+      case 7:
+        tensor = std::next(tensors.begin(), below(static_cast<std::int64_t>(tensors.size())))->second;
+        return;
+      default: {
+        static const std::vector<double> values{0, -1, 1e300, -1e300, INFINITY, NAN, 1e-300, 0.5};
+        tensor =
+            at::full_like(tensor, values[static_cast<std::size_t>(below(static_cast<std::int64_t>(values.size())))]);
+      }
+    }
+  }
+
+  std::int64_t below(std::int64_t bound) {
+    return bound <= 1 ? 0 : std::uniform_int_distribution<std::int64_t>(0, bound - 1)(random_);
+  }
+
+ private:
+  std::int64_t axis(const torch::Tensor& tensor) { return below(tensor.dim()); }
+
+  /// The name with another digit: of another level, step or layer.
+  std::string changed_number(std::string name) {
+    const auto at =
+        name.find_first_of("0123456789", static_cast<std::size_t>(below(static_cast<std::int64_t>(name.size()))));
+    if (at == std::string::npos) return name + "0";
+    name[at] = static_cast<char>('0' + below(10));
+    return name;
+  }
+
+  std::mt19937_64 random_;
+};
+
+TEST_P(ImportModel, ChangedCheckpointsAreRefusedOrGiveFiniteWeights) {
+  const auto tensors = fixture_tensors(GetParam());
+  int refused = 0;
+  constexpr int kTries = 150;
+  for (int seed = 0; seed < kTries; ++seed) {
+    RandomChanges changes(static_cast<std::uint64_t>(seed));
+    auto changed = tensors;
+    for (auto count = 1 + changes.below(3); count > 0; --count) changes.change(changed);
+    try {
+      EXPECT_TRUE(weights(import_tensors(changed, GetParam())).isfinite().all().item<bool>()) << seed;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << seed << ": " << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, kTries / 3);
+}
+
+class ImportClasses : public ImportModel {};
+
+TEST_P(ImportClasses, GivesTheSameBits) {
+  const torch::NoGradGuard no_grad;
+  const auto& model = imported.model;
+  const auto logits = model->evaluate(model->quantizer().center(images("x")), labels()).class_logits;
+  const auto bits = at::cross_entropy_loss(logits, labels(), {}, at::Reduction::None) / std::log(2.0);
+  EXPECT_TRUE(close(bits, of_code_base("bits_y"), kTolerance)) << bits << of_code_base("bits_y");
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ImportClasses, ::testing::Values(import_case(kClasses)),
+                         [](const auto& test) { return import_test_name(test.param); });
+
+INSTANTIATE_TEST_SUITE_P(Files, ImportModel, ::testing::ValuesIn(import_cases()),
+                         [](const auto& test) { return import_test_name(test.param); });
 
 TEST(ImportOptions, MissingOnesAreNamed) {
-  const auto file = fixture("y0ast-affine-reverse-L2K2.pt");
+  const auto file = import_fixture("y0ast-affine-reverse-L2K2.pt");
   const auto reverse = nn::PermutationKind::kReverse;
   const auto refuses = [&](const ImportOptions& options, std::initializer_list<std::string_view> parts) {
     return throws<ConfigError>([&] { import_model(file, options); }, parts);
@@ -286,29 +298,10 @@ TEST(ImportOptions, MissingOnesAreNamed) {
       {"rosinality"}));
 }
 
-const Case& case_of(const std::string& file) {
-  static const auto all = cases();
-  return *std::find_if(all.begin(), all.end(), [&](const Case& each) { return each.file == file; });
-}
-const std::string kRosinality = "rosinality-affine-lu-L2K3-8bits.pt", kY0ast = "y0ast-affine-invconv-lu-L2K3.pt",
-                  kReversed = "y0ast-affine-reverse-L2K2.pt", kChaiyujin = "chaiyujin-affine-invconv-L3K3.pt";
-
-/// The bytes of a tensor, and the tensor as a checkpoint stores it.
-struct OwnTensor {
-  explicit OwnTensor(const torch::Tensor& value) : numbers(value.to(torch::kFloat).contiguous()) {}
-  importing::StoredTensor stored() const {
-    return {"F32",
-            numbers.sizes().vec(),
-            numbers.strides().vec(),
-            {static_cast<const char*>(numbers.data_ptr()), numbers.nbytes()}};
-  }
-  torch::Tensor numbers;
-};
-
 TEST(ImportCheckpoint, PrefixesOfDataParallelAndOfATrainingAreRemoved) {
-  const auto& each = case_of(kRosinality);
-  const auto tensors = stored_tensors(each);
-  std::map<std::string, importing::StoredTensor> parallel, training;
+  const auto& each = import_case(kRosinality);
+  const auto tensors = fixture_tensors(each);
+  TensorMap parallel, training;
   for (const auto& [name, tensor] : tensors) {
     parallel.emplace("module." + name, tensor);
     training.emplace("state_dict/module." + name, tensor);
@@ -326,32 +319,27 @@ TEST(ImportCheckpoint, PrefixesOfDataParallelAndOfATrainingAreRemoved) {
 }
 
 TEST(ImportCheckpoint, AClassVectorFixesTheLabels) {
-  const auto& each = case_of(kChaiyujin);
-  auto tensors = stored_tensors(each);
-  const OwnTensor weight(testing::random_normal({96, 3}, 1) * 0.1), bias(testing::random_normal({96}, 2) * 0.1),
-      logs(testing::random_normal({96}, 3) * 0.1), classifier(testing::random_normal({3, 48}, 4)),
-      three(torch::zeros({3}));
-  for (const auto& [name, tensor] :
-       {std::pair{"project_ycond.weight", &weight}, std::pair{"project_ycond.bias", &bias},
-        std::pair{"project_ycond.logs", &logs}, std::pair{"project_class.weight", &classifier},
-        std::pair{"project_class.bias", &three}, std::pair{"project_class.logs", &three}}) {
-    tensors.emplace(name, tensor->stored());
-  }
+  const auto& each = import_case(kChaiyujin);
+  auto tensors = fixture_tensors(each);
+  tensors["project_ycond.weight"] = random_normal({96, 3}, 1) * 0.1;
+  tensors["project_ycond.bias"] = random_normal({96}, 2) * 0.1;
+  tensors["project_ycond.logs"] = random_normal({96}, 3) * 0.1;
+  tensors["project_class.weight"] = random_normal({3, 48}, 4);
+  tensors["project_class.bias"] = tensors["project_class.logs"] = torch::zeros({3});
   const auto import_with = [&](const ImportOptions& more) {
     auto options = options_of(each);
     options.class_vector = more.class_vector;
     options.class_names = more.class_names;
-    importing::Checkpoint checkpoint(each.file, tensors, nullptr);
-    return importing::import_checkpoint(checkpoint, options);
+    return import_tensors(tensors, each, options);
   };
   const torch::NoGradGuard no_grad;
   const auto with_classes = import_with({.class_names = {"a", "b", "c"}}).model,
              fixed = import_with({.class_vector = {0, 1, 0}}).model;
   EXPECT_EQ(with_classes->options().num_classes, 3);
   EXPECT_EQ(fixed->options().num_classes, 0);
-  const auto x = testing::random_images(fixed->options(), 2, 5).to(torch::kFloat);
-  EXPECT_TRUE(testing::close(fixed->log_prob(x), with_classes->log_prob(x, torch::ones({2}, torch::kLong)), 1e-6));
-  EXPECT_FALSE(testing::close(fixed->log_prob(x), with_classes->log_prob(x, torch::zeros({2}, torch::kLong)), 1e-6));
+  const auto x = random_images(fixed->options(), 2, 5).to(torch::kFloat);
+  EXPECT_TRUE(close(fixed->log_prob(x), with_classes->log_prob(x, torch::ones({2}, torch::kLong)), 1e-6));
+  EXPECT_FALSE(close(fixed->log_prob(x), with_classes->log_prob(x, torch::zeros({2}, torch::kLong)), 1e-6));
   EXPECT_TRUE(throws<ConfigError>([&] { import_with({.class_vector = {0, 1}}); }, {"class_vector", "3", "2"}));
   EXPECT_TRUE(throws<ConfigError>([&] { import_with({}); }, {"class_vector", "3 labels"}));
   EXPECT_TRUE(throws<ConfigError>([&] { import_with({.class_names = {"a"}}); }, {"classes", "3", "1"}));
@@ -360,10 +348,9 @@ TEST(ImportCheckpoint, AClassVectorFixesTheLabels) {
 TEST(ImportCheckpoint, ValuesThatAModelCannotHaveAreRefused) {
   const auto refuses = [](const std::string& file, const std::string& name, const torch::Tensor& value,
                           std::initializer_list<std::string_view> parts) {
-    const auto& each = case_of(file);
-    auto tensors = stored_tensors(each);
-    const OwnTensor own(value);
-    tensors.at(name) = own.stored();
+    const auto& each = import_case(file);
+    auto tensors = fixture_tensors(each);
+    tensors.at(name) = value;
     return throws<FormatError>([&] { import_tensors(tensors, each); }, parts);
   };
   EXPECT_TRUE(refuses(kY0ast, "flow.layers.1.invconv.sign_s", torch::full({12}, 0.5), {"sign_s", "+1 or -1"}));
@@ -378,20 +365,24 @@ TEST(ImportCheckpoint, ValuesThatAModelCannotHaveAreRefused) {
 }
 
 TEST(ImportCheckpoint, ShapesAloneAllocateNothing) {
-  const auto& each = case_of(kRosinality);
-  auto tensors = stored_tensors(each);
-  auto& wide = tensors.at("blocks.0.flows.0.coupling.net.0.weight");
-  wide.data = {};
-  wide.shape = {std::int64_t{1} << 40, 0, 3, 3};
-  EXPECT_TRUE(throws<FormatError>([&] { import_tensors(tensors, each); }, {each.file, "hidden_width"}));
-  wide.shape = {60000, 0, 3, 3};
-  EXPECT_TRUE(throws<FormatError>([&] { import_tensors(tensors, each); }, {each.file, "weights"}));
+  const io::MappedFile file(import_fixture(kRosinality));
+  const auto import_with = [&](std::int64_t width) {
+    auto tensors = io::read_torch(file.bytes(), kRosinality);
+    auto& wide = *std::ranges::find(tensors, "blocks.0.flows.0.coupling.net.0.weight", &io::StoredTensor::name);
+    wide.data = {};
+    wide.shape = {width, 0, 3, 3};
+    importing::Checkpoint checkpoint(kRosinality, tensors, nullptr);
+    importing::import_checkpoint(checkpoint, options_of(import_case(kRosinality)));
+  };
+  EXPECT_TRUE(throws<FormatError>([&] { import_with(std::int64_t{1} << 40); }, {kRosinality, "hidden_width"}));
+  EXPECT_TRUE(throws<FormatError>([&] { import_with(60000); }, {kRosinality, "weights"}));
 }
 
 TEST(ImportCheckpoint, HparamsSayWhatTheWeightsDoNot) {
-  const auto& each = case_of(kReversed);
+  const auto& each = import_case(kY0astReversed);
   const auto import_with = [&](const std::string& hparams, const ImportOptions& options) {
-    importing::Checkpoint checkpoint(each.file, stored_tensors(each), nullptr);
+    const auto tensors = fixture_tensors(each);
+    auto checkpoint = checkpoint_of(tensors, each.file);
     checkpoint.add_option_file("hparams.json", hparams);
     return importing::import_checkpoint(checkpoint, options).model->options();
   };
@@ -407,17 +398,15 @@ TEST(ImportCheckpoint, HparamsSayWhatTheWeightsDoNot) {
 TEST(ImportCheckpoint, ArchivesAndFoldersOfOneCheckpoint) {
   const TemporaryDirectory directory;
   const auto file = directory / "glow.zip";
-  const auto weights_file = get(fixture(kReversed));
-  const auto options = options_of(case_of(kReversed));
-  const auto expected = weights(import_model(fixture(kReversed), options));
-  put(file, testing::zip_archive({testing::zip_stored("glow/a.pt", weights_file),
-                                  testing::zip_stored("__MACOSX/glow/._a.pt", "metadata"),
-                                  testing::zip_stored("glow/hparams.json", R"({"flow_permutation": "reverse"})")}));
+  const auto weights_file = get(import_fixture(kY0astReversed));
+  const auto options = options_of(import_case(kY0astReversed));
+  const auto expected = weights(import_model(import_fixture(kY0astReversed), options));
+  put(file, zip_archive({zip_stored("glow/a.pt", weights_file), zip_stored("__MACOSX/glow/._a.pt", "metadata"),
+                         zip_stored("glow/hparams.json", R"({"flow_permutation": "reverse"})")}));
   EXPECT_TRUE(weights(import_model(file, {.height = 16, .width = 16, .bits = 8})).equal(expected));
-  put(file,
-      testing::zip_archive({testing::zip_stored("a.pt", weights_file), testing::zip_stored("b.pt", weights_file)}));
+  put(file, zip_archive({zip_stored("a.pt", weights_file), zip_stored("b.pt", weights_file)}));
   EXPECT_TRUE(throws<FormatError>([&] { import_model(file, options); }, {"several checkpoints", "a.pt", "b.pt"}));
-  put(file, testing::zip_archive({testing::zip_stored("a.txt", "text")}));
+  put(file, zip_archive({zip_stored("a.txt", "text")}));
   EXPECT_TRUE(throws<FormatError>([&] { import_model(file, options); }, {"no member that is a checkpoint"}));
   std::filesystem::remove(file);
   put(directory / "a.pth", weights_file);
@@ -429,7 +418,7 @@ TEST(ImportCheckpoint, ArchivesAndFoldersOfOneCheckpoint) {
 TEST(ImportOptions, FilesBesideTheCheckpointSayTheRest) {
   const TemporaryDirectory directory;
   const auto copy = [&](const std::string& from, const std::string& to) {
-    std::filesystem::copy_file(fixture(from), directory / to);
+    std::filesystem::copy_file(import_fixture(from), directory / to);
   };
   copy("affine-conv1x1.ckpt.index", "model_best_loss.ckpt.index");
   copy("affine-conv1x1.ckpt.data-00000-of-00001", "model_best_loss.ckpt.data-00000-of-00001");
@@ -438,15 +427,18 @@ TEST(ImportOptions, FilesBesideTheCheckpointSayTheRest) {
        {"", "model_best_loss.ckpt", "model_best_loss.ckpt.index", "model_best_loss.ckpt.data-00000-of-00001"}) {
     EXPECT_EQ(import_model(directory / name).model->options().bits, 5) << name;
   }
-  EXPECT_EQ(import_model(directory / "model_best_loss.ckpt", {.bits = 8}).model->options().bits, 8);
+  EXPECT_EQ(import_model(directory / "model_best_loss.ckpt").images_from, "train.txt");
+  const auto given = import_model(directory / "model_best_loss.ckpt", {.height = 16, .width = 16, .bits = 8});
+  EXPECT_EQ(given.model->options().bits, 8);
+  EXPECT_EQ(given.images_from, "");
 }
 
 TEST(ImportOptions, AverageTakesTheMovingAverages) {
   const ImportOptions options{.height = 16, .width = 16, .bits = 8};
   auto averaged = options;
   averaged.average = true;
-  const auto raw = import_model(fixture("classes.ckpt"), options),
-             mean = import_model(fixture("classes.ckpt"), averaged);
+  const auto raw = import_model(import_fixture("classes.ckpt"), options),
+             mean = import_model(import_fixture("classes.ckpt"), averaged);
   EXPECT_FALSE(weights(raw).equal(weights(mean)));
   for (const auto& imported : {raw, mean}) EXPECT_EQ(imported.dropped.size(), 2u);
 }

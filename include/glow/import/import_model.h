@@ -58,8 +58,10 @@ struct ImportOptions {
 struct ImportedModel {
   nn::Glow model{nullptr};
   CodeBase code_base = CodeBase::kAuto;
+  /// The file beside the checkpoint that says the size or the bits of the images, "train.txt"; empty: they were given.
+  std::string images_from{};
   /// The tensors of the checkpoint that the model does not need, in groups: "76 tensors of the optimiser".
-  std::vector<std::string> dropped;
+  std::vector<std::string> dropped{};
 };
 
 /// A model in float32 and eval mode with the weights of another code base: the same density and the same latents, up to
