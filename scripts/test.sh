@@ -6,10 +6,10 @@
 #   --torch     as in scripts/setup.sh
 #   --preset    one of CMakePresets.json (default release). asan (address and undefined-behaviour sanitizers) skips tests
 #               that compile the library again (consumer), open a browser (report), start many programs that have tests
-#               of their own (compare, processes), or repeat others to compare numbers or count bytes (repeats). tsan
-#               (thread sanitizer) runs the tests that do not need LibTorch
-#   --skip      a regular expression of labels: their tests are skipped too. `independent` are the tests whose results do
-#               not depend on LibTorch's version
+#               of their own (compare, processes), repeat others to compare numbers or count bytes (repeats), or take
+#               minutes with a sanitizer (slow). tsan (thread sanitizer) runs the tests that need threads but no
+#               LibTorch
+#   --skip      a regular expression of labels: their tests are skipped too. CI skips `nightly`: tests of minutes
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -18,7 +18,8 @@ parse_options "--torch --preset --skip" "$@"
 scripts/setup.sh --torch "$torch"
 scripts/build.sh --torch "$torch" --preset "$preset"
 locate_tools
-[[ $preset != asan ]] || skip+=${skip:+|}'consumer|report|compare|processes|repeats'
+[[ $preset != asan ]] || skip+=${skip:+|}'consumer|report|compare|processes|repeats|slow'
+[[ $preset != tsan ]] || skip+=${skip:+|}'^io$'
 selection=()
 [[ ! $skip ]] || selection=(-LE "$skip")
 say "testing ${build_dir#"$root"/}"

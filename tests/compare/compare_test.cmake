@@ -3,7 +3,7 @@ if(GLOW_BUILD_TOOLS)
   add_test(NAME compare.tiny
     COMMAND "${GLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/compare/check_compare.py" "${PROJECT_SOURCE_DIR}/scripts/compare.sh"
       "${PROJECT_BINARY_DIR}/bin" "${GLOW_PYTHON}" "${CMAKE_CURRENT_BINARY_DIR}/compare")
-  set_tests_properties(compare.tiny PROPERTIES LABELS "compare;independent" TIMEOUT 600)
+  set_tests_properties(compare.tiny PROPERTIES LABELS "compare;nightly" TIMEOUT 600)
   if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=")
     set_tests_properties(compare.tiny PROPERTIES DISABLED ON) # the tools that it runs have their own tests
   endif()

@@ -7,7 +7,7 @@ function(add_python_test name program script)
   add_dependencies(test_images ${program}) # so that the tests of the module can run when only its program was built
   add_test(NAME ${name} COMMAND "${GLOW_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/images/${script}" $<TARGET_FILE:${program}>)
   set_tests_properties(${name} PROPERTIES LABELS images)
-  glow_test_properties(${name} LABEL independent)
+  glow_test_properties(${name})
   if(NOT images_python_result EQUAL 0)
     set_tests_properties(${name} PROPERTIES DISABLED ON)
   endif()
