@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -26,6 +25,11 @@ std::optional<torch::Dtype> number_dtype(const std::string& dtype) {
   return found == dtypes.end() ? std::nullopt : std::optional(found->second);
 }
 
+FormatError no_numbers(const std::filesystem::path& path, const io::StoredTensor& tensor) {
+  return {path, "tensor " + io::in_quotes(tensor.name) + " has no numbers that weights have" +
+                    (tensor.dtype.empty() ? "" : " but " + tensor.dtype)};
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint(std::filesystem::path path, const std::vector<io::StoredTensor>& tensors, Release release)
@@ -44,7 +48,9 @@ const Checkpoint::Entry& Checkpoint::find(const std::string& name) const {
 }
 
 std::int64_t Checkpoint::size(const std::string& name, int axis) const {
-  const auto& shape = find(name).tensor.shape;
+  const auto& tensor = find(name).tensor;
+  if (!number_dtype(tensor.dtype)) throw no_numbers(path_, tensor);
+  const auto& shape = tensor.shape;
   const auto index = static_cast<std::size_t>(axis < 0 ? axis + static_cast<int>(shape.size()) : axis);
   if (index >= shape.size()) {
     throw FormatError(path_,
@@ -58,10 +64,7 @@ torch::Tensor Checkpoint::take(const std::string& name) {
   tensors_.at(name).is_used = true;
   const auto dtype = number_dtype(tensor.dtype);
   if (verified_.insert(tensor.checksum.bytes.data()).second) io::verify(tensor, path_);
-  if (!dtype) {
-    throw FormatError(path_, "tensor " + io::in_quotes(name) + " has no numbers that weights have" +
-                                 (tensor.dtype.empty() ? "" : " but " + tensor.dtype));
-  }
+  if (!dtype) throw no_numbers(path_, tensor);
   // A copy first, because the bytes in the file are not aligned for their type.
   std::int64_t elements = tensor.data.empty() ? 0 : 1;
   for (std::size_t i = 0; i < tensor.shape.size() && elements > 0; ++i) {
@@ -116,12 +119,17 @@ std::vector<std::string> Checkpoint::names() const {
   return names;
 }
 
-std::int64_t Checkpoint::elements() const {
+std::int64_t Checkpoint::bytes() const {
+  std::vector<std::string_view> parts;
+  for (const auto& [name, entry] : tensors_) parts.push_back(entry.tensor.data);
+  std::ranges::sort(parts, std::less<>(), [](std::string_view part) { return part.data(); });
   std::int64_t sum = 0;
-  for (const auto& [name, entry] : tensors_) {
-    const auto& shape = entry.tensor.shape;
-    if (std::find(shape.begin(), shape.end(), 0) != shape.end()) continue;
-    sum += std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+  const char* end = nullptr;
+  for (const auto part : parts) {
+    const char* const part_end = part.data() + part.size();
+    if (!std::less<>()(end, part_end)) continue;
+    sum += part_end - std::max(part.data(), end, std::less<>());
+    end = part_end;
   }
   return sum;
 }

@@ -49,8 +49,8 @@ class Checkpoint {
   /// "76 tensors of the optimiser", for each call of `drop` that matched.
   const std::vector<std::string>& dropped() const { return dropped_; }
   std::vector<std::string> names() const;
-  /// Of all tensors.
-  std::int64_t elements() const;
+  /// Of the numbers of all tensors, those that several share once.
+  std::int64_t bytes() const;
   /// The names of tensors that are neither used nor dropped.
   std::vector<std::string> unused() const;
 

@@ -225,9 +225,6 @@ void fix_labels(Mapping& mapping, Checkpoint& checkpoint, const std::vector<doub
 
 }  // namespace
 
-bool is_of_y0ast(const Checkpoint& checkpoint) { return checkpoint.has(flow_layer(1) + "block.0.conv.weight"); }
-bool is_of_chaiyujin(const Checkpoint& checkpoint) { return checkpoint.has(flow_layer(1) + "f.0.weight"); }
-
 Mapping map_y0ast(Checkpoint& checkpoint, const ImportOptions& options) {
   refuse_unknown_options(options, "y0ast", /*takes_permutation=*/true, /*takes_class_vector=*/false,
                          /*takes_average=*/false);

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <functional>
 #include <map>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -21,42 +25,81 @@ namespace importing {
 namespace {
 
 constexpr std::array<KnownCodeBase, 5> kCodeBases{{
-    {CodeBase::kOpenAI, is_of_openai, map_openai},
-    {CodeBase::kRosinality, is_of_rosinality, map_rosinality},
-    {CodeBase::kY0ast, is_of_y0ast, map_y0ast},
-    {CodeBase::kChaiyujin, is_of_chaiyujin, map_chaiyujin},
-    {CodeBase::kNormflows, is_of_normflows, map_normflows},
+    {CodeBase::kOpenAI, "model/0/0/actnorm_center/b", map_openai},
+    {CodeBase::kRosinality, "blocks.0.flows.0.actnorm.loc", map_rosinality},
+    {CodeBase::kY0ast, "flow.layers.1.block.0.conv.weight", map_y0ast},
+    {CodeBase::kChaiyujin, "flow.layers.1.f.0.weight", map_chaiyujin},
+    {CodeBase::kNormflows, "flows.0.0.flows.0.flows.1.param_map.net.0.weight", map_normflows},
 }};
 
-const KnownCodeBase* find_code_base(const Checkpoint& checkpoint, CodeBase wanted) {
-  const auto found = std::find_if(kCodeBases.begin(), kCodeBases.end(), [&](const KnownCodeBase& known) {
-    return (wanted == CodeBase::kAuto || known.kind == wanted) && known.is_of(checkpoint);
-  });
-  return found == kCodeBases.end() ? nullptr : &*found;
-}
+/// A model in a checkpoint: its tensors have names that begin with the prefix ("", "module.", "state_dict/").
+struct FoundModel {
+  const KnownCodeBase* code_base;
+  std::string prefix;
+};
 
-/// Goes into the entry of a checkpoint that holds the weights beside the state of the training.
-const KnownCodeBase& unwrap(Checkpoint& checkpoint, CodeBase wanted) {
-  if (const auto* known = find_code_base(checkpoint, wanted)) return *known;
-  for (const std::string entry : {"graph/", "model/", "state_dict/", "model_state_dict/"}) {
-    const auto is_inside = [&](const std::string& name) { return name.starts_with(entry); };
-    if (!checkpoint.has_any(is_inside)) continue;
-    auto inside = checkpoint;
-    inside.drop(std::not_fn(is_inside), "beside \"" + entry + "\"");
-    inside.rename(
-        [&](const std::string& name) { return is_inside(name) ? name.substr(entry.size()) : "beside/" + name; });
-    if (const auto* known = find_code_base(inside, wanted)) {
-      checkpoint = std::move(inside);
-      return *known;
+std::vector<FoundModel> find_models(const Checkpoint& checkpoint) {
+  std::vector<FoundModel> found;
+  for (const auto& known : kCodeBases) {
+    for (const auto& name : checkpoint.names()) {
+      if (!name.ends_with(known.marker)) continue;
+      auto prefix = name.substr(0, name.size() - std::string_view(known.marker).size());
+      if (prefix.empty() || prefix.ends_with('.') || prefix.ends_with('/'))
+        found.push_back({&known, std::move(prefix)});
     }
   }
-  if (wanted != CodeBase::kAuto) {
-    throw FormatError(checkpoint.path(), "does not have the tensors of a model of " + to_string(wanted));
-  }
+  return found;
+}
+
+/// Whether a prefix is that of averaged weights, which some trainings save beside the weights.
+bool is_of_averages(std::string prefix) {
+  std::ranges::transform(prefix, prefix.begin(), [](unsigned char c) { return std::tolower(c); });
+  return prefix.find("ema") != std::string::npos || prefix.find("average") != std::string::npos;
+}
+
+/// Why a checkpoint has no model.
+FormatError no_model(const Checkpoint& checkpoint) {
   const auto names = checkpoint.names();
-  throw FormatError(checkpoint.path(), "is of no known code base (openai, rosinality, y0ast, chaiyujin, normflows)" +
-                                           (names.empty() ? "; it has no tensors"
-                                                          : "; its first tensor is " + io::in_quotes(names.front())));
+  const bool is_of_kamenbliznashki =
+      checkpoint.has_any([](const std::string& name) { return name.find("flowlevels.0.") != std::string::npos; });
+  if (is_of_kamenbliznashki) {
+    return {checkpoint.path(),
+            "is of kamenbliznashki/normalizing_flows, whose couplings scale before they shift: our models cannot do "
+            "this (docs/how-to/import/kamenbliznashki.md)"};
+  }
+  return {checkpoint.path(),
+          "is of no known code base (openai, rosinality, y0ast, chaiyujin, normflows)" +
+              (names.empty() ? "; it has no tensors" : "; its first tensor is " + io::in_quotes(names.front()))};
+}
+
+/// The only model of a checkpoint, of the wanted code base.
+FoundModel find_model(const Checkpoint& checkpoint, CodeBase wanted) {
+  auto found = find_models(checkpoint);
+  if (found.empty()) throw no_model(checkpoint);
+  const auto of_another = found.front();
+  std::erase_if(found,
+                [&](const FoundModel& each) { return wanted != CodeBase::kAuto && each.code_base->kind != wanted; });
+  if (found.empty()) {
+    throw FormatError(checkpoint.path(),
+                      "has a model of " + to_string(of_another.code_base->kind) + ", not of " + to_string(wanted));
+  }
+  if (found.size() > 1) std::erase_if(found, [](const FoundModel& each) { return is_of_averages(each.prefix); });
+  if (found.size() == 1) return found.front();
+  throw FormatError(checkpoint.path(),
+                    "has several models, whose tensors begin with different names: save the weights of the one that "
+                    "is meant");
+}
+
+/// Leaves the tensors of a model in the checkpoint, under the names that its code base gives them, and drops the
+/// others.
+const KnownCodeBase& unwrap(Checkpoint& checkpoint, CodeBase wanted) {
+  const auto [code_base, prefix] = find_model(checkpoint, wanted);
+  if (prefix.empty()) return *code_base;
+  const auto is_inside = [&](const std::string& name) { return name.starts_with(prefix); };
+  checkpoint.drop(std::not_fn(is_inside), "beside \"" + prefix + "\"");
+  checkpoint.rename(
+      [&](const std::string& name) { return is_inside(name) ? name.substr(prefix.size()) : "beside/" + name; });
+  return *code_base;
 }
 
 /// The mapping of a checkpoint. An impossible configuration that follows from its tensors is an error of the file.
@@ -74,12 +117,12 @@ Mapping map(const KnownCodeBase& known, Checkpoint& checkpoint, const ImportOpti
 
 /// Prevents an allocation much larger than the file: sizes follow from the shapes of single tensors.
 void require_enough_numbers(const nn::GlowOptions& model, const Checkpoint& checkpoint) {
-  // Weights that are zero in our model, and missing in theirs, are fewer than the others.
-  constexpr std::int64_t kMostRatio = 2;
-  const auto needed = nn::parameter_count(model), stored = checkpoint.elements();
-  if (needed <= kMostRatio * stored) return;
+  // Weights that are zero in our model, and missing in theirs, are fewer than the others; theirs may have 2 bytes.
+  constexpr std::int64_t kMostRatio = 4;
+  const auto needed = nn::parameter_count(model), stored = checkpoint.bytes();
+  if (needed * static_cast<std::int64_t>(sizeof(float)) <= kMostRatio * stored) return;
   throw FormatError(checkpoint.path(), "its shapes are those of a model of " + std::to_string(needed) +
-                                           " weights, and it has " + std::to_string(stored));
+                                           " weights, and it has " + std::to_string(stored) + " bytes of numbers");
 }
 
 std::string quoted(const std::vector<std::string>& names) {
@@ -148,7 +191,8 @@ ImportedModel import_checkpoint(Checkpoint& checkpoint, const ImportOptions& opt
   require_enough_numbers(mapping.options, checkpoint);
   ImportedModel imported{.model = nn::Glow(mapping.options, nn::GlowImpl::WithoutWeights{}),
                          .code_base = known.kind,
-                         .images_from = mapping.images_from};
+                         .images_from = mapping.images_from,
+                         .assumed = mapping.assumed};
   fill(*imported.model, mapping, checkpoint);
   if (const auto unused = checkpoint.unused(); !unused.empty()) {
     throw FormatError(checkpoint.path(),

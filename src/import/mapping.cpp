@@ -38,6 +38,10 @@ std::int64_t count(const Checkpoint& checkpoint, const std::function<std::string
 
 void set_image(Mapping& mapping, const ImportOptions& options, const ImageFacts& known) {
   const auto choose = [&](const char* name, std::int64_t given, std::int64_t known_value) {
+    if (given != 0 && known_value != 0 && given != known_value) {
+      throw ConfigError(
+          name, std::to_string(given) + " contradicts " + known.source + ", which says " + std::to_string(known_value));
+    }
     if (given != 0) return given;
     if (known_value == 0) throw ConfigError(name, "the checkpoint does not say, so it must be given");
     mapping.images_from = known.source;

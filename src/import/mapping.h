@@ -28,7 +28,7 @@ struct Mapping {
   nn::GlowOptions options{};
   std::vector<Row> rows{};
   /// See ImportedModel.
-  std::string images_from{};
+  std::string images_from{}, assumed{};
 
   void add(std::string ours, std::string theirs, Transform transform);
   void add(std::string ours, std::vector<std::string> theirs,
@@ -40,16 +40,12 @@ struct Mapping {
 /// A code base: how its checkpoints are recognised and read.
 struct KnownCodeBase {
   CodeBase kind;
-  bool (*is_of)(const Checkpoint&);
+  /// A tensor that each of its checkpoints has and that those of no other code base have.
+  const char* marker;
   /// The mapping of a checkpoint; drops what is not needed. Throws FormatError, ConfigError.
   Mapping (*map)(Checkpoint&, const ImportOptions&);
 };
 
-bool is_of_openai(const Checkpoint& checkpoint);
-bool is_of_rosinality(const Checkpoint& checkpoint);
-bool is_of_y0ast(const Checkpoint& checkpoint);
-bool is_of_chaiyujin(const Checkpoint& checkpoint);
-bool is_of_normflows(const Checkpoint& checkpoint);
 Mapping map_openai(Checkpoint& checkpoint, const ImportOptions& options);
 Mapping map_rosinality(Checkpoint& checkpoint, const ImportOptions& options);
 Mapping map_y0ast(Checkpoint& checkpoint, const ImportOptions& options);
@@ -77,7 +73,7 @@ struct ImageFacts {
 };
 
 /// Sets the size and the bits of the configuration, as given, else as `known`, and validates all of it. Throws
-/// ConfigError naming the option that is neither, or a field that is not possible.
+/// ConfigError naming the option that is neither, that contradicts what is known, or a field that is not possible.
 void set_image(Mapping& mapping, const ImportOptions& options, const ImageFacts& known = {});
 
 /// Throws ConfigError naming an option that is given and that the code base does not have.

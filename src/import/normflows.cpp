@@ -48,6 +48,7 @@ Mapping normflows_mapping(const Checkpoint& checkpoint, const ImportOptions& opt
   model.edge_bias = false;
   model.learn_top = true;
   set_image(mapping, options);
+  mapping.assumed = "scale_map sigmoid, split_mode channel, logscale_factor 3, no transform, ReLUs that are not leaky";
   return mapping;
 }
 
@@ -103,12 +104,27 @@ void add_normflows_step(Mapping& mapping, const NetworkLayers& layers, const std
   mapping.add_zeros(net + "conv3.log_scale");
 }
 
+/// Throws FormatError for the base distributions that our models do not have.
+void require_channel_gaussian(const Checkpoint& checkpoint, const std::string& base) {
+  const auto refuse = [&](const std::string& what) {
+    throw FormatError(checkpoint.path(), base + " is a Gaussian with " + what +
+                                             ", which our models do not have: only GlowBase without "
+                                             "classes can be imported (docs/how-to/import/normflows.md)");
+  };
+  if (checkpoint.has_any([&](const std::string& name) { return name.starts_with(base) && name.ends_with("_cc"); })) {
+    refuse("parameters for each class");
+  }
+  const auto loc = base + "loc";
+  if (checkpoint.size(loc, -1) != 1 || checkpoint.size(loc, -2) != 1) refuse("a mean for each pixel");
+}
+
 /// The base distributions are Gaussians with a mean and log_sd for each channel, times exp(3 logs).
 void add_normflows_prior(Mapping& mapping, const Checkpoint& checkpoint, std::int64_t level) {
   const auto& model = mapping.options;
   const auto theirs = "q0." + std::to_string(model.levels - 1 - level) + ".";
   const bool is_top = level + 1 == model.levels;
   const auto ours = is_top ? std::string("top.prior.") : split_name(level);
+  require_channel_gaussian(checkpoint, theirs);
   std::vector<std::string> names{theirs + "loc", theirs + "log_scale"};
   if (checkpoint.has(theirs + "loc_logs")) names.insert(names.end(), {theirs + "loc_logs", theirs + "log_scale_logs"});
   mapping.add(ours + "bias", names, [](const Tensors& x) {
@@ -121,10 +137,6 @@ void add_normflows_prior(Mapping& mapping, const Checkpoint& checkpoint, std::in
 }
 
 }  // namespace
-
-bool is_of_normflows(const Checkpoint& checkpoint) {
-  return checkpoint.has(normflows_block(0, 0) + kNetwork + "0.weight");
-}
 
 Mapping map_normflows(Checkpoint& checkpoint, const ImportOptions& options) {
   refuse_unknown_options(options, "normflows", /*takes_permutation=*/false, /*takes_class_vector=*/false,

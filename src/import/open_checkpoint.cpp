@@ -25,7 +25,8 @@ constexpr std::string_view kIndex = ".index";
 const std::vector<std::string_view> kTorchEndings{".pt", ".pth", ".pkg", ".ckpt", ".model", ".bin"};
 /// Files beside a checkpoint that say what it was trained on.
 constexpr std::array<std::string_view, 3> kOptionFiles{"train.txt", "test.txt", "hparams.json"};
-constexpr std::uint64_t kMostOptionBytes = 1 << 20;
+/// Their first line, or all of it, is short. The logs may be long.
+constexpr std::uint64_t kMostOptionBytes = 1 << 20, kMostInflatedOptions = 1 << 24;
 
 bool is_option_file(const fs::path& path) {
   return std::find(kOptionFiles.begin(), kOptionFiles.end(), path.filename().string()) != kOptionFiles.end();
@@ -44,6 +45,14 @@ class OpenArchive {
       : file_(path), mapped_(path), members_(io::index_archive(file_, [](std::string_view) { return true; })) {}
 
   const std::vector<io::Member>& members() const { return members_; }
+
+  /// The beginning of a small file of text; empty if it is deflated and large.
+  std::string text(const io::Member& member) const {
+    const auto& place = member.place;
+    if (!place.deflated)
+      return std::string(mapped_.bytes().substr(place.offset, std::min(place.stored, kMostOptionBytes)));
+    return place.size > kMostInflatedOptions ? std::string() : io::read_member(file_, member.name, place);
+  }
 
   /// The content of a member; valid as long as this object. Throws FormatError for contents that expand to much more
   /// than the archive.
@@ -110,12 +119,12 @@ Checkpoint of_bundle_in_archive(const fs::path& path, const std::shared_ptr<Open
 }
 
 /// Adds the files of options in the folder of a member.
-void add_option_files(Checkpoint& checkpoint, OpenArchive& archive, const io::Member& beside) {
+void add_option_files(Checkpoint& checkpoint, const OpenArchive& archive, const io::Member& beside) {
   const auto folder = fs::path(beside.name).parent_path();
   for (const auto& member : archive.members()) {
     const fs::path path = member.name;
-    if (path.parent_path() == folder && is_option_file(path) && member.place.size <= kMostOptionBytes) {
-      checkpoint.add_option_file(path.filename().string(), std::string(archive.bytes(member)));
+    if (path.parent_path() == folder && is_option_file(path)) {
+      checkpoint.add_option_file(path.filename().string(), archive.text(member));
     }
   }
 }
@@ -141,17 +150,21 @@ fs::path without_shard(const fs::path& path) {
   return std::regex_match(name, parts, shard) ? path.parent_path() / parts[1].str() : path;
 }
 
-/// The one torch file of a folder without TensorFlow's checkpoints; else the path itself.
+/// The one torch file of a folder without TensorFlow's checkpoints; else the path itself. Throws FormatError for
+/// several.
 fs::path torch_file_in(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored) || fs::exists(path / "checkpoint", ignored)) return path;
+  std::error_code error;
+  if (!fs::is_directory(path, error) || fs::is_regular_file(path / "checkpoint", error)) return path;
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    if (entry.path().extension() == kIndex) return path;
-    const auto ending = entry.path().extension().string();
-    if (std::find(kTorchEndings.begin(), kTorchEndings.end(), ending) != kTorchEndings.end()) found.push_back(entry);
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() == kIndex) return path;
+    const auto ending = entry->path().extension().string();
+    if (std::find(kTorchEndings.begin(), kTorchEndings.end(), ending) != kTorchEndings.end()) found.push_back(*entry);
   }
-  return found.size() == 1 ? found.front() : path;
+  if (found.size() < 2) return found.empty() ? path : found.front();
+  std::sort(found.begin(), found.end());
+  throw FormatError(path, "has several checkpoints, " + io::in_quotes(found[0].filename().string()) + " and " +
+                              io::in_quotes(found[1].filename().string()) + "; give the path of the one that is meant");
 }
 
 bool is_bundle(const fs::path& path) {
@@ -185,9 +198,9 @@ void add_option_files_beside(Checkpoint& checkpoint, const fs::path& folder) {
   for (const auto& name : kOptionFiles) {
     const auto path = folder / name;
     std::error_code ignored;
-    if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) <= kMostOptionBytes) {
-      checkpoint.add_option_file(std::string(name), io::read_file(path, kMostOptionBytes));
-    }
+    if (!fs::is_regular_file(path, ignored)) continue;
+    const io::MappedFile file(path);
+    checkpoint.add_option_file(std::string(name), std::string(file.bytes().substr(0, kMostOptionBytes)));
   }
 }
 

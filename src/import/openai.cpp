@@ -141,8 +141,6 @@ bool is_of_optimiser(const std::string& name) {
 
 }  // namespace
 
-bool is_of_openai(const Checkpoint& checkpoint) { return checkpoint.has(openai_step(0, 0) + "actnorm_center/b"); }
-
 Mapping map_openai(Checkpoint& checkpoint, const ImportOptions& options) {
   refuse_unknown_options(options, "openai", /*takes_permutation=*/false, /*takes_class_vector=*/false,
                          /*takes_average=*/true);

@@ -15,12 +15,6 @@ std::string rosinality_flow(std::int64_t level, std::int64_t step) {
   return "blocks." + std::to_string(level) + ".flows." + std::to_string(step) + ".";
 }
 
-/// Files of a model in DataParallel.
-std::string without_module(const std::string& name) {
-  const std::string prefix = "module.";
-  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
-}
-
 /// Its actnorm multiplies by a factor of any sign, ours by exp(3 log_scale). A negative sign goes into the map after
 /// it.
 torch::Tensor third_of_log(const torch::Tensor& factor) { return factor.flatten().abs().log() / 3; }
@@ -111,20 +105,15 @@ Mapping rosinality_mapping(const Checkpoint& checkpoint, const ImportOptions& op
   model.coupling = is_affine ? nn::CouplingKind::kAffine : nn::CouplingKind::kAdditive;
   model.edge_bias = model.learn_top = true;
   set_image(mapping, options);
+  mapping.assumed = "couplings as since 2018-07-13: the first half of the channels is unchanged";
   return mapping;
 }
 
 }  // namespace
 
-bool is_of_rosinality(const Checkpoint& checkpoint) {
-  const auto name = rosinality_flow(0, 0) + "actnorm.loc";
-  return checkpoint.has(name) || checkpoint.has("module." + name);
-}
-
 Mapping map_rosinality(Checkpoint& checkpoint, const ImportOptions& options) {
   refuse_unknown_options(options, "rosinality", /*takes_permutation=*/false, /*takes_class_vector=*/false,
                          /*takes_average=*/false);
-  checkpoint.rename(without_module);
   auto mapping = rosinality_mapping(checkpoint, options);
   const auto& model = mapping.options;
   for (std::int64_t l = 0; l < model.levels; ++l) {

@@ -79,7 +79,9 @@ class TorchDialect : public PickleDialect {
                                             "), which only its own code can load: load it there and save its weights "
                                             "by torch.save(module.state_dict(), PATH)");
     }
-    throw FormatError(machine.path(), "expected tensors and numbers, has " + full_name);
+    throw FormatError(machine.path(), "expected tensors and numbers, has " + full_name +
+                                          ": load it with Python and save its weights alone, by "
+                                          "torch.save(model.state_dict(), PATH)");
   }
 
   PickleValue call(PickleMachine& machine, const PickleValue& callable,

@@ -311,11 +311,10 @@ TEST(ImportCheckpoint, PrefixesOfDataParallelAndOfATrainingAreRemoved) {
   EXPECT_TRUE(weights(import_tensors(parallel, each)).equal(expected));
   const auto unwrapped = import_tensors(training, each);
   EXPECT_TRUE(weights(unwrapped).equal(expected));
-  EXPECT_EQ(unwrapped.dropped.front(), "1 tensor beside \"state_dict/\"");
+  EXPECT_EQ(unwrapped.dropped.front(), "1 tensor beside \"state_dict/module.\"");
   auto twice = parallel;
   twice.emplace("blocks.0.flows.0.actnorm.loc", tensors.begin()->second);
-  EXPECT_TRUE(
-      throws<FormatError>([&] { import_tensors(twice, each); }, {"two tensors", "blocks.0.flows.0.actnorm.loc"}));
+  EXPECT_TRUE(throws<FormatError>([&] { import_tensors(twice, each); }, {"several models"}));
 }
 
 TEST(ImportCheckpoint, AClassVectorFixesTheLabels) {
@@ -378,6 +377,62 @@ TEST(ImportCheckpoint, ShapesAloneAllocateNothing) {
   EXPECT_TRUE(throws<FormatError>([&] { import_with(60000); }, {kRosinality, "weights"}));
 }
 
+TEST(ImportCheckpoint, TensorsThatShareNumbersCountOnce) {
+  const io::MappedFile file(import_fixture(kRosinality));
+  auto tensors = io::read_torch(file.bytes(), kRosinality);
+  auto& wide = *std::ranges::find(tensors, "blocks.0.flows.0.coupling.net.0.weight", &io::StoredTensor::name);
+  wide.shape = {4000, 6, 3, 3};
+  wide.strides = {0, 9, 3, 1};
+  const auto shared = wide;
+  for (int i = 0; i < 1000; ++i) {
+    tensors.push_back(shared);
+    tensors.back().name = "copy." + std::to_string(i);
+  }
+  importing::Checkpoint checkpoint(kRosinality, tensors, nullptr);
+  EXPECT_LE(checkpoint.bytes(), std::ssize(file.bytes()));
+  EXPECT_TRUE(throws<FormatError>(
+      [&] { importing::import_checkpoint(checkpoint, options_of(import_case(kRosinality))); }, {"weights", "bytes"}));
+}
+
+TEST(ImportCheckpoint, ShapesOfTensorsWithoutNumbersAreNotUsed) {
+  const io::TensorBundle bundle(import_fixture(kAffineConv1x1));
+  auto tensors = bundle.tensors();
+  auto& strings = *std::ranges::find(tensors, "model/0/0/f1/l_1/W", &io::StoredTensor::name);
+  strings = {.name = strings.name, .dtype = "", .shape = {3, 3, 7, 60000}, .strides = {}};
+  importing::Checkpoint checkpoint(kAffineConv1x1, tensors, nullptr);
+  EXPECT_TRUE(
+      throws<FormatError>([&] { importing::import_checkpoint(checkpoint, options_of(import_case(kAffineConv1x1))); },
+                          {"model/0/0/f1/l_1/W", "no numbers"}));
+}
+
+TEST(ImportCheckpoint, ModelsThatCannotBeImportedAreNamed) {
+  auto tensors = fixture_tensors(import_case(kNormflows));
+  const auto refuses = [&](std::initializer_list<std::string_view> parts) {
+    return throws<FormatError>([&] { import_tensors(tensors, import_case(kNormflows)); }, parts);
+  };
+  const auto loc = tensors.at("q0.0.loc");
+  tensors["q0.0.loc"] = torch::zeros({1, loc.numel(), 4, 4});
+  EXPECT_TRUE(refuses({"q0.0", "a mean for each pixel", "normflows.md"}));
+  tensors["q0.0.loc"] = loc;
+  tensors["q0.0.loc_cc"] = loc;
+  EXPECT_TRUE(refuses({"q0.0", "parameters for each class"}));
+  TensorMap other{{"module.flowlevels.0.flowsteps.0.0.bias", torch::zeros({3})}};
+  EXPECT_TRUE(throws<FormatError>([&] { import_tensors(other, import_case(kNormflows)); }, {"kamenbliznashki"}));
+}
+
+TEST(ImportCheckpoint, AveragesBesideTheWeightsAreDropped) {
+  const auto& each = import_case(kY0astReversed);
+  const auto tensors = fixture_tensors(each);
+  TensorMap training;
+  for (const auto& [name, tensor] : tensors) {
+    training.emplace("net/module." + name, tensor);
+    training.emplace("net_ema/module." + name, tensor + 1);
+  }
+  const auto imported = import_tensors(training, each);
+  EXPECT_TRUE(weights(imported).equal(weights(import_tensors(tensors, each))));
+  EXPECT_EQ(imported.dropped.front(), std::to_string(tensors.size()) + " tensors beside \"net/module.\"");
+}
+
 TEST(ImportCheckpoint, HparamsSayWhatTheWeightsDoNot) {
   const auto& each = import_case(kY0astReversed);
   const auto import_with = [&](const std::string& hparams, const ImportOptions& options) {
@@ -408,9 +463,16 @@ TEST(ImportCheckpoint, ArchivesAndFoldersOfOneCheckpoint) {
   EXPECT_TRUE(throws<FormatError>([&] { import_model(file, options); }, {"several checkpoints", "a.pt", "b.pt"}));
   put(file, zip_archive({zip_stored("a.txt", "text")}));
   EXPECT_TRUE(throws<FormatError>([&] { import_model(file, options); }, {"no member that is a checkpoint"}));
+  const std::string log(200'000, ' ');
+  put(file, zip_archive({zip_stored("a.pt", weights_file),
+                         zip_deflated("hparams.json", R"({"flow_permutation": "reverse"})" + log)}));
+  EXPECT_TRUE(weights(import_model(file, {.height = 16, .width = 16, .bits = 8})).equal(expected));
   std::filesystem::remove(file);
   put(directory / "a.pth", weights_file);
   EXPECT_TRUE(weights(import_model(directory / "", options)).equal(expected));
+  put(directory / "optim.pt", weights_file);
+  EXPECT_TRUE(throws<FormatError>([&] { import_model(directory / "", options); },
+                                  {"several checkpoints", "a.pth", "optim.pt"}));
   put(directory / "old.pth.tar", weights_file);
   EXPECT_TRUE(weights(import_model(directory / "old.pth.tar", options)).equal(expected));
 }
@@ -428,9 +490,9 @@ TEST(ImportOptions, FilesBesideTheCheckpointSayTheRest) {
     EXPECT_EQ(import_model(directory / name).model->options().bits, 5) << name;
   }
   EXPECT_EQ(import_model(directory / "model_best_loss.ckpt").images_from, "train.txt");
-  const auto given = import_model(directory / "model_best_loss.ckpt", {.height = 16, .width = 16, .bits = 8});
-  EXPECT_EQ(given.model->options().bits, 8);
-  EXPECT_EQ(given.images_from, "");
+  EXPECT_EQ(import_model(directory / "model_best_loss.ckpt", {.height = 16, .width = 16, .bits = 5}).images_from, "");
+  EXPECT_TRUE(throws<ConfigError>([&] { import_model(directory / "model_best_loss.ckpt", {.bits = 8}); },
+                                  {"bits", "8 contradicts train.txt, which says 5"}));
 }
 
 TEST(ImportOptions, AverageTakesTheMovingAverages) {

@@ -62,6 +62,36 @@ TEST_F(GlowImport, ADryRunWritesNothing) {
   EXPECT_FALSE(std::filesystem::exists(out_));
 }
 
+TEST_F(GlowImport, ADryRunChecksTheOutput) {
+  put(out_, "before");
+  EXPECT_EQ(import("affine-conv1x1.ckpt", images_ + Arguments{"--dry-run"}).exit_code, 2);
+  EXPECT_EQ(testing::get(out_), "before");
+}
+
+TEST_F(GlowImport, NamesOfClassesAreChecked) {
+  const auto names = directory_ / "names.txt";
+  const auto refuses = [&](const std::string& text, const std::string& part) {
+    put(names, text);
+    const auto outcome = import("classes.ckpt", images_ + Arguments{"--classes", names.string()});
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+    return outcome.exit_code == 2;
+  };
+  EXPECT_TRUE(refuses("", "is empty"));
+  EXPECT_TRUE(refuses("a\n\nb\n", "line 2 is empty"));
+  EXPECT_TRUE(refuses("a\nb\na\n", "line 3 has the same name"));
+  EXPECT_TRUE(refuses("a\nb\n", "10"));
+  EXPECT_EQ(import("classes.ckpt", images_ + Arguments{"--classes", "/dev/zero"}).exit_code, 1);
+}
+
+TEST_F(GlowImport, ASignalEndsIt) {
+  testing::Process process(testing::command("glow-import", Arguments{checkpoint("classes.ckpt"), out_} + images_));
+  process.send(SIGINT);
+  const auto outcome = process.wait();
+  // Before the handler is installed the signal ends the process.
+  EXPECT_TRUE(outcome.exit_code == 130 || outcome.exit_code == -1) << outcome.exit_code;
+  EXPECT_FALSE(std::filesystem::exists(out_));
+}
+
 TEST_F(GlowImport, ErrorsAreOneLineWithTheFlag) {
   const auto without_size = import("classes.ckpt", {"--width", "16", "--bits", "8"});
   EXPECT_EQ(without_size.exit_code, 2);

@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <glow/error.h>
 #include <glow/evaluate/round_trip.h>
 #include <glow/import/import_model.h>
+#include <glow/io/file.h>
 #include <glow/nn/model_file.h>
 #include <glow/ops/runtime.h>
 
@@ -61,8 +63,7 @@ const std::vector<FlagText>& import_flag_table() {
   static const std::vector<FlagText> table{
       {"checkpoint", "Import", "PATH",
        "the index, prefix or folder of a TensorFlow checkpoint, a file of torch.save (.pt, .pth, .pkg ...), or a tar "
-       "or "
-       "zip of one of these"},
+       "or zip of one of these"},
       {"out", "Import", "FILE.safetensors", "the model file to write"},
       {"from", "Import", "KIND",
        "the code base: openai, rosinality, y0ast, chaiyujin or normflows; auto: recognised by the tensors"},
@@ -89,30 +90,37 @@ ToolText import_text() {
           .purpose = "Converts a Glow that another code base has trained to a model file.",
           .closing =
               "Examples\n"
-              "  glow-import model_best_loss.ckpt.index celeba.safetensors --height 256 --width 256 --bits 5\n"
+              "  glow-import abl-1x1-aff.tar abl-1x1-aff.safetensors\n"
               "  glow-import glow_affine_coupling.pt cifar10.safetensors --height 32 --width 32 --bits 8\n"
               "  glow-eval cifar10.safetensors --data cifar10:PATH\n",
           .saves_memory = "a smaller model",
           .positional = {"checkpoint", "out"}};
 }
 
-/// The lines of a file of class names, without the last line's end.
+/// The lines of a file of class names. Throws IoError; ConfigError for no name, an empty one, and one that is there
+/// twice.
 std::vector<std::string> class_names(const std::string& path) {
+  if (path.empty()) return {};
+  constexpr std::uint64_t kMostBytes = 1 << 20;
+  std::istringstream lines(io::read_file(path, kMostBytes));
   std::vector<std::string> names;
-  if (path.empty()) return names;
-  std::ifstream file(path);
-  if (!file) throw IoError(path + ": cannot be read");
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; std::getline(lines, line);) {
     if (line.ends_with('\r')) line.pop_back();
+    const bool is_there = std::ranges::find(names, line) != names.end();
+    if (line.empty() || is_there) {
+      throw ConfigError("classes", path + ": line " + std::to_string(names.size() + 1) +
+                                       (line.empty() ? " is empty" : " has the same name as another"));
+    }
     names.push_back(line);
   }
+  if (names.empty()) throw ConfigError("classes", path + " is empty");
   return names;
 }
 
 void check(ImportSettings& settings) {
   require_given("checkpoint", settings.checkpoint, "a checkpoint");
-  if (!settings.dry_run) {
-    require_given("out", settings.out, "a model file");
+  if (!settings.dry_run) require_given("out", settings.out, "a model file");
+  if (!settings.out.empty()) {
     InputFiles inputs;
     inputs.add(settings.checkpoint);
     inputs.add(settings.classes);
@@ -143,30 +151,43 @@ std::string description(const ImportedModel& imported) {
   listing.add("images", std::to_string(options.height) + "x" + std::to_string(options.width) + ", " +
                             count_text(options.channels, "channel") + ", " + count_text(options.bits, "bit") +
                             (imported.images_from.empty() ? "" : ", as " + imported.images_from + " says"));
+  if (!imported.assumed.empty()) listing.add("assumed", imported.assumed);
   std::string dropped;
   for (const auto& group : imported.dropped) dropped += (dropped.empty() ? "" : "\n") + group;
   listing.add("not used", dropped.empty() ? "nothing" : dropped);
   return listing.text();
 }
 
-/// The result of encoding and decoding samples of the model. Throws NumericalError when a density is not finite.
-std::string round_trip_text(const nn::Glow& model) {
+/// Samples of a model, to check it with.
+struct Samples {
+  /// uint8 [N, C, H, W]
+  torch::Tensor bytes;
+  torch::Tensor labels;
+};
+
+constexpr double kTemperature = 0.7;
+
+/// Throws NumericalError when their density is not finite.
+Samples draw_samples(const nn::Glow& model) {
   const torch::NoGradGuard no_grad;
   // Seconds on a CPU for the models that the code bases have published.
-  constexpr std::int64_t kMostImages = 4, kManyWeights = std::int64_t{1} << 22, kMostNumbers = std::int64_t{1} << 24;
-  const auto& options = model->options();
-  if (options.dimensions() > kMostNumbers) return "none: the images are too large for a quick one";
-  const auto images = nn::parameter_count(options) > kManyWeights ? 1 : kMostImages;
-  constexpr double kTemperature = 0.7;
+  constexpr std::int64_t kMostImages = 4, kManyWeights = std::int64_t{1} << 22;
+  const auto images = nn::parameter_count(model->options()) > kManyWeights ? 1 : kMostImages;
   const auto labels = model->sample_labels(images, {});
-  const auto bytes =
-      model->quantizer().to_bytes(model->sample(images, {.temperature = kTemperature, .labels = labels}));
-  const auto encoding = model->evaluate(model->quantizer().center(bytes), labels);
-  if (!encoding.log_prob.isfinite().all().item<bool>()) {
+  const auto x = model->sample(images, {.temperature = kTemperature, .labels = labels});
+  const Samples samples{model->quantizer().to_bytes(x), labels};
+  if (!model->log_prob(model->quantizer().center(samples.bytes), labels).isfinite().all().item<bool>()) {
     throw NumericalError("the density of samples of the imported model is not finite");
   }
-  const auto result = evaluate::returned(model, bytes, encoding.latents, labels);
-  const auto changed = result.changed.sum().item<std::int64_t>();
+  return samples;
+}
+
+/// The result of encoding and decoding samples with the model.
+std::string round_trip_text(const nn::Glow& model, const Samples& samples) {
+  const torch::NoGradGuard no_grad;
+  const auto encoding = model->evaluate(model->quantizer().center(samples.bytes), samples.labels);
+  const auto result = evaluate::returned(model, samples.bytes, encoding.latents, samples.labels);
+  const auto images = samples.bytes.size(0), changed = result.changed.sum().item<std::int64_t>();
   const auto bits = model->quantizer().bits_per_dim(encoding.log_prob).mean().item<double>();
   const auto verdict = changed == 0 ? std::string(images == 1 ? "it comes back" : "all come back")
                        : changed == images
@@ -179,18 +200,23 @@ std::string round_trip_text(const nn::Glow& model) {
 int convert(ImportSettings& settings, Console& console) {
   check(settings);
   start_computing({.device = "cpu"});
-  note_interruptions();
+  // What is computed is lost after a signal in any case.
+  note_interruptions(std::chrono::seconds(1));
   auto imported = import_model(settings.checkpoint, settings.options, settings.from);
-  console.out << description(imported);
-  Listing listing;
-  listing.add("check", round_trip_text(imported.model));
+  console.out << description(imported) << std::flush;
+  throw_if_interrupted();
+  const auto samples = draw_samples(imported.model);
+  throw_if_interrupted();
   if (!settings.dry_run) {
     nn::save_model(imported.model, settings.out);
     imported.model = nullptr;  // one of the two is in memory at a time
     ops::return_freed_memory();
-    nn::load_model(settings.out);
+    imported.model = nn::load_model(settings.out);
   }
-  listing.add("file", settings.dry_run ? "none, this is a dry run" : settings.out);
+  Listing listing;
+  listing.add("check", round_trip_text(imported.model, samples));
+  const auto size = bytes(static_cast<double>(nn::parameter_count(imported.model->options())) * sizeof(float));
+  listing.add("file", settings.dry_run ? "about " + size + ", not written: this is a dry run" : settings.out);
   console.out << listing.text();
   return kSuccess;
 }

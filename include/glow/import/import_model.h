@@ -60,6 +60,8 @@ struct ImportedModel {
   CodeBase code_base = CodeBase::kAuto;
   /// The file beside the checkpoint that says the size or the bits of the images, "train.txt"; empty: they were given.
   std::string images_from{};
+  /// What no file says and the code base's options could have changed, for people: "scale_map sigmoid"; may be empty.
+  std::string assumed{};
   /// The tensors of the checkpoint that the model does not need, in groups: "76 tensors of the optimiser".
   std::vector<std::string> dropped{};
 };
