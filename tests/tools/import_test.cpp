@@ -68,6 +68,12 @@ TEST_F(GlowImport, ADryRunChecksTheOutput) {
   EXPECT_EQ(testing::get(out_), "before");
 }
 
+TEST_F(GlowImport, LargeImagesAreNotSampled) {
+  const auto outcome = import("affine-conv1x1.ckpt", {"--height", "8192", "--width", "8192", "--bits", "8"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("too large for a quick one"), std::string::npos) << outcome.out;
+}
+
 TEST_F(GlowImport, NamesOfClassesAreChecked) {
   const auto names = directory_ / "names.txt";
   const auto refuses = [&](const std::string& text, const std::string& part) {

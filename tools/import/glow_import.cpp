@@ -160,7 +160,7 @@ std::string description(const ImportedModel& imported) {
 
 /// Samples of a model, to check it with.
 struct Samples {
-  /// uint8 [N, C, H, W]
+  /// uint8 [N, C, H, W]; undefined if the images are too large for a quick check.
   torch::Tensor bytes;
   torch::Tensor labels;
 };
@@ -171,7 +171,8 @@ constexpr double kTemperature = 0.7;
 Samples draw_samples(const nn::Glow& model) {
   const torch::NoGradGuard no_grad;
   // Seconds on a CPU for the models that the code bases have published.
-  constexpr std::int64_t kMostImages = 4, kManyWeights = std::int64_t{1} << 22;
+  constexpr std::int64_t kMostImages = 4, kManyWeights = std::int64_t{1} << 22, kMostNumbers = std::int64_t{1} << 24;
+  if (model->options().dimensions() > kMostNumbers) return {};
   const auto images = nn::parameter_count(model->options()) > kManyWeights ? 1 : kMostImages;
   const auto labels = model->sample_labels(images, {});
   const auto x = model->sample(images, {.temperature = kTemperature, .labels = labels});
@@ -184,6 +185,7 @@ Samples draw_samples(const nn::Glow& model) {
 
 /// The result of encoding and decoding samples with the model.
 std::string round_trip_text(const nn::Glow& model, const Samples& samples) {
+  if (!samples.bytes.defined()) return "none: the images are too large for a quick one";
   const torch::NoGradGuard no_grad;
   const auto encoding = model->evaluate(model->quantizer().center(samples.bytes), samples.labels);
   const auto result = evaluate::returned(model, samples.bytes, encoding.latents, samples.labels);
