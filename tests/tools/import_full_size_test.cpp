@@ -172,8 +172,8 @@ class ImportFullSize : public ::testing::Test {
     const auto options = nn::read_model_info(out).options;
     EXPECT_EQ(options.depth, kOptions.depth);
     EXPECT_EQ(options.hidden_width, kOptions.hidden_width);
-    // The model and its folded weights; the self-check's activations.
-    EXPECT_LT(static_cast<double>(large.peak_bytes - small.peak_bytes), 2.6 * static_cast<double>(size));
+    // The model, its folded weights, and the self-check's activations.
+    EXPECT_LT(static_cast<double>(large.peak_bytes - small.peak_bytes), 3.0 * static_cast<double>(size));
     RecordProperty("peak_bytes", std::to_string(large.peak_bytes));
   }
 
