@@ -63,7 +63,8 @@ torch::Tensor Checkpoint::take(const std::string& name) {
   const auto& tensor = find(name).tensor;
   tensors_.at(name).is_used = true;
   const auto dtype = number_dtype(tensor.dtype);
-  if (verified_.insert(tensor.checksum.bytes.data()).second) io::verify(tensor, path_);
+  const auto& summed = tensor.checksum.bytes;
+  if (verified_.emplace(summed.data(), summed.size()).second) io::verify(tensor, path_);
   if (!dtype) throw no_numbers(path_, tensor);
   // A copy first, because the bytes in the file are not aligned for their type.
   std::int64_t elements = tensor.data.empty() ? 0 : 1;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -7,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <torch/types.h>
@@ -64,8 +66,8 @@ class Checkpoint {
   std::filesystem::path path_;
   std::map<std::string, Entry> tensors_;
   Release release_;
-  /// Where the bytes begin whose checksums were compared: tensors may share them.
-  std::set<const char*> verified_;
+  /// Where the bytes begin whose checksums were compared, and their number: tensors may share them.
+  std::set<std::pair<const char*, std::size_t>> verified_;
   std::vector<std::string> dropped_;
   std::map<std::string, std::string> option_files_;
 };

@@ -16,6 +16,7 @@
 #include <glow/nn/latents.h>
 
 #include "import/checkpoints.h"
+#include "io/crc32c.h"
 #include "io/npz.h"
 #include "support/archives.h"
 #include "support/files.h"
@@ -392,6 +393,22 @@ TEST(ImportCheckpoint, TensorsThatShareNumbersCountOnce) {
   EXPECT_LE(checkpoint.bytes(), std::ssize(file.bytes()));
   EXPECT_TRUE(throws<FormatError>(
       [&] { importing::import_checkpoint(checkpoint, options_of(import_case(kRosinality))); }, {"weights", "bytes"}));
+}
+
+TEST(ImportCheckpoint, AnEmptyTensorDoesNotHideADamagedOneAtItsPlace) {
+  const std::string bytes(4, 'a');
+  const auto tensor = [&](const std::string& name, std::size_t size, std::uint32_t checksum) {
+    const auto data = std::string_view(bytes).substr(0, size);
+    return io::StoredTensor{.name = name,
+                            .dtype = "F32",
+                            .shape = {static_cast<std::int64_t>(size / sizeof(float))},
+                            .strides = {1},
+                            .data = data,
+                            .checksum = {io::Checksum::Kind::kMaskedCrc32c, data, checksum}};
+  };
+  importing::Checkpoint checkpoint("file", {tensor("a", 0, io::masked_crc32c("")), tensor("b", 4, 0)}, nullptr);
+  EXPECT_EQ(checkpoint.take("a").numel(), 0);
+  EXPECT_TRUE(throws<FormatError>([&] { checkpoint.take("b"); }, {"\"b\" is damaged"}));
 }
 
 TEST(ImportCheckpoint, ShapesOfTensorsWithoutNumbersAreNotUsed) {
