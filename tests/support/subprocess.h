@@ -91,6 +91,8 @@ class Process {
     return poll(holds);
   }
 
+  /// The program's standard output so far.
+  std::string out() const { return get(files_ / "out"); }
   /// The program's standard error so far.
   std::string err() {
     char buffer[4096];

@@ -192,6 +192,20 @@ TEST_F(ImportFullSize, OldTorchFormat) {
   expect_little_memory("model.pt", std::filesystem::file_size(directory_ / "model.pt"));
 }
 
+TEST_F(ImportFullSize, ASignalEndsItAndNothingIsWritten) {
+  const auto [pickle, storages] = state_dict(y0ast_model());
+  const auto file = (directory_ / "model.pt").string(), out = (directory_ / "model.safetensors").string();
+  put(file, torch_files::zip_file(pickle, storages));
+  testing::Process process(
+      {std::string(GLOW_TOOLS_DIR) + "/glow-import", file, out, "--height", "32", "--width", "32", "--bits", "8"});
+  // The weights are read then, and the self-check begins.
+  ASSERT_TRUE(process.wait_until([&] { return process.out().find("not used") != std::string::npos; }));
+  process.send(SIGINT);
+  const auto outcome = process.wait();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.out << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
 TEST_F(ImportFullSize, TensorFlowBundle) {
   std::vector<testing::BundleInput> tensors;
   for (auto& [name, numbers] : openai_model()) tensors.push_back({name, numbers.shape, numbers.bytes});

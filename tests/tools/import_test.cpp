@@ -89,15 +89,6 @@ TEST_F(GlowImport, NamesOfClassesAreChecked) {
   EXPECT_EQ(import("classes.ckpt", images_ + Arguments{"--classes", "/dev/zero"}).exit_code, 1);
 }
 
-TEST_F(GlowImport, ASignalEndsIt) {
-  testing::Process process(testing::command("glow-import", Arguments{checkpoint("classes.ckpt"), out_} + images_));
-  process.send(SIGINT);
-  const auto outcome = process.wait();
-  // Before the handler is installed the signal ends the process.
-  EXPECT_TRUE(outcome.exit_code == 130 || outcome.exit_code == -1) << outcome.exit_code;
-  EXPECT_FALSE(std::filesystem::exists(out_));
-}
-
 TEST_F(GlowImport, ErrorsAreOneLineWithTheFlag) {
   const auto without_size = import("classes.ckpt", {"--width", "16", "--bits", "8"});
   EXPECT_EQ(without_size.exit_code, 2);
