@@ -40,17 +40,24 @@ Device device_of_environment() {
   }
 }
 
-#if defined(GLOW_HAS_NCCL)
-/// NCCL's own watchdog would end the process before the failure detector can name a rank, and a flag that it leaves in
-/// the launcher's store would end the processes of the next start. Sums inside NVLink's switches (NVLS) need not repeat
-/// bit for bit. Variables that are set already stay.
-void configure_nccl() {
-  for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_RETHROW_CUDA_ERRORS",
-                           "TORCH_NCCL_DUMP_ON_TIMEOUT", "TORCH_NCCL_ENABLE_MONITORING", "NCCL_NVLS_ENABLE"}) {
-    ::setenv(name, "0", /*overwrite=*/0);
-  }
+/// Sets variables that LibTorch and NCCL read; a value that the user has set stays.
+/// LibTorch's flight recorder inserts each new process group into a map of the process before it locks the map, which
+/// is a data race when threads of one process are ranks. NCCL's own watchdog would end the process before the failure
+/// detector can name a rank, and a flag that it leaves in the launcher's store would end the processes of the next
+/// start. Sums inside NVLink's switches (NVLS) need not repeat bit for bit.
+void configure_libtorch() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    // LibTorch also reads an older name.
+    if (std::getenv("TORCH_NCCL_TRACE_BUFFER_SIZE") == nullptr) ::setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/0);
+    for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_RETHROW_CUDA_ERRORS",
+                             "TORCH_NCCL_DUMP_ON_TIMEOUT", "TORCH_NCCL_ENABLE_MONITORING", "NCCL_NVLS_ENABLE"}) {
+      ::setenv(name, "0", /*overwrite=*/0);
+    }
+  });
 }
 
+#if defined(GLOW_HAS_NCCL)
 /// "2.28.9"
 std::string nccl_version_text(int version) {
   return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
@@ -246,9 +253,7 @@ bool can_connect() { return true; }
 
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options) {
   if (launch.size == 1 && launch.address.empty()) return single_process();
-#if defined(GLOW_HAS_NCCL)
-  if (torch::cuda::is_available()) configure_nccl();
-#endif
+  configure_libtorch();
   try {
     return std::make_shared<ConnectedProcesses>(launch, options);
   } catch (const Error&) {

@@ -96,7 +96,8 @@ bool can_connect();
 /// Connects the processes of the launch through c10d: Gloo for tensors on the CPU, NCCL for those on CUDA. All
 /// processes call it. Returns single_process() for a launch of one process without an address. Throws ConfigError when
 /// the library was built without Gloo, ProcessError when not all processes join within `start_timeout`: it names those
-/// that are missing, the address and the environment variables.
+/// that are missing, the address and the environment variables. Sets environment variables of LibTorch and NCCL that
+/// the user has not set: call it before other threads read the environment.
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options = {});
 
 }  // namespace glow::distributed
