@@ -1,6 +1,7 @@
 #include <glow/ops/runtime.h>
 
 #include <dlfcn.h>
+#include <omp.h>
 #include <sys/mman.h>
 
 #include <cstddef>
@@ -54,6 +55,15 @@ void use_threads(int count) {
   } catch (const c10::Error&) {
     // LibTorch accepts only the first setting, which may be the application's.
   }
+}
+
+void use_threads_here(int count) {
+  require_at_least("threads", std::int64_t{count}, 1);
+  // LibTorch sets the number for each new thread at its first operation, which would undo an earlier setting. Its
+  // library and this one each remember whether that is done.
+  at::internal::lazy_init_num_threads();
+  at::get_num_threads();
+  ::omp_set_num_threads(count);
 }
 
 void require_device(std::string_view field, c10::Device device) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <thread>
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
@@ -23,6 +24,24 @@ TEST(UseThreads, UsesTheGivenNumberOrTheDefault) {
   use_threads();
   EXPECT_EQ(at::get_num_threads(), default_threads());
   EXPECT_EQ(at::get_num_interop_threads(), 1);
+}
+
+TEST(UseThreads, TheNumberOfOneThreadIsItsOwn) {
+  use_threads(3);
+  int here = 0, other = 0;
+  std::thread([&] {
+    use_threads_here(2);
+    here = at::get_num_threads();
+  }).join();
+  std::thread([&] {
+    at::parallel_for(0, 1, 1, [](std::int64_t, std::int64_t) {});  // LibTorch sets the number of a new thread
+    other = at::get_num_threads();
+  }).join();
+  EXPECT_EQ(here, 2);
+  EXPECT_EQ(other, 3);
+  EXPECT_EQ(at::get_num_threads(), 3);
+  EXPECT_TRUE(glow::testing::throws<ConfigError>([] { use_threads_here(0); }, {"threads", "0"}));
+  use_threads();
 }
 
 TEST(UseThreads, RefusesANegativeNumber) {

@@ -14,6 +14,10 @@ namespace glow::ops {
 /// once, before any work. Throws ConfigError when negative.
 void use_threads(int count = 0);
 
+/// Sets the number of threads of one LibTorch operation for operations that the calling thread starts, such as calls of
+/// a model in several threads at the same time. count >= 1. Cheap after the first call in a thread.
+void use_threads_here(int count);
+
 /// Throws ConfigError for `field` unless this build of LibTorch can use the device: the CPU, or a CUDA device that
 /// exists.
 void require_device(std::string_view field, c10::Device device);
