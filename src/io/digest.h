@@ -20,7 +20,4 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
-/// Base64 (RFC 4648, section 4) of bytes: one line, padded. Throws Error above 1 GiB.
-std::string base64(std::string_view bytes);
-
 }  // namespace glow::io

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <glow/error.h>
+#include <glow/io/base64.h>
 #include <glow/io/file.h>
 
 #include "io/digest.h"

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <glow/io/base64.h>
+
 namespace glow::io::digest_test {
 namespace {
 

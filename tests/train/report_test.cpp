@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <glow/error.h>
+#include <glow/io/base64.h>
 
 #include "io/digest.h"
 #include "support/files.h"

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace glow::io {
+
+/// Base64 (RFC 4648, section 4) of bytes: one line, padded. Throws Error above 1 GiB.
+std::string base64(std::string_view bytes);
+
+}  // namespace glow::io
