@@ -19,10 +19,11 @@ parse_options "--torch --without-tests --with-fuzzers --with-photographs --with-
 
 packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libjpeg62-turbo-dev libwebp-dev libarchive-dev liblmdb-dev zlib1g-dev
-  libssl-dev libgloo-dev
+  libssl-dev libgloo-dev libmicrohttpd-dev pkgconf
   dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
-test_packages=(libgtest-dev libbenchmark-dev libjpeg-turbo-progs chromium chromium-driver openmpi-bin iproute2 procps)
+test_packages=(libgtest-dev libbenchmark-dev libjpeg-turbo-progs chromium chromium-driver openmpi-bin iproute2 procps
+  curl)
 libtorch_test_packages=(python3-torch) # has torchrun
 fuzzer_packages=(clang libclang-rt-dev llvm) # libFuzzer is in libclang-rt-dev, llvm names the lines in its reports
 python_packages=(python3 python3-venv ca-certificates)

@@ -17,5 +17,7 @@ int run_glow_eval(std::span<const std::string> arguments, Console& console);
 int run_glow_sample(std::span<const std::string> arguments, Console& console);
 int run_glow_edit(std::span<const std::string> arguments, Console& console);
 int run_glow_import(std::span<const std::string> arguments, Console& console);
+/// Only with libmicrohttpd (GLOW_BUILD_SERVER).
+int run_glow_serve(std::span<const std::string> arguments, Console& console);
 
 }  // namespace glow::tools

@@ -10,7 +10,7 @@
 
 namespace glow::tools {
 
-/// Exit codes of every tool; 128 + the signal's number after a signal.
+/// Exit codes of every tool; 128 + the signal's number after a signal, but for glow-serve, which has no other end.
 enum ExitCode { kSuccess = 0, kFailure = 1, kUsageError = 2 };
 
 /// Where a tool writes: main() gives it the streams of the process, a test gives it strings.

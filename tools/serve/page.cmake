@@ -1,0 +1,22 @@
+# Writes the files of the page as string literals to the source file ${page_cpp}.
+set(page_cpp "${CMAKE_CURRENT_BINARY_DIR}/page.cpp")
+set(page_folder "${CMAKE_CURRENT_LIST_DIR}/page")
+set(page_modules api commands dom edit examples files histogram main mix pictures sample score square views)
+
+# add_page_file(PATH NAME TYPE)
+macro(add_page_file path name type)
+  file(READ "${page_folder}/${name}" content)
+  string(APPEND page_source "      {\"${path}\", \"${type}; charset=utf-8\", R\"page(${content})page\"},\n")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page_folder}/${name}")
+endmacro()
+
+set(page_source "#include \"tools/serve/page.h\"\n\nnamespace glow::tools {\n\n")
+string(APPEND page_source "std::vector<StaticFile> page_files() {\n  return {\n")
+add_page_file("/" index.html text/html)
+add_page_file("/page/page.css" page.css text/css)
+foreach(module IN LISTS page_modules)
+  add_page_file("/page/${module}.js" "${module}.js" text/javascript)
+endforeach()
+string(APPEND page_source "  };\n}\n\n}  // namespace glow::tools\n")
+file(WRITE "${page_cpp}.new" "${page_source}")
+file(COPY_FILE "${page_cpp}.new" "${page_cpp}" ONLY_IF_DIFFERENT)
