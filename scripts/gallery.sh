@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws the pictures of README.md and docs/gallery.md with the model in examples/models. The same build on the same
+# Draws the pictures of README.md and docs/gallery.md with the models in examples/models. The same build on the same
 # machine writes the same bytes.
 #
 #   scripts/gallery.sh [--torch debian|pypi|PATH] [--tools DIR]
@@ -47,3 +47,11 @@ edit directions --data fashion-mnist --count 5000 --out "$directions"
 garments apply --directions "$directions" --direction Dress,Bag --pick 1 --out $pictures/strip.png
 garments vary --pick 1 --amounts 0.1,0.3,0.5 --out $pictures/around.png
 garments vary --pick 1 --factors 0,0.25,0.5,0.75,1,1.25 --per-level --out $pictures/temperatures.png
+
+faces=examples/models/emoji
+emoji() { "$tools/glow-$1" "${@:2}" --model $faces.safetensors --threads 1 --overwrite; }
+emoji sample --count 64 --columns 16 --temperature 0.7 --seed 1 --out $pictures/emoji_samples.png
+emoji edit apply --images $faces/grinning-green.png,$faces/tongue-yellow.png --directions $faces.directions.safetensors \
+  --direction sunglasses,heart-eyes,worried,purple --strengths 0,0.5,1,1.5,2 --scale 2 --out $pictures/emoji_strip.png
+emoji edit interpolate --images $faces/sunglasses-pink.png,$faces/tear-blue.png,$faces/grinning-green.png --scale 2 \
+  --out $pictures/emoji_ways.png
