@@ -15,7 +15,6 @@ source "$(dirname "$0")/lib.sh"
 }
 (($# == 1)) || usage_error "expected one folder"
 [[ ! -d $1 ]] || exit 0
-[[ -f /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf && -f /usr/share/unicode/emoji/emoji-test.txt ]] ||
-  apt-get install -y -q fonts-noto-color-emoji unicode-data >/dev/null
+install_packages fonts-noto-color-emoji unicode-data
 say "drawing faces into $1"
 "${GLOW_PYTHON:-$root/.deps/python/bin/python}" scripts/emoji.py "$1"

@@ -18,6 +18,31 @@ usage_error() {
 # Prints the comment at the top of the script.
 print_help() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$root/scripts/$script"; }
 
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif sudo -n true 2>/dev/null; then
+    sudo -n "$@"
+  else
+    fail "needs root, or sudo without a password; run as root: $*"
+  fi
+}
+
+# install_packages PACKAGE...: installs the missing ones.
+install_packages() {
+  command -v dpkg-query >/dev/null ||
+    fail "not a Debian system; install the equivalents of these packages, then call CMake: $*"
+  local package missing=()
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == *" installed" ]] || missing+=("$package")
+  done
+  if ((${#missing[@]})); then
+    say "installing Debian packages: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  fi
+}
+
 nvcc_path() { PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v nvcc; }
 
 default_torch() {

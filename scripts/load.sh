@@ -20,7 +20,7 @@ if [[ ! $tools ]]; then
   tools=$build_dir/bin
 fi
 tools=$(cd "$tools" && pwd)
-command -v ab >/dev/null || apt-get install -y -q apache2-utils >/dev/null
+install_packages apache2-utils
 
 scratch=$(mktemp -d)
 "$tools/glow-serve" "$model" --port 0 >"$scratch/out" &

@@ -33,31 +33,6 @@ pypi_libtorch=("torch==2.11.0" "cmake>=3.26,<4")
 pypi_cuda=13.0
 pypi_checks=("numpy>=1.24" "pillow>=10" "lmdb>=1.4" "safetensors>=0.4" "selenium>=4.10" "matplotlib>=3.6")
 
-as_root() {
-  if ((EUID == 0)); then
-    "$@"
-  elif sudo -n true 2>/dev/null; then
-    sudo -n "$@"
-  else
-    fail "needs root, or sudo without a password; run as root: $*"
-  fi
-}
-
-# install_packages PACKAGE...: installs the missing ones.
-install_packages() {
-  command -v dpkg-query >/dev/null ||
-    fail "not a Debian system; install the equivalents of these packages, then call CMake: $*"
-  local package missing=()
-  for package in "$@"; do
-    [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == *" installed" ]] || missing+=("$package")
-  done
-  if ((${#missing[@]})); then
-    say "installing Debian packages: ${missing[*]}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-  fi
-}
-
 # install_python FOLDER REQUIREMENT...: installs missing requirements into the virtual environment FOLDER.
 install_python() {
   local folder=$1 base=/usr/bin/python3
