@@ -76,13 +76,24 @@ TEST_P(ModelQueueBatches, ConcurrentRequestsDoNotMix) {
   }
   for (auto& client : clients) client.join();
   EXPECT_EQ(wrong, 0);
-  // With several threads a request is also divided among those without work.
-  if (GetParam() == 1) {
-    EXPECT_LT(queue.counts().batches, 60) << "requests were computed one by one";
-  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, ModelQueueBatches, ::testing::Values(1, 3));
+
+TEST_F(ModelQueueTest, RequestsThatWaitFormOneBatch) {
+  // On a busy machine the long request can end before the others come: then again.
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    ModelQueue queue(model_, {.batch = 2000});
+    std::thread first([&] { queue.decode(latents(1000, 1), {}); });
+    while (queue.counts().batches == 0) std::this_thread::yield();
+    std::thread second([&] { queue.decode(latents(3, 2), {}); });
+    queue.decode(latents(3, 3), {});
+    first.join();
+    second.join();
+    if (queue.counts().batches == 2) return;
+  }
+  FAIL() << "requests were computed one by one";
+}
 
 TEST_F(ModelQueueTest, AnErrorConcernsItsRequestOnly) {
   ModelQueue queue(model_, {.batch = 2000});
@@ -96,8 +107,6 @@ TEST_F(ModelQueueTest, AnErrorConcernsItsRequestOnly) {
   EXPECT_TRUE(alike(queue.decode(rows, {}).images, images(rows)));
   bad.join();
   first.join();
-  // Alone or together: they can also have come after the first.
-  EXPECT_LE(queue.counts().batches, 3);
 }
 
 TEST_F(ModelQueueTest, ShortRequestsOvertakeALongOne) {
