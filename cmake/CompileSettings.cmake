@@ -41,6 +41,11 @@ function(glow_compile_settings target)
     target_link_options(${target} PRIVATE -fuse-ld=mold)
   endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
+  # The public headers make what they declare visible. -DCMAKE_CXX_VISIBILITY_PRESET=default exports all (preset dev).
+  if(NOT DEFINED CMAKE_CXX_VISIBILITY_PRESET)
+    set_target_properties(${target} PROPERTIES
+      CXX_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  endif()
   if(GLOW_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     # Both are needed to cache files with a precompiled header: the preprocessor's flag and ccache's permission.
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>")

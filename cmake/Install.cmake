@@ -1,12 +1,16 @@
-# The files that `cmake --install` installs, with the package for find_package(Glow).
+# The files that `cmake --install` installs, in the components library (the shared library), development (all that a
+# program needs to be compiled with Glow) and tools. tools/CMakeLists.txt installs the tools.
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Glow")
 
-install(TARGETS glow EXPORT GlowTargets)
+install(TARGETS glow_static EXPORT GlowStatic ARCHIVE COMPONENT development)
+install(TARGETS glow_shared EXPORT GlowShared LIBRARY COMPONENT library NAMELINK_COMPONENT development)
+foreach(export IN ITEMS GlowStatic GlowShared)
+  install(EXPORT ${export} NAMESPACE glow:: DESTINATION "${package_dir}" COMPONENT development)
+endforeach()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/glow" "${PROJECT_BINARY_DIR}/include/glow"
-  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
-install(EXPORT GlowTargets NAMESPACE glow:: DESTINATION "${package_dir}")
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development FILES_MATCHING PATTERN "*.h")
 
 string(REGEX MATCH "^([0-9]+)\\.([0-9]+)" unused "${LibTorch_VERSION}")
 set(LibTorch_VERSION_MAJOR "${CMAKE_MATCH_1}")
@@ -22,4 +26,4 @@ install(FILES
   "${PROJECT_SOURCE_DIR}/cmake/FindLibraryTarget.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLMDB.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindWebP.cmake"
-  DESTINATION "${package_dir}")
+  DESTINATION "${package_dir}" COMPONENT development)

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 // Check the value of an option. They throw ConfigError naming `field`; NaN and infinity are never in range.
@@ -19,3 +21,5 @@ void require_at_least(std::string_view field, double value, double lowest);
 void require_below(std::string_view field, double value, double lowest, double end);
 
 }  // namespace glow
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 /// The number of cores that this process may use, at least 1: the smaller of its CPU affinity and the CPU quota of its
@@ -13,3 +15,5 @@ std::int64_t available_cores();
 std::int64_t default_threads();
 
 }  // namespace glow
+
+#pragma GCC visibility pop

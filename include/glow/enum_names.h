@@ -8,6 +8,8 @@
 
 #include <glow/error.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 /// The names of an enumeration's enumerators for users. An overload of enum_names in the enumeration's namespace
@@ -61,3 +63,5 @@ void from_string(const std::string& wanted, Enum& result) {
 }
 
 }  // namespace glow
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 /// Base of the exceptions that this library throws. `what()` names the file or field, the expected value and the actual
@@ -78,3 +80,5 @@ class ProcessError : public Error {
 };
 
 }  // namespace glow
+
+#pragma GCC visibility pop

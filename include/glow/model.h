@@ -10,6 +10,8 @@
 #include <glow/nn/glow.h>
 #include <glow/nn/latents.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 struct ModelOptions {
@@ -80,3 +82,5 @@ class Model {
 };
 
 }  // namespace glow
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 /// The name that was probably meant by a misspelt one, for error messages; nullopt if none is similar. A name is
@@ -17,3 +19,5 @@ std::optional<std::string> nearest_name(std::string_view wanted, const std::vect
 std::string did_you_mean(std::string_view wanted, const std::vector<std::string>& names);
 
 }  // namespace glow
+
+#pragma GCC visibility pop

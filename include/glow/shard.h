@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 /// One of `count` shards of a list, each of almost the same length: the processes of a run take one each.
@@ -26,3 +28,5 @@ inline std::vector<std::int64_t> index_range(std::int64_t begin, std::int64_t en
 }
 
 }  // namespace glow
+
+#pragma GCC visibility pop

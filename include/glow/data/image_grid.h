@@ -8,6 +8,8 @@
 
 #include <glow/io/image.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::data {
 
 /// One image, uint8 [C, H, W] with C = 1..4. Throws ShapeError for other shapes.
@@ -39,3 +41,5 @@ io::Image labelled_grid(const torch::Tensor& bytes, const LabelledGridOptions& o
 io::Image image_grid(const torch::Tensor& bytes, std::int64_t columns = 0);
 
 }  // namespace glow::data
+
+#pragma GCC visibility pop

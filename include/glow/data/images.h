@@ -11,6 +11,8 @@
 #include <glow/data/order.h>
 #include <glow/images/source.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::data {
 
 /// How images of any size are brought to one size. Scaling uses an antialiased triangle filter and never enlarges.
@@ -88,3 +90,5 @@ class Images {
 Images tensor_images(const torch::Tensor& bytes, const torch::Tensor& labels = {});
 
 }  // namespace glow::data
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace glow::data {
 
 /// A random permutation of 0..size-1, a pure function of (size, seed, epoch).
@@ -34,3 +36,5 @@ class BatchOrder {
 };
 
 }  // namespace glow::data
+
+#pragma GCC visibility pop

@@ -15,6 +15,8 @@
 
 #include <glow/error.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::data {
 
 /// Calls `produce(first)`, `produce(first + 1)`, ... `produce(end - 1)` on a background thread, at most `depth` results
@@ -85,3 +87,5 @@ class Prefetcher {
 };
 
 }  // namespace glow::data
+
+#pragma GCC visibility pop

@@ -8,6 +8,8 @@
 
 #include <glow/images/source.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::data {
 
 /// A subset of the images of another source, in the given order.
@@ -46,3 +48,5 @@ std::int64_t default_valid_images(std::int64_t train_images);
 images::DataSet hold_out_validation(images::DataSet set, std::int64_t count, std::uint64_t seed);
 
 }  // namespace glow::data
+
+#pragma GCC visibility pop

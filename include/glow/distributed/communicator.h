@@ -12,6 +12,8 @@
 #include <glow/distributed/launch.h>
 #include <glow/shard.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::distributed {
 
 /// The processes that train one model together, as seen by one of them. All ranks call the collective operations
@@ -101,3 +103,5 @@ bool can_connect();
 std::shared_ptr<Communicator> connect(const Launch& launch, const ConnectOptions& options = {});
 
 }  // namespace glow::distributed
+
+#pragma GCC visibility pop

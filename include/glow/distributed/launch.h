@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace glow::distributed {
 
 /// This process and the other processes of the run, as the launcher (torchrun, mpirun, SLURM) describes them.
@@ -48,3 +50,5 @@ std::string environment_text(const Launch& launch);
 std::string first_host(const std::string& list);
 
 }  // namespace glow::distributed
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <torch/types.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::evaluate {
 
 struct HistogramSeries {
@@ -30,3 +32,5 @@ struct HistogramOptions {
 std::string histogram_svg(const std::vector<HistogramSeries>& series, const HistogramOptions& options);
 
 }  // namespace glow::evaluate
+
+#pragma GCC visibility pop

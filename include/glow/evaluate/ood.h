@@ -4,6 +4,8 @@
 
 #include <torch/types.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::evaluate {
 
 /// The size of each image as a PNG file, after reduction to `bits` per sample: bits/dim, float64 [N]. `bytes` is uint8
@@ -24,3 +26,5 @@ struct Auroc {
 Auroc auroc(const torch::Tensor& inside, const torch::Tensor& outside);
 
 }  // namespace glow::evaluate
+
+#pragma GCC visibility pop

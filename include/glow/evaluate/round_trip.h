@@ -11,6 +11,8 @@
 #include <glow/nn/glow.h>
 #include <glow/nn/latents.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::evaluate {
 
 struct RoundTripOptions {
@@ -60,3 +62,5 @@ struct RoundTrip {
 RoundTrip round_trip(const nn::Glow& model, const data::Images& images, const RoundTripOptions& options = {});
 
 }  // namespace glow::evaluate
+
+#pragma GCC visibility pop

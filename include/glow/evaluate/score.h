@@ -14,6 +14,8 @@
 #include <glow/nn/glow.h>
 #include <glow/shard.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::evaluate {
 
 /// The density of an image under a conditional model.
@@ -120,3 +122,5 @@ ScoreSummary summarise(const Scores& scores);
 torch::Tensor finite(const Scores& scores);
 
 }  // namespace glow::evaluate
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace glow::images {
 
 /// The binary attributes of images, found by the paths of the images.
@@ -57,3 +59,5 @@ class Attributes {
 Attributes read_attributes(const std::filesystem::path& path);
 
 }  // namespace glow::images
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <glow/images/source.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::images {
 
 /// An encoded image in memory: the bytes of a PNG, JPEG, WebP or npy file, and its name in messages.
@@ -21,3 +23,5 @@ struct EncodedFile {
 std::shared_ptr<const ImageSource> memory_images(std::vector<EncodedFile> files, int channels);
 
 }  // namespace glow::images
+
+#pragma GCC visibility pop

@@ -11,6 +11,8 @@
 #include <glow/io/image.h>
 #include <glow/shard.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::images {
 
 /// A list of images that can be read in any order, from several threads at once. It holds them in memory or reads them
@@ -234,3 +236,5 @@ std::string fingerprint(const DataSet& set);
 std::vector<std::int64_t> all_labels(const ImageSource& source);
 
 }  // namespace glow::images
+
+#pragma GCC visibility pop

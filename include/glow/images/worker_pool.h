@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace glow::images {
 
 /// Threads that decode images.
@@ -67,3 +69,5 @@ std::shared_ptr<WorkerPool> data_workers();
 void use_data_threads(std::int64_t threads);
 
 }  // namespace glow::images
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <glow/enum_names.h>
 #include <glow/nn/glow.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow {
 
 /// The code bases whose trained weights can be imported. docs/how-to/import.md says what is known of each.
@@ -75,3 +77,5 @@ ImportedModel import_model(const std::filesystem::path& checkpoint, const Import
                            CodeBase code_base = CodeBase::kAuto);
 
 }  // namespace glow
+
+#pragma GCC visibility pop

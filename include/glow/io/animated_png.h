@@ -7,6 +7,8 @@
 
 #include <glow/io/image.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::io {
 
 struct Animation {
@@ -27,3 +29,5 @@ std::string encode_animated_png(const Animation& animation);
 void write_animated_png(const std::filesystem::path& path, const Animation& animation);
 
 }  // namespace glow::io
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 
 #include <glow/error.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::io {
 
 /// The whole content of a regular file.
@@ -89,3 +91,5 @@ class MappedFile {
 };
 
 }  // namespace glow::io
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
+
 namespace glow::io {
 
 /// Height, width and channels of an image; channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
@@ -107,3 +109,5 @@ std::string encode_png(const Image& image);
 void write_png(const std::filesystem::path& path, const Image& image);
 
 }  // namespace glow::io
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <glow/error.h>
 #include <glow/io/file.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::io {
 
 /// A memory-mapped NumPy .npy file (versions 1.0, 2.0 and 3.0, also of Python 2): C order, little-endian numbers or
@@ -60,3 +62,5 @@ void write_npy(const std::filesystem::path& path, const std::string& dtype, cons
                std::string_view data);
 
 }  // namespace glow::io
+
+#pragma GCC visibility pop

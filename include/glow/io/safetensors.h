@@ -11,6 +11,8 @@
 #include <glow/error.h>
 #include <glow/io/file.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::io {
 
 /// One tensor of a safetensors file, as bytes: little-endian, C order.
@@ -105,3 +107,5 @@ std::string write_safetensors(const std::filesystem::path& path, Metadata metada
                               const std::vector<TensorEntry>& entries);
 
 }  // namespace glow::io
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 
 #include <glow/nn/latents.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::latent {
 
 /// The number of images. Throws ShapeError when there is no level or the levels have different numbers.
@@ -22,3 +24,5 @@ nn::Latents concatenate(const std::vector<nn::Latents>& parts);
 nn::Latents scale(const nn::Latents& latents, const nn::Temperature& temperature);
 
 }  // namespace glow::latent
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 #include <glow/nn/glow.h>
 #include <glow/nn/latents.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::latent {
 
 /// Turns any number of images into latents and back, in batches of limited size. Records no graph. glow::Model has
@@ -64,3 +66,5 @@ class Codec {
 torch::Tensor narrow_labels(const torch::Tensor& labels, std::int64_t first, std::int64_t count);
 
 }  // namespace glow::latent
+
+#pragma GCC visibility pop

@@ -10,6 +10,8 @@
 #include <glow/nn/latents.h>
 #include <glow/nn/options.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::latent {
 
 /// Directions of attributes in the space of eps (Glow, section 6), by name.
@@ -65,3 +67,5 @@ Directions load_directions(const std::filesystem::path& path, const nn::GlowOpti
                            const std::string& model_checksum);
 
 }  // namespace glow::latent
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <glow/enum_names.h>
 #include <glow/nn/latents.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::latent {
 
 /// The path from the eps of one image to that of another, all levels as one vector.
@@ -63,3 +65,5 @@ class LatentPath {
 };
 
 }  // namespace glow::latent
+
+#pragma GCC visibility pop

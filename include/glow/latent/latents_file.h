@@ -11,6 +11,8 @@
 #include <glow/nn/latents.h>
 #include <glow/nn/options.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::latent {
 
 /// Writes latents, atomically and batch by batch (docs/formats.md): FILE.npy as rows [N, D], or FILE.safetensors with
@@ -65,3 +67,5 @@ class LatentsReader {
 };
 
 }  // namespace glow::latent
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <glow/nn/latents.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::latent {
 
 struct VaryOptions {
@@ -34,3 +36,5 @@ nn::Latents vary(const nn::Latents& latents, const VaryOptions& options = {});
 nn::Latents resample_finest(const nn::Latents& latents, std::int64_t resampled, VaryOptions options = {});
 
 }  // namespace glow::latent
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <torch/types.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 /// Mean and population variance of each channel, [C] each.
@@ -16,3 +18,5 @@ struct ChannelMoments {
 using SumOverProcesses = std::function<void(const torch::Tensor&)>;
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <glow/enum_names.h>
 #include <glow/nn/options.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 /// The precision of the coupling networks' hidden tensors, matrix products and their gradients. Flow variables, scales,
@@ -58,3 +60,5 @@ struct NetworkMemory {
 NetworkMemory network_memory(const GlowOptions& options, std::int64_t level, double hidden_size);
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 
 #include <torch/nn/module.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 /// All parameters of a module as views of one buffer, so that optimiser steps, weight averages, norms and checkpoints
@@ -63,3 +65,5 @@ class FlatParameters {
 };
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

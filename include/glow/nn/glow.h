@@ -19,6 +19,7 @@
 #include <glow/nn/quantizer.h>
 #include <glow/nn/training_data.h>
 
+// Private classes, which are not visible.
 namespace glow::nn {
 
 class FoldCache;
@@ -27,6 +28,12 @@ struct FoldedLevel;
 class LevelImpl;
 class PartVisitor;
 class TopImpl;
+
+}  // namespace glow::nn
+
+#pragma GCC visibility push(default)
+
+namespace glow::nn {
 
 /// The results of a forward pass from images to latents.
 struct Encoding {
@@ -227,3 +234,5 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
 TORCH_MODULE(Glow);
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

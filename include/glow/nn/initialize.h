@@ -8,6 +8,8 @@
 
 #include <glow/nn/batch_moments.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 struct InitializeOptions {
@@ -29,3 +31,5 @@ struct InitializeReport {
 };
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

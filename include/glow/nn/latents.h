@@ -8,6 +8,8 @@
 
 #include <glow/nn/options.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 /// The latents of N images: the whitened eps of every level, N(0, I) under the model, so that temperature,
@@ -55,3 +57,5 @@ struct SampleOptions {
 };
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

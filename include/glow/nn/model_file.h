@@ -7,6 +7,8 @@
 
 #include <glow/nn/glow.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 struct ModelInfo;
@@ -38,3 +40,5 @@ struct ModelInfo {
 ModelInfo read_model_info(const std::filesystem::path& path);
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <glow/enum_names.h>
 #include <glow/ops/coupling_kind.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 using ops::CouplingKind;
@@ -183,3 +185,5 @@ std::string to_json(const GlowOptions& options);
 GlowOptions glow_options_from_json(const std::string& json);
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

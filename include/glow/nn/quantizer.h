@@ -7,6 +7,8 @@
 
 #include <glow/ops/random.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 struct DequantizeOptions {
@@ -66,3 +68,5 @@ class Quantizer {
 };
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <string>
 #include <type_traits>
 
+#pragma GCC visibility push(default)
+
 namespace glow::nn {
 
 /// The training data of a model, as far as an evaluation needs it to select and preprocess the same images. A model
@@ -69,3 +71,5 @@ std::string to_json(const TrainingData& data);
 TrainingData training_data_from_json(const std::string& text);
 
 }  // namespace glow::nn
+
+#pragma GCC visibility pop

@@ -4,6 +4,8 @@
 
 #include <glow/enum_names.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::ops {
 
 /// How a coupling transforms the second half x2 of the channels, given its network's output h (Glow, section 3.3).
@@ -27,3 +29,5 @@ constexpr std::int64_t coupling_outputs(CouplingKind kind, std::int64_t channels
 }
 
 }  // namespace glow::ops
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 
 #include <torch/types.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::ops {
 
 /// The purpose of a random number. It is part of the number's key, so that each purpose has numbers of its own.
@@ -66,3 +68,5 @@ torch::Tensor normal(const RandomKey& key, const std::vector<std::int64_t>& indi
                      const torch::TensorOptions& options);
 
 }  // namespace glow::ops
+
+#pragma GCC visibility pop

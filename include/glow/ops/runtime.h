@@ -6,6 +6,8 @@
 
 #include <c10/core/Device.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::ops {
 
 /// Sets, for the whole process, the number of threads of one LibTorch operation (intra-op) to `count`, or to
@@ -51,3 +53,5 @@ void keep_freed_memory();
 void return_freed_memory();
 
 }  // namespace glow::ops
+
+#pragma GCC visibility pop

@@ -9,6 +9,8 @@
 
 #include <glow/train/training_state.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 /// When a run writes checkpoints, and how many of them it keeps.
@@ -53,3 +55,5 @@ std::optional<IntactCheckpoint> newest_intact_checkpoint(
     const std::filesystem::path& directory, const std::function<bool(const TrainingState&)>& wanted = nullptr);
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <glow/data/images.h>
 #include <glow/nn/glow.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 /// Measures of how well a flow can be inverted. They show the loss of the inverse long before the density does
@@ -31,3 +33,5 @@ struct Monitors {
 Monitors monitor(const nn::Glow& model, const data::Images& images, std::uint64_t seed);
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

@@ -7,6 +7,8 @@
 #include <glow/train/options.h>
 #include <glow/train/training_state.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 /// Adamax as Glow's published code computes it, or textbook Adam (Kingma & Ba 2015), and the exponential moving average
@@ -48,3 +50,5 @@ torch::Tensor flat_norm(const torch::Tensor& values);
 void clip_norm(torch::Tensor gradients, const torch::Tensor& norm, double largest);
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include <glow/enum_names.h>
 #include <glow/nn/compute.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 enum class OptimizerKind {
@@ -161,3 +163,5 @@ TrainOptions with_lengths(TrainOptions options, std::int64_t train_images, std::
 std::int64_t init_images(std::int64_t requested, std::int64_t available, std::int64_t height, std::int64_t width);
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

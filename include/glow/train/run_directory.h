@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <utility>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 /// Where a training run keeps its files (docs/formats.md, "Run directory").
@@ -51,3 +53,5 @@ class RunDirectory {
 void write_report(const RunDirectory& directory);
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 /// StepNumbers::reconstruction_error of a step that rebuilt no flow variable.
@@ -71,3 +73,5 @@ void visit_fields(const StepReport& report, Visitor&& visit) {
 }
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

@@ -16,11 +16,18 @@
 #include <glow/train/step_report.h>
 #include <glow/train/training_state.h>
 
+// Private classes, which are not visible.
 namespace glow::train {
 
 class GradientSum;
 class Recorder;
 class StepGraph;
+
+}  // namespace glow::train
+
+#pragma GCC visibility push(default)
+
+namespace glow::train {
 
 /// The largest reconstruction error with which a rebuilt flow variable may replace the original. The limit is a choice:
 /// well above the rounding error of a usual model (about 1e-6 in float32, 1e-2 with bfloat16 hidden tensors), and far
@@ -196,3 +203,5 @@ class Trainer {
 };
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

@@ -17,6 +17,8 @@
 #include <glow/train/options.h>
 #include <glow/train/trainer.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 /// The images of a run: `train` to train on, and `valid` to choose the best model. Unless `test` is null, that model is
@@ -135,9 +137,11 @@ class TrainingRun {
   std::int64_t steps_saved() const;
 
  private:
-  class Impl;
+  class [[gnu::visibility("hidden")]] Impl;
   explicit TrainingRun(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop

@@ -12,6 +12,8 @@
 #include <glow/distributed/communicator.h>
 #include <glow/train/options.h>
 
+#pragma GCC visibility push(default)
+
 namespace glow::train {
 
 /// The options of a training that its state depends on: the decays debias the moments and the average; batch and seed
@@ -119,3 +121,5 @@ void assign(TrainingState& state, const TrainingState& from);
 void broadcast(TrainingState& state, distributed::Communicator& processes);
 
 }  // namespace glow::train
+
+#pragma GCC visibility pop
