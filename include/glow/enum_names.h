@@ -23,9 +23,11 @@ template <class Enum, std::size_t Count>
 struct EnumNames {
   /// ConfigError::field for an unknown name.
   const char* field;
+  /// Each name with its enumerator, in the order in which messages list them.
   std::array<std::pair<const char*, Enum>, Count> names;
 };
 
+/// An enumeration that has an overload of enum_names.
 template <class Enum>
 concept NamedEnum = std::is_enum_v<Enum> && requires {
   enum_names(Enum{});

@@ -14,6 +14,7 @@
 
 namespace glow {
 
+/// How a Model computes.
 struct ModelOptions {
   /// torch::kCPU, torch::kCUDA, or a torch::Device such as "cuda:1".
   torch::Device device = torch::kCPU;
@@ -27,6 +28,7 @@ struct ModelOptions {
 
 /// The noise of Model::score.
 struct ModelScoreOptions {
+  /// Seed of the noise.
   std::uint64_t seed = 0;
   /// Index of the first image. The noise depends on the index, so that a large set may be scored in several calls.
   std::int64_t first_index = 0;
@@ -66,9 +68,11 @@ class Model {
   /// model without options.labels draws the classes. Throws ConfigError naming a field, NumericalError as `decode`.
   torch::Tensor sample(std::int64_t count, const nn::SampleOptions& options = {}) const;
 
+  /// The hyperparameters: the images' channels, height, width and bits, the number of classes.
   const nn::GlowOptions& options() const { return model_->options(); }
   /// Names of the classes; empty if unknown.
   const std::vector<std::string>& class_names() const { return model_->class_names(); }
+  /// The device that computes; Model::encode returns its latents there.
   torch::Device device() const { return model_->device(); }
   /// The module, for the functions of glow::evaluate and glow::latent. All copies use its weights: do not change it.
   const nn::Glow& glow() const { return model_; }

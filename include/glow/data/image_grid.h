@@ -18,13 +18,17 @@ io::Image to_image(const torch::Tensor& bytes);
 /// Texts to the left of the rows and above the columns of a grid: one for each, or none. ASCII; any other character is
 /// drawn as a box.
 struct GridLabels {
+  /// The text of each row, from the top.
   std::vector<std::string> rows = {};
+  /// The text of each column, from the left.
   std::vector<std::string> columns = {};
 };
 
+/// How labelled_grid arranges the images.
 struct LabelledGridOptions {
   /// Images in a row; 0: as square as the number of images allows.
   std::int64_t columns = 0;
+  /// Texts of the rows and columns.
   GridLabels labels = {};
   /// Each pixel of an image becomes scale x scale pixels, 1 to 64. Does not apply to the labels.
   std::int64_t scale = 1;

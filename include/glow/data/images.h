@@ -54,8 +54,11 @@ class Images {
   /// Throws as require_sizes.
   Images(std::shared_ptr<const images::ImageSource> source, const Geometry& geometry);
 
+  /// Number of images.
   std::int64_t size() const { return source_->size(); }
+  /// Channels of every image.
   int channels() const { return source_->channels(); }
+  /// The geometry that brings the images to one size.
   const Geometry& geometry() const { return geometry_; }
 
   // The images of a batch are made on the threads of images::data_workers; the bytes do not depend on their number.

@@ -17,6 +17,7 @@ class BatchOrder {
   /// `size` images in batches of `batch`. Throws ConfigError (naming batch) unless 1 <= batch <= size.
   BatchOrder(std::int64_t size, std::int64_t batch, std::uint64_t seed);
 
+  /// One image of a batch.
   struct Entry {
     /// Index of the image in its source.
     std::int64_t index;

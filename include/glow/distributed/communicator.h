@@ -23,7 +23,9 @@ class Communicator {
  public:
   virtual ~Communicator();
 
+  /// Number of this process, from 0 to size() - 1.
   std::int64_t rank() const { return rank_; }
+  /// Number of processes.
   std::int64_t size() const { return size_; }
   /// Whether this is rank 0, the process that prints and writes files.
   bool is_root() const { return rank_ == 0; }
@@ -58,13 +60,15 @@ class Communicator {
   virtual bool announce_failure(const std::string& what) = 0;
   /// Makes stop_asked true on all ranks, permanently: on this one at once, on the others within about a second.
   virtual void ask_to_stop() = 0;
+  /// Whether a rank has called ask_to_stop, as far as this one knows by now.
   virtual bool stop_asked() const = 0;
   /// Throws ProcessError, which names the rank, when this process knows of a failure of the run. On CUDA a failed
-  /// collective is aborted and leaves wrong numbers, without an error in the thread that computes: call it when the host
-  /// has waited for the device, before the numbers are stored.
+  /// collective is aborted and leaves wrong numbers, without an error in the thread that computes: call it when the
+  /// host has waited for the device, before the numbers are stored.
   virtual void check() const {}
 
  protected:
+  /// For process `rank` of `size`, from 0.
   Communicator(std::int64_t rank, std::int64_t size) : rank_(rank), size_(size) {}
 
  private:
@@ -74,6 +78,7 @@ class Communicator {
 /// A single process: sums and broadcasts leave the tensor as it is.
 std::shared_ptr<Communicator> single_process();
 
+/// Times and callbacks of connect.
 struct ConnectOptions {
   /// How long rank 0 waits for the others to join at the start, and each of the others for rank 0.
   std::chrono::seconds start_timeout{60};
@@ -89,6 +94,7 @@ struct ConnectOptions {
   /// Called at most once, on a thread of the library, when the processes have not all joined after `patience`: the
   /// argument says what this process waits for, "ranks 1 and 3" for example. May be null.
   std::function<void(const std::string&)> waiting = nullptr;
+  /// The time after which connect calls `waiting`.
   std::chrono::milliseconds patience{5000};
 };
 

@@ -13,16 +13,21 @@ namespace glow::distributed {
 
 /// This process and the other processes of the run, as the launcher (torchrun, mpirun, SLURM) describes them.
 struct Launch {
-  /// The index of this process among all processes, and among those on its host.
-  std::int64_t rank = 0, local_rank = 0;
-  /// The number of processes, in all and on this host.
-  std::int64_t size = 1, local_size = 1;
+  /// The index of this process among all processes.
+  std::int64_t rank = 0;
+  /// The index of this process among those on its host.
+  std::int64_t local_rank = 0;
+  /// The number of processes on all hosts.
+  std::int64_t size = 1;
+  /// The number of processes on this host.
+  std::int64_t local_size = 1;
   /// "torchrun", "mpirun", "SLURM", or "RANK and WORLD_SIZE" when these variables were set by anything else; empty for
   /// a process that was started without a launcher.
   std::string launcher = {};
   /// The address of the store through which the processes find each other, which rank 0 hosts. If torchrun hosts a
   /// store of its own at MASTER_PORT, `port` is another one, computed from that.
   std::string address = {};
+  /// The TCP port of the store; 0 without a launcher.
   std::uint16_t port = 0;
   /// How many times the launcher has restarted all processes after a failure, plus how many times SLURM has requeued
   /// the job. Launchers on several hosts may count differently.

@@ -10,6 +10,7 @@
 
 namespace glow::evaluate {
 
+/// The numbers that one histogram shows.
 struct HistogramSeries {
   /// Name in the legend.
   std::string name;
@@ -17,7 +18,9 @@ struct HistogramSeries {
   torch::Tensor numbers;
 };
 
+/// Texts and resolution of histogram_svg.
 struct HistogramOptions {
+  /// Text above the picture; empty: none.
   std::string title = {};
   /// Label of the horizontal axis.
   std::string axis = {};

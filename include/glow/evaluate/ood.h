@@ -16,7 +16,9 @@ torch::Tensor png_bits_per_dim(const torch::Tensor& bytes, std::int64_t bits);
 /// Area under the receiver operating characteristic, and its standard error (DeLong et al. 1988), NaN with fewer than
 /// two scores on one side.
 struct Auroc {
+  /// The area, 0 to 1; 1/2 when the score does not separate the sets.
   double value = 0;
+  /// Its standard error.
   double standard_error = 0;
 };
 

@@ -15,6 +15,7 @@
 
 namespace glow::evaluate {
 
+/// The images that round_trip compares, and how.
 struct RoundTripOptions {
   /// Images in a batch.
   std::int64_t batch = 64;
@@ -35,9 +36,11 @@ struct Returned {
   /// int64: the largest difference of a byte from that which the model can represent (with 5 bits the lower 3 bits are
   /// cleared), in grey levels 0 to 255.
   torch::Tensor grey_levels;
-  /// float64: max and mean |decoded - x| over the values of the image, where x are the centres of bins of width
+  /// float64: max |decoded - x| over the values of the image, where x are the centres of bins of width
   /// 2^-bits. Infinite when a value is not finite.
-  torch::Tensor max_error, mean_error;
+  torch::Tensor max_error;
+  /// float64: the mean of |decoded - x| over the values of the image, as max_error.
+  torch::Tensor mean_error;
   /// uint8 [N, C, H, W]: the decoded images.
   torch::Tensor decoded;
 };
@@ -50,9 +53,12 @@ Returned returned(const nn::Glow& model, const torch::Tensor& bytes, const nn::L
 
 /// The accuracy of decode(encode(x)).
 struct RoundTrip {
+  /// Number of images compared.
   std::int64_t images = 0;
-  /// Over all values of all images; see Returned.
-  double max_error = 0, mean_error = 0;
+  /// The largest Returned::max_error of all images.
+  double max_error = 0;
+  /// The mean of Returned::mean_error over all images.
+  double mean_error = 0;
   /// The images that do not come back, by their indices.
   std::vector<std::int64_t> changed;
 };

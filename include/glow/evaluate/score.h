@@ -31,6 +31,7 @@ constexpr EnumNames<ClassDensity, 2> enum_names(ClassDensity) {
   return {"classes", {{{"label", ClassDensity::kLabel}, {"marginal", ClassDensity::kMarginal}}}};
 }
 
+/// What `score` computes of each image.
 struct ScoreOptions {
   /// Images in a batch.
   std::int64_t batch = 64;
@@ -42,6 +43,7 @@ struct ScoreOptions {
   /// Seed and stream of the noise: draw k of image i is Quantizer::dequantize's (seed, stream, k, i), for any batch
   /// size. Different streams make the scores of two sets independent, as the standard error of an AUROC assumes.
   std::uint64_t seed = 0;
+  /// Random stream of the noise; see `seed`.
   ops::Stream stream = ops::Stream::kDequantisation;
   /// The density of a conditional model; ignored for an unconditional one.
   ClassDensity classes = ClassDensity::kLabel;
@@ -95,14 +97,18 @@ torch::Tensor complexity_corrected(const Scores& scores);
 
 /// A mean over images, NaN without images, and its standard error, NaN for fewer than two.
 struct Estimate {
+  /// The mean.
   double mean = std::numeric_limits<double>::quiet_NaN();
+  /// Its standard error.
   double standard_error = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// The mean of [N] finite numbers and its standard error, sqrt(sum (x - mean)^2 / (N - 1) / N), in float64.
 Estimate estimate(const torch::Tensor& numbers);
 
+/// The scores of a set of images in a few numbers.
 struct ScoreSummary {
+  /// Number of images scored.
   std::int64_t images = 0;
   /// Images with a bound that is not finite. They are excluded from all means.
   std::int64_t non_finite = 0;
@@ -110,12 +116,20 @@ struct ScoreSummary {
   Estimate bits_per_dim = {};
   /// The part of the standard error that is due to the noise, for these images. Nullopt with fewer than two draws.
   std::optional<double> noise_standard_error = std::nullopt;
-  std::optional<Estimate> importance_bits_per_dim = {}, png_bits_per_dim = {}, complexity_corrected = {};
-  /// With classification: the number of images with a label, with finite densities or not, and how many of them were
+  /// Of the importance-weighted bound; nullopt without importance draws.
+  std::optional<Estimate> importance_bits_per_dim = {};
+  /// Of the sizes as PNG; nullopt without compression.
+  std::optional<Estimate> png_bits_per_dim = {};
+  /// Of evaluate::complexity_corrected; nullopt without compression.
+  std::optional<Estimate> complexity_corrected = {};
+  /// With classification: the number of images with a label, with finite densities or not.
   /// classified correctly.
-  std::int64_t labelled = 0, correct = 0;
+  std::int64_t labelled = 0;
+  /// With classification: how many of them were classified correctly.
+  std::int64_t correct = 0;
 };
 
+/// Means and counts of the scores of a set of images.
 ScoreSummary summarise(const Scores& scores);
 
 /// Whether the bounds of each image are finite, bool [N].

@@ -19,8 +19,10 @@ class Attributes {
   /// The attributes of one image, in the order of names(): 1 yes, 0 no, -1 unknown.
   using Row = std::vector<std::int8_t>;
 
+  /// An empty list of images with attributes of these names.
   explicit Attributes(std::vector<std::string> names) : names_(std::move(names)) {}
 
+  /// The names of the attributes, in the order of the values of a Row.
   const std::vector<std::string>& names() const { return names_; }
   /// The number of images in the list.
   std::int64_t size() const { return static_cast<std::int64_t>(listed_.size()); }

@@ -12,7 +12,9 @@ namespace glow::images {
 
 /// An encoded image in memory: the bytes of a PNG, JPEG, WebP or npy file, and its name in messages.
 struct EncodedFile {
+  /// The name in messages; need not be that of a file.
   std::string name;
+  /// The content of the file.
   std::string bytes;
 };
 

@@ -55,8 +55,11 @@ class ImageSource {
 struct DataSet {
   /// The specification that it was opened with.
   std::string name;
+  /// The training images.
   std::shared_ptr<const ImageSource> train;
+  /// The validation images; null if there are none.
   std::shared_ptr<const ImageSource> valid;
+  /// The test images; null if there are none.
   std::shared_ptr<const ImageSource> test;
   /// Names of the classes, in the order of the labels; empty when it has none.
   std::vector<std::string> class_names;
@@ -75,9 +78,13 @@ using OpenProgress = std::function<void(const std::string&, std::int64_t, std::i
 
 /// How a caller of open_data_set, a tool for example, names its options in messages. An empty name: there is none.
 struct OptionNames {
+  /// Takes all folders for training images (OpenOptions::find_splits).
   std::string no_splits = "find_splits = false";
+  /// Leaves out images that cannot be decoded (OpenOptions::skip_corrupt).
   std::string skip_corrupt = "skip_corrupt = true";
+  /// Reads images as RGB (OpenOptions::channels).
   std::string rgb = "channels = 3";
+  /// Converts RGB to grey (OpenOptions::to_grey).
   std::string to_grey = "to_grey = true";
 };
 
@@ -112,6 +119,7 @@ struct OpenOptions {
   /// headers and the search for corrupt images: each takes its shard of them, and `all_gather` returns the texts of all
   /// processes in the order of their shards.
   Shard shard = {};
+  /// Gathers a text from each process, see `shard`; null with one process.
   std::function<std::vector<std::string>(const std::string&)> all_gather = nullptr;
   /// ConfigError::field of errors about the specification: the caller's name of the option.
   std::string field = {};
@@ -144,6 +152,7 @@ const std::vector<SourceKind>& source_kinds();
 /// tfrecord:PATH (...)".
 std::string describe_source_kinds();
 
+/// The parts of a specification of a data set.
 struct Specification {
   /// Null for an unknown kind.
   const SourceKind* kind = nullptr;

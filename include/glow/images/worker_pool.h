@@ -25,6 +25,7 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
+  /// Number of threads that run tasks, including the one that calls `run`.
   std::int64_t threads() const { return std::ssize(threads_) + 1; }
   /// Calls task(0) ... task(count - 1), each once, in any order and several at a time, and waits for them. Tasks
   /// start in the order of their numbers. When one throws, no further ones start, and the exception of the smallest

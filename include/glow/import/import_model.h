@@ -42,9 +42,13 @@ constexpr EnumNames<CodeBase, 6> enum_names(CodeBase) {
 
 /// What a checkpoint does not say about its model.
 struct ImportOptions {
-  /// The images' pixels, and bits per channel value (1 to 8). 0: as written beside the checkpoint (openai's train.txt,
+  /// Height of the images in pixels; 0: as written beside the checkpoint (openai's train.txt,
   /// y0ast's hparams.json).
-  std::int64_t height = 0, width = 0, bits = 0;
+  std::int64_t height = 0;
+  /// Width of the images in pixels; 0: as `height`.
+  std::int64_t width = 0;
+  /// Bits per channel value, 1 to 8; 0: as `height`.
+  std::int64_t bits = 0;
   /// The permutation of a model of y0ast or chaiyujin without 1x1 convolutions: kReverse. Its file does not say, and
   /// the order of kShuffle is lost.
   std::optional<nn::PermutationKind> permutation = std::nullopt;
@@ -57,8 +61,11 @@ struct ImportOptions {
   bool average = false;
 };
 
+/// The result of import_model.
 struct ImportedModel {
+  /// The model, in float32 and eval mode.
   nn::Glow model{nullptr};
+  /// The code base that the checkpoint is from; never kAuto.
   CodeBase code_base = CodeBase::kAuto;
   /// The file beside the checkpoint that says the size or the bits of the images, "train.txt"; empty: they were given.
   std::string images_from{};

@@ -11,6 +11,7 @@
 
 namespace glow::io {
 
+/// Images that are shown one after the other.
 struct Animation {
   /// In the order of display, all of one shape.
   std::vector<Image> frames;

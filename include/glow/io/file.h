@@ -80,6 +80,7 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  /// The content of the file, valid for the lifetime of the object.
   std::string_view bytes() const { return {data_, size_}; }
   /// Gives the memory of a part of the bytes back to the system, as far as they are whole pages. A later access reads
   /// the file again. Does nothing for bytes that are no part of the file.

@@ -12,15 +12,20 @@ namespace glow::io {
 
 /// Height, width and channels of an image; channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA.
 struct ImageShape {
+  /// Rows of pixels.
   int height = 0;
+  /// Pixels of a row.
   int width = 0;
+  /// Samples of a pixel, 1 to 4.
   int channels = 0;
+  /// Whether all numbers are equal.
   bool operator==(const ImageShape&) const = default;
 };
 
 /// An image in memory, 8 bits per sample, upright. Values are those in the file, sRGB by convention: colour profiles
 /// (ICC), gamma and chromaticities (gAMA, cHRM, cICP) and the aspect of a pixel (pHYs, JFIF, Exif) are ignored.
 struct Image {
+  /// Height, width and channels.
   ImageShape shape;
   /// [height, width, channels], row by row.
   std::vector<std::uint8_t> pixels;
@@ -28,13 +33,17 @@ struct Image {
 
 /// Height and width in pixels.
 struct ImageSize {
+  /// Rows of pixels.
   int height = 0;
+  /// Pixels of a row.
   int width = 0;
+  /// Whether both numbers are equal.
   bool operator==(const ImageSize&) const = default;
 };
 
 /// An image that was decoded at a fraction of its size.
 struct ReducedImage {
+  /// The smaller image.
   Image image;
   /// 1, 2, 4 or 8. A side of `image` is the side of the whole image divided by this, rounded up.
   int reduction = 1;

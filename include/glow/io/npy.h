@@ -23,6 +23,7 @@ class NpyReader {
 
   /// NumPy's type string, with a bar for one-byte types: "|u1", "<f4".
   const std::string& dtype() const { return dtype_; }
+  /// The array's lengths, one for each axis; empty for a single number.
   const std::vector<std::int64_t>& shape() const { return shape_; }
   /// The array's bytes, valid for the lifetime of the reader.
   std::string_view data() const { return data_; }

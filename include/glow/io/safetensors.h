@@ -17,15 +17,18 @@ namespace glow::io {
 
 /// One tensor of a safetensors file, as bytes: little-endian, C order.
 struct TensorEntry {
+  /// Unique in the file.
   std::string name;
   /// The format's name: "F32", "F64", "I64", "U8" ...
   std::string dtype;
+  /// The tensor's lengths, one for each axis; empty for a single number.
   std::vector<std::int64_t> shape;
   /// Borrowed: valid for the lifetime of the reader or of the caller's buffer. Not aligned: copy with memcpy before
   /// reading numbers.
   std::string_view data;
 };
 
+/// The texts in a file's header (`__metadata__`), by their keys.
 using Metadata = std::map<std::string, std::string>;
 
 /// Bytes of one element of a safetensors dtype, 0 for an unknown name.
@@ -41,7 +44,9 @@ class SafetensorsReader {
   /// Throws IoError when it cannot be opened, FormatError (naming the tensor) when a check fails.
   explicit SafetensorsReader(const std::filesystem::path& path);
 
+  /// The file, as it was passed to the constructor.
   const std::filesystem::path& path() const { return path_; }
+  /// The texts in the file's header; empty when it has none.
   const Metadata& metadata() const { return metadata_; }
   /// In the order of their offsets.
   const std::vector<TensorEntry>& entries() const { return entries_; }

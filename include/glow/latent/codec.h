@@ -24,7 +24,9 @@ class Codec {
   /// At most `batch` images are computed at once. Throws ConfigError when batch is below 1.
   Codec(nn::Glow model, std::int64_t batch, Progress progress = nullptr);
 
+  /// The model that computes.
   const nn::Glow& model() const { return model_; }
+  /// The most images that are computed at once.
   std::int64_t batch() const { return batch_; }
 
   /// The latents of images uint8 [N, C, H, W], at the centres of the bins; on the model's device. `labels`: int64 [N]
@@ -42,8 +44,11 @@ class Codec {
 
   // One batch, without progress.
 
+  /// `encode` of one batch.
   nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
+  /// `decode` of one batch.
   torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
+  /// `sample` of one batch.
   torch::Tensor sample_batch(std::int64_t count, const nn::SampleOptions& options);
 
   /// The images with values that are not finite, among all that were decoded and sampled: their indices in the order of

@@ -16,6 +16,7 @@ namespace glow::latent {
 
 /// Directions of attributes in the space of eps (Glow, section 6), by name.
 struct Directions {
+  /// K different names, one for each row of `vectors`.
   std::vector<std::string> names;
   /// float32 [K, D] on the CPU, in the order of nn::flatten: the mean eps of images with the attribute minus the mean
   /// of images without it.

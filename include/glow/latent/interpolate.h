@@ -31,7 +31,9 @@ constexpr EnumNames<InterpolationKind, 2> enum_names(InterpolationKind) {
 nn::Latents interpolate(const nn::Latents& from, const nn::Latents& to, double position,
                         InterpolationKind kind = InterpolationKind::kSpherical);
 
+/// The points of a LatentPath.
 struct PathOptions {
+  /// The path from an image to the next.
   InterpolationKind kind = InterpolationKind::kSpherical;
   /// Points from an image to the next, including both; at least 2.
   std::int64_t points = 8;

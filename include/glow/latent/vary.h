@@ -9,6 +9,7 @@
 
 namespace glow::latent {
 
+/// The noise of `vary` and resample_finest.
 struct VaryOptions {
   /// How much of eps is replaced by noise: 0 nothing, 1 all. One number, or one for each level from the finest to the
   /// top.

@@ -10,7 +10,9 @@ namespace glow::nn {
 
 /// Mean and population variance of each channel, [C] each.
 struct ChannelMoments {
+  /// Mean over images, rows and columns.
   torch::Tensor mean;
+  /// Mean of the squared deviation from `mean`.
   torch::Tensor variance;
 };
 

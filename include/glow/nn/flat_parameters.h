@@ -32,7 +32,9 @@ class FlatParameters {
   /// The flat buffer, [number of parameters], without gradient. A write to it changes the parameters that are views of
   /// it.
   const torch::Tensor& values() const { return values_; }
+  /// The dtype of all parameters.
   torch::Dtype dtype() const { return parameters_.front().scalar_type(); }
+  /// The device of all parameters.
   torch::Device device() const { return parameters_.front().device(); }
 
   /// The gradients of all parameters, [number of parameters]. A gradient that is not a view of this tensor becomes one

@@ -37,6 +37,7 @@ namespace glow::nn {
 
 /// The results of a forward pass from images to latents.
 struct Encoding {
+  /// The whitened latents eps of every level.
   Latents latents;
   /// log|det d eps/dx|, nats [N].
   torch::Tensor log_det;
@@ -83,9 +84,12 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   explicit GlowImpl(const GlowOptions& options, std::uint64_t seed = 0);
   /// Selects the constructor that draws no random weights, for a model whose weights are loaded.
   struct WithoutWeights {};
+  /// A model whose weights are to be set; not initialised. Throws as the other constructor.
   GlowImpl(const GlowOptions& options, WithoutWeights);
 
+  /// The hyperparameters.
   const GlowOptions& options() const { return options_; }
+  /// The quantiser for the model's bits and dimensions.
   const Quantizer& quantizer() const { return quantizer_; }
   /// Names of the classes; empty if unknown.
   const std::vector<std::string>& class_names() const { return class_names_; }
@@ -101,6 +105,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// For training in several processes, each on a shard of every batch: the function with which batch norms sum their
   /// moments over the processes. Its tensors are on the model's device. Copies of the model do not have it.
   void set_sum_over_processes(SumOverProcesses sum) { sum_ = std::move(sum); }
+  /// The function that was set; null with a single process.
   const SumOverProcesses& sum_over_processes() const { return sum_; }
   /// Whether backward passes add the gradients of the flow steps to the memory of FlatParameters::gradients(), if the
   /// parameters have these gradients when the forward pass begins; they must keep them until the backward pass. That
@@ -108,13 +113,17 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// torch::autograd::grad and hooks get undefined gradients of them, and a backward pass to the images alone adds to
   /// them too. Trainer sets it during its steps. False by default; copies of the model do not have it.
   void set_adds_gradients(bool adds) { adds_gradients_ = adds; }
+  /// The value of set_adds_gradients.
   bool adds_gradients() const { return adds_gradients_; }
   /// The precision of the coupling networks in log_prob, log_prob_by_class, log_prob_marginal, evaluate and sample;
   /// kFull by default. encode and decode always use kFull, so that they invert each other. Throws ConfigError if the
   /// precision is not kFull and the model is not float32.
   void set_hidden_precision(HiddenPrecision precision);
+  /// The value of set_hidden_precision.
   HiddenPrecision hidden_precision() const { return precision_; }
+  /// The dtype of the parameters: kFloat or kDouble.
   torch::Dtype dtype() const { return flat_.dtype(); }
+  /// The device of the parameters, on which the model computes.
   torch::Device device() const { return flat_.device(); }
 
   /// Bits/dim of images uint8 [N, C, H, W], [N], at points that Quantizer::dequantize draws: the loss of a training
@@ -173,14 +182,22 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   /// torch::save and torch::load also keep the flag `initialized`, of a model and of a module that contains one. A
   /// model loaded from an archive without the flag counts as initialised.
   void save(torch::serialize::OutputArchive& archive) const override;
+  /// The inverse of `save`.
   void load(torch::serialize::InputArchive& archive) override;
+  /// Registers all modules anew. For torch::nn::Cloneable, which calls it in `clone`.
   void reset() override;
+  /// Prints family, size of the images, levels, depth and width, as `std::cout << model` does.
   void pretty_print(std::ostream& stream) const override;
+  /// A copy with weights of its own, on `device` if that is given. Throws ConfigError naming `device` for a device that
+  /// LibTorch cannot use.
   std::shared_ptr<torch::nn::Module> clone(const c10::optional<torch::Device>& device = c10::nullopt) const override;
-  // `to` throws ConfigError naming `device` or `dtype` for a device that LibTorch cannot use (ops::require_device) and
-  // for dtypes other than float32 and float64. HiddenPrecision::kBf16 computes the networks in bfloat16.
+  /// Moves and converts the parameters. Throws ConfigError naming `device` or `dtype` for a device that LibTorch cannot
+  /// use (ops::require_device) and for dtypes other than float32 and float64. HiddenPrecision::kBf16 computes the
+  /// networks in bfloat16.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+  /// Converts the parameters. Throws as above.
   void to(torch::Dtype dtype, bool non_blocking = false) override;
+  /// Moves the parameters. Throws as above.
   void to(torch::Device device, bool non_blocking = false) override;
 
  private:
@@ -231,6 +248,7 @@ class GlowImpl : public torch::nn::Cloneable<GlowImpl> {
   torch::nn::ModuleList levels_{nullptr};
   std::shared_ptr<TopImpl> top_;
 };
+/// A shared pointer to a GlowImpl, as LibTorch has for its modules: copies of a Glow are one model.
 TORCH_MODULE(Glow);
 
 }  // namespace glow::nn

@@ -12,6 +12,7 @@
 
 namespace glow::nn {
 
+/// How GlowImpl::initialize computes the statistics.
 struct InitializeOptions {
   /// Images per forward pass. Limits the memory for activations; changes the result only by rounding.
   std::int64_t chunk = 32;
@@ -19,6 +20,7 @@ struct InitializeOptions {
   SumOverProcesses sum_over_processes = nullptr;
 };
 
+/// What GlowImpl::initialize has noticed.
 struct InitializeReport {
   /// An actnorm with channels whose standard deviation was below the floor of 1e-3.
   struct Floored {
@@ -27,6 +29,7 @@ struct InitializeReport {
     /// The number of these channels; they have (almost) no variance.
     std::int64_t channels;
   };
+  /// The actnorms with such channels, in the order of computation.
   std::vector<Floored> floored;
 };
 

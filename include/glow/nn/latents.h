@@ -32,8 +32,11 @@ Latents unflatten(const torch::Tensor& rows, const GlowOptions& options);
 /// to the top. 1 samples from the model; 0 gives the image of eps = 0.
 class Temperature {
  public:
+  /// One temperature for all levels.
   Temperature(double all_levels) : values_{all_levels} {}
+  /// A temperature for each level, from the finest to the top.
   Temperature(std::initializer_list<double> per_level) : values_(per_level) {}
+  /// A temperature for each level, from the finest to the top.
   Temperature(std::vector<double> per_level) : values_(std::move(per_level)) {}
 
   /// The temperature of level `level` of `levels`. Throws ConfigError unless there are 1 or `levels` values, all of
@@ -46,8 +49,11 @@ class Temperature {
   std::vector<double> values_;
 };
 
+/// The images that `sample` draws.
 struct SampleOptions {
+  /// Factor of the standard normal latents.
   Temperature temperature = 1.0;
+  /// Seed of latents and labels.
   std::uint64_t seed = 0;
   /// Global index of the first image. The latents of image i are the same for every division of a run into calls.
   std::int64_t first_index = 0;

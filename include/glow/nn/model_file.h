@@ -26,7 +26,9 @@ std::string save_model(const Glow& model, const std::filesystem::path& path);
 
 /// The metadata of a model file.
 struct ModelInfo {
+  /// The hyperparameters.
   GlowOptions options;
+  /// Names of the classes; empty if unknown.
   std::vector<std::string> class_names;
   /// Nullopt if the file has no glow.data.
   std::optional<TrainingData> training_data;

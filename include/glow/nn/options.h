@@ -68,7 +68,12 @@ constexpr EnumNames<NetworkKind, 2> enum_names(NetworkKind) {
 }
 
 /// The distribution of NICE's scaled latents, which are independent of each other.
-enum class PriorKind { kGaussian, kLogistic };
+enum class PriorKind {
+  /// N(0, 1).
+  kGaussian,
+  /// The standard logistic distribution, with density 1 / (exp(x/2) + exp(-x/2))^2.
+  kLogistic,
+};
 
 /// "gaussian", "logistic"
 constexpr EnumNames<PriorKind, 2> enum_names(PriorKind) {
@@ -104,6 +109,7 @@ struct GlowOptions {
   bool learn_top = true;
   /// Classes of a conditional model; 0: unconditional.
   std::int64_t num_classes = 0;
+  /// The family of flows.
   Family family = Family::kGlow;
   /// RealNVP only: residual blocks per coupling network.
   std::int64_t residual_blocks = 8;
@@ -117,6 +123,7 @@ struct GlowOptions {
   /// The defaults of a family: the published sizes, where the paper gives them.
   static GlowOptions of_family(Family family);
 
+  /// Whether all fields are equal.
   bool operator==(const GlowOptions&) const = default;
 
   /// Throws ConfigError naming the invalid field.
@@ -128,8 +135,11 @@ struct GlowOptions {
 
 /// Channels, height and width of the flow inside one level, after its squeeze.
 struct LevelShape {
+  /// Number of channels.
   std::int64_t channels;
+  /// Rows of each channel.
   std::int64_t height;
+  /// Columns of each channel.
   std::int64_t width;
 };
 

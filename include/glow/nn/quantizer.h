@@ -11,6 +11,7 @@
 
 namespace glow::nn {
 
+/// The noise of Quantizer::dequantize.
 struct DequantizeOptions {
   /// Seed of the noise.
   std::uint64_t seed = 0;
@@ -32,6 +33,7 @@ class Quantizer {
   /// `bits` in 1..8; `dimensions` is C*H*W of the image. Throws ConfigError.
   Quantizer(std::int64_t bits, std::int64_t dimensions);
 
+  /// Bits per channel value, 1..8.
   std::int64_t bits() const { return bits_; }
   /// n = 2^bits
   std::int64_t bins() const { return std::int64_t{1} << bits_; }

@@ -14,28 +14,32 @@ namespace glow::nn {
 struct TrainingData {
   /// The data set's name as passed to images::open_data_set; informative only.
   std::string source = {};
-  /// Number and images::fingerprint of the images before validation images were held out.
+  /// Number of the images before validation images were held out.
   std::int64_t images = 0;
+  /// images::fingerprint of these images, 64 hexadecimal digits.
   std::string fingerprint = {};
   /// Whether images that cannot be decoded were left out first (images::OpenOptions::skip_corrupt).
   bool skip_corrupt = false;
   /// Whether images that were too small for the model were left out (images::OpenOptions::size_problem).
   bool skip_small = false;
-  /// Whether folders named after splits were splits, and whether colour was converted to grey
-  /// (images::OpenOptions::find_splits, to_grey).
+  /// Whether folders named after splits were splits (images::OpenOptions::find_splits).
   bool find_splits = true;
+  /// Whether colour was converted to grey (images::OpenOptions::to_grey).
   bool to_grey = false;
   /// Number of validation images that data::hold_out_validation drew with split_seed; 0: the data set has its own.
   std::int64_t held_out = 0;
+  /// Seed of the choice of validation images.
   std::uint64_t split_seed = 0;
-  /// data::Geometry::resize and random_crop. Height and width are the model's.
+  /// data::Geometry::resize, in pixels. Height and width are the model's.
   std::int64_t resize = 0;
+  /// data::Geometry::random_crop.
   bool random_crop = false;
   /// Seed of the training and of the dequantisation noise of its evaluations.
   std::uint64_t seed = 0;
   /// Batch size of its evaluations.
   std::int64_t batch = 64;
 
+  /// Whether all fields are equal.
   bool operator==(const TrainingData&) const = default;
   /// Throws ConfigError naming a field whose value a model file cannot hold.
   void validate() const;

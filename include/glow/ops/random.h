@@ -11,24 +11,36 @@ namespace glow::ops {
 
 /// The purpose of a random number. It is part of the number's key, so that each purpose has numbers of its own.
 enum class Stream : std::uint8_t {
+  /// The order of training images in an epoch.
   kShuffle = 1,
+  /// Random crops, flips and shifts.
   kAugmentation = 2,
+  /// The choice of held-out validation images.
   kValidationSplit = 3,
   /// Dequantisation noise.
   kDequantisation = 4,
+  /// Latents of samples.
   kSample = 5,
+  /// Classes of samples.
   kSampleLabel = 6,
+  /// The weights of a new model.
   kInitialWeights = 7,
+  /// The images of uniform noise that train::monitor measures.
   kMonitorImages = 8,
+  /// Noise of latent::vary and latent::resample_finest.
   kVariation = 9,
-  // Dequantisation noise of sets of images that are compared with each other and therefore need independent noise.
+  // Sets of images that are compared with each other need independent noise, and so a stream each.
+  /// Dequantisation noise of training steps.
   kTrainingNoise = 10,
+  /// Dequantisation noise of the images that initialise a model.
   kInitialisationNoise = 11,
+  /// Dequantisation noise of validation images.
   kValidationNoise = 12,
+  /// Dequantisation noise of test images.
   kTestNoise = 13,
-  /// Of training images that are scored.
+  /// Dequantisation noise of training images that are scored.
   kTrainScoreNoise = 14,
-  /// Out-of-distribution images.
+  /// Dequantisation noise of out-of-distribution images.
   kOtherNoise = 15,
 };
 
@@ -36,7 +48,9 @@ enum class Stream : std::uint8_t {
 /// the row), computed by Philox4x32-10 (Salmon et al. 2011), and does not depend on the batch size, the number of
 /// processes or numbers drawn before.
 struct RandomKey {
+  /// Chosen by the user; any value.
   std::uint64_t seed = 0;
+  /// The purpose of the numbers.
   Stream stream = Stream::kSample;
   /// Epoch, training step or evaluation draw: 0 or more, below 2^40.
   std::int64_t step = 0;

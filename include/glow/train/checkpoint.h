@@ -15,8 +15,10 @@ namespace glow::train {
 
 /// When a run writes checkpoints, and how many of them it keeps.
 struct CheckpointPolicy {
-  /// TrainOptions::checkpoint_every and keep.
-  std::int64_t every = 0, keep = 1;
+  /// TrainOptions::checkpoint_every: steps between scheduled checkpoints; 0: only that of step 0.
+  std::int64_t every = 0;
+  /// TrainOptions::keep: the number of scheduled checkpoints that are kept.
+  std::int64_t keep = 1;
 
   /// Whether the schedule asks for a checkpoint of this state, independent of the end of the run: at step 0 and after
   /// every `every` steps, unless the last step was skipped.
@@ -33,14 +35,19 @@ struct CheckpointPolicy {
 std::filesystem::path write_checkpoint(const std::filesystem::path& directory, TrainingState state,
                                        const std::string& config, const CheckpointPolicy& policy);
 
+/// The content of a checkpoint.
 struct LoadedCheckpoint {
+  /// The state of the training.
   TrainingState state;
+  /// The run's configuration as JSON, as write_checkpoint got it.
   std::string config;
 };
 
 /// The result of a search for a checkpoint.
 struct IntactCheckpoint {
+  /// The file.
   std::filesystem::path path;
+  /// Its content.
   LoadedCheckpoint content;
   /// One line for each newer file that is damaged: its name and what is wrong.
   std::vector<std::string> damaged = {};

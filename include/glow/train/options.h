@@ -10,6 +10,7 @@
 
 namespace glow::train {
 
+/// The rule by which gradients change the weights; Optimizer has the formulas.
 enum class OptimizerKind {
   /// Adamax as in Glow's published code: an infinity norm, with Adam's bias correction.
   kAdamax,
@@ -39,6 +40,7 @@ struct TrainOptions {
   double epochs = 100;
   /// Learning rate after the warm-up.
   double learning_rate = 1e-3;
+  /// The rule of the updates.
   OptimizerKind optimizer = OptimizerKind::kAdamax;
   /// Length of the linear warm-up, in epochs of 50,000 images of 32x32 (Schedule); negative: automatic, the published
   /// 10, but at most a tenth of the run. Chosen when a training begins and part of its state (TrainingProgress), so

@@ -11,7 +11,14 @@ namespace glow::train {
 inline constexpr double kNothingRebuilt = -1;
 
 /// How the number of a whole batch is computed from those of the processes' shards.
-enum class Combine { kSum, kNorm, kLargest };
+enum class Combine {
+  /// Their sum.
+  kSum,
+  /// The square root of the sum of their squares.
+  kNorm,
+  /// The largest of them.
+  kLargest,
+};
 
 /// The numbers that a step computes. During the step they are scalar tensors on the model's device, computed from the
 /// images of a part of the batch; afterwards doubles, computed from the whole batch.
@@ -43,6 +50,7 @@ void visit_numbers(Numbers& numbers, Visitor&& visit) {
 struct StepReport : StepNumbers<double> {
   /// Steps done, including this one.
   std::int64_t step = 0;
+  /// The learning rate of the step.
   double learning_rate = 0;
   /// Whether the loss or its gradient was not finite, so that the step changed nothing.
   bool skipped = false;

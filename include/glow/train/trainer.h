@@ -58,7 +58,9 @@ class Trainer {
           std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
   /// Does the same checks, except whether the model is initialised.
   static void check(const nn::Glow& model, const TrainOptions& options, std::int64_t processes = 1);
+  /// Moves the trainer; the former object may only be destroyed or assigned to.
   Trainer(Trainer&&) noexcept;
+  /// Destroys the present trainer and moves the other one here.
   Trainer& operator=(Trainer&&) noexcept;
   ~Trainer();
 
@@ -90,12 +92,15 @@ class Trainer {
   /// The averaged weights as a new model in eval mode, which later steps and calls do not change. Throws as `step`.
   nn::Glow averaged_model();
 
+  /// Steps of the training so far, including skipped ones and those before `restore`.
   std::int64_t steps_done() const { return state_.step; }
+  /// The numbers of the state.
   const TrainingProgress& progress() const { return state_; }
   /// Whether the state is that after steps_done() steps. False after a step that threw while it changed the weights.
   bool is_sound() const { return !is_updating_; }
-  /// Set best_bits_per_dim and best_step, or unfinished, of the state. The trainer only stores them for its caller.
+  /// Sets best_bits_per_dim and best_step of the state. The trainer only stores them for its caller.
   void set_best(double bits_per_dim, std::int64_t step);
+  /// Sets TrainingProgress::unfinished, which the trainer also only stores.
   void set_unfinished(bool unfinished) { state_.unfinished = unfinished; }
   /// schedule().learning_rate, halved with every rollback.
   double learning_rate(std::int64_t step) const;
@@ -103,6 +108,7 @@ class Trainer {
   /// (nn::GlowImpl::first_not_finite), else the first gradient in the order of the backward pass. Empty when everything
   /// was finite.
   std::string first_not_finite() const;
+  /// The learning rate and the decays of this training.
   const Schedule& schedule() const { return schedule_; }
 
   /// Its tensors are the trainer's own: the next step changes them. Throws as `step`.

@@ -21,10 +21,14 @@
 
 namespace glow::train {
 
-/// The images of a run: `train` to train on, and `valid` to choose the best model. Unless `test` is null, that model is
-/// scored on it at the end.
+/// The images of a run.
 struct RunData {
-  std::shared_ptr<const data::Images> train, valid, test;
+  /// To train on.
+  std::shared_ptr<const data::Images> train;
+  /// To choose the best model.
+  std::shared_ptr<const data::Images> valid;
+  /// Unless null, the best model is scored on them at the end.
+  std::shared_ptr<const data::Images> test;
   /// The origin of the training images, for the model file: an evaluation needs it to tell held-out images from others.
   /// The caller sets source, images, fingerprint, skip_corrupt, held_out and split_seed; the run sets the rest.
   /// Nullopt: unknown.
@@ -33,6 +37,7 @@ struct RunData {
 
 /// The directory of a run, and its description there.
 struct RunFiles {
+  /// The directory; made when missing.
   std::filesystem::path directory;
   /// A JSON object: becomes config.json and is part of every checkpoint.
   std::string config = "{}";
@@ -42,16 +47,21 @@ struct RunFiles {
 
 /// A return to a checkpoint after too many consecutive skipped steps.
 struct Rollback {
-  std::int64_t from_step = 0, to_step = 0;
+  /// The step after which the run went back.
+  std::int64_t from_step = 0;
+  /// The step of the checkpoint.
+  std::int64_t to_step = 0;
   /// Its number in the run, from 1. Each rollback halves the learning rate.
   std::int64_t count = 0;
   /// Trainer::first_not_finite
   std::string not_finite = {};
+  /// The file that was read.
   std::filesystem::path checkpoint = {};
 };
 
 /// Functions that show progress; every member may be null. Called from the thread that calls TrainingRun.
 struct RunCallbacks {
+  /// Called once by `start`, if it has initialised the model.
   std::function<void(const nn::InitializeReport&)> initialized = nullptr;
   /// Called once, by `resume`: the checkpoint that the run continues from, and the damaged ones that it skipped.
   std::function<void(const IntactCheckpoint&)> resumed = nullptr;
@@ -61,6 +71,7 @@ struct RunCallbacks {
   std::function<void(const std::string& what, std::int64_t done, std::int64_t total)> evaluating = nullptr;
   /// Called after an evaluation on the validation images; the flag says whether it is the best so far.
   std::function<void(std::int64_t step, const evaluate::ScoreSummary&, const Monitors&, bool best)> evaluated = nullptr;
+  /// Called after a return to a checkpoint.
   std::function<void(const Rollback&)> rolled_back = nullptr;
   /// Called before an evaluation if the processes had rounded their weights differently since the previous one
   /// (Trainer::resync_replicas).
@@ -73,10 +84,13 @@ struct RunCallbacks {
   std::function<bool()> should_stop = nullptr;
 };
 
+/// The result of TrainingRun::run.
 struct RunResult {
-  /// Of the averaged weights, on the validation images, and its step; infinity and -1 before the first evaluation.
+  /// The smallest bits/dim of the averaged weights on the validation images; infinity before the first evaluation.
   double best_bits_per_dim = std::numeric_limits<double>::infinity();
+  /// The step of best_bits_per_dim; -1 before the first evaluation.
   std::int64_t best_step = -1;
+  /// Steps of the run that are done, including skipped ones.
   std::int64_t steps_done = 0;
   /// Steps of the run that were skipped (StepReport::skipped).
   std::int64_t skipped = 0;
@@ -115,7 +129,9 @@ class TrainingRun {
                             RunCallbacks callbacks = {},
                             std::shared_ptr<distributed::Communicator> processes = distributed::single_process());
 
+  /// Moves the run; the former object may only be destroyed or assigned to.
   TrainingRun(TrainingRun&&) noexcept;
+  /// Destroys the present run and moves the other one here.
   TrainingRun& operator=(TrainingRun&&) noexcept;
   ~TrainingRun();
 

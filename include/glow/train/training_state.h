@@ -19,10 +19,16 @@ namespace glow::train {
 /// The options of a training that its state depends on: the decays debias the moments and the average; batch and seed
 /// determine which images a step has used. Automatic values are replaced by the chosen ones.
 struct StateOptions {
+  /// Images of a step, in all processes together.
   std::int64_t batch = 0;
+  /// Seed of all random numbers.
   std::uint64_t seed = 0;
+  /// The rule of the updates.
   OptimizerKind optimizer = OptimizerKind::kAdamax;
-  double beta2 = 0, ema_decay = 0;
+  /// Decay of the second moment.
+  double beta2 = 0;
+  /// Decay of the weights' average; 0: no average.
+  double ema_decay = 0;
 };
 
 /// Calls `visit(name, field)` for each field; the names are those of TrainOptions.
@@ -89,8 +95,14 @@ void visit_fields(Progress& progress,
 struct TrainingState : TrainingProgress {
   /// The options of the state's training; nullopt when a file of an earlier version does not contain them.
   std::optional<StateOptions> options = std::nullopt;
-  /// [P] each, the layout of nn::FlatParameters.
-  torch::Tensor parameters = {}, first_moment = {}, second_moment = {}, average = {};
+  /// The weights, [P], in the layout of nn::FlatParameters, as the next three.
+  torch::Tensor parameters = {};
+  /// The moments m of Optimizer, [P].
+  torch::Tensor first_moment = {};
+  /// The moments v of Optimizer, [P].
+  torch::Tensor second_moment = {};
+  /// The average a of Optimizer, [P]; Optimizer::averaged_parameters debiases it.
+  torch::Tensor average = {};
   /// The model's buffers by name (fixed permutations, signs).
   std::map<std::string, torch::Tensor> buffers = {};
 };
