@@ -37,6 +37,10 @@ function(glow_compile_settings target)
     # False warnings of GCC 12 in std::string's operator+.
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>")
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 14)
+    # False warnings of GCC 14 in the std::vector<bool> of LibTorch's autograd functions.
+    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>")
+  endif()
   if(GLOW_USE_MOLD AND GLOW_MOLD)
     target_link_options(${target} PRIVATE -fuse-ld=mold)
   endif()
