@@ -23,7 +23,7 @@ packages=(g++ cmake ninja-build
   dataset-fashion-mnist)
 libtorch_packages=(libtorch-dev libopenblas0-pthread)
 test_packages=(libgtest-dev libbenchmark-dev libjpeg-turbo-progs chromium chromium-driver openmpi-bin iproute2 procps
-  curl)
+  curl fish zsh groff-base)
 libtorch_test_packages=(python3-torch) # has torchrun
 fuzzer_packages=(clang libclang-rt-dev llvm) # libFuzzer is in libclang-rt-dev, llvm names the lines in its reports
 python_packages=(python3 python3-venv ca-certificates)

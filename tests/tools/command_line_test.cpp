@@ -347,6 +347,21 @@ TEST_F(CommandLines, HelpAllListsAllFlagsInTheirGroups) {
   EXPECT_EQ(out_.find("--float64"), std::string::npos);
 }
 
+TEST_F(CommandLines, HelpJsonHasTheTableOfFlags) {
+  EXPECT_FALSE(read({"--help-json"}));
+  const auto json = tools::Json::parse(out_);
+  EXPECT_EQ(json["name"], "glow-try");
+  EXPECT_EQ(json["usage"], "MODEL IMAGES... [--FLAG VALUE]...");
+  ASSERT_EQ(json["flags"].size(), rows().size() + 4);  // --version, --help, --help-all, --help-json
+  const tools::Json count{{"name", "count"},  {"letter", "n"},      {"group", "Input"},
+                          {"value", "N|all"}, {"help", "how many"}, {"default", "all"},
+                          {"is_list", false}, {"is_path", false},   {"choices", {"all"}}};
+  EXPECT_EQ(json["flags"][5], count);
+  EXPECT_TRUE(json["flags"][1]["is_list"]);
+  EXPECT_TRUE(json["flags"][1]["is_path"]);
+  EXPECT_EQ(json["flags"][8]["choices"], (tools::Json{"additive", "affine"}));
+}
+
 TEST_F(CommandLines, HelpListsAllFlagsOfAToolWithoutCommonFlags) {
   tool_.common = {};
   EXPECT_FALSE(read({"-h"}));
@@ -408,6 +423,12 @@ TEST(ToolCommandLines, ExplainASubcommand) {
     EXPECT_EQ(edit(words).out, all);
   }
   EXPECT_TRUE(failed(edit({"help", "vray"}), "glow-edit", 2, {"unknown subcommand 'vray'", "(did you mean vary?)"}));
+}
+
+TEST(ToolCommandLines, HelpJsonHasTheSubcommands) {
+  const auto json = tools::Json::parse(edit({"--help-json"}).out);
+  ASSERT_EQ(json["subcommands"].size(), 7U);
+  EXPECT_EQ(json["subcommands"][6], tools::Json::parse(edit({"vary", "--help-json"}).out));
 }
 
 TEST(ToolCommandLines, TakeFlagsOfTheVersionBefore) {

@@ -72,7 +72,7 @@ std::string here_for(const std::string& name, const Flags& flags) {
 /// The flag that was probably meant by `name`; empty if none is similar.
 std::string likely_flag(const std::string& name, const Flags& flags) {
   if (const auto here = here_for(name, flags); !here.empty()) return here;
-  std::vector<std::string> names{"help", "help-all", "version"};
+  std::vector<std::string> names{"help", "help-all", "help-json", "version"};
   for (const auto& flag : flags.all()) names.push_back(flag.name);
   return nearest_name(name, names).value_or("");
 }
@@ -93,13 +93,6 @@ std::string advice_on_several_devices(const ToolText& tool, const Flags& flags) 
   return one +
          "; for several GPUs start a process for each, without --device: torchrun --no_python --nproc_per_node 2 " +
          tool.name + " ..., or mpirun -n 2 " + tool.name + " ... (docs/distributed.md#start)";
-}
-
-/// Whether the flag's value is the path of a file or folder.
-bool takes_path(const Flag& flag) {
-  const auto& value = flag.text.value;
-  return value.starts_with("FILE") || value == "OUT" || value == "DIR" || value == "MODEL" || value == "SOURCE" ||
-         value == "IMAGES";
 }
 
 /// Reads a command line word by word.
@@ -257,7 +250,7 @@ class CommandLine {
   void add(const Flag& flag, const std::vector<std::string>& values) {
     if (flag.name == "device") check_device(flag, values.front());
     for (const auto& value : values) {
-      if (value == "-" && takes_path(flag)) {
+      if (value == "-" && flag.takes_path()) {
         throw flag.error("'-' is not the standard input or output here; give a path (./- for a file of this name)");
       }
     }
@@ -355,6 +348,17 @@ std::string usage(const ToolText& tool, const Flags& flags) {
   return text + "[--FLAG VALUE]...";
 }
 
+/// A flag that every tool has and that takes no value.
+struct OwnSwitch {
+  const char* name;
+  const char* letter;
+  const char* help;
+};
+constexpr std::array<OwnSwitch, 4> kOwnSwitches{{{"version", "V", "print the versions of Glow and LibTorch"},
+                                                 {"help", "h", "print the common flags"},
+                                                 {"help-all", "", "print all flags"},
+                                                 {"help-json", "", "print all flags as JSON, for other programs"}}};
+
 std::shared_ptr<cxxopts::Value> help_value(const Flag& flag) {
   if (flag.is_switch()) return cxxopts::value<bool>();
   const auto value = cxxopts::value<std::string>();
@@ -380,8 +384,10 @@ std::string help_text(const ToolText& tool, const Flags& flags, const std::vecto
     options.add_option(heading, {names, explanation, help_value(*flag), flag->text.value});
   }
   groups.emplace_back(kOther);
-  options.add_options(kOther)("V,version", "print the versions of Glow and LibTorch")(
-      "h,help", "print the common flags")("help-all", "print all flags");
+  for (const auto& [name, letter, help] : kOwnSwitches) {
+    options.add_option(kOther,
+                       {*letter == 0 ? name : std::string(letter) + "," + name, help, cxxopts::value<bool>(), ""});
+  }
   return options.help(groups) + "\n";
 }
 
@@ -400,11 +406,49 @@ std::string full_help(const ToolText& tool, const Flags& flags) {
          (tool.full_closing.empty() ? tool.closing : tool.full_closing);
 }
 
+Json to_json(const Flag& flag) {
+  return {{"name", flag.name},
+          {"letter", flag.short_name == 0 ? "" : std::string{flag.short_name}},
+          {"group", flag.text.group},
+          {"value", flag.text.value},
+          {"help", flag.text.help},
+          {"default", flag.is_switch() ? "" : flag.shown()},
+          {"is_list", flag.takes != Takes::kOne},
+          {"is_path", flag.takes_path()},
+          {"choices", flag.choices}};
+}
+
+/// The table of flags and the texts of a tool, as --help-json prints them.
+Json to_json(const ToolText& tool, const Flags& flags) {
+  Json list = Json::array();
+  for (const auto& flag : flags.all()) list.push_back(to_json(flag));
+  for (const auto& [name, letter, help] : kOwnSwitches) {
+    list.push_back({{"name", name},
+                    {"letter", letter},
+                    {"group", kOther},
+                    {"value", ""},
+                    {"help", help},
+                    {"default", ""},
+                    {"is_list", false},
+                    {"is_path", false},
+                    {"choices", Json::array()}});
+  }
+  return {{"name", tool.name},
+          {"version", kVersion},
+          {"purpose", tool.purpose},
+          {"usage", usage(tool, flags)},
+          {"closing", tool.full_closing.empty() ? tool.closing : tool.full_closing},
+          {"positional", tool.positional},
+          {"flags", list},
+          {"subcommands", Json::array()}};
+}
+
 /// The text that a flag asks for instead of the tool's work; empty for other flags.
 std::string asked_text(const ToolText& tool, const Flags& flags, const std::string& flag) {
   const bool is_help = flag == "--help" || flag == "-h";
   if (flag == "--help-all" || (is_help && tool.common.empty())) return full_help(tool, flags);
   if (is_help) return short_help(tool, flags);
+  if (flag == "--help-json") return to_json(tool, flags).dump(1) + "\n";
   if (flag != "--version" && flag != "-V") return "";
   return tool.name + " " + kVersion + " (LibTorch " + TORCH_VERSION + ")\n";
 }
@@ -452,6 +496,18 @@ const Subcommand& find_subcommand(const std::vector<Subcommand>& subcommands, co
   throw ConfigError("unknown subcommand '" + wanted + "', expected one of " + list + did_you_mean(wanted, names));
 }
 
+Json to_json(const ToolText& tool, const std::vector<Subcommand>& subcommands) {
+  Json json = to_json(tool, Flags({}));
+  json["usage"] = "SUBCOMMAND [--FLAG VALUE]...";
+  for (const auto& each : subcommands) {
+    std::ostringstream text;
+    Console console{.out = text, .err = text};
+    each.run(std::vector<std::string>{"--help-json"}, console);
+    json["subcommands"].push_back(Json::parse(text.str()));
+  }
+  return json;
+}
+
 }  // namespace
 
 int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcommands, Arguments arguments,
@@ -467,6 +523,10 @@ int run_subcommand(const ToolText& tool, const std::vector<Subcommand>& subcomma
   }
   if (is_help) {
     print_help(tool, subcommands, console.out);
+    return kSuccess;
+  }
+  if (wanted == "--help-json") {
+    console.out << to_json(tool, subcommands).dump(1) << "\n";
     return kSuccess;
   }
   if (wanted == "--version" || wanted == "-V") {

@@ -223,6 +223,12 @@ std::string Flag::shown() const {
   return value;
 }
 
+bool Flag::takes_path() const {
+  const auto& value = text.value;
+  return value.starts_with("FILE") || value == "OUT" || value == "DIR" || value == "MODEL" || value == "SOURCE" ||
+         value == "IMAGES";
+}
+
 std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
@@ -245,6 +251,8 @@ Flags::Flags(const std::vector<FlagText>& table) {
     flag.text = text;
     flag.name = flag_name(text);
     flag.short_name = short_name_of(flag.name);
+    flag.choices = text.choices;
+    for (const auto& word : text.words) flag.choices.push_back(word.first);
   }
 }
 
@@ -362,7 +370,12 @@ FlagText data_threads_row() {
 
 std::vector<FlagText> compute_rows(Launchable launchable) {
   std::vector<FlagText> rows{
-      {"device", "Computing", "NAME", "auto, cpu, cuda or cuda:N", Kept::kChangeable},
+      {.field = "device",
+       .group = "Computing",
+       .value = "NAME",
+       .help = "auto, cpu, cuda or cuda:N",
+       .kept = Kept::kChangeable,
+       .choices = {"auto", "cpu", "cuda"}},
       {"precision", "Computing", "KIND",
        "fp32, fp64, or fp32 with the coupling networks in bf16 or (CUDA only) tf32; glow-edit takes fp32 and fp64",
        Kept::kFixed, "", NumberWords(), old_name("float64", "fp64")},

@@ -132,6 +132,8 @@ struct FlagText {
   std::vector<OldName> old_names = {};
   /// `help` in the short --help; empty: the same.
   std::string short_help = {};
+  /// The values that shells complete, besides `words`; empty: the names of the field's enumerators, if it has them.
+  std::vector<std::string> choices = {};
 };
 
 /// The values that a flag takes from a command line.
@@ -163,7 +165,12 @@ struct Flag {
   /// Whether the field is a number that need not be whole.
   bool is_decimal = false;
 
+  /// The words that the value is likely to be one of; empty: it is a number, a path or a free text.
+  std::vector<std::string> choices;
+
   bool is_switch() const { return text.value.empty(); }
+  /// Whether the value is the path of a file or folder.
+  bool takes_path() const;
   /// The field's value as on a command line, with a word for a number that has one.
   std::string shown() const;
   /// "--NAME: `problem`"
@@ -251,6 +258,11 @@ class Flags {
     constexpr bool is_list_of_texts = std::is_same_v<Value, std::vector<std::string>>;
     if (is_list_of_texts) flag.takes = Takes::kTexts;
     if (flag.is_list_of_decimals || std::is_same_v<Value, std::vector<std::int64_t>>) flag.takes = Takes::kNumbers;
+    if constexpr (NamedEnum<Value>) {
+      if (flag.choices.empty()) {
+        for (const auto& each : enum_names(Value{}).names) flag.choices.emplace_back(each.first);
+      }
+    }
     flag.get = [&value] { return to_json(value); };
     flag.restore = [&value](const Json& json) { parse_value(to_text(json), value); };
     flag.set = [&value, turns_off = flag.name.starts_with("no-")](const std::string& text) {

@@ -117,13 +117,18 @@ std::string lines_of(const GivenFlags& flags) {
 }  // namespace
 
 const GivenFlags& preset_flags(const std::string& name) {
-  std::vector<std::string> names;
   for (const auto& preset : presets()) {
     if (preset.name == name) return preset.flags;
-    names.push_back(preset.name);
   }
+  const auto names = preset_names();
   throw ConfigError("preset",
                     "unknown value '" + name + "', expected one of " + joined(names) + did_you_mean(name, names));
+}
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const auto& preset : presets()) names.push_back(preset.name);
+  return names;
 }
 
 bool is_preset(const std::string& name) {

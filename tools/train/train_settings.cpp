@@ -52,7 +52,11 @@ std::vector<FlagText> run_rows() {
        "with --resume: continue although the content of images has changed, because one was repaired for example; "
        "their "
        "number must be the same"},
-      {"preset", "Run", "NAME", "use the settings of a preset, listed below; other flags override them"},
+      {.field = "preset",
+       .group = "Run",
+       .value = "NAME",
+       .help = "use the settings of a preset, listed below; other flags override them",
+       .choices = preset_names()},
       {"init_from", "Run", "MODEL", "start from the weights of a model file", kFixed},
       {"dry_run",
        "Run",
