@@ -7,7 +7,9 @@
 
 namespace glow {
 
-// Check the value of an option. They throw ConfigError naming `field`; NaN and infinity are never in range.
+/// @file
+/// Functions that check the value of an option. They throw ConfigError naming `field`; NaN and infinity are never in
+/// range.
 
 /// lowest <= value <= highest: "expected 1 to 8, got 9".
 void require_range(std::string_view field, std::int64_t value, std::int64_t lowest, std::int64_t highest);

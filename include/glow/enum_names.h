@@ -15,10 +15,10 @@ namespace glow {
 /// The names of an enumeration's enumerators for users. An overload of enum_names in the enumeration's namespace
 /// returns them:
 ///
-///   enum class Family { kGlow, kNICE };
-///   constexpr EnumNames<Family, 2> enum_names(Family) {
-///     return {"family", {{{"glow", Family::kGlow}, {"nice", Family::kNICE}}}};
-///   }
+///     enum class Family { kGlow, kNICE };
+///     constexpr EnumNames<Family, 2> enum_names(Family) {
+///       return {"family", {{{"glow", Family::kGlow}, {"nice", Family::kNICE}}}};
+///     }
 template <class Enum, std::size_t Count>
 struct EnumNames {
   /// ConfigError::field for an unknown name.

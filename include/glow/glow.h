@@ -1,5 +1,6 @@
 #pragma once
 
+/// @file
 /// The headers an application needs: `glow::Model` for trained models; the module, its files and its quantiser under
 /// `glow::`; scores and out-of-distribution detection under `glow::evaluate`, edits of latents under `glow::latent`.
 

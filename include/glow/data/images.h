@@ -44,7 +44,8 @@ struct Geometry {
 void require_sizes(const std::vector<std::shared_ptr<const images::ImageSource>>& sources, const Geometry& geometry);
 
 /// The images of a source, brought to one size by a geometry: uint8 tensors on the CPU. An image that has that size is
-/// unchanged.
+/// unchanged. The images of a batch are made on the threads of images::data_workers; the bytes do not depend on their
+/// number. Batches are channels-last in memory.
 class Images {
  public:
   /// Checks the shape of every image whose source knows it. An image that is smaller than the geometry is refused,
@@ -60,9 +61,6 @@ class Images {
   int channels() const { return source_->channels(); }
   /// The geometry that brings the images to one size.
   const Geometry& geometry() const { return geometry_; }
-
-  // The images of a batch are made on the threads of images::data_workers; the bytes do not depend on their number.
-  // Batches are channels-last in memory.
 
   /// uint8 [N, C, H, W] without augmentation: a pure function of the indices.
   /// Throws ShapeError when an index is outside the source; IoError and FormatError for a file that cannot be read;

@@ -49,29 +49,30 @@ struct ReducedImage {
   int reduction = 1;
 };
 
-// All functions may be called from several threads at once. Those that read recognise the format by content, not by
-// name:
-// - PNG (W3C PNG, third edition). Palettes and transparent colours are expanded, 16-bit samples rounded to 8 bits. Of
-//   an animation, the default image.
-// - JPEG (ITU-T T.81), baseline, extended and progressive, Huffman or arithmetic coding, 8 bits: grey (1 channel),
-//   colour (3), and CMYK and YCCK (3), which are taken for inverted, as Adobe's programs store them: RGB is C K / 255,
-//   M K / 255, Y K / 255 of the stored values.
-// - WebP (RFC 9649), lossy and lossless: 3 channels, with alpha 4. An animation is refused.
-//
-// Images are turned upright, as Pillow's ImageOps.exif_transpose does, by the tag Orientation in Exif (the APP1 segment
-// of JPEG, the eXIf chunk or the text "Raw profile type exif" of PNG, the EXIF chunk of WebP), or without this tag by
-// tiff:Orientation in XMP. An image whose metadata are damaged counts as upright. In PNG, metadata after the pixels are
-// ignored, as the specification puts the eXIf chunk before them; Pillow applies them, and ImageMagick writes such
-// files.
-//
-// Files with oddities are read as long as they hold all pixels: bytes before a marker of JPEG and after the pixels,
-// wrong checksums and contents of chunks of PNG that the pixels do not depend on. FormatError names the file and what
-// it is:
-// - "not a whole PNG file: ...": pixels are missing or damaged, as far as the decoder can tell. The data of JPEG have
-//   no checksum, so that changes after which they still decode to all pixels are not noticed.
-// - "is a 12-bit JPEG image, which is not supported: ..." and the like; formats that are not read (AVIF, HEIC, GIF,
-//   BMP, TIFF, JPEG 2000 and JPEG XL) are named, with the advice to convert the image.
-// - more than 2^28 pixels, or 500 scans of a JPEG file.
+/// @file
+/// All functions may be called from several threads at once. Those that read recognise the format by content, not by
+/// name:
+/// - PNG (W3C PNG, third edition). Palettes and transparent colours are expanded, 16-bit samples rounded to 8 bits. Of
+///   an animation, the default image.
+/// - JPEG (ITU-T T.81), baseline, extended and progressive, Huffman or arithmetic coding, 8 bits: grey (1 channel),
+///   colour (3), and CMYK and YCCK (3), which are taken for inverted, as Adobe's programs store them: RGB is C K / 255,
+///   M K / 255, Y K / 255 of the stored values.
+/// - WebP (RFC 9649), lossy and lossless: 3 channels, with alpha 4. An animation is refused.
+///
+/// Images are turned upright, as Pillow's ImageOps.exif_transpose does, by the tag Orientation in Exif (the APP1
+/// segment of JPEG, the eXIf chunk or the text "Raw profile type exif" of PNG, the EXIF chunk of WebP), or without this
+/// tag by tiff:Orientation in XMP. An image whose metadata are damaged counts as upright. In PNG, metadata after the
+/// pixels are ignored, as the specification puts the eXIf chunk before them; Pillow applies them, and ImageMagick
+/// writes such files.
+///
+/// Files with oddities are read as long as they hold all pixels: bytes before a marker of JPEG and after the pixels,
+/// wrong checksums and contents of chunks of PNG that the pixels do not depend on. FormatError names the file and what
+/// it is:
+/// - "not a whole PNG file: ...": pixels are missing or damaged, as far as the decoder can tell. The data of JPEG have
+///   no checksum, so that changes after which they still decode to all pixels are not noticed.
+/// - "is a 12-bit JPEG image, which is not supported: ..." and the like; formats that are not read (AVIF, HEIC, GIF,
+///   BMP, TIFF, JPEG 2000 and JPEG XL) are named, with the advice to convert the image.
+/// - more than 2^28 pixels, or 500 scans of a JPEG file.
 
 /// The shape of the image that decode_image would return, from the header alone. `bytes`: the file in memory, or its
 /// beginning; the first 64 KiB suffice unless a large profile or thumbnail, or the alpha of a large WebP image, comes
@@ -98,10 +99,10 @@ Image decode_image(std::string_view bytes, const std::filesystem::path& name);
 /// difference in grey levels, over test pictures full of detail (tests/io/reduced_image_test.cpp), and the bound for
 /// any grey picture, away from its edges:
 ///
-///   least                      mean RMS   RMS of one picture   largest   bound
-///   2h x 2w                         2.3                  6.6        25      46
-///   4h x 4w                         1.0                  4.5        15      23
-///   area instead of triangle        8.7                   25        96     112
+///     least                      mean RMS   RMS of one picture   largest   bound
+///     2h x 2w                         2.3                  6.6        25      46
+///     4h x 4w                         1.0                  4.5        15      23
+///     area instead of triangle        8.7                   25        96     112
 ReducedImage decode_reduced_image(std::string_view bytes, const std::filesystem::path& name, ImageSize least);
 
 /// decode_image_shape of a file. Throws IoError, FormatError.

@@ -42,13 +42,11 @@ class Codec {
   /// or written batch by batch: `work` computes one batch with the functions below.
   void in_batches(std::int64_t total, const std::function<void(std::int64_t first, std::int64_t count)>& work) const;
 
-  // One batch, without progress.
-
-  /// `encode` of one batch.
+  /// `encode` of one batch, without progress.
   nn::Latents encode_batch(const torch::Tensor& bytes, const torch::Tensor& labels) const;
-  /// `decode` of one batch.
+  /// `decode` of one batch, without progress.
   torch::Tensor decode_batch(const nn::Latents& latents, const torch::Tensor& labels);
-  /// `sample` of one batch.
+  /// `sample` of one batch, without progress.
   torch::Tensor sample_batch(std::int64_t count, const nn::SampleOptions& options);
 
   /// The images with values that are not finite, among all that were decoded and sampled: their indices in the order of
