@@ -43,6 +43,20 @@ install_packages() {
   fi
 }
 
+# install_python FOLDER REQUIREMENT...: installs missing requirements into the virtual environment FOLDER.
+install_python() {
+  local folder=$1 base=/usr/bin/python3
+  shift
+  local pip=("$folder/bin/python" -m pip install --quiet --disable-pip-version-check)
+  if [[ ! -x $folder/bin/python ]]; then
+    [[ -x $base ]] || base=python3
+    "$base" -m venv "$folder" || return
+  fi
+  "${pip[@]}" --no-index "$@" 2>/dev/null && return
+  say "installing from PyPI into ${folder#"$root"/}: $*"
+  "${pip[@]}" "$@"
+}
+
 nvcc_path() { PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v nvcc; }
 
 default_torch() {

@@ -33,20 +33,6 @@ pypi_libtorch=("torch==2.11.0" "cmake>=3.26,<4")
 pypi_cuda=13.0
 pypi_checks=("numpy>=1.24" "pillow>=10" "lmdb>=1.4" "safetensors>=0.4" "selenium>=4.10" "matplotlib>=3.6")
 
-# install_python FOLDER REQUIREMENT...: installs missing requirements into the virtual environment FOLDER.
-install_python() {
-  local folder=$1 base=/usr/bin/python3
-  shift
-  local pip=("$folder/bin/python" -m pip install --quiet --disable-pip-version-check)
-  if [[ ! -x $folder/bin/python ]]; then
-    [[ -x $base ]] || base=python3
-    "$base" -m venv "$folder" || return
-  fi
-  "${pip[@]}" --no-index "$@" 2>/dev/null && return
-  say "installing from PyPI into ${folder#"$root"/}: $*"
-  "${pip[@]}" "$@"
-}
-
 check_cuda_toolkit() {
   local nvcc version
   nvcc=$(nvcc_path) ||
