@@ -64,8 +64,8 @@ default_torch() {
 }
 
 # parse_options KNOWN ARGUMENT...: KNOWN lists the script's options. Sets a variable for each, and torch, preset,
-# seconds, steps, target, without_tests, with_fuzzers, with_photographs, with_valgrind, quick, dry_run and build_dir in
-# any case.
+# seconds, steps, target, screenshots, without_tests, with_fuzzers, with_photographs, with_valgrind, quick, dry_run,
+# update_api, check_links and build_dir in any case.
 parse_options() {
   local known=" $1 --help "
   shift
@@ -75,12 +75,15 @@ parse_options() {
   steps=1000
   target=
   skip=
+  screenshots=
   without_tests=
   with_fuzzers=
   with_photographs=
   with_valgrind=
   quick=
   dry_run=
+  update_api=
+  check_links=
   while (($#)); do
     [[ $known == *" $1 "* ]] || usage_error "unknown option $1"
     case $1 in
@@ -94,6 +97,8 @@ parse_options() {
       --with-valgrind) with_valgrind=yes ;;
       --quick) quick=yes ;;
       --dry-run) dry_run=yes ;;
+      --update-api) update_api=yes ;;
+      --check-links) check_links=yes ;;
       *)
         (($# > 1)) || usage_error "$1 needs a value"
         local name=${1#--}
