@@ -10,6 +10,7 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <glow/data/images.h>
 #include <glow/error.h>
 #include <glow/evaluate/score.h>
 #include <glow/nn/model_file.h>
@@ -73,6 +74,16 @@ TEST_P(ModelOfClasses, ScoreWithoutLabelsIsMarginal) {
   EXPECT_TRUE(close(model.score(all_bytes()), expected, 1e-5));
   const auto last = model.score(all_bytes().slice(0, 2), {}, {.first_index = 2});
   EXPECT_TRUE(close(last, expected.slice(0, 2), 1e-5));
+}
+
+TEST_P(ModelOfClasses, OtherScoresOfTensorsAreThoseOfASource) {
+  const auto bytes = all_bytes();
+  // These two lines are in docs/cpp.md.
+  const auto images = glow::data::tensor_images(bytes, labels);
+  const auto scores = glow::evaluate::score(model.glow(), images, {.importance = 16, .compress = true});
+  const auto expected = evaluate::score(module, *tiny_images(kImages), {.importance = 16, .compress = true});
+  EXPECT_TRUE(close(scores.importance_bits_per_dim, expected.importance_bits_per_dim, 1e-5));
+  EXPECT_EQ(scores.png_bits_per_dim.numel(), kImages);
 }
 
 TEST_P(ModelOfClasses, DecodeIsTheInverseOfEncode) {
