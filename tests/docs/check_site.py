@@ -111,7 +111,8 @@ class Site(unittest.TestCase):
             self.check(page, DESKTOP)
 
     def test_shows_code_formulas_and_symbols(self):
-        expected = {"how-to": ".highlight pre", "headers": "td a[href^='api/']", "flags": "td code", "api": "dt.sig"}
+        expected = {"how-to": ".highlight pre", "concept": ".formula svg", "headers": "td a[href^='api/']",
+                    "flags": "td code", "api": "dt.sig"}  # fmt: skip
         for name, selector in expected.items():
             self.open(PAGES[name], DESKTOP)
             self.assertTrue(browser.find_elements(By.CSS_SELECTOR, f"article {selector}"), name)
