@@ -64,8 +64,8 @@ default_torch() {
 }
 
 # parse_options KNOWN ARGUMENT...: KNOWN lists the script's options. Sets a variable for each, and torch, preset,
-# seconds, steps, target, screenshots, without_tests, with_fuzzers, with_photographs, with_valgrind, quick, dry_run,
-# update_api, check_links and build_dir in any case.
+# seconds, steps, target, screenshots, without_tests, with_tests, with_fuzzers, with_photographs, with_valgrind, quick,
+# check, dry_run, update_api, check_links and build_dir in any case.
 parse_options() {
   local known=" $1 --help "
   shift
@@ -77,10 +77,12 @@ parse_options() {
   skip=
   screenshots=
   without_tests=
+  with_tests=
   with_fuzzers=
   with_photographs=
   with_valgrind=
   quick=
+  check=
   dry_run=
   update_api=
   check_links=
@@ -92,10 +94,12 @@ parse_options() {
         exit 0
         ;;
       --without-tests) without_tests=yes ;;
+      --with-tests) with_tests=ON ;;
       --with-fuzzers) with_fuzzers=yes ;;
       --with-photographs) with_photographs=yes ;;
       --with-valgrind) with_valgrind=yes ;;
       --quick) quick=yes ;;
+      --check) check=yes ;;
       --dry-run) dry_run=yes ;;
       --update-api) update_api=yes ;;
       --check-links) check_links=yes ;;
