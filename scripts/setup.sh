@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the packages that Glow needs, on Debian 12. Needs root or sudo only if packages are missing.
+# Installs the packages that Glow needs, on Debian 12 or 13. Needs root or sudo only if packages are missing.
 #
 #   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers] [--with-photographs]
 #                    [--with-valgrind]
