@@ -81,6 +81,12 @@ if(_libtorch_config AND NOT _libtorch_problem)
   set(CMAKE_MESSAGE_LOG_LEVEL ERROR)
   find_package(Torch CONFIG QUIET)
   set(CMAKE_MESSAGE_LOG_LEVEL "${_libtorch_log_level}")
+  # Its headers use std::vector<IValue> before IValue is complete. In C++20 clang refuses this unless the header that
+  # defines IValue comes first.
+  if(TARGET torch)
+    target_compile_options(torch INTERFACE
+      "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-include ATen/core/ivalue.h>")
+  endif()
 endif()
 
 include(FindPackageHandleStandardArgs)

@@ -95,10 +95,11 @@ FoundModel find_model(const Checkpoint& checkpoint, CodeBase wanted) {
 const KnownCodeBase& unwrap(Checkpoint& checkpoint, CodeBase wanted) {
   const auto [code_base, prefix] = find_model(checkpoint, wanted);
   if (prefix.empty()) return *code_base;
-  const auto is_inside = [&](const std::string& name) { return name.starts_with(prefix); };
+  const auto is_inside = [&prefix = prefix](const std::string& name) { return name.starts_with(prefix); };
   checkpoint.drop(std::not_fn(is_inside), "beside \"" + prefix + "\"");
-  checkpoint.rename(
-      [&](const std::string& name) { return is_inside(name) ? name.substr(prefix.size()) : "beside/" + name; });
+  checkpoint.rename([&, &prefix = prefix](const std::string& name) {
+    return is_inside(name) ? name.substr(prefix.size()) : "beside/" + name;
+  });
   return *code_base;
 }
 

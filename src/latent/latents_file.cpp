@@ -189,10 +189,10 @@ struct LatentsReader::Content {
     std::string_view data;
 
     /// [count, ...] of the images first ... first + count - 1.
-    torch::Tensor read(std::int64_t first, std::int64_t count, torch::Dtype dtype) const {
+    torch::Tensor read(std::int64_t first, std::int64_t count, torch::Dtype type) const {
       auto wanted = shape;
       wanted[0] = count;
-      auto tensor = torch::empty(wanted, dtype);
+      auto tensor = torch::empty(wanted, type);
       const auto bytes = data.size() / static_cast<std::size_t>(shape[0]);
       const auto piece = data.substr(static_cast<std::size_t>(first) * bytes, static_cast<std::size_t>(count) * bytes);
       if (!piece.empty()) std::memcpy(tensor.data_ptr(), piece.data(), piece.size());

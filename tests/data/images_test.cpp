@@ -287,8 +287,8 @@ TEST_P(TooSmallTest, ErrorNamesTheImageAndBothSizes) {
   const auto& [height, width, geometry, field, asked] = GetParam();
   const auto source = folder_of({make_picture(90, 180, 1), make_picture(height, width, 1)});
   const std::string size = std::to_string(height) + "x" + std::to_string(width);
-  EXPECT_TRUE(
-      throws<ConfigError>([&] { Images(source, geometry); }, {std::string(field) + ": picture-1: " + asked, size}));
+  EXPECT_TRUE(throws<ConfigError>([&, &geometry = geometry] { Images(source, geometry); },
+                                  {std::string(field) + ": picture-1: " + asked, size}));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -170,7 +170,7 @@ struct Picture {
 
 /// Pictures of a size with content at many frequencies.
 std::vector<Picture> pictures(ImageSize size) {
-  const auto [height, width] = size;
+  const int height = size.height, width = size.width;
   const double turn = 2 * std::numbers::pi;
   const auto checks = [](int side) { return [=](int y, int x) { return grey((y / side + x / side) % 2); }; };
   return {

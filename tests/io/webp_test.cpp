@@ -216,7 +216,7 @@ TEST(Webp, TheBeginningOfAFileHasItsShape) {
   for (const auto& [bytes, header] : cases) {
     const ImageShape shape = decode_image(bytes, "a").shape;
     for (std::size_t length = kRiffHeader; length < header; ++length) {
-      EXPECT_TRUE(throws<FormatError>([&] { decode_image_shape(bytes.substr(0, length), "a"); },
+      EXPECT_TRUE(throws<FormatError>([&, &bytes = bytes] { decode_image_shape(bytes.substr(0, length), "a"); },
                                       {"a: not a whole WebP file: the file ends early"}))
           << length;
     }

@@ -138,10 +138,12 @@ TEST_F(GlowConfigErrors, NameTheKey) {
   const auto whole = Json::parse(to_json(small_options()));
   for (const auto& [key, value] : whole.items()) {
     const auto name = "'" + key + "'";
+    EXPECT_TRUE(throws<FormatError>(reading([&key = key](Json& json) { json.erase(key); }),
+                                    {"glow.config", "missing key", name}));
     EXPECT_TRUE(
-        throws<FormatError>(reading([&](Json& json) { json.erase(key); }), {"glow.config", "missing key", name}));
-    EXPECT_TRUE(throws<FormatError>(reading([&](Json& json) { json[key] = nullptr; }), {"wrong type", name, "null"}));
-    EXPECT_TRUE(throws<FormatError>(reading([&](Json& json) { json[key] = 2.5; }), {"wrong type", name, "2.5"}));
+        throws<FormatError>(reading([&key = key](Json& json) { json[key] = nullptr; }), {"wrong type", name, "null"}));
+    EXPECT_TRUE(
+        throws<FormatError>(reading([&key = key](Json& json) { json[key] = 2.5; }), {"wrong type", name, "2.5"}));
   }
 }
 

@@ -381,7 +381,7 @@ TEST(CudaMapGradient, MatchesProducts) {
       const auto [weight, bias] = pixel_product_parameter_gradients(gradient, x);
       EXPECT_TRUE(close(weight, at::einsum("nohw,nihw->oi", {gradient, x}), 1e-12));
       const auto expected = at::cat({weight, bias.unsqueeze(1)}, 1);
-      dispatch_map_gradient(outputs, inputs, [&](auto sums) {
+      dispatch_map_gradient(outputs, inputs, [&, outputs = outputs, inputs = inputs](auto sums) {
         EXPECT_TRUE(close(map_gradient_by_blocks<double, sums>(gradient, x), expected, 1e-12))
             << outputs << ' ' << inputs << ' ' << size;
         const auto rounded = map_gradient_by_blocks<float, sums>(gradient.to(torch::kFloat), x.to(torch::kFloat));

@@ -256,7 +256,7 @@ TEST_P(BrokenNetworkTest, TheLastBiasIsNaN) {
     for (const auto layout : {FoldedLayout::kRows, FoldedLayout::kForwardBlocks, FoldedLayout::kBackwardBlocks}) {
       const bool has_layout = dtype == torch::kFloat && (hidden == torch::kFloat || shape.width % 2 == 0);
       if (layout != FoldedLayout::kRows && !has_layout) continue;
-      const auto biases = [&] {
+      const auto biases = [&, hidden = hidden] {
         const auto folded = fold_networks(parameters, shape, layout, hidden);
         std::vector<torch::Tensor> all;
         for (std::int64_t network = 0; network < kNetworks; ++network) all.push_back(folded.at(network).bias3);

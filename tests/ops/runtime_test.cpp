@@ -1,9 +1,13 @@
 #include <glow/ops/runtime.h>
 
+#include <omp.h>
+
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
@@ -24,6 +28,16 @@ TEST(UseThreads, UsesTheGivenNumberOrTheDefault) {
   use_threads();
   EXPECT_EQ(at::get_num_threads(), default_threads());
   EXPECT_EQ(at::get_num_interop_threads(), 1);
+}
+
+/// A build with another OpenMP than LibTorch's would have two sets of threads, and one without OpenMP a single thread.
+TEST(UseThreads, LoopsOfThisProgramUseTheThreadsOfLibTorch) {
+  use_threads(3);
+  EXPECT_EQ(::omp_get_max_threads(), 3);
+  std::vector<std::thread::id> ids(3);
+  at::parallel_for(0, 3, 1, [&](std::int64_t first, std::int64_t) { ids.at(first) = std::this_thread::get_id(); });
+  EXPECT_EQ(std::set<std::thread::id>(ids.begin(), ids.end()).size(), 3u);
+  use_threads();
 }
 
 TEST(UseThreads, TheNumberOfOneThreadIsItsOwn) {

@@ -245,8 +245,9 @@ TEST(Api, ScoresAreRankedAmongTheReferences) {
     for (std::size_t i = 0; i < 5; ++i) EXPECT_NEAR(sorted[i], expected[i], 1e-6);
     // Each image is one of the references.
     for (const auto& image : scored) {
-      const auto smaller = std::count_if(sorted.begin(), sorted.end(),
-                                         [&](double other) { return other < image.at(score).get<double>(); });
+      const auto smaller = std::count_if(sorted.begin(), sorted.end(), [&, score = score](double other) {
+        return other < image.at(score).get<double>();
+      });
       EXPECT_EQ(image.at(rank), static_cast<double>(smaller) / 5);
     }
   }

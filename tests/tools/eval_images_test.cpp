@@ -164,7 +164,7 @@ TEST_F(GlowEvalImages, ListsTheWorstAndTheBestByTheirPaths) {
   for (const auto& [score, numbers] : {std::pair{"bits_per_dim", bits}, std::pair{"complexity_corrected", corrected}}) {
     std::vector<std::int64_t> order(6);
     std::iota(order.begin(), order.end(), 0);
-    std::ranges::sort(order, {}, [&](std::int64_t i) { return numbers[static_cast<std::size_t>(i)]; });
+    std::ranges::sort(order, {}, [&numbers = numbers](std::int64_t i) { return numbers[static_cast<std::size_t>(i)]; });
     const auto json =
         results({"--model", kGreyModel, "--images", folder, "--worst", "2", "--best", "99", "--sort-by", score});
     ASSERT_EQ(json["worst"].size(), 2u);

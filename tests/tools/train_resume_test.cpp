@@ -280,7 +280,8 @@ TEST_P(GlowTrainResumeExact, FilesMatchAnUninterruptedRun) {
   const auto& [memory, precision] = GetParam();
   const TemporaryDirectory directory;
   const auto data = put_images(directory / "images.npy", {40, 8, 8});
-  const auto flags = [&](const std::string& name, const std::string& steps, const Arguments& how) {
+  const auto flags = [&, &memory = memory, &precision = precision](const std::string& name, const std::string& steps,
+                                                                   const Arguments& how) {
     return Arguments{"--data",
                      "npy:" + data.string(),
                      "--out",

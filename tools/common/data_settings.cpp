@@ -233,7 +233,8 @@ FittedImages fitted(const std::string& field, const std::string& name,
   try {
     // If there is only one, none would be left.
     const auto given = source->size() > 1 ? name : std::string();
-    const auto images = advise_on_sizes(given, [&] { return std::make_shared<const data::Images>(source, geometry); });
+    const auto images = advise_on_sizes(
+        given, [&, &geometry = geometry] { return std::make_shared<const data::Images>(source, geometry); });
     return {images, from, is_framed(*source, geometry)};
   } catch (const ConfigError& error) {
     // The size comes from the model, and resize may come from its record: the user gave no flag for them.
