@@ -22,6 +22,7 @@ def output(*command, **settings):
 def tools():
     """The names of the tools in BIN, with what they print with --help-json."""
     names = sorted(path.name for path in BIN.glob("glow-*") if path.name != "glow-manual")
+    assert {"glow-edit", "glow-eval", "glow-import", "glow-sample", "glow-train"} <= set(names), names
     return {name: json.loads(output(BIN / name, "--help-json")) for name in names}
 
 
@@ -97,7 +98,7 @@ class Manuals(unittest.TestCase):
             for flag in all_flags(tool):
                 self.assertRegex(run.stdout, rf"(?m)^ +(-\w, )?--{flag}( |$)", name)
 
-    def test_every_shell_offers_every_flag(self):
+    def test_completions_have_every_flag(self):
         for name, tool in tools().items():
             for each in tool["subcommands"] or [tool]:
                 flags = sorted(f"--{flag}" for flag in all_flags(each))
@@ -105,31 +106,37 @@ class Manuals(unittest.TestCase):
                 self.assertEqual(sorted(fish(f"{each['name']} --")), flags)
                 text = (MANUALS / "zsh" / f"_{name}").read_text()
                 for flag in flags:
-                    self.assertRegex(text, rf"[ ,']{flag}(\}}|')", name)
+                    self.assertRegex(text, rf"[ ,']{flag}=?(\}}|')", name)
 
-    def test_bash(self):
-        self.assertEqual(bash("glow-train --preset cifar10-"), ["cifar10-conditional"])
-        self.assertEqual(bash("glow-train --precision=b"), ["bf16"])
-        self.assertEqual(bash("glow-sample -j a"), ["auto"])
-        self.assertEqual(bash("glow-sample --count "), ["no files", ""])
-        self.assertEqual(bash("glow-sample model"), [""])  # readline completes the name of a file
-        self.assertEqual(bash("glow-edit enc"), ["encode"])
-        self.assertEqual(bash("glow-edit help enc"), ["encode"])
-        self.assertEqual(bash("glow-edit interpolate --kind sp"), ["spherical"])
-
-    def test_fish(self):
-        self.assertEqual(fish("glow-train --preset cifar10-"), ["cifar10-conditional"])
-        self.assertEqual(fish("glow-train --precision=b"), ["--precision=bf16"])
-        self.assertEqual(fish("glow-edit enc"), ["encode"])
-        self.assertEqual(fish("glow-edit interpolate --kind sp"), ["spherical"])
-
-    def test_zsh(self):
+    def test_every_shell_completes(self):
         zsh = Zsh()
         self.addCleanup(zsh.close)
-        self.assertTrue(zsh.completed("glow-train --preset cifar10-", "glow-train --preset cifar10-conditional"))
-        self.assertTrue(zsh.completed("glow-train --preset demo --dry-run-", "glow-train --preset demo --dry-run-steps"))
-        self.assertTrue(zsh.completed("glow-edit enc", "glow-edit encode"))
-        self.assertTrue(zsh.completed("glow-edit interpolate --kind sp", "glow-edit interpolate --kind spherical"))
+        for line, word in (
+            ("glow-train --preset cifar10-", "cifar10-conditional"),
+            ("glow-train --dry-run-", "--dry-run-steps"),
+            ("glow-train --precision=b", "--precision=bf16"),
+            ("glow-sample --columns a", "auto"),
+            ("glow-edit enc", "encode"),
+            ("glow-edit help enc", "encode"),
+            ("glow-edit --vers", "--version"),
+            ("glow-edit interpolate --kind sp", "spherical"),
+            ("glow-edit interpolate --precision fp6", "fp64"),
+        ):
+            self.assertEqual(bash(line), [word.removeprefix("--precision=")], line)
+            self.assertEqual(fish(line), [word], line)
+            self.assertTrue(zsh.completed(line, line.rpartition(" ")[0] + " " + word), line)
+
+    def test_files(self):
+        """Words that are neither flags nor values with a list are the names of files; numbers are completed by nothing."""
+        self.assertEqual(bash("glow-sample --count "), ["no files", ""])
+        self.assertEqual(bash("glow-import --checkpoint "), [""])  # readline completes the name of a file
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "weights.pt").touch()
+            self.assertEqual(fish(f"glow-import --checkpoint {folder}/w"), [f"{folder}/weights.pt"])
+            zsh = Zsh()
+            self.addCleanup(zsh.close)
+            line = f"glow-import --checkpoint {folder}/w"
+            self.assertTrue(zsh.completed(line, f"{line}eights.pt"))
 
 
 if __name__ == "__main__":

@@ -9,5 +9,8 @@ add_test(NAME tools.manuals
 set_tests_properties(tools.manuals PROPERTIES LABELS "tools;repeats")
 glow_test_properties(tools.manuals)
 if(NOT (GLOW_PYTHON AND GLOW_ZSH AND GLOW_FISH AND GLOW_GROFF))
+  if(GLOW_REQUIRE_PYTHON)
+    message(FATAL_ERROR "zsh (${GLOW_ZSH}), fish (${GLOW_FISH}) or groff (${GLOW_GROFF}) is missing")
+  endif()
   set_tests_properties(tools.manuals PROPERTIES DISABLED ON)
 endif()

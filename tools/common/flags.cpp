@@ -225,8 +225,8 @@ std::string Flag::shown() const {
 
 bool Flag::takes_path() const {
   const auto& value = text.value;
-  return value.starts_with("FILE") || value == "OUT" || value == "DIR" || value == "MODEL" || value == "SOURCE" ||
-         value == "IMAGES";
+  return value.starts_with("FILE") || value.starts_with("PATH") || value == "OUT" || value == "DIR" ||
+         value == "MODEL" || value == "SOURCE" || value == "IMAGES";
 }
 
 std::vector<FlagText> operator+(std::vector<FlagText> first, const std::vector<FlagText>& second) {

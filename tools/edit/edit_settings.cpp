@@ -38,7 +38,9 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
       batch_row(),
   };
   auto computing = compute_rows(Launchable::kNo);
-  std::ranges::find(computing, "precision", &FlagText::field)->help = precision;
+  auto& precision_row = *std::ranges::find(computing, "precision", &FlagText::field);
+  precision_row.help = precision;
+  precision_row.choices = {"fp32", "fp64"};
   return model + own + rest + computing + std::vector{data_threads_row()};
 }
 

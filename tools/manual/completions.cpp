@@ -67,11 +67,12 @@ std::string zsh_value(const Json& flag) {
 }
 
 /// The arguments of zsh's _arguments for the flags.
-std::string zsh_arguments(const Json& tool, const std::string& indent) {
+std::string zsh_flags(const Json& tool, const std::string& indent) {
   std::string text;
   for (const auto& flag : tool.at("flags")) {
     const auto letter = text_of(flag, "letter");
-    const auto name = "--" + text_of(flag, "name");
+    // With "=" zsh completes both --NAME VALUE and --NAME=VALUE.
+    const auto name = "--" + text_of(flag, "name") + (has_value(flag) ? "=" : "");
     const bool is_list = flag.at("is_list").get<bool>();
     std::string help = "[";
     help += escaped(brief_help(flag), "[]:\\") + "]" + zsh_value(flag);
@@ -83,7 +84,7 @@ std::string zsh_arguments(const Json& tool, const std::string& indent) {
     }
     text += single_quoted(help) + " \\\n";
   }
-  return text + indent + "'*:file:_files'\n";
+  return text;
 }
 
 std::string fish_flags(const Json& tool, const std::string& start) {
@@ -111,9 +112,10 @@ std::string bash_completion(const Json& tool) {
   if (subcommands.empty()) {
     text += bash_words(tool, "  ");
   } else {
-    std::string names;
+    std::string names, own;
     for (const auto& each : subcommands) names += (names.empty() ? "" : " ") + last_word(each);
-    text += "  if ((COMP_CWORD == 1)); then\n    words=\"" + names + " help --help --version\"\n" +
+    for (const auto& flag : tool.at("flags")) own += " --" + text_of(flag, "name");
+    text += "  if ((COMP_CWORD == 1)); then\n    words=\"" + names + " help" + own + "\"\n" +
             "  elif [[ ${COMP_WORDS[1]} == help ]]; then\n    words=\"" + names + "\"\n  else\n" +
             "    case ${COMP_WORDS[1]} in\n";
     for (const auto& each : subcommands) {
@@ -132,17 +134,19 @@ std::string zsh_completion(const Json& tool) {
   const auto name = text_of(tool, "name");
   const auto& subcommands = tool.at("subcommands");
   std::string text = "#compdef " + name + "\n\n";
-  if (subcommands.empty()) return text + "_arguments -s \\\n" + zsh_arguments(tool, "  ");
+  const std::string files = "'*:file:_files'\n";
+  if (subcommands.empty()) return text + "_arguments -s \\\n" + zsh_flags(tool, "  ") + "  " + files;
   text += "local context state state_descr line\ntypeset -A opt_args\nlocal -a subcommands\nsubcommands=(\n";
   for (const auto& each : subcommands) {
     text += "  " + single_quoted(last_word(each) + ":" + escaped(text_of(each, "purpose"), ":\\")) + "\n";
   }
-  text +=
-      ")\n_arguments -C '1: :->subcommand' '*:: :->arguments'\ncase $state in\n"
-      "  subcommand) _describe subcommand subcommands ;;\n  arguments)\n    case $words[1] in\n";
+  text += "  help:'Explains the flags of a subcommand.'\n)\n_arguments -C \\\n" + zsh_flags(tool, "  ") +
+          "  '1: :->subcommand' '*:: :->arguments'\ncase $state in\n"
+          "  subcommand) _describe subcommand subcommands ;;\n  arguments)\n    case $words[1] in\n"
+          "      help) _describe subcommand subcommands ;;\n";
   for (const auto& each : subcommands) {
-    text += "      " + last_word(each) + ")\n        _arguments -s \\\n" + zsh_arguments(each, "          ") +
-            "        ;;\n";
+    text += "      " + last_word(each) + ")\n        _arguments -s \\\n" + zsh_flags(each, "          ") +
+            "          " + files + "        ;;\n";
   }
   return text + "    esac\n    ;;\nesac\n";
 }
@@ -151,11 +155,15 @@ std::string fish_completion(const Json& tool) {
   const auto start = "complete -c " + text_of(tool, "name");
   const auto& subcommands = tool.at("subcommands");
   if (subcommands.empty()) return fish_flags(tool, start);
-  std::string text;
+  const auto first = start + " -n __fish_use_subcommand";
+  std::string text = fish_flags(tool, first), names;
   for (const auto& each : subcommands) {
-    text += start + " -n __fish_use_subcommand -f -a " + last_word(each) + " -d " +
-            single_quoted(escaped(text_of(each, "purpose"), "\\")) + "\n";
+    names += (names.empty() ? "" : " ") + last_word(each);
+    text +=
+        first + " -f -a " + last_word(each) + " -d " + single_quoted(escaped(text_of(each, "purpose"), "\\")) + "\n";
   }
+  text += first + " -f -a help -d 'Explains the flags of a subcommand.'\n";
+  text += start + " -n '__fish_seen_subcommand_from help' -f -a '" + names + "'\n";
   for (const auto& each : subcommands) {
     text += fish_flags(each, start + " -n '__fish_seen_subcommand_from " + last_word(each) + "'");
   }

@@ -64,7 +64,7 @@ std::string man_page(const Json& tool) {
   const auto name = text_of(tool, "name");
   auto purpose = text_of(tool, "purpose");
   while (purpose.ends_with('.')) purpose.pop_back();
-  // A constant date, so that the same sources make the same file.
+  // No date, so that the same sources make the same file.
   std::string text = ".TH " + upper(name) + " 1 \"\" \"Glow " + text_of(tool, "version") + "\" \"Glow\"\n";
   text += ".SH NAME\n" + troff(name + " - " + purpose) + "\n.SH SYNOPSIS\n\\fB" + troff(name) + "\\fR " +
           troff(text_of(tool, "usage")) + "\n.SH DESCRIPTION\n" + troff(text_of(tool, "purpose")) + "\n";
@@ -77,7 +77,7 @@ std::string man_page(const Json& tool) {
   text +=
       ".SH \"EXIT STATUS\"\n.TP\n0\nsuccess\n.TP\n1\nfailure\n.TP\n2\nusage error\n.TP\n128 + N\n"
       "ended by signal N, after the work in progress was saved\n";
-  return text;
+  return text + ".SH \"SEE ALSO\"\nThe documentation of Glow describes formats of files, data sets and models.\n";
 }
 
 }  // namespace glow::tools

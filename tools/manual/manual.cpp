@@ -42,7 +42,7 @@ std::string flag_with_value(const Json& flag) {
 std::string brief_help(const Json& flag) {
   constexpr std::size_t kMostLetters = 100;
   auto help = text_of(flag, "help");
-  help = help.substr(0, std::min(help.find(';'), help.find(". ")));
+  help = help.substr(0, help.find(';'));
   return help.size() <= kMostLetters ? help : help.substr(0, help.rfind(' ', kMostLetters)) + " ...";
 }
 

@@ -33,7 +33,7 @@ std::vector<std::string> flag_groups(const Json& tool);
 std::string text_of(const Json& object, const char* key);
 /// "--NAME VALUE", "--NAME" for a switch
 std::string flag_with_value(const Json& flag);
-/// What the flag does, up to the first semicolon or sentence, in a line.
+/// What the flag does, up to the first semicolon, in a line.
 std::string brief_help(const Json& flag);
 /// The text with `escape` before each character of `special`.
 std::string escaped(const std::string& text, const std::string& special, const std::string& escape = "\\");
