@@ -19,6 +19,9 @@ find_program(GLOW_CCACHE ccache)
 find_program(GLOW_MOLD mold)
 mark_as_advanced(GLOW_CCACHE GLOW_MOLD)
 option(GLOW_USE_MOLD "Link with mold if it is installed" OFF)
+if(GLOW_USE_MOLD AND GLOW_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
 
 # glow_compile_settings(TARGET): language standard, warnings, and ccache if it is installed.
 function(glow_compile_settings target)
@@ -40,9 +43,6 @@ function(glow_compile_settings target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 14)
     # False warnings of GCC 14 in the std::vector<bool> of LibTorch's autograd functions.
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>")
-  endif()
-  if(GLOW_USE_MOLD AND GLOW_MOLD)
-    target_link_options(${target} PRIVATE -fuse-ld=mold)
   endif()
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
   # The public headers make what they declare visible. -DCMAKE_CXX_VISIBILITY_PRESET=default exports all (preset dev).

@@ -1,5 +1,7 @@
-# cmake -DNM= -DLIBRARY= -DEXPECTED=FILE [-DUPDATE=ON] -P check_symbols.cmake: the symbols of glow:: that the shared
-# library exports must be those that FILE lists. Weak symbols, which depend on what the compiler inlines, are not listed.
+# cmake -DNM= -DLIBRARY= -DEXPECTED=FILE [-DUPDATE=ON] -P check_symbols.cmake: the symbols that the shared library
+# exports must be those that FILE lists: all strong symbols, which other libraries could collide with, and the type
+# information of glow::, which exceptions need. Other weak symbols, which depend on what the compiler inlines, are not
+# listed.
 cmake_minimum_required(VERSION 3.25)
 execute_process(COMMAND "${NM}" --dynamic --defined-only --demangle --format=posix "${LIBRARY}"
   OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
@@ -10,8 +12,9 @@ string(REPLACE ";" "," output "${output}")
 string(REPLACE "[" "(" output "${output}") # a list treats brackets as quotes
 string(REPLACE "]" ")" output "${output}")
 string(REPLACE "\n" ";" lines "${output}")
-list(FILTER lines INCLUDE REGEX "^glow::.* [BDRT] [0-9a-f]+")
-list(TRANSFORM lines REPLACE " [BDRT] [0-9a-f ]+$" "")
+list(FILTER lines INCLUDE REGEX " [BDRT] [0-9a-f]+|^(typeinfo|vtable) for glow::")
+list(FILTER lines EXCLUDE REGEX "^(_edata|_end|__bss_start) ") # of the linker
+list(TRANSFORM lines REPLACE " [BDRTV] [0-9a-f ]+$" "")
 list(REMOVE_DUPLICATES lines)
 list(SORT lines)
 list(JOIN lines "\n" symbols)
