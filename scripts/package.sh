@@ -44,6 +44,7 @@ debian_packages() {
   build -DGLOW_PACKAGE=ON -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_SKIP_RPATH=ON
   rm -rf "$build_dir/cpack"
   (cd "$build_dir" && "${cmake%cmake}cpack" -B cpack)
+  rm -f "$packages"/*.deb
   install -D -m 644 -t "$packages" "$build_dir"/cpack/*.deb
 }
 
@@ -54,7 +55,7 @@ system_libraries() {
   libraries=$(dpkg-architecture -q DEB_HOST_MULTIARCH)
   objdump -p "$1"/bin/* | sed -n 's/^ *NEEDED *//p' | sort -u | while read -r name; do
     [[ ! -e $torch_dir/../../../lib/$name ]] || continue
-    package=$(dpkg -S "*/$libraries/$name" 2>/dev/null | sed -n '1s/:.*//p')
+    package=$(dpkg -S "*/$libraries/$name" 2>/dev/null | sed -n '1s/:.*//p') || true # those of CUDA have none
     [[ ! $package || $package == libc6 ]] || printf '%s %s\n' "$name" "$package"
   done
 }
@@ -77,14 +78,16 @@ tools_archive() {
   stage=$build_dir/stage/$name
   rm -rf "$build_dir/stage"
   "$cmake" --install "$build_dir" --component tools --prefix "$stage" --strip
-  install -m 644 LICENSE packaging/archive/README "$stage"
+  install -m 644 LICENSE packaging/archive/README packaging/debian/copyright "$stage"
+  system_libraries "$stage" >"$build_dir/system_libraries"
   sed -e "s/@version@/$version/; s/@torch_version@/$torch_version/; s/@glibc@/$(glibc_version "$stage")/" \
     -e "/^@system_libraries@/{
 r /dev/stdin
 d
-}" packaging/archive/glow-setup.in >"$stage/glow-setup" < <(system_libraries "$stage")
+}" packaging/archive/glow-setup.in >"$stage/glow-setup" <"$build_dir/system_libraries"
   chmod 755 "$stage/glow-setup"
   mkdir -p "$packages"
+  rm -f "$packages"/glow-tools-*.tar.gz
   tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --format=gnu \
     --directory "$build_dir/stage" "$name" | gzip -9n >"$packages/$name.tar.gz"
 }

@@ -89,6 +89,7 @@ out=$root/build/releases/glow-$version
 umask 022
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
+mkdir -p build
 work=$(mktemp -d "$root/build/release-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/first" "$work/second"
