@@ -18,6 +18,8 @@ from pages import PAGES, ROOT, blocks_of, name_of, prose_of
 
 LANGUAGES = ("cmake", "cpp", "json", "python", "setup", "sh", "text")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+OWN_FLAGS = {"--help", "--help-all", "--help-json", "--version"}  # of every tool; glow-edit alone lists none
+NO_PROGRAMS = {"glow-setup", "glow-tools"}  # the script of the archive, a package
 REPOSITORY_PATH = re.compile(
     r"(?<![\w/.$~-])(?:\.ci|bench|cmake|docs|examples|include/glow|scripts|src|tests|tools)/[\w./*{},-]*[\w*}]")
 tools = pathlib.Path(sys.argv[1]).resolve()
@@ -33,7 +35,7 @@ def flags_of(*program):
         return None
     option = "--help" if name.startswith("bench_") else "--help-all"
     done = subprocess.run([tools / name, *program[1:], option], capture_output=True, text=True, check=True)
-    return set(FLAG.findall(done.stdout))
+    return set(FLAG.findall(done.stdout)) | OWN_FLAGS
 
 
 def commands(text):
@@ -57,7 +59,7 @@ def unknown_flags(text):
     for words in commands(text):
         start = next((i for i, word in enumerate(words)
                       if re.fullmatch(r"(.*/)?(glow-[a-z]+|bench_[a-z]+)|scripts/\w+\.(sh|py)", word)), None)
-        if start is None:
+        if start is None or words[start].rpartition("/")[2] in NO_PROGRAMS:
             continue
         program = words[start:start + 1]
         if program[0].endswith("glow-edit") and words[start + 1:] and re.fullmatch("[a-z]+", words[start + 1]):

@@ -1,6 +1,9 @@
 # The Markdown pages: checks of all of them, and for each page whose code blocks are run a test that does so.
 execute_process(COMMAND "${GLOW_PYTHON}" -c "import numpy, PIL"
   RESULT_VARIABLE docs_python_result OUTPUT_QUIET ERROR_QUIET)
+if(GLOW_REQUIRE_PYTHON AND NOT docs_python_result EQUAL 0)
+  message(FATAL_ERROR "${GLOW_PYTHON} has no numpy or no pillow")
+endif()
 if(NOT GLOW_BUILD_TOOLS OR NOT docs_python_result EQUAL 0)
   return()
 endif()
