@@ -52,8 +52,11 @@ glow_debian_package(library ${package_library} libs "flow-based image models on 
   "scores and edits with Glow, RealNVP and NICE models, on LibTorch."
   ""
   "This package contains the shared library.")
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${PROJECT_SOURCE_DIR}/packaging/debian/triggers")
+install(FILES "${PROJECT_SOURCE_DIR}/packaging/debian/libglow.lintian-overrides"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/lintian/overrides" RENAME ${package_library} COMPONENT library EXCLUDE_FROM_ALL)
 
 glow_debian_package(development libglow-dev libdevel "flow-based image models on LibTorch (development files)"
   "Glow (Kingma and Dhariwal 2018) is a generative model of images made of"
