@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Configures and builds Glow in build/TORCH-PRESET. Run scripts/setup.sh before.
 #
-#   scripts/build.sh [--torch debian|pypi|PATH] [--preset release|debug|asan|tsan] [--without-tests]
-#                    [--target "NAME ..."]
+#   scripts/build.sh [--torch debian|pypi|PATH] [--preset release|clang|debug|asan|tsan]
+#                    [--without-tests] [--target "NAME ..."]
 #
 #   --torch            as in scripts/setup.sh
 #   --preset           one of CMakePresets.json (default release)

@@ -64,8 +64,8 @@ default_torch() {
 }
 
 # parse_options KNOWN ARGUMENT...: KNOWN lists the script's options. Sets a variable for each, and torch, preset,
-# seconds, steps, target, screenshots, without_tests, with_tests, with_fuzzers, with_photographs, with_valgrind, quick,
-# check, dry_run, update_api, check_links and build_dir in any case.
+# seconds, steps, target, screenshots, without_tests, with_tests, with_clang, with_fuzzers, with_photographs,
+# with_valgrind, quick, check, dry_run, update_api, check_links and build_dir in any case.
 parse_options() {
   local known=" $1 --help "
   shift
@@ -78,6 +78,7 @@ parse_options() {
   screenshots=
   without_tests=
   with_tests=
+  with_clang=
   with_fuzzers=
   with_photographs=
   with_valgrind=
@@ -95,6 +96,7 @@ parse_options() {
         ;;
       --without-tests) without_tests=yes ;;
       --with-tests) with_tests=ON ;;
+      --with-clang) with_clang=yes ;;
       --with-fuzzers) with_fuzzers=yes ;;
       --with-photographs) with_photographs=yes ;;
       --with-valgrind) with_valgrind=yes ;;

@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # Installs the packages that Glow needs, on Debian 12 or 13. Needs root or sudo only if packages are missing.
 #
-#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-fuzzers] [--with-photographs]
-#                    [--with-valgrind]
+#   scripts/setup.sh [--torch debian|pypi|PATH] [--without-tests] [--with-clang] [--with-fuzzers]
+#                    [--with-photographs] [--with-valgrind]
 #
 #   --torch debian     Debian's LibTorch, for the CPU; the default
 #           pypi       PyPI's LibTorch in .deps/pypi, a CUDA build that needs the CUDA toolkit; the default if there are
 #                      a GPU and nvcc
 #           PATH       an unpacked LibTorch
 #   --without-tests    without the packages of tests and benchmarks
+#   --with-clang       also clang, for the preset clang and scripts/tidy.sh
 #   --with-fuzzers     also clang, for scripts/fuzz.sh
 #   --with-photographs also mate-backgrounds, for scripts/photographs.sh
 #   --with-valgrind    also valgrind, for scripts/massif.sh
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
-parse_options "--torch --without-tests --with-fuzzers --with-photographs --with-valgrind" "$@"
+parse_options "--torch --without-tests --with-clang --with-fuzzers --with-photographs --with-valgrind" "$@"
 
 packages=(g++ cmake ninja-build
   libcxxopts-dev nlohmann-json3-dev libpng-dev libjpeg62-turbo-dev libwebp-dev libarchive-dev liblmdb-dev zlib1g-dev
@@ -25,6 +26,7 @@ libtorch_packages=(libtorch-dev libopenblas0-pthread)
 test_packages=(libgtest-dev libbenchmark-dev libjpeg-turbo-progs chromium chromium-driver openmpi-bin iproute2 procps
   curl fish zsh groff-base)
 libtorch_test_packages=(python3-torch) # has torchrun
+clang_packages=(clang clang-tidy libomp-dev)
 fuzzer_packages=(clang libclang-rt-dev llvm) # libFuzzer is in libclang-rt-dev, llvm names the lines in its reports
 python_packages=(python3 python3-venv ca-certificates)
 
@@ -43,6 +45,7 @@ check_cuda_toolkit() {
 }
 
 [[ $without_tests ]] || packages+=("${test_packages[@]}" "${python_packages[@]}")
+[[ ! $with_clang ]] || packages+=("${clang_packages[@]}")
 [[ ! $with_fuzzers ]] || packages+=("${fuzzer_packages[@]}")
 [[ ! $with_photographs ]] || packages+=(mate-backgrounds)
 [[ ! $with_valgrind ]] || packages+=(valgrind)

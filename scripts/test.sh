@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs missing packages, builds everything and runs every test.
 #
-#   scripts/test.sh [--torch debian|pypi|PATH] [--preset release|debug|asan|tsan] [--skip LABELS]
+#   scripts/test.sh [--torch debian|pypi|PATH] [--preset release|clang|debug|asan|tsan]
+#                   [--skip LABELS]
 #
 #   --torch     as in scripts/setup.sh
 #   --preset    one of CMakePresets.json (default release). asan (address and undefined-behaviour sanitizers) skips tests
@@ -15,7 +16,9 @@
 source "$(dirname "$0")/lib.sh"
 parse_options "--torch --preset --skip" "$@"
 
-scripts/setup.sh --torch "$torch"
+setup=(--torch "$torch")
+[[ $preset != clang ]] || setup+=(--with-clang)
+scripts/setup.sh "${setup[@]}"
 scripts/build.sh --torch "$torch" --preset "$preset"
 locate_tools
 [[ $preset != asan ]] || skip+=${skip:+|}'consumer|report|compare|processes|repeats|slow'
