@@ -17,7 +17,10 @@ note_clean() {
   files >/tmp/clean.files
   packages >/tmp/clean.packages
 }
-note_installed() { files >/tmp/installed.files; }
+note_installed() {
+  files >/tmp/installed.files
+  echo "installed: $(du -sm --exclude=/proc --exclude=/sys --exclude=/mnt --exclude=/var/cache/apt / | cut -f 1) MB"
+}
 
 # expect_no_trace PACKAGE...: removes the packages, which must take all their files and no others, and leave nothing
 # that they made. Then removes the packages that apt installed for them.
