@@ -8,17 +8,18 @@ anything outside of SITE, print an error, lack a picture, or be wider than the s
 
 import argparse
 import base64
-import os
 import pathlib
 import shutil
+import sys
 import tempfile
 import unittest
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from browser import add_browser_arguments, start_browser  # noqa: E402
 
 DESKTOP = {"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
@@ -43,21 +44,9 @@ MISSING_PICTURES = """
 ASKED_FOR = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
 
 
-def start_browser():
-    options = webdriver.ChromeOptions()
-    if arguments.chromium:
-        options.binary_location = arguments.chromium
-    for flag in ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking"]:
-        options.add_argument(f"--{flag}")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # the sandbox does not work as root
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(arguments.chromedriver))
-
-
 def setUpModule():
     global browser
-    browser = start_browser()
+    browser = start_browser(arguments)
     unittest.addModuleCleanup(browser.quit)
 
 
@@ -153,8 +142,7 @@ class Site(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("site", metavar="SITE", type=pathlib.Path)
-    parser.add_argument("--chromium", metavar="PATH")
-    parser.add_argument("--chromedriver", metavar="PATH", default="/usr/bin/chromedriver")
+    add_browser_arguments(parser)
     parser.add_argument("--screenshots", metavar="FOLDER")
     parser.add_argument("--only", default=[], action="append", metavar="CLASS[.TEST]", help="run only these tests")
     arguments = parser.parse_args()

@@ -8,20 +8,21 @@
 import argparse
 import base64
 import json
-import os
 import pathlib
 import shlex
 import subprocess
+import sys
 import tempfile
 import unittest
 
 import numpy
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from browser import add_browser_arguments, start_browser  # noqa: E402
 
 DESKTOP = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
@@ -47,18 +48,6 @@ def train(directory, name, *more, returns=0):
     return run
 
 
-def start_browser():
-    options = webdriver.ChromeOptions()
-    if arguments.chromium:
-        options.binary_location = arguments.chromium
-    for flag in ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking"]:
-        options.add_argument(f"--{flag}")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # the sandbox does not work as root
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(arguments.chromedriver))
-
-
 def luminance(colour):
     """Relative luminance of "rgb(r, g, b)" (WCAG 2)."""
     parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
@@ -79,7 +68,7 @@ class ReportPage(unittest.TestCase):
         flags = f"--steps {STEPS} --eval-every 20 --sample-every 40 --warmup-epochs 0.001".split()
         # The name of the folder has characters that HTML must escape.
         cls.run_directory = train(pathlib.Path(cls.directory.name), "<b>a run & 'more'", *flags)
-        cls.browser = start_browser()
+        cls.browser = start_browser(arguments, performance="ALL")
         cls.addClassCleanup(cls.browser.quit)
 
     def setUp(self):
@@ -331,8 +320,7 @@ class ReportPage(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--glow-train", required=True)
-    parser.add_argument("--chromium")
-    parser.add_argument("--chromedriver", default="chromedriver")
+    add_browser_arguments(parser)
     parser.add_argument("--screenshots")
     arguments = parser.parse_args()
     unittest.main(argv=["check_report.py"], verbosity=2)

@@ -21,6 +21,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 import urllib.parse
@@ -28,13 +29,14 @@ import urllib.request
 
 import numpy
 from PIL import Image
-from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from browser import add_browser_arguments, start_browser  # noqa: E402
 
 DESKTOP = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
@@ -95,16 +97,8 @@ def make_references(model, folder):
     run_tool(f"{command} --out directions.safetensors", folder)
 
 
-def start_browser():
-    options = webdriver.ChromeOptions()
-    if arguments.chromium:
-        options.binary_location = arguments.chromium
-    for flag in ["headless=new", "disable-gpu", "disable-dev-shm-usage", "disable-background-networking"]:
-        options.add_argument(f"--{flag}")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # the sandbox does not work as root
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=Service(arguments.chromedriver))
+def prepared_browser():
+    started = start_browser(arguments)
     started.set_script_timeout(PATIENCE)
     started.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH_FETCH})
     return started
@@ -112,7 +106,7 @@ def start_browser():
 
 def setUpModule():
     global browser
-    browser = start_browser()
+    browser = prepared_browser()
     unittest.addModuleCleanup(browser.quit)
 
 
@@ -1132,8 +1126,7 @@ if __name__ == "__main__":
     parser.add_argument("serve", metavar="SERVE")
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("--tools", metavar="FOLDER", help="of glow-sample, glow-edit, glow-eval (default: SERVE's)")
-    parser.add_argument("--chromium", metavar="PATH")
-    parser.add_argument("--chromedriver", metavar="PATH", default="/usr/bin/chromedriver")
+    add_browser_arguments(parser)
     parser.add_argument("--screenshots", metavar="FOLDER")
     parser.add_argument("--only", default=[], action="append", metavar="CLASS[.TEST]", help="run only these tests")
     arguments = parser.parse_args()
