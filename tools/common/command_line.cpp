@@ -69,10 +69,22 @@ std::string here_for(const std::string& name, const Flags& flags) {
   return "";
 }
 
+/// A flag that every tool has and that takes no value.
+struct OwnSwitch {
+  const char* name;
+  const char* letter;
+  const char* help;
+};
+constexpr std::array<OwnSwitch, 4> kOwnSwitches{{{"version", "V", "print the versions of Glow and LibTorch"},
+                                                 {"help", "h", "print the common flags"},
+                                                 {"help-all", "", "print all flags"},
+                                                 {"help-json", "", "print all flags as JSON, for other programs"}}};
+
 /// The flag that was probably meant by `name`; empty if none is similar.
 std::string likely_flag(const std::string& name, const Flags& flags) {
   if (const auto here = here_for(name, flags); !here.empty()) return here;
-  std::vector<std::string> names{"help", "help-all", "help-json", "version"};
+  std::vector<std::string> names;
+  for (const auto& own : kOwnSwitches) names.emplace_back(own.name);
   for (const auto& flag : flags.all()) names.push_back(flag.name);
   return nearest_name(name, names).value_or("");
 }
@@ -348,17 +360,6 @@ std::string usage(const ToolText& tool, const Flags& flags) {
   return text + "[--FLAG VALUE]...";
 }
 
-/// A flag that every tool has and that takes no value.
-struct OwnSwitch {
-  const char* name;
-  const char* letter;
-  const char* help;
-};
-constexpr std::array<OwnSwitch, 4> kOwnSwitches{{{"version", "V", "print the versions of Glow and LibTorch"},
-                                                 {"help", "h", "print the common flags"},
-                                                 {"help-all", "", "print all flags"},
-                                                 {"help-json", "", "print all flags as JSON, for other programs"}}};
-
 std::shared_ptr<cxxopts::Value> help_value(const Flag& flag) {
   if (flag.is_switch()) return cxxopts::value<bool>();
   const auto value = cxxopts::value<std::string>();
@@ -423,15 +424,12 @@ Json to_json(const ToolText& tool, const Flags& flags) {
   Json list = Json::array();
   for (const auto& flag : flags.all()) list.push_back(to_json(flag));
   for (const auto& [name, letter, help] : kOwnSwitches) {
-    list.push_back({{"name", name},
-                    {"letter", letter},
-                    {"group", kOther},
-                    {"value", ""},
-                    {"help", help},
-                    {"default", ""},
-                    {"is_list", false},
-                    {"is_path", false},
-                    {"choices", Json::array()}});
+    Flag own;
+    own.name = name;
+    own.short_name = *letter;
+    own.text.group = kOther;
+    own.text.help = help;
+    list.push_back(to_json(own));
   }
   return {{"name", tool.name},
           {"version", kVersion},

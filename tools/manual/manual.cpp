@@ -46,10 +46,10 @@ std::string brief_help(const Json& flag) {
   return help.size() <= kMostLetters ? help : help.substr(0, help.rfind(' ', kMostLetters)) + " ...";
 }
 
-std::string escaped(const std::string& text, const std::string& special, const std::string& escape) {
+std::string escaped(const std::string& text, const std::string& special) {
   std::string result;
   for (const char letter : text) {
-    if (special.find(letter) != std::string::npos) result += escape;
+    if (special.find(letter) != std::string::npos) result += '\\';
     result += letter;
   }
   return result;

@@ -35,7 +35,7 @@ std::string text_of(const Json& object, const char* key);
 std::string flag_with_value(const Json& flag);
 /// What the flag does, up to the first semicolon, in a line.
 std::string brief_help(const Json& flag);
-/// The text with `escape` before each character of `special`.
-std::string escaped(const std::string& text, const std::string& special, const std::string& escape = "\\");
+/// The text with a backslash before each character of `special`.
+std::string escaped(const std::string& text, const std::string& special);
 
 }  // namespace glow::tools
