@@ -7,11 +7,11 @@ Every file is opened by glow-sample; its sentence about a file without metadata,
 
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 
@@ -29,7 +29,11 @@ def main():
     recipes = re.findall(r"```python\n(.*?)```", pathlib.Path(formats).read_text(), re.DOTALL)
     save_again, renew = (next(code for code in recipes if word in code) for word in ("save_file", "hashlib"))
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(model, f"{folder}/model.safetensors")
+        # save_file orders the metadata at random, so that it can write the same file again: change the weights too.
+        with safe_open(model, "numpy") as file:
+            metadata = file.metadata()
+        weights = {name: -tensor if tensor.dtype.kind == "f" else tensor for name, tensor in load_file(model).items()}
+        save_file(weights, f"{folder}/model.safetensors", metadata)
         changed = f"{folder}/changed.safetensors"
 
         def run(code):
