@@ -43,7 +43,7 @@ def main():
         expect_error(describe(glow_sample, changed), 'expected a model of Glow, has no "format" in its metadata',
                      "saved it without its metadata (docs/formats.md)")
         run(save_again)
-        expect_error(describe(glow_sample, changed), "another program saved it, and its checksum", "docs/formats.md")
+        expect_error(describe(glow_sample, changed), "its checksum, glow.checksum, is not that", "docs/formats.md")
         run(renew)
         done = describe(glow_sample, changed)
         assert done.returncode == 0 and "checksum" in done.stdout, done

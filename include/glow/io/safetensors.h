@@ -56,15 +56,13 @@ class SafetensorsReader {
   /// metadata were lost. `expected`: the file's description, with its article.
   void require_format(const std::string& format, const std::string& expected) const;
   /// Compares the checksum of the whole file with that in its metadata. Throws FormatError when the metadata have no
-  /// checksum, or a malformed or different one. The error of a different one says whether another program wrote the
-  /// file, without renewing the checksum (docs/formats.md has a recipe), or whether it is damaged.
+  /// checksum, or a malformed or different one. If it is different, the file is damaged, or another program saved
+  /// it without renewing the checksum (docs/formats.md has a recipe).
   void verify_checksum() const;
   /// See MappedFile::release.
   void release(const TensorEntry& entry) const { file_.release(entry.data); }
 
  private:
-  bool is_written_here() const;
-
   std::filesystem::path path_;
   MappedFile file_;
   Metadata metadata_;
