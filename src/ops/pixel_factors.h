@@ -80,9 +80,11 @@ class RightPixelFactor {
   }
   /// Stores the rows of a block from pixel `first` on: one panel of them, or all.
   void store_panel(std::int64_t column, Block<const H> rows, std::int64_t first, std::int64_t count) const {
-    auto [to, width] = panel(first, column);
+    const auto block = panel(first, column);
+    auto* to = block.data;
+    const auto width = block.stride;
     if constexpr (kInPairs<H>) {
-      for_each_pair(rows, count, width, [&, width = width](const H* even, const H* odd) {
+      for_each_pair(rows, count, width, [&](const H* even, const H* odd) {
         interleave(even, odd, width, to);
         to += 2 * width;
       });

@@ -159,7 +159,7 @@ TEST(Model, NamesInvalidOptions) {
   EXPECT_TRUE(throws<ConfigError>(
       [&] { Model::load(file, {.dtype = torch::kDouble, .hidden_precision = nn::HiddenPrecision::kBf16}); },
       {"precision", "float32"}));
-  EXPECT_TRUE(throws<ConfigError>([] { Model(glow::testing::tiny_model()); }, {"not initialised"}));
+  EXPECT_TRUE(throws<ConfigError>([] { const Model model(glow::testing::tiny_model()); }, {"not initialised"}));
   EXPECT_TRUE(throws<IoError>([] { Model::load("/missing/file"); }, {"/missing/file"}));
 }
 

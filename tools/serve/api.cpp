@@ -346,7 +346,9 @@ ApiResponse Api::edit(ApiRequest& request) {
 ApiResponse Api::mix(ApiRequest& request) {
   MixCall call;
   read_call(request, mix_call_table(), call);
-  const auto [latents, labels] = kept(call.ids);
+  const auto images = kept(call.ids);
+  const auto& latents = images.latents;
+  const auto& labels = images.labels;
   const auto count = std::ssize(call.ids);
   if (count < 2 || count > 4) throw ConfigError("ids", "expected two to four images");
   if (labels.defined() && labels.ne(labels[0]).any().item<bool>()) {

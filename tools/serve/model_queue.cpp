@@ -124,7 +124,7 @@ ModelQueue::Batch ModelQueue::take_batch() {
   ++counts_.batches;
   std::erase_if(waiting_, [](const auto& request) { return request->taken == request->values.size(0); });
   // Requests that had to wait come first in the next batch.
-  std::ranges::stable_partition(waiting_, [&](const auto& request) {
+  std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& request) {
     return std::ranges::find(batch.pieces, request, &Piece::request) == batch.pieces.end();
   });
   const auto busy = std::min<std::int64_t>(options_.batches_at_once, computing_ + 1 + images_waiting());
