@@ -33,7 +33,9 @@ inline torch::Tensor random_value(const std::string& name, const torch::Tensor& 
 inline void randomize_permutation(nn::PermutationImpl& permutation, nn::WeightSource& source) {
   if (permutation.kind() == nn::PermutationKind::kConv1x1) {
     const auto channels = permutation.weight.size(0);
-    permutation.weight.copy_(source.rotation(channels) + source.normal({channels, channels}) * 0.05);
+    // In a statement of its own, because compilers evaluate the operands of + in different orders.
+    const auto change = source.normal({channels, channels}) * 0.05;
+    permutation.weight.copy_(source.rotation(channels) + change);
   }
   if (permutation.kind() == nn::PermutationKind::kLU) {
     permutation.sign_diagonal.copy_(source.normal(permutation.sign_diagonal.sizes()).sign());

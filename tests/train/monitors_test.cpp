@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -120,7 +121,9 @@ TEST(Monitors, DependOnTheSeedOnlyForNoise) {
   auto model = model_with(PermutationKind::kConv1x1);
   EXPECT_EQ(look_at(model).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
   EXPECT_EQ(look_at(model, 2).reconstruction_error, look_at(model).reconstruction_error);
-  EXPECT_NE(look_at(model, 2).reconstruction_error_noise, look_at(model).reconstruction_error_noise);
+  std::set<double> of_noise;  // two seeds may have the same rounding error
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) of_noise.insert(look_at(model, seed).reconstruction_error_noise);
+  EXPECT_GT(of_noise.size(), 1U);
 }
 
 }  // namespace
