@@ -33,7 +33,7 @@ StoreThread::Options thread_options(const FailureDetector::Options& options) {
 FailureDetector::FailureDetector(c10::intrusive_ptr<c10d::Store> store, Options options)
     : options_(std::move(options)),
       heartbeat_(store, options_.rank, options_.size),
-      board_(store, options_.rank),
+      board_(std::move(store), options_.rank),
       monitor_(
           heartbeat_, board_,
           {.timeout = options_.timeout, .heartbeat_timeout = heartbeat_timeout(options_), .silence = options_.silence}),

@@ -65,7 +65,7 @@ std::string kind_of_member(const std::string& lower_name) {
 fs::path data_set_of(const fs::path& folder, const std::string& kind) {
   const std::string name = to_lower(folder.filename().string());
   const bool is_split =
-      kind == "lmdb" ? name.ends_with("_lmdb") : split_of_file(name) != "" && name.find('_') == name.npos;
+      kind == "lmdb" ? name.ends_with("_lmdb") : !split_of_file(name).empty() && name.find('_') == std::string::npos;
   return is_split && folder.has_parent_path() ? folder.parent_path() : folder;
 }
 

@@ -218,7 +218,7 @@ std::string index_text(const io::RegularFile& file, IsImageName is_image, bool h
 }
 
 /// Adds what is left out to `left_out` and returns the index.
-std::string take_index(std::string text, LeftOut& left_out) {
+std::string take_index(const std::string& text, LeftOut& left_out) {
   std::vector<std::string> parts = split_texts(text);
   left_out.add(LeftOut::from_bytes(parts.at(0)));
   return std::move(parts.at(1));

@@ -210,9 +210,9 @@ ImportedModel import_checkpoint(Checkpoint& checkpoint, const ImportOptions& opt
 
 }  // namespace importing
 
-ImportedModel import_model(const std::filesystem::path& path, const ImportOptions& options, CodeBase code_base) {
-  auto checkpoint = importing::open_checkpoint(path);
-  return importing::import_checkpoint(checkpoint, options, code_base);
+ImportedModel import_model(const std::filesystem::path& checkpoint, const ImportOptions& options, CodeBase code_base) {
+  auto opened = importing::open_checkpoint(checkpoint);
+  return importing::import_checkpoint(opened, options, code_base);
 }
 
 }  // namespace glow

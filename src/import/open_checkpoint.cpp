@@ -206,16 +206,16 @@ void add_option_files_beside(Checkpoint& checkpoint, const fs::path& folder) {
 
 }  // namespace
 
-Checkpoint open_checkpoint(const fs::path& given) {
-  const auto path = torch_file_in(without_shard(given));
-  if (is_bundle(path)) {
-    const auto bundle = std::make_shared<io::TensorBundle>(path);
+Checkpoint open_checkpoint(const fs::path& path) {
+  const auto file = torch_file_in(without_shard(path));
+  if (is_bundle(file)) {
+    const auto bundle = std::make_shared<io::TensorBundle>(file);
     Checkpoint checkpoint(bundle->path(), bundle->tensors(), releasing(bundle));
     add_option_files_beside(checkpoint, bundle->path().parent_path());
     return checkpoint;
   }
-  auto checkpoint = of_file(path);
-  add_option_files_beside(checkpoint, path.parent_path());
+  auto checkpoint = of_file(file);
+  add_option_files_beside(checkpoint, file.parent_path());
   return checkpoint;
 }
 

@@ -81,8 +81,8 @@ std::string to_json(const GlowOptions& options) {
   return json.dump();
 }
 
-GlowOptions glow_options_from_json(const std::string& text) {
-  io::JsonObject reader("glow.config", text);
+GlowOptions glow_options_from_json(const std::string& json) {
+  io::JsonObject reader("glow.config", json);
   reader.format_version(kFormatVersion);
   auto options = GlowOptions::of_family(read_family(reader));
   visit_fields(options, [&](const char* name, auto& value) {

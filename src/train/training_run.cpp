@@ -532,7 +532,7 @@ TrainingRun TrainingRun::start(nn::Glow model, RunData data, const TrainOptions&
   const auto for_this_run = for_run(options, data, model, /*is_new=*/true);
   const auto config = files.config;
   auto impl = std::make_unique<Impl>(Impl::Inputs{std::move(model), std::move(data), for_this_run, std::move(files),
-                                                  std::move(callbacks), processes, std::move(lock)},
+                                                  std::move(callbacks), std::move(processes), std::move(lock)},
                                      TrainingState{});
   impl->write_checkpoint();
   if (is_root) io::write_file(directory.config(), config);
@@ -560,8 +560,8 @@ TrainingRun TrainingRun::resume(nn::Glow model, RunData data, const TrainOptions
   const auto for_this_run = for_run(options, data, model, /*is_new=*/false);
   const auto config = files.config;
   auto impl = std::make_unique<Impl>(
-      Impl::Inputs{std::move(model), std::move(data), for_this_run, std::move(files), std::move(callbacks), processes,
-                   std::move(lock), checkpoint ? checkpoint->path : std::filesystem::path()},
+      Impl::Inputs{std::move(model), std::move(data), for_this_run, std::move(files), std::move(callbacks),
+                   std::move(processes), std::move(lock), checkpoint ? checkpoint->path : std::filesystem::path()},
       checkpoint ? checkpoint->content.state : TrainingState{});
   if (is_root) io::write_file(directory.config(), config);
   impl->write_report();

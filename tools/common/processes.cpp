@@ -276,7 +276,7 @@ void join_with(const std::optional<ConfigError>& problem, const ComputeSettings&
     if (!problem) throw;
     throw ConfigError(std::string(problem->what()) + "; the processes did not meet either: " + error.what());
   }
-  if (problem) throw *problem;
+  if (problem) throw ConfigError(*problem);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ ApiResponse error_response(int status, const std::string& message) {
 }
 
 /// The message without the dashes of a flag: fields of a body have none.
-std::string without_dashes(std::string text) { return text.starts_with("--") ? text.substr(2) : text; }
+std::string without_dashes(const std::string& text) { return text.starts_with("--") ? text.substr(2) : text; }
 
 /// The answer to an exception.
 ApiResponse failure(const std::exception& error) {

@@ -21,7 +21,7 @@ std::string flag_text(const std::string& name, const Json& value) {
   }
   std::string text;
   for (const auto& item : value) {
-    if (item == "") throw ConfigError(name, "has an empty text");
+    if (item.is_string() && item.get_ref<const std::string&>().empty()) throw ConfigError(name, "has an empty text");
     if (item.is_structured() || item.is_null()) throw ConfigError(name, "expected a list of numbers or texts");
     text += (text.empty() ? "" : ",") + (item.is_string() ? list_item(item.get<std::string>()) : to_text(item));
   }

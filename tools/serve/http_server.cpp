@@ -364,7 +364,7 @@ class HttpServer::Content {
     return MHD_YES;
   }
 
-  /// Moves the request to answer_, but restores its path, which is a label of the metrics.
+  /// Moves the request to answer_, but keeps its path, which is a label of the metrics.
   ApiResponse respond(ApiRequest& request, const std::string& content_type) const noexcept {
     try {
       if (request.content_type == "multipart/form-data") {
@@ -372,10 +372,7 @@ class HttpServer::Content {
         request.files = std::move(form.files);
         for (auto& field : form.fields) request.query.push_back(std::move(field));
       }
-      auto path = request.path;
-      auto response = answer_(std::move(request));
-      request.path = std::move(path);
-      return response;
+      return answer_(std::exchange(request, {.method = {}, .path = request.path}));
     } catch (const Error& error) {
       return refusal(400, error.what());
     } catch (const std::bad_alloc&) {

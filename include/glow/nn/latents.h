@@ -32,12 +32,14 @@ Latents unflatten(const torch::Tensor& rows, const GlowOptions& options);
 /// to the top. 1 samples from the model; 0 gives the image of eps = 0.
 class Temperature {
  public:
+  // Implicit, so that `.temperature = 0.7` can be written.
+
   /// One temperature for all levels.
-  Temperature(double all_levels) : values_{all_levels} {}
+  Temperature(double all_levels) : values_{all_levels} {}  // NOLINT(google-explicit-constructor)
   /// A temperature for each level, from the finest to the top.
   Temperature(std::initializer_list<double> per_level) : values_(per_level) {}
   /// A temperature for each level, from the finest to the top.
-  Temperature(std::vector<double> per_level) : values_(std::move(per_level)) {}
+  Temperature(std::vector<double> per_level) : values_(std::move(per_level)) {}  // NOLINT(google-explicit-constructor)
 
   /// The temperature of level `level` of `levels`. Throws ConfigError unless there are 1 or `levels` values, all of
   /// them finite and not negative.
