@@ -18,8 +18,8 @@ struct Preset {
 };
 
 const std::vector<Preset>& presets() {
-  // The settings of the paper (Glow, tables 2 and 4, figures 4 and 5). At 32x32 levels, depth, coupling, bits and batch
-  // are as published; larger images have batches that fit on one GPU.
+  // The settings of the paper (Glow, tables 2 and 4, figures 4 and 5), with batches for one GPU: the published runs had
+  // several processes.
   static const std::vector<Preset> all{
       {"demo",
        "a small model of Fashion-MNIST, minutes on a laptop",
@@ -57,10 +57,10 @@ const std::vector<Preset>& presets() {
        "Fashion-MNIST at full size",
        {{"data", "fashion-mnist"}, {"levels", "2"}, {"depth", "32"}, {"epochs", "100"}}},
       {"cifar10",
-       "CIFAR-10 as published: 44 million parameters, 3.35 bits/dim",
+       "the paper's settings for CIFAR-10, where it reports 3.35 bits/dim (its batch: --batch 512)",
        {{"levels", "3"}, {"depth", "32"}, {"shift", "true"}, {"epochs", "1000"}}},
       {"cifar10-conditional",
-       "class-conditional CIFAR-10 as published",
+       "the paper's settings for class-conditional CIFAR-10",
        {{"conditional", "true"},
         {"weight-y", "0.01"},
         {"bits", "5"},
@@ -70,13 +70,13 @@ const std::vector<Preset>& presets() {
         {"shift", "true"},
         {"epochs", "1000"}}},
       {"imagenet32",
-       "ImageNet 32x32 as published: 4.09 bits/dim",
+       "the paper's settings for ImageNet 32x32, where it reports 4.09 bits/dim",
        {{"image-size", "32"}, {"levels", "3"}, {"depth", "48"}, {"epochs", "50"}}},
       {"imagenet64",
-       "ImageNet 64x64 as published: 3.81 bits/dim",
+       "the paper's settings for ImageNet 64x64, where it reports 3.81 bits/dim",
        {{"image-size", "64"}, {"levels", "4"}, {"depth", "48"}, {"batch", "32"}, {"epochs", "50"}}},
       {"lsun64",
-       "an LSUN category as published: random crops of 64x64",
+       "the paper's settings for an LSUN category: random crops of 64x64",
        {{"image-size", "64"},
         {"resize", "96"},
         {"random-crop", "true"},
@@ -85,7 +85,8 @@ const std::vector<Preset>& presets() {
         {"batch", "32"},
         {"epochs", "20"}}},
       {"celeba-hq-256",
-       "CelebA-HQ 256x256 as published; needs a large GPU (--dry-run estimates the memory)",
+       "the paper's settings for CelebA-HQ 256x256 (its batch: --batch 40); needs a large GPU (--dry-run estimates "
+       "the memory)",
        {{"image-size", "256"},
         {"bits", "5"},
         {"levels", "6"},
