@@ -11,6 +11,8 @@ foreach(export IN ITEMS GlowStatic GlowShared)
 endforeach()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/glow" "${PROJECT_BINARY_DIR}/include/glow"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/examples" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/libglow-dev"
+  COMPONENT development PATTERN models EXCLUDE PATTERN slurm EXCLUDE)
 
 string(REGEX MATCH "^([0-9]+)\\.([0-9]+)" unused "${LibTorch_VERSION}")
 set(LibTorch_VERSION_MAJOR "${CMAKE_MATCH_1}")

@@ -1,5 +1,5 @@
 # In a clean root: installs the library, builds and runs the programs of tests/consumer that use the shared and the
-# static library, and removes everything again.
+# static library, builds the installed examples, and removes everything again.
 # shellcheck shell=bash source=tests/packages/traces.sh
 source "$(dirname "$0")/traces.sh"
 cd /tmp
@@ -14,6 +14,10 @@ for program in find_package static; do
   cmake -S "$glow/tests/consumer/$program" -B $program
   cmake --build $program
   $program/app "$glow/tests/reference/fixtures/colour_conv1x1_affine.model.safetensors"
+done
+for example in sample score_images train_tensors; do
+  cmake -S "/usr/share/doc/libglow-dev/examples/$example" -B "example-$example"
+  cmake --build "example-$example"
 done
 ldd find_package/app | grep 'libglow\.so\..* => /'
 [[ $(ldd static/app) != *libglow* ]]

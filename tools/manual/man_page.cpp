@@ -76,8 +76,10 @@ std::string man_page(const Json& tool) {
   text += ".SH OPTIONS\nA flag is written \\-\\-NAME VALUE or \\-\\-NAME=VALUE.\n" + man_body(tool, ".SS");
   text +=
       ".SH \"EXIT STATUS\"\n.TP\n0\nsuccess\n.TP\n1\nfailure\n.TP\n2\nusage error\n.TP\n128 + N\n"
-      "ended by signal N, after the work in progress was saved\n";
-  return text + ".SH \"SEE ALSO\"\nThe documentation of Glow describes formats of files, data sets and models.\n";
+      "stopped by signal N (glow\\-serve: 0)\n";
+  return text +
+         ".SH \"SEE ALSO\"\nshare/doc/glow\\-tools/docs/README.md below the folder of the installation "
+         "(/usr for the Debian package)\n";
 }
 
 }  // namespace glow::tools
