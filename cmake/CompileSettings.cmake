@@ -36,6 +36,7 @@ function(glow_compile_settings target)
   # all targets have the same flags and share one precompiled header.
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp;-fPIC>" "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fopenmp,-fPIC>")
+  target_link_options(${target} PRIVATE -fopenmp)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # False warnings of GCC 12 in std::string's operator+.
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>")

@@ -27,10 +27,13 @@ if(_libtorch_config)
     endif()
   endif()
 else()
-  set(_libtorch_problem "not found. Three ways to get it:
+  set(_libtorch_problem "not found. Ways to get it:
     apt-get install libtorch-dev                       Debian's, CPU only, found automatically
-    scripts/setup.sh --torch pypi                      PyPI's, a CUDA build (then scripts/build.sh --torch pypi)
     cmake -DCMAKE_PREFIX_PATH=/path/to/libtorch ...    any unpacked LibTorch")
+  if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/../scripts/setup.sh") # not beside an installed package
+    string(APPEND _libtorch_problem "
+    scripts/setup.sh --torch pypi                      PyPI's, a CUDA build (then scripts/build.sh --torch pypi)")
+  endif()
 endif()
 
 if(LibTorch_HAS_CUDA)
