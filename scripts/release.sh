@@ -10,8 +10,9 @@
 #                none. CHANGELOG.md may be without a date
 #   --dry-run    checks the tree and the version numbers, then stops
 #
-# The tree must be clean, a tag of the commit must be vVERSION, and CMakeLists.txt, CITATION.cff, CHANGELOG.md,
-# README.md and docs must have the same version. Existing files are never overwritten.
+# The tree must be clean; if the commit has tags, one must be vVERSION; and CMakeLists.txt, CITATION.cff, CHANGELOG.md,
+# README.md, SECURITY.md, docs, examples and the consumers in tests must have the same version. Existing files are never
+# overwritten.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -33,8 +34,7 @@ check_tree() {
 expect() { [[ $2 == "$3" ]] || fail "$1 has '$2', expected '$3'"; }
 
 check_versions() {
-  local first place found
-  local mentions='find_package\(Glow [0-9.]*[0-9]|\b(libglow[-.0-9dev]*|glow|glow-tools)[_-][0-9]+\.[0-9]+\.[0-9]+'
+  local first words places file line found
   first=$(sed -n 's/^## //p' CHANGELOG.md | head -n 1)
   expect CHANGELOG.md "${first%% *}" "$version"
   expect CITATION.cff "$(sed -n 's/^version: //p' CITATION.cff)" "$version"
@@ -42,13 +42,16 @@ check_versions() {
     [[ $first =~ \ -\ [0-9]{4}-[0-9]{2}-[0-9]{2}$ ]] || fail "CHANGELOG.md has '$first', expected '$version - DATE'"
     expect CITATION.cff "$(sed -n 's/^date-released: "\?\([0-9-]*\)"\?$/\1/p' CITATION.cff)" "${first##* }"
   fi
-  # Texts name the version where programs find the library, and in the names of packages.
-  while IFS=: read -r place found; do
-    case $found in
-      find_package*) expect "$place" "${found#*Glow }" "${version%.*}" ;;
-      *) expect "$place" "$(grep -o '[0-9.]*[0-9]$' <<<"$found")" "$version" ;;
-    esac
-  done < <(git grep -noE "$mentions" -- README.md docs examples tests/consumer | sed 's/:\([0-9]*\):/ line \1:/')
+  # Texts have the version after these words.
+  local -A mentions=(["find_package(Glow "]=${version%.*} ["libglow.so."]=${version%.*}
+    ["minor version gets fixes: "]=${version%.*} ["GIT_TAG v"]=$version ["Version "]=$version ["glow-train "]=$version)
+  for words in "${!mentions[@]}"; do
+    places=$(git grep -noP "\\Q$words\\E\\K[0-9][0-9.]*[0-9]" -- README.md SECURITY.md docs examples tests/consumer) ||
+      fail "no text has a version after '$words'"
+    while IFS=: read -r file line found; do
+      expect "$file:$line" "$words$found" "$words${mentions[$words]}"
+    done <<<"$places"
+  done
 }
 
 # make_files FOLDER OUT: makes the files in OUT, from a clone of the commit in FOLDER.
