@@ -70,11 +70,20 @@ auto repeat(StartWatch& watch, const std::string& what, Attempt&& attempt) {
   }
 }
 
-StorePointer open_store(const Launch& launch, Milliseconds timeout, bool opens_server = false) {
+/// The server of rank 0's store. The older one does without libuv; LibTorch 1.13 has no other. Clients can use both.
+enum class StoreServer { kNone, kDefault, kWithoutLibuv };
+
+template <class Options>
+void avoid_libuv(Options& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
+StorePointer open_store(const Launch& launch, Milliseconds timeout, StoreServer server = StoreServer::kNone) {
   c10d::TCPStoreOptions options;
   options.port = launch.port;
-  options.isServer = opens_server;
+  options.isServer = server != StoreServer::kNone;
   options.timeout = timeout;
+  if (server != StoreServer::kDefault) avoid_libuv(options);
   // Rank 0 need not know the address by which the others reach it.
   return c10::make_intrusive<c10d::TCPStore>(launch.rank == 0 ? kOwnHost : launch.address, options);
 }
@@ -85,7 +94,11 @@ StorePointer host_store(const Launch& launch, StartWatch& watch) {
     if (is_listening(kOwnHost, launch.port, kAnswerTime)) {
       throw std::runtime_error("a second rank 0 or another program listens there; MASTER_PORT sets another port");
     }
-    return open_store(launch, kAnswerTime, /*opens_server=*/true);
+    try {
+      return open_store(launch, kAnswerTime, StoreServer::kDefault);
+    } catch (const std::exception&) {  // also by a LibTorch that was built without libuv, as Debian 13's is
+      return open_store(launch, kAnswerTime, StoreServer::kWithoutLibuv);
+    }
   });
 }
 
