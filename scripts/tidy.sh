@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs missing packages (clang-tidy among them) and runs the checks of .clang-tidy on the sources of the library and
-# the tools, and on their headers. A finding is an error. Half an hour on 2 cores.
+# the tools, and on their headers. A finding is an error.
 #
 #   scripts/tidy.sh
 

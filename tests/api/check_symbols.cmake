@@ -1,7 +1,7 @@
-# cmake -DNM= -DLIBRARY= -DEXPECTED=FILE [-DUPDATE=ON] -P check_symbols.cmake: the symbols that the shared library exports
-# must be those that FILE lists: all strong symbols, which other libraries could collide with, and the type information
-# of glow::, which exceptions need. Other weak symbols, thunks and tables of virtual functions are not listed, because
-# they depend on the compiler, the optimization and the sanitizers.
+# cmake -DNM= -DLIBRARY= -DEXPECTED=FILE [-DUPDATE=ON] -P check_symbols.cmake: the symbols that the shared library
+# exports must be those that FILE lists: all strong symbols, which other libraries could collide with, and the type
+# information of glow::, which exceptions need. Other weak symbols, thunks and tables of virtual functions are not
+# listed, because they depend on the compiler, the optimization and the sanitizers.
 cmake_minimum_required(VERSION 3.25)
 execute_process(COMMAND "${NM}" --dynamic --defined-only --demangle --format=posix "${LIBRARY}"
   OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
