@@ -326,7 +326,8 @@ void add_archives(EncodedImages& images, const std::vector<MountedArchive>& arch
       share_work({.what = "archives indexed", .place = images.root(), .subjects = join_texts(subjects)},
                  std::ssize(archives), index, options);
   for (std::size_t number = 0; number < archives.size(); ++number) {
-    const std::string text = take_index(std::move(indexes[number]), left_out);  // is freed at once
+    const std::string indexed = std::move(indexes[number]);  // frees it with this iteration
+    const std::string text = take_index(indexed, left_out);
     const std::string& split = archives[number].split;
     const std::string stripped = split.empty() ? "" : stripped_folders(text, split);
     add_index(images, text, {files[number], archives[number].mount, stripped});
