@@ -14,7 +14,10 @@ class SingleProcess : public Communicator {
     return [] {};
   }
   void broadcast(const torch::Tensor&) override {}
-  bool announce_failure(const std::string&) override { return true; }
+  bool announce_failure(const std::string&, const std::function<void()>& report) override {
+    if (report) report();
+    return true;
+  }
   void ask_to_stop() override {}
   bool stop_asked() const override { return false; }
 };

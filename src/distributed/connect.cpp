@@ -155,7 +155,9 @@ class ConnectedProcesses : public Communicator {
     start(tensor, [&](auto& group) { return group.broadcast(tensors); })();
   }
 
-  bool announce_failure(const std::string& what) override { return detector_->announce(what); }
+  bool announce_failure(const std::string& what, const std::function<void()>& report) override {
+    return detector_->announce(what, report);
+  }
   void ask_to_stop() override { detector_->ask_to_stop(); }
   bool stop_asked() const override { return detector_->stop_asked(); }
   void check() const override {

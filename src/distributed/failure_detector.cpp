@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 /// How long the host of the store waits for the other ranks to leave: after a failure, and at the end of a run.
 constexpr auto kFailureFarewell = 3s, kFarewell = 8s;
+/// How long the other ranks wait for the report of the rank that has published a failure, and how often they look.
+constexpr std::chrono::milliseconds kOwnReport = 2s, kBetweenLooks = 50ms;
 
 constexpr const char* kStoreIsSilent = "rank 0 was lost: the store that it or its launcher hosts does not answer";
 constexpr const char* kStoreIsGone = "rank 0 was lost: the store that it or its launcher hosts is gone";
@@ -66,11 +68,25 @@ void FailureDetector::report(const std::string& failure) {
   if (knows_failure_.exchange(true)) return;
   failure_ = failure;
   monitor_.answer_investigation(failure);
+  wait_for_publisher();
   leave(kFailureFarewell);
   // After `end` the objects that the function uses may be destroyed.
   thread_.unless_stopped([this, &failure] {
     if (options_.failed) options_.failed(failure);
   });
+}
+
+void FailureDetector::wait_for_publisher() {
+  try {
+    const auto rank = board_.publisher();
+    if (!rank || *rank == options_.rank) return;
+    const auto end = std::chrono::steady_clock::now() + kOwnReport;
+    while (std::chrono::steady_clock::now() < end && !heartbeat_.has_ended(*rank)) {
+      std::this_thread::sleep_for(kBetweenLooks);
+    }
+  } catch (const std::exception&) {
+    // The store is gone, and with it the rank that hosted it.
+  }
 }
 
 void FailureDetector::leave(std::chrono::milliseconds patience) {
@@ -103,16 +119,23 @@ std::string FailureDetector::diagnose(const std::string& error) {
   return kStoreIsSilent;
 }
 
-bool FailureDetector::announce(const std::string& what) {
-  const auto is_first = thread_.ask([this, what] {
+bool FailureDetector::announce(const std::string& what, const std::function<void()>& own_report) {
+  const auto is_published = thread_.ask([this, what] {
     if (knows_failure_ || !board_.publish(what)) return false;
     knows_failure_ = true;
     failure_ = what;
-    leave(kFailureFarewell);
     return true;
   });
   // Without an answer it is unknown whether another rank has reported a failure, so this rank reports its own.
-  return is_first ? *is_first : !knows_failure_.exchange(true);
+  const bool is_first = is_published ? *is_published : !knows_failure_.exchange(true);
+  if (is_first && own_report) own_report();
+  if (is_first && is_published) {
+    thread_.ask([this] {
+      leave(kFailureFarewell);
+      return true;
+    });
+  }
+  return is_first;
 }
 
 void FailureDetector::ask_to_stop() {

@@ -60,7 +60,7 @@ class FailureDetector {
   /// the store is slow. One call at a time.
   std::string diagnose(const std::string& error);
   /// Communicator::announce_failure
-  bool announce(const std::string& what);
+  bool announce(const std::string& what, const std::function<void()>& own_report = nullptr);
   /// Communicator::ask_to_stop and stop_asked
   void ask_to_stop();
   bool stop_asked() const { return stop_asked_; }
@@ -73,6 +73,8 @@ class FailureDetector {
   // Called on the store thread.
   void round();
   void report(const std::string& failure);
+  /// Waits until the rank that has published a failure has left, and so has reported it itself.
+  void wait_for_publisher();
   /// Writes that this rank leaves. The host of the store then waits until the others have left, and so have read a
   /// published failure, for `patience` at most. Does nothing when the store is gone.
   void leave(std::chrono::milliseconds patience);

@@ -109,6 +109,13 @@ class FailureBoard {
     return value->substr(value->find(' ') + 1);
   }
 
+  /// The rank that has published it; nullopt when there is none.
+  std::optional<std::int64_t> publisher() const {
+    const auto value = find_text(*store_, kFailureKey);
+    if (!value) return std::nullopt;
+    return std::stoll(*value);
+  }
+
   void request_stop() { set_text(*store_, kStopKey, "1"); }
   bool stop_requested() const { return store_->check({kStopKey}); }
 

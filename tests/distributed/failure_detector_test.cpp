@@ -76,6 +76,28 @@ TEST_F(FailureDetectorTest, DiagnoseReturnsAnAnnouncedFailure) {
   EXPECT_FALSE(detector.announce("rank 0 failed"));
 }
 
+TEST_F(FailureDetectorTest, OtherRanksReportAfterTheOneThatFailed) {
+  start(0, 2);
+  auto told = failed_.get_future();
+  int calls = 0;
+  const auto report = [&] {
+    ++calls;
+    EXPECT_EQ(told.wait_for(1s), std::future_status::timeout);  // several rounds of rank 0
+  };
+  auto& detector = start(1, 2);
+  EXPECT_TRUE(detector.announce("rank 1 failed", report));
+  EXPECT_FALSE(detector.announce("rank 1 failed again", report));
+  EXPECT_EQ(calls, 1);
+  ASSERT_EQ(told.wait_for(20s), std::future_status::ready);
+  EXPECT_EQ(told.get(), "rank 1 failed");
+}
+
+TEST_F(FailureDetectorTest, OtherRanksDoNotWaitForeverForThatReport) {
+  start(0, 2);
+  auto told = failed_.get_future();
+  EXPECT_TRUE(start(1, 2).announce("rank 1 failed", [&] { EXPECT_EQ(told.wait_for(20s), std::future_status::ready); }));
+}
+
 TEST_F(FailureDetectorTest, StoreHostEndsAfterTheOthers) {
   auto& host = start({.rank = 0, .size = 2, .is_store_host = true, .timeout = 60s});
   auto& other = start(1, 2);
@@ -117,8 +139,10 @@ TEST_F(FailureDetectorStoreTest, SilentStoreBlocksNoThread) {
   unreliable_->is_silent = true;
   const auto begin = Clock::now();
   EXPECT_EQ(detector.diagnose("a connection broke"), kNoAnswer);
-  EXPECT_TRUE(detector.announce("rank 1 failed"));
-  EXPECT_FALSE(detector.announce("rank 1 failed again"));
+  int calls = 0;
+  EXPECT_TRUE(detector.announce("rank 1 failed", [&] { ++calls; }));
+  EXPECT_FALSE(detector.announce("rank 1 failed again", [&] { ++calls; }));
+  EXPECT_EQ(calls, 1);
   detector.ask_to_stop();
   EXPECT_TRUE(detector.stop_asked());
   detector.end();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <torch/types.h>
@@ -17,7 +18,10 @@ class AlikeProcesses : public distributed::Communicator {
     return [] {};
   }
   void broadcast(const torch::Tensor&) override {}
-  bool announce_failure(const std::string&) override { return true; }
+  bool announce_failure(const std::string&, const std::function<void()>& report) override {
+    if (report) report();
+    return true;
+  }
   void ask_to_stop() override {}
   bool stop_asked() const override { return false; }
 };

@@ -189,6 +189,16 @@ TEST_F(GlowTrainStop, ProcessesSayForWhomTheyWaitAtTheStart) {
   for (auto* each : {&ranks[0], &alone}) EXPECT_EQ(each->wait().exit_code, -1);  // ended by the signal
 }
 
+TEST_F(GlowTrainStop, ErrorIsPrintedBeforeAnotherRankEnds) {
+  Ranks ranks(2);
+  ranks.start(flags({"--lrr", "1"}));
+  ranks.start(flags());
+  EXPECT_TRUE(ended(ranks[1].wait(), 1, "rank 0 failed"));
+  ranks[0].send(SIGKILL);  // as a launcher does when a process has failed
+  const auto outcome = ranks[0].wait();
+  EXPECT_NE(outcome.err.find("unknown flag --lrr"), std::string::npos) << outcome.err;
+}
+
 TEST_F(GlowTrainStop, AllRanksAbortAnEvaluationOfGlowEval) {
   ASSERT_TRUE(succeeded(train(train_flags({"--steps", "1"}))));
   put_images(images_, {20000, 8, 8});

@@ -213,13 +213,12 @@ int Processes::fail_for_another(const std::string& message) const {
 }
 
 void Processes::end(const std::string& what, const std::string& message, int code) const {
-  if (communicator_->announce_failure(what)) {
-    print(message);
-  } else {
+  const auto report = [&] { print(message); };
+  if (!communicator_->announce_failure(what, report)) {
     // Another process reported first; its message is about to arrive and end this process.
     constexpr std::chrono::seconds kUntilTold{5};
     std::this_thread::sleep_for(kUntilTold);
-    print(message);
+    report();
   }
   // Skips destructors, which could wait for other processes.
   std::_Exit(code);

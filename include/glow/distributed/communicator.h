@@ -56,8 +56,9 @@ class Communicator {
   // Not collective: a rank calls these independently of the others.
 
   /// Tells the other ranks that this process cannot continue. Returns whether this was the first failure of the run;
-  /// the other ranks are told of the first one only.
-  virtual bool announce_failure(const std::string& what) = 0;
+  /// the other ranks are told of the first one only. If it was, calls `report`; the others are told when it has
+  /// returned, or after 2 s, because a launcher may kill this process as soon as another one has ended.
+  virtual bool announce_failure(const std::string& what, const std::function<void()>& report = nullptr) = 0;
   /// Makes stop_asked true on all ranks, permanently: on this one at once, on the others within about a second.
   virtual void ask_to_stop() = 0;
   /// Whether a rank has called ask_to_stop, as far as this one knows by now.
