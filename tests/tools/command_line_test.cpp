@@ -90,6 +90,7 @@ class CommandLines : public ::testing::Test {
     flags.bind(settings_);
     const auto given = parse_command_line(tool_, flags, arguments, console);
     if (given) flags.set(*given);
+    if (given) flags.set_agreeing(*given, "what was set");
     out_ = out.str();
     err_ = err.str();
     return given.has_value();
@@ -262,6 +263,12 @@ TEST_F(CommandLines, SuggestNames) {
       {{"--ema-decay", "off"}, "--ema-decay: expected a number, auto or none, got 'off'"},
   };
   for (const auto& [words, message] : cases) EXPECT_EQ(error_of(words), message);
+}
+
+TEST_F(CommandLines, TakeTheLastValueOfARepeatedFlag) {
+  EXPECT_TRUE(read({"--count", "three", "--quiet", "--count=4", "-n5", "--quiet=false"}));
+  EXPECT_EQ(settings_.count, 5);
+  EXPECT_FALSE(settings_.quiet);
 }
 
 TEST_F(CommandLines, TakeOldNamesWithANote) {

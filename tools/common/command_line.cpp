@@ -267,6 +267,7 @@ class CommandLine {
       }
     }
     if (flag.takes == Takes::kOne) {
+      std::erase_if(given_, [&](const GivenFlag& each) { return each.name == flag.name; });  // the last one counts
       given_.push_back({flag.name, flag.text.value == "SOURCE" ? source(values.front()) : values.front()});
       return;
     }
