@@ -24,6 +24,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/cmake/GlowConfigVersion.
 install(FILES
   "${PROJECT_BINARY_DIR}/cmake/GlowConfig.cmake"
   "${PROJECT_BINARY_DIR}/cmake/GlowConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/GlowDependencies.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLibTorch.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLibraryTarget.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindLMDB.cmake"

@@ -65,7 +65,8 @@ glow_debian_package(development libglow-dev libdevel "flow-based image models on
   "scores and edits with Glow, RealNVP and NICE models, on LibTorch."
   ""
   "This package contains the headers, the static library and the CMake package.")
-# LibTorch's minor versions are not binary compatible. The others are what GlowConfig.cmake finds for a static library.
+# LibTorch's minor versions are not binary compatible. The others are what GlowDependencies.cmake finds for a static
+# library.
 math(EXPR next_minor "${LibTorch_VERSION_MINOR} + 1")
 set(development_depends "${package_library} (= ${package_version})"
   "libtorch-dev (>= ${LibTorch_VERSION_MAJOR}.${LibTorch_VERSION_MINOR})"
