@@ -10,9 +10,9 @@
 #                none. CHANGELOG.md may be without a date
 #   --dry-run    checks the tree and the version numbers, then stops
 #
-# The tree must be clean; if the commit has tags, one must be vVERSION; and CMakeLists.txt, CITATION.cff, CHANGELOG.md,
-# README.md, SECURITY.md, docs, examples and the consumers in tests must have the same version. Existing files are never
-# overwritten.
+# The tree must be clean; the commit must have the tag vVERSION (for --check and --dry-run no tag, or that one); and
+# CMakeLists.txt, CITATION.cff, CHANGELOG.md, README.md, SECURITY.md, docs, examples and the consumers in tests must have
+# the same version. Existing files are never overwritten.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -28,6 +28,7 @@ check_tree() {
   local tags
   tags=$(git tag --points-at HEAD | tr '\n' ' ')
   [[ ! $tags || " $tags" == *" v$version "* ]] || fail "the commit has the tag ${tags% }, expected v$version"
+  [[ $tags || $check || $dry_run ]] || fail "the commit has no tag: git tag -a v$version -m \"Glow $version\""
 }
 
 # expect FILE FOUND EXPECTED: fails unless they are the same.
@@ -43,10 +44,12 @@ check_versions() {
     expect CITATION.cff "$(sed -n 's/^date-released: "\?\([0-9-]*\)"\?$/\1/p' CITATION.cff)" "${first##* }"
   fi
   # Texts have the version after these words.
-  local -A mentions=(["find_package(Glow "]=${version%.*} ["libglow.so."]=${version%.*}
-    ["minor version gets fixes: "]=${version%.*} ["GIT_TAG v"]=$version ["Version "]=$version ["glow-train "]=$version)
+  local -A mentions=(["find_package(Glow "]=${version%.*} ["libglow.so."]=${version%.*} ["libglow"]=${version%.*}
+    ["minor version gets fixes: "]=${version%.*} ["\` accepts "]=${version%.*} ["All "]=${version%.*}
+    ["GIT_TAG v"]=$version ["Version "]=$version ["glow-train "]=$version)
   for words in "${!mentions[@]}"; do
-    places=$(git grep -noP "\\Q$words\\E\\K[0-9][0-9.]*[0-9]" -- README.md SECURITY.md docs examples tests/consumer) ||
+    places=$(git grep -noP "\\Q$words\\E\\K[0-9][0-9.]*[0-9]" -- README.md SECURITY.md docs examples \
+      scripts/package.sh tests/consumer) ||
       fail "no text has a version after '$words'"
     while IFS=: read -r file line found; do
       expect "$file:$line" "$words$found" "$words${mentions[$words]}"
