@@ -72,7 +72,7 @@ std::string zsh_flags(const Json& tool, const std::string& indent) {
   for (const auto& flag : tool.at("flags")) {
     const auto letter = text_of(flag, "letter");
     // With "=" zsh completes both --NAME VALUE and --NAME=VALUE.
-    const auto name = "--" + text_of(flag, "name") + (has_value(flag) ? "=" : "");
+    const auto word = "--" + text_of(flag, "name"), name = word + (has_value(flag) ? "=" : "");
     const bool is_list = flag.at("is_list").get<bool>();
     std::string help = "[";
     help += escaped(brief_help(flag), "[]:\\") + "]" + zsh_value(flag);
@@ -80,7 +80,7 @@ std::string zsh_flags(const Json& tool, const std::string& indent) {
     if (letter.empty()) {
       text += (is_list ? "'*'" : "") + name;
     } else {
-      text += (is_list ? "'*'" : "'(-" + letter + " " + name + ")'") + "{-" + letter + "," + name + "}";
+      text += (is_list ? "'*'" : "'(-" + letter + " " + word + ")'") + "{-" + letter + "," + name + "}";
     }
     text += single_quoted(help) + " \\\n";
   }
