@@ -36,7 +36,9 @@ build() {
   say "building ${build_dir#"$root"/}"
   # Flags in the environment are read by the first configuration only.
   "$cmake" --preset release --fresh -B "$build_dir" "-DTorch_DIR=$torch_dir" "-DGLOW_WERROR=${GLOW_WERROR:-0}" \
-    "-DGLOW_BUILD_TESTS=${with_tests:-OFF}" "-DGLOW_PYTHON=$python" -DGLOW_BUILD_EXAMPLES=OFF --no-warn-unused-cli "$@"
+    "-DGLOW_BUILD_TESTS=${with_tests:-OFF}" "-DGLOW_PYTHON=$python" \
+    "-DGLOW_REQUIRE_PYTHON=${GLOW_REQUIRE_PYTHON:-0}" "-DGLOW_REQUIRE_LAUNCHERS=${GLOW_REQUIRE_LAUNCHERS:-0}" \
+    -DGLOW_BUILD_EXAMPLES=OFF --no-warn-unused-cli "$@"
   "$cmake" --build "$build_dir" --parallel "$(nproc)"
 }
 
