@@ -345,11 +345,11 @@ FlagText seed_row(const std::string& group, const std::string& what) {
   return {"seed", group, "S", "seed of " + what, Kept::kFixed};
 }
 
-FlagText overwrite_row(const std::string& group) {
+FlagText overwrite_row(const std::string& group, const std::string& existing) {
   return {.field = "overwrite",
           .group = group,
           .value = "",
-          .help = "replace existing output: a file, the numbered pictures in a folder, or an earlier run",
+          .help = "replace existing output: " + existing,
           .short_help = "replace existing output"};
 }
 
@@ -376,8 +376,7 @@ std::vector<FlagText> compute_rows(Launchable launchable) {
        .help = "auto, cpu, cuda or cuda:N",
        .kept = Kept::kChangeable,
        .choices = {"auto", "cpu", "cuda"}},
-      {"precision", "Computing", "KIND",
-       "fp32, fp64, or fp32 with the coupling networks in bf16 or (CUDA only) tf32; glow-edit takes fp32 and fp64",
+      {"precision", "Computing", "KIND", "fp32, fp64, or fp32 with the coupling networks in bf16 or (CUDA only) tf32",
        Kept::kFixed, "", NumberWords(), old_name("float64", "fp64")},
       {"threads",
        "Computing",

@@ -284,8 +284,8 @@ FlagText model_row(const std::string& group);
 FlagText source_row(const std::string& field, const std::string& group, const std::string& what);
 /// "seed". `what`: the random choices that depend on it.
 FlagText seed_row(const std::string& group, const std::string& what);
-/// "overwrite"
-FlagText overwrite_row(const std::string& group);
+/// "overwrite". `existing`: the output that it replaces.
+FlagText overwrite_row(const std::string& group, const std::string& existing);
 /// "batch" for a tool without training steps. `otherwise`: the default, when it is not a number.
 FlagText batch_row(const std::string& otherwise = {});
 

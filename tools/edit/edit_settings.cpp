@@ -34,7 +34,7 @@ std::vector<FlagText> edit_flag_table(const std::string& out, const std::vector<
   };
   const std::vector<FlagText> rest{
       {"out", "Output", "OUT", out},
-      overwrite_row("Output"),
+      overwrite_row("Output", "a file, or the numbered pictures in a folder"),
       batch_row(),
   };
   auto computing = compute_rows(Launchable::kNo);

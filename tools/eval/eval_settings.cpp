@@ -90,7 +90,7 @@ const std::vector<FlagText>& eval_flag_table() {
        "plain ones; or importance_bits_per_dim"},
       {"scores", "Output", "FILE.csv", "write the scores of each image to this file"},
       {"histogram", "Output", "FILE.svg", "draw a histogram of the bits/dim, including those of --ood"},
-      overwrite_row("Output"),
+      overwrite_row("Output", "files"),
       {"json", "Output", "", "print the results as one JSON object"},
       batch_row("that of the evaluations in the model's training, else 64"),
   };

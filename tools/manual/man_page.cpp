@@ -39,11 +39,11 @@ std::string flag_entry(const Json& flag) {
   return text + (standard.empty() ? "" : troff(" (default: " + standard + ")")) + "\n";
 }
 
-/// The flags and closing text of a tool or of a subcommand; `heading` is the macro of its headings.
+/// The flags and closing text of a tool or of a subcommand; `heading` is the macro of the closing text's headings.
 std::string man_body(const Json& tool, const std::string& heading) {
   std::string text;
   for (const auto& group : flag_groups(tool)) {
-    text += heading + " \"" + troff(group) + " options\"\n";
+    text += ".SS \"" + troff(group) + " options\"\n";
     for (const auto& flag : tool.at("flags")) {
       if (flag.at("group") == group) text += flag_entry(flag);
     }
@@ -73,7 +73,7 @@ std::string man_page(const Json& tool) {
             "\n.PP\n\\fB" + troff(text_of(subcommand, "name")) + "\\fR " + troff(text_of(subcommand, "usage")) + "\n" +
             man_body(subcommand, ".SS");
   }
-  text += ".SH OPTIONS\nA flag is written \\-\\-NAME VALUE or \\-\\-NAME=VALUE.\n" + man_body(tool, ".SS");
+  text += ".SH OPTIONS\nA flag is written \\-\\-NAME VALUE or \\-\\-NAME=VALUE.\n" + man_body(tool, ".SH");
   text +=
       ".SH \"EXIT STATUS\"\n.TP\n0\nsuccess\n.TP\n1\nfailure\n.TP\n2\nusage error\n.TP\n128 + N\n"
       "stopped by signal N (glow\\-serve: 0)\n";

@@ -71,7 +71,7 @@ const std::vector<FlagText>& sample_flag_table() {
       {"class", "Sampling", "NAME|I",
        "class of all images, by name or index; not given: drawn at random for each image"},
       seed_row("Sampling", "the latents; those of image I do not depend on --count and --batch"),
-      overwrite_row("Sampling"),
+      overwrite_row("Sampling", "a file, or the numbered pictures in a folder"),
       {"describe", "Sampling", "", "print a description of the model file, then stop"},
       batch_row(),
   };

@@ -46,7 +46,7 @@ std::vector<FlagText> data_rows() {
 std::vector<FlagText> run_rows() {
   return {
       {"out", "Run", "DIR", "directory of the run"},
-      overwrite_row("Run"),
+      overwrite_row("Run", "an earlier run in the folder"),
       {"resume", "Run", "", "continue the run in the directory --out"},
       {"accept_data", "Run", "",
        "with --resume: continue although the content of images has changed, because one was repaired for example; "
