@@ -290,7 +290,8 @@ class Page(unittest.TestCase):
             browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": folder})
             self.click(button)
             file = pathlib.Path(folder, name)
-            self.wait_for(file.exists, name)  # it has another name until it is complete
+            # Chromium reserves the name with an empty file, which the complete one replaces.
+            self.wait_for(lambda: file.exists() and file.stat().st_size > 0, name)
             return file.read_bytes()
 
     def bytes_of(self, selector):
