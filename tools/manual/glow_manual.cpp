@@ -40,9 +40,13 @@ int write_all(const Kind& kind, const std::filesystem::path& folder) {
     std::ostringstream text;
     Console console{.out = text, .err = std::cerr};
     if (const int code = run(std::vector<std::string>{"--help-json"}, console); code != kSuccess) return code;
+    auto tool = Json::parse(text.str());
+    for (const auto& other : kTools) {
+      if (other.first != name) tool["other_tools"].push_back(other.first);
+    }
     const auto path = folder / (kind.before + name + kind.after);
     std::ofstream file(path, std::ios::binary);
-    file << kind.make(Json::parse(text.str()));
+    file << kind.make(tool);
     file.close();
     if (!file) {
       std::cerr << "glow-manual: cannot write " << path.string() << "\n";

@@ -78,9 +78,7 @@ std::string man_page(const Json& tool) {
       ".SH \"EXIT STATUS\"\n.TP\n0\nsuccess\n.TP\n1\nfailure\n.TP\n2\nusage error\n.TP\n128 + N\n"
       "stopped by signal N (glow\\-serve: 0)\n";
   text += ".SH \"SEE ALSO\"\n";
-  for (const std::string other : {"glow-edit", "glow-eval", "glow-import", "glow-sample", "glow-serve", "glow-train"}) {
-    if (other != name) text += "\\fB" + troff(other) + "\\fR(1),\n";
-  }
+  for (const std::string other : tool.at("other_tools")) text += "\\fB" + troff(other) + "\\fR(1),\n";
   return text +
          "share/doc/glow\\-tools/docs/README.md below the folder of the installation (/usr for the Debian package)\n";
 }

@@ -7,7 +7,8 @@
 
 namespace glow::tools {
 
-// Documents about a tool, made from the JSON object that the tool prints with --help-json.
+// Documents about a tool, made from the JSON object that the tool prints with --help-json. For manual pages it also has
+// "other_tools", a list of names.
 
 /// A manual page for section 1, in the macros of man(7).
 std::string man_page(const Json& tool);
