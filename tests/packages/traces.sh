@@ -27,7 +27,8 @@ note_installed() {
 expect_same_packages() {
   local package
   packages >/tmp/removed.packages
-  [[ ! $(comm -23 /tmp/clean.packages /tmp/removed.packages) ]]
+  comm -23 /tmp/clean.packages /tmp/removed.packages | sed 's/^/lost: the package /' | tee /tmp/lost
+  [[ ! -s /tmp/lost ]]
   comm -13 /tmp/clean.packages /tmp/removed.packages | while read -r _ package; do
     apt-cache rdepends --installed "$package" | tail -n +3 | tr -d ' |' |
       grep -Fxf <(sed 's/.* //; s/:.*//' /tmp/clean.packages) >/tmp/users || {
